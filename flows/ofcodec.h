@@ -1,0 +1,150 @@
+/* OpenFlow 1.3, 1.4 and 1.5 messages <-> our values.
+ *
+ * The only file that includes openvswitch message headers.  Encoders append
+ * one whole message to a buffer; they cannot fail.  The decoder takes one
+ * whole message (its header's length is the buffer's) and treats it as
+ * hostile.  The hot path, packet-in and packet-out, is read and written by
+ * hand; all else goes through libopenvswitch. */
+#ifndef OFCODEC_H
+#define OFCODEC_H 1
+
+#include <firsthop/buf.h>
+#include <firsthop/flow.h>
+#include <firsthop/types.h>
+
+/* Wire versions. */
+enum of_version { OF_13 = 4, OF_14 = 5, OF_15 = 6 };
+
+#define OF_HEADER_LEN 8
+#define OF_MAX_MESSAGE 65535
+
+enum of_type {
+    OF_HELLO,
+    OF_ERROR,
+    OF_ECHO_REQUEST,
+    OF_ECHO_REPLY,
+    OF_FEATURES_REPLY,
+    OF_PACKET_IN,
+    OF_FLOW_REMOVED,
+    OF_PORT_STATUS,
+    OF_PORT_DESC_REPLY,
+    OF_FLOW_STATS_REPLY,
+    OF_BARRIER_REPLY,
+    OF_ROLE_REPLY,
+    OF_ROLE_STATUS,             /* We have lost the master role. */
+    OF_BUNDLE_REPLY,
+    OF_OTHER,                   /* Well-formed and of no interest. */
+};
+
+enum of_packet_in_reason {
+    OF_PIN_ACTION,              /* An output to the controller (or a miss). */
+    OF_PIN_TTL,                 /* dec_ttl found TTL 0 or 1. */
+    OF_PIN_OTHER,
+};
+
+/* A punted frame.  'frame' points into the message. */
+struct of_packet_in {
+    const uint8_t *frame;       /* Ethernet header first. */
+    size_t len;                 /* Bytes present, 0...65535. */
+    uint64_t cookie;
+    uint64_t metadata;          /* 0 where the match has none. */
+    uint32_t in_port;
+    enum of_packet_in_reason reason;
+    uint8_t table;
+};
+
+#define OF_PORT_NAME_LEN 64
+
+struct of_port {
+    uint32_t number;
+    char name[OF_PORT_NAME_LEN];    /* Null-terminated, printable. */
+    bool up;                    /* Neither administratively nor link down,
+                                 * and live if the bridge tells liveness. */
+};
+
+struct of_message {
+    enum of_type type;
+    uint32_t xid;
+    union {
+        struct { uint32_t versions; } hello;    /* Bit v: version v. */
+        struct {
+            uint16_t type, code;            /* As on the wire. */
+            char text[96];                  /* For a person to read. */
+        } error;
+        struct { const uint8_t *data; size_t len; } echo;
+        struct { uint64_t dpid; uint8_t n_tables; } features;
+        struct of_packet_in packet_in;
+        struct { struct of_port port; bool deleted; } port_status;
+        struct {
+            struct of_port *ports; size_t n; bool more;
+        } port_desc;                        /* Owned: of_message_uninit(). */
+        struct {
+            struct fh_flow *flows; size_t n; bool more;
+        } flow_stats;                       /* Owned: of_message_uninit(). */
+        struct {
+            struct fh_flow flow; uint64_t packets;
+        } flow_removed;                     /* Match, table, cookie only. */
+        struct { bool master; uint64_t generation; } role;
+        struct { uint32_t id; uint16_t type; } bundle;
+    };
+};
+
+/* Decodes one message of 'len' bytes.  'version' is the connection's, or 0
+ * before the hello (only hello and error are then accepted).  A flow in a
+ * stats reply that our language cannot express comes with its true table,
+ * priority, cookie and match, and n_actions = UINT8_MAX, so that it equals
+ * none of ours; one whose match cannot be expressed is left out unless it is
+ * ours, for which it comes with match.fields = UINT32_MAX.
+ * Returns 0 and fills '*msg' (release with of_message_uninit()), or EPROTO
+ * and '*why', a static string. */
+int ofcodec_decode(const uint8_t *data, size_t len, int version,
+                   struct of_message *msg, const char **why);
+void of_message_uninit(struct of_message *);
+
+/* Reads the header.  Returns the message's length in bytes, 0 while 'len' is
+ * too short to tell, or -1 where the header cannot be OpenFlow. */
+int ofcodec_frame(const uint8_t *data, size_t len);
+
+/* Encoders. 'version' is an enum of_version. */
+void ofcodec_put_hello(struct fh_buf *, uint32_t xid);  /* 1.5, 1.4, 1.3. */
+void ofcodec_put_error_hello_failed(struct fh_buf *, int version,
+                                    uint32_t xid);
+void ofcodec_put_echo_request(struct fh_buf *, int version, uint32_t xid);
+void ofcodec_put_echo_reply(struct fh_buf *, int version, uint32_t xid,
+                            const uint8_t *data, size_t len);
+void ofcodec_put_features_request(struct fh_buf *, int version, uint32_t xid);
+void ofcodec_put_port_desc_request(struct fh_buf *, int version,
+                                   uint32_t xid);
+void ofcodec_put_set_config(struct fh_buf *, int version, uint32_t xid);
+/* Packet-in: actions and invalid TTL; port status; flow removed; all as
+ * master or equal. */
+void ofcodec_put_set_async(struct fh_buf *, int version, uint32_t xid);
+void ofcodec_put_role_master(struct fh_buf *, int version, uint32_t xid,
+                             uint64_t generation);
+void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);
+/* Replaces the meter of that id (delete, then add: two messages, both of
+ * 'xid'). */
+void ofcodec_put_meter(struct fh_buf *, int version, uint32_t xid,
+                       const struct fh_meter *);
+void ofcodec_put_flow_stats_request(struct fh_buf *, int version,
+                                    uint32_t xid, uint64_t cookie,
+                                    uint64_t cookie_mask);
+void ofcodec_put_change(struct fh_buf *, int version, uint32_t xid,
+                        const struct fh_change *);
+/* Bundles: 1.4 natively, 1.3 through the ONF extension; atomic, ordered. */
+void ofcodec_put_bundle_open(struct fh_buf *, int version, uint32_t xid,
+                             uint32_t bundle);
+void ofcodec_put_bundle_change(struct fh_buf *, int version, uint32_t xid,
+                               uint32_t bundle, const struct fh_change *);
+void ofcodec_put_bundle_commit(struct fh_buf *, int version, uint32_t xid,
+                               uint32_t bundle);
+
+/* Sends 'frame' through 'actions'.  'in_port' is FH_PORT_CONTROLLER, or the
+ * number of a port. 'n_actions' * 24 + 'len' must stay below 60,000 bytes.
+ * Unlike in a flow, SET_* and OUTPUT may alternate as often as fits. */
+void ofcodec_put_packet_out(struct fh_buf *, int version, uint32_t xid,
+                            uint32_t in_port,
+                            const struct fh_action *actions, size_t n_actions,
+                            const uint8_t *frame, size_t len);
+
+#endif /* flows/ofcodec.h */
