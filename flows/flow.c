@@ -1,0 +1,343 @@
+/* Flows as values: lists of changes, comparison, and a form for reading.
+ *
+ * Pure.  What a flow means is decided by the builders and by ofcodec. */
+#include <config.h>
+
+#include <firsthop/flow.h>
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+void
+fh_changes_add(struct fh_changes *changes, enum fh_change_op op,
+               const struct fh_flow *flow)
+{
+    if (changes->n == changes->cap) {
+        changes->cap = changes->cap ? 2 * changes->cap : 16;
+        changes->items = fh_xrealloc(changes->items,
+                                     changes->cap * sizeof *changes->items);
+    }
+    changes->items[changes->n++] = (struct fh_change) { op, *flow };
+}
+
+void
+fh_changes_clear(struct fh_changes *changes)
+{
+    changes->n = 0;
+}
+
+void
+fh_changes_destroy(struct fh_changes *changes)
+{
+    free(changes->items);
+    *changes = (struct fh_changes) { 0 };
+}
+
+/* Member by member: padding and what the flow's owner left behind in it do
+ * not count. */
+static bool
+match_same(const struct fh_match *a, const struct fh_match *b)
+{
+    return a->fields == b->fields
+           && a->in_port == b->in_port
+           && a->metadata == b->metadata
+           && a->metadata_mask == b->metadata_mask
+           && fh_mac_equal(a->eth_src, b->eth_src)
+           && fh_mac_equal(a->eth_dst, b->eth_dst)
+           && a->eth_type == b->eth_type
+           && a->vlan_vid == b->vlan_vid
+           && a->ip_src == b->ip_src
+           && a->ip_src_mask == b->ip_src_mask
+           && a->ip_dst == b->ip_dst
+           && a->ip_dst_mask == b->ip_dst_mask
+           && a->arp_spa == b->arp_spa
+           && a->arp_spa_mask == b->arp_spa_mask
+           && a->arp_tpa == b->arp_tpa
+           && a->arp_tpa_mask == b->arp_tpa_mask
+           && a->arp_op == b->arp_op
+           && a->ip_proto == b->ip_proto
+           && a->icmp_type == b->icmp_type;
+}
+
+bool
+fh_flow_same_key(const struct fh_flow *a, const struct fh_flow *b)
+{
+    return a->table == b->table
+           && a->priority == b->priority
+           && match_same(&a->match, &b->match);
+}
+
+static bool
+action_same(const struct fh_action *a, const struct fh_action *b)
+{
+    if (a->type != b->type) {
+        return false;
+    }
+    switch ((enum fh_action_type) a->type) {
+    case FH_ACT_OUTPUT:
+        return a->u.port == b->u.port;
+    case FH_ACT_SET_ETH_SRC:
+    case FH_ACT_SET_ETH_DST:
+        return fh_mac_equal(a->u.mac, b->u.mac);
+    case FH_ACT_SET_ARP_TPA:
+        return a->u.ip4 == b->u.ip4;
+    case FH_ACT_PUSH_VLAN:
+    case FH_ACT_SET_VLAN:
+        return a->u.vid == b->u.vid;
+    case FH_ACT_CONTROLLER:
+    case FH_ACT_DEC_TTL:
+    case FH_ACT_POP_VLAN:
+        return true;
+    }
+    return false;
+}
+
+static bool
+actions_same(const struct fh_flow *a, const struct fh_flow *b)
+{
+    /* A count beyond the array: a flow that our language cannot express (see
+     * ofcodec_decode()).  It equals none. */
+    if (a->n_actions != b->n_actions
+        || a->n_actions > FH_FLOW_MAX_ACTIONS) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_actions; i++) {
+        if (!action_same(&a->actions[i], &b->actions[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+fh_flow_same(const struct fh_flow *a, const struct fh_flow *b)
+{
+    return fh_flow_same_key(a, b)
+           && a->cookie == b->cookie
+           && a->next_table == b->next_table
+           && a->hard_timeout_s == b->hard_timeout_s
+           && a->send_removed == b->send_removed
+           && a->meter == b->meter
+           && a->metadata == b->metadata
+           && a->metadata_mask == b->metadata_mask
+           && actions_same(a, b);
+}
+
+/* Appends text, without the terminating null. */
+static void __attribute__((format(printf, 2, 3)))
+put(struct fh_buf *buf, const char *format, ...)
+{
+    char text[128];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fh_buf_append(buf, text, (size_t) n < sizeof text ? (size_t) n
+                                                      : sizeof text - 1);
+}
+
+static void
+put_mac(struct fh_buf *buf, const char *name, struct eth_addr mac)
+{
+    char text[FH_MAC_STRLEN];
+
+    put(buf, "%s%s", name, fh_mac_format(mac, text));
+}
+
+/* "name=10.0.0.1", and the mask behind a slash unless it is exact. */
+static void
+put_ip(struct fh_buf *buf, const char *name, ovs_be32 ip, ovs_be32 mask)
+{
+    char text[FH_ADDR_STRLEN];
+
+    put(buf, " %s=%s", name, fh_addr_format((struct fh_addr) { ip }, text));
+    if (mask != (ovs_be32) UINT32_MAX) {
+        put(buf, "/%s", fh_addr_format((struct fh_addr) { mask }, text));
+    }
+}
+
+static void
+put_metadata(struct fh_buf *buf, const char *name, uint64_t value,
+             uint64_t mask)
+{
+    put(buf, "%s0x%" PRIx64, name, value);
+    if (mask != UINT64_MAX) {
+        put(buf, "/0x%" PRIx64, mask);
+    }
+}
+
+static void
+put_port(struct fh_buf *buf, const char *name, uint32_t port)
+{
+    switch (port) {
+    case FH_PORT_IN_PORT:
+        put(buf, "%sin_port", name);
+        break;
+    case FH_PORT_TABLE:
+        put(buf, "%stable", name);
+        break;
+    case FH_PORT_CONTROLLER:
+        put(buf, "%scontroller", name);
+        break;
+    case FH_PORT_NONE:
+        put(buf, "%snone", name);
+        break;
+    default:
+        put(buf, "%s%" PRIu32, name, port);
+        break;
+    }
+}
+
+static void
+put_match_l2(struct fh_buf *buf, const struct fh_match *match)
+{
+    if (match->fields & FH_F_IN_PORT) {
+        put_port(buf, " in_port=", match->in_port);
+    }
+    if (match->fields & FH_F_METADATA) {
+        put_metadata(buf, " metadata=", match->metadata,
+                     match->metadata_mask);
+    }
+    if (match->fields & FH_F_ETH_SRC) {
+        put_mac(buf, " eth_src=", match->eth_src);
+    }
+    if (match->fields & FH_F_ETH_DST) {
+        put_mac(buf, " eth_dst=", match->eth_dst);
+    }
+    if (match->fields & FH_F_ETH_TYPE) {
+        put(buf, " eth_type=0x%04x", match->eth_type);
+    }
+    if (match->fields & FH_F_VLAN) {
+        if (match->vlan_vid == FH_VLAN_NONE) {
+            put(buf, " vlan=none");
+        } else {
+            put(buf, " vlan=%u", match->vlan_vid);
+        }
+    }
+}
+
+static void
+put_match_l3(struct fh_buf *buf, const struct fh_match *match)
+{
+    if (match->fields & FH_F_IP_SRC) {
+        put_ip(buf, "ip_src", match->ip_src, match->ip_src_mask);
+    }
+    if (match->fields & FH_F_IP_DST) {
+        put_ip(buf, "ip_dst", match->ip_dst, match->ip_dst_mask);
+    }
+    if (match->fields & FH_F_IP_PROTO) {
+        put(buf, " ip_proto=%u", match->ip_proto);
+    }
+    if (match->fields & FH_F_ICMP_TYPE) {
+        put(buf, " icmp_type=%u", match->icmp_type);
+    }
+    if (match->fields & FH_F_ARP_OP) {
+        put(buf, " arp_op=%u", match->arp_op);
+    }
+    if (match->fields & FH_F_ARP_SPA) {
+        put_ip(buf, "arp_spa", match->arp_spa, match->arp_spa_mask);
+    }
+    if (match->fields & FH_F_ARP_TPA) {
+        put_ip(buf, "arp_tpa", match->arp_tpa, match->arp_tpa_mask);
+    }
+}
+
+static void
+put_action(struct fh_buf *buf, const struct fh_action *action)
+{
+    char text[FH_ADDR_STRLEN];
+
+    switch ((enum fh_action_type) action->type) {
+    case FH_ACT_OUTPUT:
+        put_port(buf, "output:", action->u.port);
+        return;
+    case FH_ACT_CONTROLLER:
+        put(buf, "controller");
+        return;
+    case FH_ACT_SET_ETH_SRC:
+        put_mac(buf, "set_eth_src:", action->u.mac);
+        return;
+    case FH_ACT_SET_ETH_DST:
+        put_mac(buf, "set_eth_dst:", action->u.mac);
+        return;
+    case FH_ACT_SET_ARP_TPA:
+        put(buf, "set_arp_tpa:%s",
+            fh_addr_format((struct fh_addr) { action->u.ip4 }, text));
+        return;
+    case FH_ACT_DEC_TTL:
+        put(buf, "dec_ttl");
+        return;
+    case FH_ACT_PUSH_VLAN:
+        put(buf, "push_vlan:0x%04" PRIx32, action->u.vid);
+        return;
+    case FH_ACT_SET_VLAN:
+        put(buf, "set_vlan:%" PRIu32, action->u.vid);
+        return;
+    case FH_ACT_POP_VLAN:
+        put(buf, "pop_vlan");
+        return;
+    }
+    put(buf, "unknown:%" PRIu32, action->type);
+}
+
+/* The instructions in the order in which a bridge carries them out: meter,
+ * apply-actions, write-metadata, goto-table. */
+static void
+put_actions(struct fh_buf *buf, const struct fh_flow *flow)
+{
+    size_t start;
+
+    put(buf, " actions=");
+    start = buf->len;
+    if (flow->meter) {
+        put(buf, "meter:%" PRIu32 ",", flow->meter);
+    }
+    if (flow->n_actions > FH_FLOW_MAX_ACTIONS) {
+        put(buf, "unknown,");
+    } else {
+        for (size_t i = 0; i < flow->n_actions; i++) {
+            put_action(buf, &flow->actions[i]);
+            put(buf, ",");
+        }
+    }
+    if (flow->metadata_mask) {
+        put_metadata(buf, "write_metadata:", flow->metadata,
+                     flow->metadata_mask);
+        put(buf, ",");
+    }
+    if (flow->next_table) {
+        put(buf, "goto:%u,", flow->next_table);
+    }
+    if (buf->len > start) {
+        buf->len--;             /* The last comma. */
+    } else {
+        put(buf, "drop");
+    }
+}
+
+char *
+fh_flow_format(const struct fh_flow *flow)
+{
+    struct fh_buf buf = { 0 };
+
+    put(&buf, "table=%u priority=%u", flow->table, flow->priority);
+    put(&buf, " cookie=0x%" PRIx64, flow->cookie);
+    if (flow->hard_timeout_s) {
+        put(&buf, " hard_timeout=%u", flow->hard_timeout_s);
+    }
+    if (flow->send_removed) {
+        put(&buf, " send_removed");
+    }
+    put_match_l2(&buf, &flow->match);
+    put_match_l3(&buf, &flow->match);
+    put_actions(&buf, flow);
+    fh_buf_append(&buf, "", 1);
+    return (char *) buf.data;
+}
