@@ -1,0 +1,43 @@
+"""Fixtures of the system tests: see harness.py for what a Lab is."""
+
+import pytest
+
+import harness
+from netns import sweep
+
+
+def pytest_sessionstart():
+    missing = harness.require_tools()
+    if missing:
+        pytest.exit(missing, returncode=2)
+    sweep()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Adds the state of the lab to the report of a failed test."""
+    outcome = yield
+    report = outcome.get_result()
+    lab = getattr(item, "funcargs", {}).get("lab") or getattr(
+        item, "funcargs", {}
+    ).get("article")
+    if report.when == "call" and report.failed and lab is not None:
+        report.sections.append(("lab", lab.explain()))
+
+
+@pytest.fixture
+def lab():
+    """An empty lab."""
+    laboratory = harness.Lab()
+    yield laboratory
+    laboratory.close()
+
+
+@pytest.fixture
+def article(lab):
+    """The article's topology with firsthopd running and both clients settled:
+    article.a, article.b, article.c, article.d, article.server."""
+    harness.build_article(lab)
+    lab.start_daemon()
+    lab.settle(lab.c, lab.d)
+    return lab
