@@ -1,0 +1,368 @@
+/* What every router's bridge holds.  See flow_base.h. */
+#include <config.h>
+
+#include "flows/flow_base.h"
+
+#include <arpa/inet.h>
+
+#include "flows/flow_build.h"
+
+/* Priorities of CLASSIFY. */
+#define PRIO_ARP      400
+#define PRIO_IP       300
+#define PRIO_DROP       1   /* Below what others may have, above their 0. */
+
+/* Priorities of ROUTE; flow_client puts its own between. */
+#define PRIO_PING     900
+#define PRIO_OURS     890
+#define PRIO_NO_HOST  850
+#define PRIO_ISOLATE  800
+#define PRIO_UNKNOWN  400
+#define PRIO_UPLINK   100
+
+uint64_t
+flow_meta_stack(const struct fh_vlan *vlan)
+{
+    uint64_t meta = (uint64_t) vlan->n << 24;
+
+    if (vlan->n > 0) {
+        meta |= vlan->vids[0];
+    }
+    if (vlan->n > 1) {
+        meta |= (uint64_t) vlan->vids[1] << 12;
+    }
+    return meta;
+}
+
+uint64_t
+flow_meta_domain(const struct fh_uplink *uplink)
+{
+    return FLOW_META_ROUTING | flow_meta_stack(&uplink->vlan)
+           | (uint64_t) uplink->port << FLOW_META_PORT_SHIFT;
+}
+
+static struct fh_flow
+base_start(enum fh_table table, uint16_t priority)
+{
+    return flow_start(FH_KIND_BASE, 0, table, priority);
+}
+
+static void
+put_arp_punt(struct flow_set *out, uint32_t port, uint16_t op, uint32_t meter)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_ARP);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_type(&flow, ETHERTYPE_ARP);
+    flow.match.fields |= FH_F_ARP_OP;
+    flow.match.arp_op = op;
+    flow_act_controller(&flow, meter);
+    flow_set_put(out, &flow);
+}
+
+static void
+put_drop(struct flow_set *out, uint32_t port)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_DROP);
+
+    flow_match_in_port(&flow, port);
+    flow_set_put(out, &flow);
+}
+
+/* OUTPUT: metadata names the port.  A frame that leaves where it came in
+ * needs IN_PORT, or the bridge drops it (OpenFlow 1.3, 5.12). */
+static void
+put_output(struct flow_set *out, uint32_t port)
+{
+    struct fh_flow other = base_start(FH_TABLE_OUTPUT, 100);
+    struct fh_flow same = base_start(FH_TABLE_OUTPUT, 200);
+
+    flow_match_metadata(&other, port, UINT64_MAX);
+    flow_act_output(&other, port);
+    flow_set_put(out, &other);
+
+    flow_match_metadata(&same, port, UINT64_MAX);
+    flow_match_in_port(&same, port);
+    flow_act_output(&same, FH_PORT_IN_PORT);
+    flow_set_put(out, &same);
+}
+
+/* One tag, or two, taken off in INNER: from the outer tag's metadata to what
+ * 'next' wants to know.  Alike for every port, so put it as often as you
+ * like. */
+static void
+put_inner(struct flow_set *out, const struct fh_vlan *vlan, uint64_t outer,
+          uint64_t next, enum fh_table next_table)
+{
+    struct fh_flow flow = base_start(FH_TABLE_INNER, PRIO_IP);
+
+    flow_match_metadata(&flow, outer, UINT64_MAX);
+    if (vlan->n > 1) {
+        flow_match_vlan(&flow, vlan->vids[1]);
+        flow_action(&flow, FH_ACT_POP_VLAN);
+    } else {
+        flow_match_vlan(&flow, FH_VLAN_NONE);
+    }
+    flow_write_metadata(&flow, next, next_table);
+    flow_set_put(out, &flow);
+}
+
+/* IPv4 that comes in by 'port' under 'vlan' for 'dst': on to 'next_table'
+ * with 'next' in metadata.  'side' tells the ports of one side from those of
+ * the other while the tags come off. */
+static void
+put_entry(struct flow_set *out, uint32_t port, struct eth_addr dst,
+          const struct fh_vlan *vlan, uint64_t side, uint64_t next,
+          enum fh_table next_table)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_IP);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_dst(&flow, dst);
+    if (!vlan->n) {
+        flow_match_vlan(&flow, FH_VLAN_NONE);
+        flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+        flow_write_metadata(&flow, next, next_table);
+    } else {
+        struct fh_vlan outer = { .n = 1, .vids = { vlan->vids[0] } };
+        uint64_t meta = side | flow_meta_stack(&outer);
+
+        flow_match_vlan(&flow, vlan->vids[0]);
+        flow_action(&flow, FH_ACT_POP_VLAN);
+        flow_write_metadata(&flow, meta, FH_TABLE_INNER);
+        put_inner(out, vlan, meta, next, next_table);
+    }
+    flow_set_put(out, &flow);
+}
+
+static void
+put_access_port(struct flow_set *out, const struct fh_router *router,
+                const struct fh_port_limits *access)
+{
+    put_arp_punt(out, access->port, ARP_OP_REQUEST,
+                 FLOW_METER_REQUESTS(access->port));
+    put_arp_punt(out, access->port, ARP_OP_REPLY,
+                 FLOW_METER_REPLIES(access->port));
+    put_drop(out, access->port);
+    put_output(out, access->port);
+
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct fh_segment *segment = &router->segments[i];
+
+        for (size_t j = 0; j < segment->n_vlans; j++) {
+            const struct fh_vlan *vlan = &segment->vlans[j];
+            uint64_t stack = flow_meta_stack(vlan);
+
+            put_entry(out, access->port, router->mac, vlan, 0, stack,
+                      FH_TABLE_SOURCE);
+            /* A client that will not learn the new MAC is served all the
+             * same; SOURCE lets pass only whom this router is active for. */
+            for (size_t k = 0; k < segment->n_other_macs; k++) {
+                put_entry(out, access->port, segment->other_macs[k], vlan, 0,
+                          stack, FH_TABLE_SOURCE);
+            }
+        }
+    }
+}
+
+/* Ping to 'addr' goes to the controller, all else for it nowhere. */
+static void
+put_own_address(struct flow_set *out, const struct fh_uplink *uplink,
+                struct fh_addr addr)
+{
+    struct fh_flow ping = base_start(FH_TABLE_ROUTE, PRIO_PING);
+    struct fh_flow rest = base_start(FH_TABLE_ROUTE, PRIO_OURS);
+    uint64_t domain = flow_meta_domain(uplink);
+    uint64_t mask = FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING;
+
+    flow_match_metadata(&ping, domain, mask);
+    flow_match_eth_type(&ping, ETHERTYPE_IPV4);
+    flow_match_ip_dst_host(&ping, addr);
+    ping.match.fields |= FH_F_IP_PROTO | FH_F_ICMP_TYPE;
+    ping.match.ip_proto = 1;
+    ping.match.icmp_type = 8;
+    flow_act_controller(&ping, FLOW_METER_ICMP);
+    flow_set_put(out, &ping);
+
+    flow_match_metadata(&rest, domain, mask);
+    flow_match_eth_type(&rest, ETHERTYPE_IPV4);
+    flow_match_ip_dst_host(&rest, addr);
+    flow_set_put(out, &rest);
+}
+
+/* Nobody's address: to nowhere. */
+static void
+put_no_host(struct flow_set *out, const struct fh_prefix *prefix,
+            uint64_t domain, uint64_t mask, uint16_t priority)
+{
+    struct fh_flow flow = base_start(FH_TABLE_ROUTE, priority);
+
+    if (mask) {
+        flow_match_metadata(&flow, domain, mask);
+    }
+    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+    flow_match_ip_dst(&flow, prefix);
+    flow_set_put(out, &flow);
+}
+
+static void
+put_segment(struct flow_set *out, const struct fh_segment *segment)
+{
+    uint64_t domain = flow_meta_domain(segment->uplink);
+    uint64_t domain_mask = FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING;
+
+    put_own_address(out, segment->uplink, segment->gateway);
+    put_own_address(out, segment->uplink, segment->local);
+    for (size_t i = 0; i < segment->n_prefixes; i++) {
+        const struct fh_prefix *prefix = &segment->prefixes[i];
+        struct fh_flow unknown = base_start(FH_TABLE_ROUTE, PRIO_UNKNOWN);
+
+        if (prefix->plen < 31) {
+            struct fh_prefix last = *prefix;
+
+            last.addr.ip4 |= ~fh_prefix_mask(prefix->plen);
+            last.plen = 32;
+            put_no_host(out, &last, domain, domain_mask, PRIO_NO_HOST);
+        }
+        if (segment->isolate) {
+            put_no_host(out, prefix,
+                        domain | FLOW_META_FROM_ACCESS | FLOW_META_ISOLATED,
+                        domain_mask | FLOW_META_FROM_ACCESS
+                        | FLOW_META_ISOLATED, PRIO_ISOLATE);
+        }
+
+        /* The core has sent something for a client that is not here. */
+        flow_match_metadata(&unknown, domain,
+                            domain_mask | FLOW_META_FROM_ACCESS);
+        flow_match_eth_type(&unknown, ETHERTYPE_IPV4);
+        flow_match_ip_dst(&unknown, prefix);
+        flow_act_controller(&unknown, FLOW_METER_ICMP);
+        flow_set_put(out, &unknown);
+    }
+}
+
+static void
+put_uplink(struct flow_set *out, const struct fh_router *router,
+           const struct fh_uplink *uplink)
+{
+    struct fh_flow flow;
+
+    put_arp_punt(out, uplink->port, ARP_OP_REQUEST,
+                 FLOW_METER_REQUESTS(uplink->port));
+    put_arp_punt(out, uplink->port, ARP_OP_REPLY,
+                 FLOW_METER_REPLIES(uplink->port));
+    put_drop(out, uplink->port);
+    put_output(out, uplink->port);
+    put_entry(out, uplink->port, router->mac, &uplink->vlan,
+              (uint64_t) uplink->port << FLOW_META_PORT_SHIFT,
+              flow_meta_domain(uplink), FH_TABLE_ROUTE);
+    put_own_address(out, uplink, uplink->address);
+    if (flow_uplink_build(uplink, router->mac, &flow)) {
+        flow_set_put(out, &flow);
+    }
+}
+
+void
+flow_base_build(const struct fh_router *router, struct flow_set *out)
+{
+    struct fh_prefix multicast = { { htonl(0xe0000000u) }, 3 };
+    struct fh_prefix this_net = { { 0 }, 8 };
+    struct fh_prefix loopback = { { htonl(0x7f000000u) }, 8 };
+
+    put_no_host(out, &multicast, 0, 0, PRIO_NO_HOST);   /* And class E. */
+    put_no_host(out, &this_net, 0, 0, PRIO_NO_HOST);
+    put_no_host(out, &loopback, 0, 0, PRIO_NO_HOST);
+    for (size_t i = 0; i < router->n_access; i++) {
+        put_access_port(out, router, &router->access[i]);
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        put_segment(out, &router->segments[i]);
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        put_uplink(out, router, &router->uplinks[i]);
+    }
+}
+
+bool
+flow_uplink_build(const struct fh_uplink *uplink, struct eth_addr router_mac,
+                  struct fh_flow *flow)
+{
+    if (fh_mac_is_zero(uplink->next_hop_mac)) {
+        return false;
+    }
+    *flow = flow_start(FH_KIND_UPLINK, 0, FH_TABLE_ROUTE, PRIO_UPLINK);
+    flow_match_metadata(flow,
+                        flow_meta_domain(uplink) | FLOW_META_FROM_ACCESS,
+                        FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
+                        | FLOW_META_FROM_ACCESS);
+    flow_match_eth_type(flow, ETHERTYPE_IPV4);
+    flow_act_forward(flow, router_mac, uplink->next_hop_mac, &uplink->vlan,
+                     uplink->port);
+    return true;
+}
+
+bool
+flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
+                 struct eth_addr *next_hop_mac)
+{
+    if (!fh_cookie_is_ours(flow->cookie)
+        || fh_cookie_kind(flow->cookie) != FH_KIND_UPLINK
+        || flow->table != FH_TABLE_ROUTE
+        || flow->n_actions > FH_FLOW_MAX_ACTIONS) {
+        return false;
+    }
+    for (size_t i = 0; i < flow->n_actions; i++) {
+        if (flow->actions[i].type == FH_ACT_SET_ETH_DST) {
+            *domain = (flow->match.metadata
+                       & (FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING));
+            *next_hop_mac = flow->actions[i].u.mac;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t
+flow_base_n_meters(const struct fh_router *router)
+{
+    return 1 + 2 * (router->n_access + router->n_uplinks);
+}
+
+static size_t
+put_port_meters(struct fh_meter *meters, uint32_t port, uint32_t requests_pps,
+                uint32_t replies_pps)
+{
+    meters[0] = (struct fh_meter) { FLOW_METER_REQUESTS(port), requests_pps,
+                                    requests_pps };
+    meters[1] = (struct fh_meter) { FLOW_METER_REPLIES(port), replies_pps,
+                                    replies_pps };
+    return 2;
+}
+
+size_t
+flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
+{
+    size_t n = 0;
+
+    meters[n++] = (struct fh_meter) { FLOW_METER_ICMP, FLOW_ICMP_PPS,
+                                      FLOW_ICMP_PPS };
+    for (size_t i = 0; i < router->n_access; i++) {
+        const struct fh_port_limits *access = &router->access[i];
+
+        n += put_port_meters(&meters[n], access->port, access->requests_pps,
+                             access->replies_pps);
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        uint32_t port = router->uplinks[i].port;
+        bool seen = false;
+
+        for (size_t j = 0; j < i; j++) {
+            seen = seen || router->uplinks[j].port == port;
+        }
+        if (!seen) {
+            n += put_port_meters(&meters[n], port, FLOW_UPLINK_PPS,
+                                 FLOW_UPLINK_PPS);
+        }
+    }
+    return n;
+}

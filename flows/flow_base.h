@@ -1,0 +1,68 @@
+/* What every router's bridge holds whoever its clients are: punts, meters,
+ * drops, the way to the core.  Pure.
+ *
+ * CLASSIFY  ARP of a port -> its meter -> controller
+ *           IPv4 to one of the segment's router MACs, by tags -> SOURCE
+ *           IPv4 from the uplink to the router's MAC -> ROUTE
+ *           anything else of our ports -> nowhere
+ * INNER     the second tag of those that carry two
+ * SOURCE    (flow_client)
+ * ROUTE     ping to one of our addresses -> controller
+ *           no host's address, or a neighbour under isolation -> nowhere
+ *           (flow_client)
+ *           from the core to an address of ours that is no client -> controller
+ *           from a client to anywhere else -> next hop
+ * OUTPUT    metadata -> port
+ */
+#ifndef FLOW_BASE_H
+#define FLOW_BASE_H 1
+
+#include <firsthop/flow.h>
+#include <firsthop/snapshot.h>
+
+#include "flows/flow_diff.h"
+
+/* Metadata while the tags are being read (CLASSIFY to SOURCE): the stack.
+ *
+ *    25 24 23        12 11         0
+ *   +-----+------------+------------+
+ *   |  n  | inner VID  | outer VID  |
+ *   +-----+------------+------------+
+ *
+ * and while the route is being found (SOURCE to ROUTE): the stack of the
+ * uplink, its port, and where the packet came from. */
+#define FLOW_META_STACK_MASK  UINT64_C(0x03ffffff)
+#define FLOW_META_PORT_SHIFT  32
+#define FLOW_META_DOMAIN_MASK (FLOW_META_STACK_MASK | UINT64_C(0xffffff) << 32)
+#define FLOW_META_FROM_ACCESS (UINT64_C(1) << 62)
+#define FLOW_META_ISOLATED    (UINT64_C(1) << 61)
+#define FLOW_META_ROUTING     (UINT64_C(1) << 63)   /* Set from SOURCE on. */
+
+uint64_t flow_meta_stack(const struct fh_vlan *);
+uint64_t flow_meta_domain(const struct fh_uplink *);
+
+/* Meter numbers: two of each port, then those of the whole bridge. */
+#define FLOW_METER_REQUESTS(PORT) ((PORT) * 2 + 16)
+#define FLOW_METER_REPLIES(PORT)  ((PORT) * 2 + 17)
+#define FLOW_METER_ICMP           1     /* Pings and errors owed. */
+#define FLOW_ICMP_PPS             1000
+#define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core. */
+
+/* Puts the base flows of '*router' into 'out', the way to each next hop that
+ * is resolved among them. */
+void flow_base_build(const struct fh_router *router, struct flow_set *out);
+
+/* Appends the meters of '*router' to 'meters' (room for
+ * flow_base_n_meters()) and returns how many. */
+size_t flow_base_n_meters(const struct fh_router *);
+size_t flow_base_meters(const struct fh_router *, struct fh_meter *meters);
+
+/* The way to the core over one uplink.  Returns false, and leaves '*flow'
+ * alone, while the next hop is not resolved. */
+bool flow_uplink_build(const struct fh_uplink *, struct eth_addr router_mac,
+                       struct fh_flow *flow);
+/* The reverse: the next hop's MAC in a flow that the bridge holds. */
+bool flow_uplink_read(const struct fh_flow *, uint64_t *domain,
+                      struct eth_addr *next_hop_mac);
+
+#endif /* flows/flow_base.h */

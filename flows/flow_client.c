@@ -1,0 +1,102 @@
+/* A client on its active router, as flows.  See flow_client.h. */
+#include <config.h>
+
+#include "flows/flow_client.h"
+
+#include "flows/flow_base.h"
+#include "flows/flow_build.h"
+
+#define PRIO_CLIENT 500         /* In SOURCE, and in ROUTE (flow_base.c). */
+
+static struct fh_flow
+build_source(const struct fh_client *client)
+{
+    struct fh_flow flow = flow_start(FH_KIND_CLIENT, client->decision,
+                                     FH_TABLE_SOURCE, PRIO_CLIENT);
+
+    flow_match_in_port(&flow, client->port);
+    flow_match_metadata(&flow, flow_meta_stack(&client->vlan), UINT64_MAX);
+    flow_match_eth_src(&flow, client->mac);
+    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+    flow_match_ip_src(&flow, client->address);
+    flow_write_metadata(&flow,
+                        flow_meta_domain(client->uplink)
+                        | FLOW_META_FROM_ACCESS
+                        | (client->isolate ? FLOW_META_ISOLATED : 0),
+                        FH_TABLE_ROUTE);
+    return flow;
+}
+
+static struct fh_flow
+build_route(const struct fh_client *client)
+{
+    struct fh_flow flow = flow_start(FH_KIND_CLIENT, client->decision,
+                                     FH_TABLE_ROUTE, PRIO_CLIENT);
+
+    flow_match_metadata(&flow, flow_meta_domain(client->uplink),
+                        FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING);
+    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+    flow_match_ip_dst_host(&flow, client->address);
+    flow_act_forward(&flow, client->router_mac, client->mac, &client->vlan,
+                     client->port);
+    return flow;
+}
+
+void
+flow_client_build(const struct fh_client *client,
+                  struct fh_flow flows[FLOW_CLIENT_N])
+{
+    flows[0] = build_source(client);
+    flows[1] = build_route(client);
+}
+
+static bool
+is_client_flow(const struct fh_flow *flow, enum fh_table table)
+{
+    return fh_cookie_is_ours(flow->cookie)
+           && fh_cookie_kind(flow->cookie) == FH_KIND_CLIENT
+           && flow->table == table;
+}
+
+bool
+flow_client_read(const struct fh_flow *flow, struct flow_client_info *info)
+{
+    const uint32_t fields = (FH_F_IN_PORT | FH_F_METADATA | FH_F_ETH_SRC
+                             | FH_F_ETH_TYPE | FH_F_IP_SRC);
+    uint64_t meta = flow->match.metadata;
+
+    if (!is_client_flow(flow, FH_TABLE_SOURCE)
+        || flow->match.fields != fields
+        || flow->match.ip_src_mask != UINT32_MAX
+        || meta & ~FLOW_META_STACK_MASK
+        || meta >> 24 > FH_VLAN_MAX_TAGS) {
+        return false;
+    }
+    *info = (struct flow_client_info) {
+        .address = { flow->match.ip_src },
+        .mac = flow->match.eth_src,
+        .vlan = { .n = meta >> 24,
+                  .vids = { meta & 0xfff, (meta >> 12) & 0xfff } },
+        .port = flow->match.in_port,
+        .decision = fh_cookie_decision(flow->cookie),
+    };
+    return true;
+}
+
+bool
+flow_client_read_route(const struct fh_flow *flow, struct fh_addr *addr,
+                       uint16_t *tpid)
+{
+    if (!is_client_flow(flow, FH_TABLE_ROUTE)
+        || flow->n_actions > FH_FLOW_MAX_ACTIONS) {
+        return false;
+    }
+    addr->ip4 = flow->match.ip_dst;
+    *tpid = 0;
+    for (size_t i = 0; i < flow->n_actions; i++) {
+        if (flow->actions[i].type == FH_ACT_PUSH_VLAN) {
+            *tpid = flow->actions[i].u.vid;     /* The last is outermost. */
+        }
+    }
+    return true;
+}

@@ -1,0 +1,34 @@
+/* A client on its active router, as flows.  Pure.
+ *
+ * Two of them: in SOURCE the check that what claims to be the client is it,
+ * at its port and under its tags; in ROUTE the way to it, from the core and
+ * from its neighbours alike. */
+#ifndef FLOW_CLIENT_H
+#define FLOW_CLIENT_H 1
+
+#include <firsthop/flow.h>
+#include <firsthop/snapshot.h>
+
+#define FLOW_CLIENT_N 2
+
+/* Builds the flows of '*client' into 'flows'. */
+void flow_client_build(const struct fh_client *client,
+                       struct fh_flow flows[FLOW_CLIENT_N]);
+
+/* What a SOURCE flow that a bridge holds says about its client. */
+struct flow_client_info {
+    struct fh_addr address;
+    struct eth_addr mac;
+    struct fh_vlan vlan;        /* tpid 0: a match does not know it. */
+    uint32_t port;
+    uint32_t decision;
+};
+
+/* Reads '*flow' back.  Returns false if it is no client's SOURCE flow. */
+bool flow_client_read(const struct fh_flow *flow, struct flow_client_info *);
+/* The outer Ethertype in a ROUTE flow of a client, which is where a restarted
+ * daemon finds it again.  Returns false if it is no such flow. */
+bool flow_client_read_route(const struct fh_flow *flow, struct fh_addr *addr,
+                            uint16_t *tpid);
+
+#endif /* flows/flow_client.h */

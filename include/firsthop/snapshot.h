@@ -1,0 +1,62 @@
+/* What the flow builders are told: a router, its segments, one client.
+ *
+ * Plain values with everything already looked up (port numbers, the next
+ * hop's MAC), so that a builder needs nothing but its argument. */
+#ifndef FIRSTHOP_SNAPSHOT_H
+#define FIRSTHOP_SNAPSHOT_H 1
+
+#include <firsthop/types.h>
+
+/* A router's way to the core, as one segment or several use it.  (port, vlan)
+ * is its identity: the routing domain that keeps segments apart. */
+struct fh_uplink {
+    uint32_t port;                  /* OpenFlow port number. */
+    struct fh_vlan vlan;
+    struct fh_addr address;         /* The router's own on this uplink. */
+    struct eth_addr next_hop_mac;   /* Zero while it is not resolved. */
+    uint16_t mtu;                   /* Bytes of IP. */
+};
+
+/* A segment as one router serves it.  Arrays are borrowed. */
+struct fh_segment {
+    const struct fh_vlan *vlans;    /* Every stack its clients come with. */
+    size_t n_vlans;
+    const struct fh_prefix *prefixes;
+    size_t n_prefixes;
+    const struct eth_addr *other_macs;  /* Of its other routers. */
+    size_t n_other_macs;
+    struct fh_addr gateway;
+    struct fh_addr local;           /* This router's local address. */
+    const struct fh_uplink *uplink;
+    bool isolate;                   /* No client to client. */
+};
+
+struct fh_port_limits {
+    uint32_t port;
+    uint32_t requests_pps;          /* ARP requests that it may punt. */
+    uint32_t replies_pps;           /* ARP replies, probe answers foremost. */
+};
+
+struct fh_router {
+    struct eth_addr mac;
+    const struct fh_port_limits *access;
+    size_t n_access;
+    const struct fh_uplink *uplinks;    /* Distinct (port, vlan). */
+    size_t n_uplinks;
+    const struct fh_segment *segments;
+    size_t n_segments;
+};
+
+/* A client on the router that is active for it. */
+struct fh_client {
+    struct fh_addr address;
+    struct eth_addr mac;
+    struct fh_vlan vlan;
+    uint32_t port;                  /* Access port that leads to it. */
+    struct eth_addr router_mac;
+    const struct fh_uplink *uplink;
+    bool isolate;
+    uint32_t decision;              /* For the cookie. */
+};
+
+#endif /* firsthop/snapshot.h */
