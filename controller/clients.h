@@ -1,0 +1,112 @@
+/* The client table: who is on which segment, and what is known of each.
+ *
+ * Pure data.  Owns the clients; found by (segment, address) and listed in the
+ * order of addresses. */
+#ifndef CLIENTS_H
+#define CLIENTS_H 1
+
+#include <uthash.h>
+
+#include "controller/elect.h"
+#include "controller/events.h"
+#include "controller/reach.h"
+#include "controller/takeover.h"
+
+enum client_origin { CLIENT_LEARNED, CLIENT_CONFIGURED, CLIENT_PROVISIONED };
+enum client_state { CLIENT_PENDING, CLIENT_ACTIVE, CLIENT_LOST };
+
+struct client_key {
+    struct fh_addr address;
+    uint32_t segment;           /* segment.id */
+};
+
+/* An address that the client asked for and was given our MAC for. */
+struct client_answered {
+    struct fh_addr address;
+    uint32_t at_s;              /* Monotonic. */
+};
+
+#define CLIENT_MAX_ANSWERED 64
+#define CLIENT_ANSWERED_S 600   /* "Recently": ARP entries live minutes. */
+
+struct segment;
+struct install_batch;
+
+struct client {
+    UT_hash_handle hh;
+    struct client_key key;
+    struct segment *segment;    /* Borrowed. */
+    struct wheel_timer timer;   /* The earliest deadline below. */
+    struct takeover takeover;
+    struct install_batch *batch;    /* Flows under way in, or NULL. */
+    size_t batch_index;
+    struct client_answered *answered;   /* Owned, grows on demand. */
+    int64_t since_ms;           /* Unix: of the present state and active. */
+    int64_t lost_ms;            /* Monotonic: since when it is lost. */
+    int64_t alive_ms;           /* Last sign of life before the decision. */
+    int64_t takeover_at_ms;     /* Deadlines that 'timer' serves, 0: none. */
+    int64_t discover_at_ms;
+    int64_t elect_at_ms;
+    int64_t trap_at_ms;
+    int64_t last_conflict_ms;   /* Monotonic: paces reports. */
+    int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
+    uint32_t decision;          /* Of the present active router. */
+    uint32_t moves;
+    struct eth_addr mac;        /* Zero while unknown. */
+    struct eth_addr rival_mac;  /* Claims the address; zero: nobody. */
+    struct fh_vlan vlan;
+    struct fh_addr asked;       /* First request, answered once elected. */
+    uint32_t asked_members;     /* Bit i: member i heard it. */
+    int8_t active;              /* Member, ELECT_NONE. */
+    int8_t moved_from;          /* Member before this takeover, ELECT_NONE. */
+    uint8_t origin;             /* enum client_origin */
+    uint8_t state;              /* enum client_state */
+    uint8_t cause;              /* enum event_cause of the takeover. */
+    uint8_t reason;             /* enum elect_reason of the last election. */
+    uint8_t n_answered, cap_answered;
+    uint8_t n_reaches;          /* Members of the segment. */
+    bool mac_fixed;             /* Configured: never follows another. */
+    bool discovering;           /* Waits for the first answers. */
+    bool withdrawn;             /* Lost for so long that all was removed. */
+    bool is_static;             /* Acknowledges, but sends to the old MAC. */
+    bool announced;             /* The core has been told of it. */
+    uint8_t rival_member;
+    uint32_t rival_port;
+    struct reach reaches[];     /* By member. */
+};
+
+struct clients;
+
+struct clients *clients_create(void);
+void clients_destroy(struct clients *);     /* Frees every client. */
+
+/* Adds a client with 'n' reaches, zeroed but for its key.  The key must be
+ * new. */
+struct client *clients_add(struct clients *, struct segment *,
+                           struct client_key, size_t n);
+/* Forgets and frees it.  Its timers must have been cancelled. */
+void clients_remove(struct clients *, struct client *);
+
+struct client *clients_find(const struct clients *, struct fh_addr,
+                            uint32_t segment);
+size_t clients_count(const struct clients *);
+
+/* The i-th in order of address, then segment; NULL beyond the last. */
+struct client *clients_at(const struct clients *, size_t i);
+/* The position of the first one not before 'key'. */
+size_t clients_lower_bound(const struct clients *, struct client_key);
+
+static inline struct client *
+client_of_reach(struct reach *r)
+{
+    return (struct client *) ((char *) (r - r->index)
+                              - offsetof(struct client, reaches));
+}
+
+/* Notes that the client was answered for 'addr'. */
+void client_note_answered(struct client *, struct fh_addr addr, int64_t now_ms);
+
+const char *client_state_name(enum client_state);
+const char *client_origin_name(enum client_origin);
+
+#endif /* controller/clients.h */

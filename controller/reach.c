@@ -1,0 +1,159 @@
+/* Can one router reach one client?  See reach.h. */
+#include <config.h>
+
+#include "controller/reach.h"
+
+/* RFC 6298: R' the sample, in us. */
+static void
+measure_rtt(struct reach *r, uint32_t sample_us)
+{
+    sample_us = sample_us ? sample_us : 1;
+    if (!r->srtt_us) {
+        r->srtt_us = sample_us;
+        r->rttvar_us = sample_us / 2;
+    } else {
+        uint32_t delta = (r->srtt_us > sample_us ? r->srtt_us - sample_us
+                          : sample_us - r->srtt_us);
+
+        r->rttvar_us = (3 * (uint64_t) r->rttvar_us + delta) / 4;
+        r->srtt_us = (7 * (uint64_t) r->srtt_us + sample_us) / 8;
+    }
+}
+
+uint32_t
+reach_rto_ms(const struct reach *r, const struct reach_params *params)
+{
+    uint64_t rto_ms;
+
+    if (!r->srtt_us) {
+        return params->retry_ms;
+    }
+    rto_ms = (r->srtt_us + 4 * (uint64_t) r->rttvar_us + 999) / 1000;
+    if (rto_ms < REACH_MIN_RTO_MS) {
+        rto_ms = REACH_MIN_RTO_MS;
+    }
+    return rto_ms < params->retry_ms ? rto_ms : params->retry_ms;
+}
+
+/* A fence number wraps; the distance tells. */
+static bool
+fence_is_done(uint32_t fence, uint32_t done)
+{
+    return (int32_t) (done - fence) >= 0;
+}
+
+static void
+go_down(struct reach *r)
+{
+    r->state = REACH_DOWN;
+    r->outstanding = false;
+    r->misses = 0;
+    r->up_since_ms = 0;
+}
+
+struct reach_verdict
+reach_timer(struct reach *r, const struct reach_params *params,
+            uint32_t fence_done, int64_t now_ms)
+{
+    struct reach_verdict v = { .event = REACH_NOTHING };
+    uint32_t rto_ms = reach_rto_ms(r, params);
+
+    if (!r->outstanding) {
+        v.probe = true;
+        v.next_ms = now_ms + (r->state == REACH_DOWN ? params->interval_ms
+                              : rto_ms);
+        return v;
+    }
+    if (!fence_is_done(r->fence, fence_done)) {
+        /* The bridge has not come to it yet: hold still. */
+        v.next_ms = now_ms + rto_ms;
+        return v;
+    }
+
+    r->missed++;
+    if (r->misses < UINT8_MAX) {
+        r->misses++;
+    }
+    if (r->state == REACH_DOWN) {
+        r->misses = 0;
+    } else if (r->misses > params->retries) {
+        go_down(r);
+        v.event = REACH_WENT_DOWN;
+        v.next_ms = now_ms + params->interval_ms;
+        return v;
+    } else if (r->state == REACH_UP) {
+        r->state = REACH_SUSPECT;
+        v.event = REACH_LATE;
+    }
+    v.probe = true;
+    v.next_ms = now_ms + (r->state == REACH_DOWN ? params->interval_ms
+                          : rto_ms);
+    return v;
+}
+
+void
+reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
+{
+    r->sent++;
+    r->sent_us = now_us;
+    r->fence = fence;
+    r->outstanding = true;
+}
+
+static enum reach_event
+go_up(struct reach *r, int64_t now_ms)
+{
+    bool was_up = reach_is_up(r);
+
+    r->state = REACH_UP;
+    r->misses = 0;
+    r->last_reply_ms = now_ms;
+    if (was_up) {
+        return REACH_NOTHING;
+    }
+    r->up_since_ms = now_ms;
+    return REACH_WENT_UP;
+}
+
+enum reach_event
+reach_reply(struct reach *r, const struct reach_params *params,
+            uint32_t port, int64_t now_us, int64_t *next_ms)
+{
+    int64_t now_ms = now_us / 1000;
+
+    /* Karn: a reply to a repeated probe has no certain round trip. */
+    if (r->outstanding && !r->misses && now_us >= r->sent_us
+        && now_us - r->sent_us < INT32_MAX) {
+        measure_rtt(r, now_us - r->sent_us);
+    }
+    r->outstanding = false;
+    r->port = port;
+    *next_ms = r->sent_us / 1000 + params->interval_ms;
+    if (*next_ms <= now_ms) {
+        *next_ms = now_ms + params->interval_ms;
+    }
+    return go_up(r, now_ms);
+}
+
+enum reach_event
+reach_heard(struct reach *r, uint32_t port, int64_t now_ms)
+{
+    if (reach_is_up(r)) {
+        return REACH_NOTHING;
+    }
+    r->port = port;
+    return go_up(r, now_ms);
+}
+
+bool
+reach_lost(struct reach *r, bool known)
+{
+    bool was_up = reach_is_up(r);
+
+    go_down(r);
+    if (!known) {
+        r->state = REACH_UNKNOWN;
+        r->port = 0;
+    }
+    return was_up;
+}

@@ -1,0 +1,104 @@
+/* Can one router reach one client?  Probe, up, suspect, down.  Pure.
+ *
+ *               reply                     retries used up
+ *   UNKNOWN ------------> UP  <--------+  +----------> DOWN
+ *      |                  |   reply    |  |             |  |
+ *      |                  +--------> SUSPECT            |  | reply
+ *      |     late                                       |  v
+ *      +------------------------------------------------+  UP
+ *            retries used up
+ *
+ * A probe is late after a retransmission timeout that follows the measured
+ * round trip (RFC 6298, 2), never longer than 'retry_ms'.  A late probe is
+ * repeated at once.  But a probe only counts as missed if the bridge is known
+ * to have taken it: each is covered by a fence, an echo request behind it on
+ * the same connection, and while that has not come back it is the bridge that
+ * is slow, not the client that is dead. */
+#ifndef REACH_H
+#define REACH_H 1
+
+#include <firsthop/types.h>
+
+#include "controller/wheel.h"
+
+enum reach_state {
+    REACH_UNKNOWN,              /* Not connected, or no verdict yet. */
+    REACH_UP,
+    REACH_SUSPECT,              /* Up, and a probe is late. */
+    REACH_DOWN,
+};
+
+struct reach_params {
+    uint32_t interval_ms;
+    uint32_t retry_ms;
+    uint32_t retries;
+};
+
+/* The shortest timeout: below it a busy machine looks like a dead client. */
+#define REACH_MIN_RTO_MS 20
+
+struct reach {
+    struct wheel_timer timer;   /* Next probe, or its lateness. */
+    int64_t sent_us;            /* Of the oldest probe not answered; monotonic.
+                                 * Replies measure the last one's. */
+    int64_t last_reply_ms;      /* Monotonic; 0: never. */
+    int64_t up_since_ms;        /* Monotonic, while up. */
+    uint32_t port;              /* Access port that leads there, 0: unknown */
+    uint32_t fence;             /* Covers the last probe. */
+    uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
+    uint32_t srtt_us;           /* 0: not measured. */
+    uint32_t rttvar_us;
+    uint32_t sent;              /* Probes, for metrics. */
+    uint32_t missed;
+    uint8_t state;              /* enum reach_state */
+    uint8_t misses;             /* In a row. */
+    bool outstanding;           /* A probe awaits its reply. */
+    uint8_t index;              /* In client.reaches: finds the client. */
+};
+
+enum reach_event {
+    REACH_NOTHING,
+    REACH_WENT_UP,
+    REACH_LATE,                 /* UP became SUSPECT: a first missed probe. */
+    REACH_WENT_DOWN,
+};
+
+/* What to do when the timer has fired. */
+struct reach_verdict {
+    enum reach_event event;
+    bool probe;                 /* Send one now, then reach_probe_sent(). */
+    int64_t next_ms;            /* Arm the timer for this. */
+};
+
+static inline bool
+reach_is_up(const struct reach *r)
+{
+    return r->state == REACH_UP || r->state == REACH_SUSPECT;
+}
+
+/* The present timeout in ms. */
+uint32_t reach_rto_ms(const struct reach *, const struct reach_params *);
+
+/* The timer fired.  'fence_done' is the last fence that came back. */
+struct reach_verdict reach_timer(struct reach *, const struct reach_params *,
+                                 uint32_t fence_done, int64_t now_ms);
+
+/* A probe went to the bridge; 'fence' will cover it. */
+void reach_probe_sent(struct reach *, uint32_t fence, int64_t now_us);
+
+/* The client answered a probe of this router through 'port'.  '*next_ms' is
+ * when the next probe is due. */
+enum reach_event reach_reply(struct reach *, const struct reach_params *,
+                             uint32_t port, int64_t now_us, int64_t *next_ms);
+
+/* The router heard the client speak through 'port' (a request, say), before
+ * any probe of it was answered.  Evidence enough to start with: UNKNOWN and
+ * DOWN become UP, and the probes decide from there. */
+enum reach_event reach_heard(struct reach *, uint32_t port, int64_t now_ms);
+
+/* The port, or the bridge, is gone: no verdict by probes needed.  'known' is
+ * true where that proves the client unreachable (DOWN), false where nothing
+ * is known any more (UNKNOWN).  Returns true if it was up. */
+bool reach_lost(struct reach *, bool known);
+
+#endif /* controller/reach.h */

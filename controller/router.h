@@ -1,0 +1,133 @@
+/* A router as it runs: its bridge, ports, uplinks, and what waits to be sent.
+ *
+ * Collects probes and flow changes while the event loop turns and sends them
+ * together, many probes in one packet-out, many changes in one bundle.  Knows
+ * clients only as what it is handed; decides nothing about them. */
+#ifndef ROUTER_H
+#define ROUTER_H 1
+
+#include <firsthop/snapshot.h>
+
+#include "controller/clients.h"
+#include "controller/config.h"
+#include "controller/ofconn.h"
+#include "controller/ofxact.h"
+#include "controller/segment.h"
+#include "flows/arp.h"
+#include "flows/flow_diff.h"
+
+/* One way to the core: a port and its tags, shared by all segments that use
+ * it.  The next hop is found, and kept fresh, by ARP. */
+struct uplink {
+    const struct config_uplink *config;     /* Borrowed. */
+    struct fh_uplink view;              /* For builders; port 0: absent. */
+    bool port_up;
+    bool resolved;                      /* view.next_hop_mac is believed. */
+    bool dead;                          /* Was resolved and has fallen silent */
+    uint8_t misses;
+    int64_t next_ms;                    /* Next ARP request; monotonic. */
+};
+
+#define UPLINK_RETRY_MS   1000
+#define UPLINK_REFRESH_MS 3000
+#define UPLINK_MISSES     3             /* Then the next hop is dead. */
+
+struct router_port {
+    uint32_t number;                    /* 0: the bridge has none such. */
+    bool up;
+    uint32_t n_learned;                 /* Clients learnt behind it. */
+    uint8_t n_late;                     /* Late probes of late. */
+    int64_t late_since_ms;
+    int64_t swept_ms;                   /* Last time all were probed. */
+};
+
+/* Clients whose flows went out together, awaiting their barrier. */
+struct install_batch {
+    struct router *router;
+    struct client **clients;            /* NULL: has gone elsewhere. */
+    size_t n, cap;
+};
+
+struct router_counters {
+    uint64_t punts, probes, probe_packets, flow_adds, flow_deletes,
+             commits, commits_failed;
+};
+
+struct router {
+    const struct config_router *config; /* Borrowed; see firsthop. */
+    void *owner;                        /* struct firsthop. */
+    struct ofconn *conn;                /* NULL: not connected. */
+    struct ofxact *xact;
+    bool ready;                         /* Its flows are read and right. */
+    bool reading;                       /* They are being read. */
+    bool draining;
+    bool expected;                      /* Held clients before the start. */
+    uint32_t n_active;                  /* Clients that it is active for. */
+    uint32_t n_reachable;
+    int64_t connected_ms;               /* Unix time, 0: never. */
+    struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
+    size_t n_uplinks;
+    struct router_port *ports;          /* Owned; as config->access_ports. */
+    struct segment **segments;          /* Owned; those that it serves. */
+    size_t *member_index;               /* Its place in each of them. */
+    size_t n_segments;
+    struct flow_set *installed;         /* While reading. */
+    struct flow_set *base;              /* Base flows as last sent. */
+
+    struct fh_changes changes;          /* To be committed next. */
+    struct install_batch *batch;        /* Whose; NULL: nobody's. */
+    struct router_probe *probes;        /* To be sent next. */
+    size_t n_probes, cap_probes;
+    uint32_t fence_next, fence_done, fence_xid;
+    bool fence_out;
+    bool fence_wanted;
+    bool queued;                        /* In the owner's list to flush. */
+    struct router_counters counters;
+};
+
+struct router *router_create(const struct config_router *, void *owner);
+void router_destroy(struct router *);
+
+/* Looks up the ports by name on the connected bridge. */
+void router_find_ports(struct router *);
+struct router_port *router_access_port(const struct router *, uint32_t port);
+struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
+                                     const struct fh_vlan *);
+bool router_is_uplink_port(const struct router *, uint32_t port);
+bool uplink_is_ok(const struct uplink *);
+
+/* The flows that the bridge should hold whoever its clients are. */
+void router_build_base(const struct router *, struct flow_set *);
+/* Sends what has changed in them since the last time, and the meters. */
+void router_update_base(struct router *);
+void router_put_meters(struct router *);
+
+/* A client as the builders want it, on this router.  Returns false if its
+ * port, or the uplink's, is not there. */
+bool router_client_view(const struct client *, size_t member,
+                        struct fh_client *);
+
+/* Queue changes; router_flush() sends them.  'install' ends in the owner's
+ * firsthop_installed() for the client unless it is cancelled before. */
+void router_queue_install(struct router *, struct client *, size_t member);
+void router_queue_remove(struct router *, struct client *, size_t member);
+void router_cancel_install(struct client *);
+
+/* Queues one ARP request to the client: to its MAC, or to all while that is
+ * unknown; by its port, or by every port while that is unknown. */
+void router_queue_probe(struct router *, struct client *, size_t member);
+
+/* Sends all that is queued.  'now_us' is noted as the probes' time. */
+void router_flush(struct router *, int64_t now_us);
+
+/* An echo reply: has the fence come back?  Returns true if it was ours. */
+bool router_fence_reply(struct router *, uint32_t xid);
+
+/* Sends a frame by 'port' at once, with what else waits in the loop. */
+void router_send(struct router *, uint32_t port, const uint8_t *frame,
+                 size_t len);
+/* Builds and sends an ARP packet from 'arp->sha'. */
+void router_send_arp(struct router *, uint32_t port, struct eth_addr dst,
+                     const struct fh_vlan *, const struct arp *);
+
+#endif /* controller/router.h */

@@ -1,0 +1,33 @@
+/* A segment as it runs: its configuration and the routers that serve it. */
+#ifndef SEGMENT_H
+#define SEGMENT_H 1
+
+#include "controller/config.h"
+#include "controller/reach.h"
+
+struct router;
+struct uplink;
+struct upstream;
+
+/* A router's part in a segment. */
+struct member {
+    struct router *router;              /* Borrowed. */
+    struct uplink *uplink;              /* Of the router: where to the core. */
+    const struct config_member *config; /* Borrowed. */
+};
+
+struct segment {
+    uint32_t id;                        /* Never reused while running. */
+    const struct config_segment *config;    /* Borrowed; see firsthop. */
+    struct member *members;             /* Owned; as config->members. */
+    size_t n_members;
+    struct fh_vlan *vlans;              /* Owned: its own stack, then those of
+                                         * single clients. */
+    size_t n_vlans;
+    struct upstream *upstream;          /* Borrowed. */
+    struct reach_params probe;
+    uint32_t n_clients;
+    uint32_t n_learned;
+};
+
+#endif /* controller/segment.h */
