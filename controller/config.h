@@ -15,7 +15,12 @@
 #define CONFIG_MAX_MEMBERS 32           /* Routers of one segment. */
 #define CONFIG_MAX_PREFIXES 64          /* Of one segment. */
 #define CONFIG_MAX_PORTS   1024         /* Access ports of one router. */
+#define CONFIG_MAX_CORES   64
+#define CONFIG_MAX_CLIENTS 1000000
+#define CONFIG_MAX_LISTENS 16
+#define CONFIG_MAX_PORT_NAME 15         /* OFP_MAX_PORT_NAME_LEN - 1. */
 #define CONFIG_MAX_BYTES   (64 << 20)   /* Of JSON text. */
+#define CONFIG_MAX_DEPTH   16           /* Levels of JSON. */
 
 struct config_uplink {
     char *port;
@@ -116,7 +121,9 @@ struct config {
     struct {
         char *api_in, *api_out;         /* FIFOs towards ExaBGP, or NULL. */
     } bgp;
-    json_t *json;                       /* As read, defaults left out. */
+    json_t *json;                       /* As read, defaults left out.  Owned
+                                         * together with whoever gave it:
+                                         * not to be changed. */
 };
 
 /* What is wrong, and where. */
@@ -161,6 +168,24 @@ json_t *config_read_json(const char *text, size_t len, unsigned max_depth,
 bool config_client_from_json(const struct config *, const char *address,
                              json_t *, struct config_client *out,
                              struct config_errors *errors);
+
+/* The whole of what may be asked for: the parser's own tables, for the
+ * manual's test.  Arrays end with a NULL name. */
+struct config_key {
+    const char *name;
+    json_type type;             /* JSON_TRUE: a boolean. */
+    bool required;
+    uint32_t min, max;          /* Integer: value.  String: bytes.  Array and
+                                 * object: elements.  'max' 0: no bounds. */
+    uint32_t dflt;              /* Of an integer or a boolean. */
+};
+
+struct config_object {
+    const char *name;           /* "router", "uplink", ... */
+    const struct config_key *keys;
+};
+
+extern const struct config_object config_objects[];
 
 /* Index by name, or SIZE_MAX. */
 size_t config_find_router(const struct config *, const char *name);
