@@ -19,11 +19,11 @@ import copy
 import os
 import shutil
 
-from daemon import Firsthopd
+from firsthopd import Firsthopd
 from frames import Tap
 from meter import Meter, meter_binary
 from netns import Netns, add_veth, run, unique_directory, wait_for
-from ovs import Ovs
+from openvswitch import Ovs
 
 GATEWAY = "10.0.0.1"
 PREFIX = "10.0.0.0/24"

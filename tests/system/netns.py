@@ -125,6 +125,38 @@ def end(process, signum=signal.SIGTERM, timeout=5.0):
     return process.wait()
 
 
+@contextlib.contextmanager
+def entered(path):
+    """Inside the with block the calling thread is in the network namespace at
+    'path', for example /run/netns/x or /proc/123/ns/net."""
+    with open("/proc/thread-self/ns/net", "rb") as old:
+        _setns(path)
+        try:
+            yield
+        finally:
+            _setns(f"/proc/self/fd/{old.fileno()}")
+
+
+def sysctl(key, value):
+    """Sets net.* of the calling thread's namespace."""
+    path = "/proc/sys/" + key.replace(".", "/")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+def checksums_in_software(dev):
+    """Makes 'dev' of the calling thread's namespace compute transport
+    checksums itself.
+
+    A veth leaves them to the receiving side; a userspace datapath passes such
+    a packet on as it is, and the next stack drops it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        value = bytearray(struct.pack("II", ETHTOOL_STXCSUM, 0))
+        buf = (ctypes.c_char * len(value)).from_buffer(value)
+        ifreq = struct.pack("16sP16x", dev.encode(), ctypes.addressof(buf))
+        fcntl.ioctl(sock, SIOCETHTOOL, ifreq)
+
+
 class Netns:
     """A network namespace of its own, with lo up and IPv6 off."""
 
@@ -154,38 +186,14 @@ class Netns:
         """Several `ip` commands at once."""
         run("ip", "-n", self.name, "-batch", "-", stdin="\n".join(lines))
 
-    @contextlib.contextmanager
-    def entered(self):
-        """The calling thread is here inside the with block."""
-        with open("/proc/thread-self/ns/net", "rb") as old:
-            _setns(self.path)
-            try:
-                yield
-            finally:
-                _setns(f"/proc/self/fd/{old.fileno()}")
-
     def socket(self, *args):
         """A socket that lives here."""
-        with self.entered():
+        with entered(self.path):
             return socket.socket(*args)
 
     def sysctl(self, key, value):
-        with self.entered():
-            # proc/sys/net shows the opening thread's namespace.
-            path = "/proc/sys/" + key.replace(".", "/")
-            with open(path, "w", encoding="ascii") as file:
-                file.write(str(value))
-
-    def checksums_in_software(self, dev):
-        """Makes 'dev' compute transport checksums itself.
-
-        A veth leaves them to the receiving side; a userspace datapath passes
-        such a packet on as it is, and the next stack drops it."""
-        with self.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            value = bytearray(struct.pack("II", ETHTOOL_STXCSUM, 0))
-            buf = (ctypes.c_char * len(value)).from_buffer(value)
-            ifreq = struct.pack("16sP16x", dev.encode(), ctypes.addressof(buf))
-            fcntl.ioctl(sock, SIOCETHTOOL, ifreq)
+        with entered(self.path):
+            sysctl(key, value)
 
     def delete(self):
         """Ends every process in here and removes the namespace."""
@@ -202,8 +210,9 @@ def add_veth(ns_a, dev_a, ns_b, dev_b, mac_a=None, mac_b=None):
     line += f" netns {ns_b.name}" if ns_b is not ns_a else ""
     ns_a.batch([line, f"link set {dev_a} up"])
     ns_b.batch([f"link set {dev_b} up"])
-    ns_a.checksums_in_software(dev_a)
-    ns_b.checksums_in_software(dev_b)
+    for netns, dev in ((ns_a, dev_a), (ns_b, dev_b)):
+        with entered(netns.path):
+            checksums_in_software(dev)
 
 
 def sweep():
