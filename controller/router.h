@@ -48,6 +48,8 @@ struct install_batch {
     size_t n, cap;
 };
 
+struct router_probe;
+
 struct router_counters {
     uint64_t punts, probes, probe_packets, flow_adds, flow_deletes,
              commits, commits_failed;
@@ -112,13 +114,18 @@ bool router_client_view(const struct client *, size_t member,
 void router_queue_install(struct router *, struct client *, size_t member);
 void router_queue_remove(struct router *, struct client *, size_t member);
 void router_cancel_install(struct client *);
+/* The owner's: the flows of 'client' are confirmed, or not.  firsthop.c. */
+void firsthop_installed(void *owner, struct client *, struct router *,
+                        bool ok);
 
-/* Queues one ARP request to the client: to its MAC, or to all while that is
- * unknown; by its port, or by every port while that is unknown. */
-void router_queue_probe(struct router *, struct client *, size_t member);
+/* Queues one ARP request to the client, and notes it in its reach: to its
+ * MAC, or to all while that is unknown; by its port, or by every port while
+ * it is not up. */
+void router_queue_probe(struct router *, struct client *, size_t member,
+                        int64_t now_us);
 
-/* Sends all that is queued.  'now_us' is noted as the probes' time. */
-void router_flush(struct router *, int64_t now_us);
+/* Sends all that is queued. */
+void router_flush(struct router *);
 
 /* An echo reply: has the fence come back?  Returns true if it was ours. */
 bool router_fence_reply(struct router *, uint32_t xid);

@@ -1,0 +1,653 @@
+/* A router as it runs.  See router.h. */
+#include <config.h>
+
+#include "controller/router.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/log.h"
+#include "flows/flow_base.h"
+#include "flows/flow_client.h"
+
+/* Probes in one packet-out: beyond 50 the bridge gains nothing more (FACTS),
+ * and 64 fit with room to spare. */
+#define PROBES_PER_MESSAGE 64
+/* Ports by which one probe goes where the client's is not known. */
+#define PROBE_MAX_PORTS 16
+
+struct router_probe {
+    const struct segment *segment;
+    struct fh_addr local, target;
+    struct eth_addr mac;
+    struct fh_vlan vlan;
+    uint32_t port;              /* 0: every access port. */
+};
+
+struct router *
+router_create(const struct config_router *config, void *owner)
+{
+    struct router *router = fh_xcalloc(1, sizeof *router);
+
+    router->config = config;
+    router->owner = owner;
+    router->base = flow_set_create();
+    router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
+    return router;
+}
+
+static void
+batch_destroy(struct install_batch *batch)
+{
+    if (!batch) {
+        return;
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->clients[i]) {
+            batch->clients[i]->batch = NULL;
+        }
+    }
+    free(batch->clients);
+    free(batch);
+}
+
+void
+router_destroy(struct router *router)
+{
+    if (!router) {
+        return;
+    }
+    ofxact_destroy(router->xact);
+    batch_destroy(router->batch);
+    flow_set_destroy(router->base);
+    flow_set_destroy(router->installed);
+    fh_changes_destroy(&router->changes);
+    free(router->uplinks);
+    free(router->ports);
+    free(router->segments);
+    free(router->member_index);
+    free(router->probes);
+    free(router);
+}
+
+/* Ports and uplinks. */
+
+static void
+find_port(const struct router *router, const char *name, uint32_t *number,
+          bool *up)
+{
+    const struct of_port *port = (router->conn
+                                  ? ofconn_port_by_name(router->conn, name)
+                                  : NULL);
+
+    *number = port ? port->number : 0;
+    *up = port && port->up;
+}
+
+void
+router_find_ports(struct router *router)
+{
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        find_port(router, router->config->access_ports[i],
+                  &router->ports[i].number, &router->ports[i].up);
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        find_port(router, uplink->config->port, &uplink->view.port,
+                  &uplink->port_up);
+    }
+}
+
+struct router_port *
+router_access_port(const struct router *router, uint32_t port)
+{
+    for (size_t i = 0; port && i < router->config->n_access_ports; i++) {
+        if (router->ports[i].number == port) {
+            return &router->ports[i];
+        }
+    }
+    return NULL;
+}
+
+struct uplink *
+router_uplink_by_port(const struct router *router, uint32_t port,
+                      const struct fh_vlan *vlan)
+{
+    for (size_t i = 0; port && i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        if (uplink->view.port == port
+            && fh_vlan_equal(&uplink->view.vlan, vlan)) {
+            return uplink;
+        }
+    }
+    return NULL;
+}
+
+bool
+router_is_uplink_port(const struct router *router, uint32_t port)
+{
+    for (size_t i = 0; port && i < router->n_uplinks; i++) {
+        if (router->uplinks[i].view.port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+uplink_is_ok(const struct uplink *uplink)
+{
+    return uplink->view.port && uplink->port_up && !uplink->dead;
+}
+
+/* Base flows. */
+
+static uint32_t
+sum_capped(uint32_t a, uint64_t b)
+{
+    return a + b > 1000000 ? 1000000 : a + b;
+}
+
+/* What one access port may punt.  Replies: twice what the probes of as many
+ * clients as may be there can bring, retries and bursts included. */
+static void
+port_limits(const struct router *router, uint32_t port,
+            struct fh_port_limits *limits)
+{
+    limits->port = port;
+    limits->requests_pps = 0;
+    limits->replies_pps = 1000;
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct config_segment *config = segment->config;
+        uint64_t clients = config->limits.learned_per_port;
+
+        if (clients < segment->n_clients) {
+            clients = segment->n_clients;
+        }
+        limits->requests_pps = sum_capped(limits->requests_pps,
+                                          config->limits.requests_per_s);
+        limits->replies_pps = sum_capped(limits->replies_pps,
+                                         clients * 2000
+                                         / config->probe.interval_ms);
+    }
+}
+
+/* Everything that a struct fh_router borrows, in one place to free. */
+struct router_view {
+    struct fh_router router;
+    struct fh_port_limits *access;
+    struct fh_uplink *uplinks;
+    struct fh_segment *segments;
+    struct eth_addr *macs;
+};
+
+static void
+view_segment(const struct router *router, size_t i, struct fh_segment *view,
+             struct eth_addr *macs)
+{
+    const struct segment *segment = router->segments[i];
+    const struct member *me = &segment->members[router->member_index[i]];
+
+    *view = (struct fh_segment) {
+        .vlans = segment->vlans,
+        .n_vlans = segment->n_vlans,
+        .prefixes = segment->config->prefixes,
+        .n_prefixes = segment->config->n_prefixes,
+        .other_macs = macs,
+        .gateway = segment->config->gateway,
+        .local = me->config->address,
+        .uplink = &me->uplink->view,
+        .isolate = segment->config->isolate,
+    };
+    for (size_t j = 0; j < segment->n_members; j++) {
+        if (segment->members[j].router != router) {
+            macs[view->n_other_macs++]
+                = segment->members[j].router->config->mac;
+        }
+    }
+}
+
+static void
+view_create(const struct router *router, struct router_view *view)
+{
+    size_t n_access = 0, n_uplinks = 0, n_segments = 0;
+
+    view->access = fh_xcalloc(router->config->n_access_ports + 1,
+                              sizeof *view->access);
+    view->uplinks = fh_xcalloc(router->n_uplinks + 1, sizeof *view->uplinks);
+    view->segments = fh_xcalloc(router->n_segments + 1,
+                                sizeof *view->segments);
+    view->macs = fh_xcalloc(router->n_segments + 1,
+                            CONFIG_MAX_MEMBERS * sizeof *view->macs);
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (router->ports[i].number) {
+            port_limits(router, router->ports[i].number,
+                        &view->access[n_access++]);
+        }
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (router->uplinks[i].view.port) {
+            view->uplinks[n_uplinks++] = router->uplinks[i].view;
+        }
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        if (segment->members[router->member_index[i]].uplink->view.port) {
+            view_segment(router, i, &view->segments[n_segments++],
+                         &view->macs[i * CONFIG_MAX_MEMBERS]);
+        }
+    }
+    view->router = (struct fh_router) {
+        .mac = router->config->mac,
+        .access = view->access, .n_access = n_access,
+        .uplinks = view->uplinks, .n_uplinks = n_uplinks,
+        .segments = view->segments, .n_segments = n_segments,
+    };
+}
+
+static void
+view_destroy(struct router_view *view)
+{
+    free(view->access);
+    free(view->uplinks);
+    free(view->segments);
+    free(view->macs);
+}
+
+void
+router_build_base(const struct router *router, struct flow_set *out)
+{
+    struct router_view view;
+
+    view_create(router, &view);
+    flow_base_build(&view.router, out);
+    view_destroy(&view);
+}
+
+void
+router_put_meters(struct router *router)
+{
+    struct fh_meter *meters;
+    struct router_view view;
+    size_t n;
+
+    view_create(router, &view);
+    meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
+    n = flow_base_meters(&view.router, meters);
+    for (size_t i = 0; i < n; i++) {
+        ofcodec_put_meter(ofconn_tx(router->conn),
+                          ofconn_version(router->conn),
+                          ofconn_next_xid(router->conn), &meters[i]);
+    }
+    free(meters);
+    view_destroy(&view);
+}
+
+void
+router_update_base(struct router *router)
+{
+    struct flow_set *desired = flow_set_create();
+
+    router_build_base(router, desired);
+    flow_diff(desired, router->base, &router->changes);
+    flow_set_destroy(router->base);
+    router->base = desired;
+}
+
+/* Clients' flows. */
+
+bool
+router_client_view(const struct client *c, size_t member,
+                   struct fh_client *view)
+{
+    const struct member *m = &c->segment->members[member];
+    uint32_t port = c->reaches[member].port;
+
+    if (!port || !m->uplink->view.port || fh_mac_is_zero(c->mac)) {
+        return false;
+    }
+    memset(view, 0, sizeof *view);
+    view->address = c->key.address;
+    view->mac = c->mac;
+    view->vlan = c->vlan;
+    view->port = port;
+    view->router_mac = m->router->config->mac;
+    view->uplink = &m->uplink->view;
+    view->isolate = c->segment->config->isolate;
+    view->decision = c->decision;
+    return true;
+}
+
+static void
+queue_flows(struct router *router, enum fh_change_op op,
+            const struct fh_client *view)
+{
+    struct fh_flow flows[FLOW_CLIENT_N];
+
+    flow_client_build(view, flows);
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        fh_changes_add(&router->changes, op, &flows[i]);
+        if (op == FH_CHANGE_ADD) {
+            router->counters.flow_adds++;
+        } else {
+            router->counters.flow_deletes++;
+        }
+    }
+}
+
+static void
+batch_add(struct router *router, struct client *c)
+{
+    struct install_batch *batch = router->batch;
+
+    if (!batch) {
+        batch = router->batch = fh_xcalloc(1, sizeof *batch);
+        batch->router = router;
+    }
+    if (batch->n == batch->cap) {
+        batch->cap = batch->cap ? batch->cap * 2 : 8;
+        batch->clients = fh_xrealloc(batch->clients, (batch->cap
+                                     * sizeof *batch->clients));
+    }
+    c->batch = batch;
+    c->batch_index = batch->n;
+    batch->clients[batch->n++] = c;
+}
+
+void
+router_cancel_install(struct client *c)
+{
+    if (c->batch) {
+        c->batch->clients[c->batch_index] = NULL;
+        c->batch = NULL;
+    }
+}
+
+static void send_changes(struct router *);
+
+void
+router_queue_install(struct router *router, struct client *c, size_t member)
+{
+    struct reach *r = &c->reaches[member];
+    struct fh_client view;
+
+    router_cancel_install(c);
+    if (r->flow_port && r->flow_port != r->port) {
+        router_queue_remove(router, c, member);
+    }
+    if (router_client_view(c, member, &view)) {
+        queue_flows(router, FH_CHANGE_ADD, &view);
+        r->flow_port = r->port;
+    }
+    batch_add(router, c);
+    if (router->changes.n >= OFXACT_CHUNK - FLOW_CLIENT_N * 2) {
+        send_changes(router);
+    }
+}
+
+void
+router_queue_remove(struct router *router, struct client *c, size_t member)
+{
+    struct reach *r = &c->reaches[member];
+    struct fh_client view;
+    uint32_t port = r->port;
+
+    r->port = r->flow_port;
+    if (router_client_view(c, member, &view)) {
+        queue_flows(router, FH_CHANGE_DELETE, &view);
+    }
+    r->port = port;
+    r->flow_port = 0;
+}
+
+/* The barrier behind a batch has come back.  The batch's clients go on. */
+static void
+batch_done(int error, void *batch_)
+{
+    struct install_batch *batch = batch_;
+    struct router *router = batch->router;
+
+    if (error) {
+        router->counters.commits_failed++;
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        struct client *c = batch->clients[i];
+
+        if (c) {
+            c->batch = NULL;
+            batch->clients[i] = NULL;
+            firsthop_installed(router->owner, c, router, !error);
+        }
+    }
+    batch_destroy(batch);
+}
+
+static void
+changes_done(int error, void *router_)
+{
+    struct router *router = router_;
+
+    if (error && error != ECONNRESET) {
+        router->counters.commits_failed++;
+        log_warn("router %s: the bridge refused a change of flows",
+                 router->config->name);
+    }
+}
+
+static void
+send_changes(struct router *router)
+{
+    struct install_batch *batch = router->batch;
+
+    if (!router->changes.n && !batch) {
+        return;
+    }
+    router->batch = NULL;
+    router->counters.commits++;
+    if (batch) {
+        ofxact_commit(router->xact, &router->changes, batch_done, batch);
+    } else {
+        ofxact_commit(router->xact, &router->changes, changes_done, router);
+    }
+    fh_changes_clear(&router->changes);
+}
+
+/* Probes. */
+
+void
+router_queue_probe(struct router *router, struct client *c, size_t member,
+                   int64_t now_us)
+{
+    struct reach *r = &c->reaches[member];
+    struct router_probe *probe;
+
+    if (router->n_probes == router->cap_probes) {
+        router->cap_probes = router->cap_probes ? router->cap_probes * 2 : 64;
+        router->probes = fh_xrealloc(router->probes, (router->cap_probes
+                                     * sizeof *router->probes));
+    }
+    probe = &router->probes[router->n_probes++];
+    *probe = (struct router_probe) {
+        .segment = c->segment,
+        .local = c->segment->members[member].config->address,
+        .target = c->key.address,
+        .mac = c->mac,
+        .vlan = c->vlan,
+        .port = reach_is_up(r) ? r->port : 0,
+    };
+    if (fh_mac_is_zero(probe->mac)) {
+        memset(&probe->mac, 0xff, sizeof probe->mac);
+    }
+    if (c->vlan.n == 2 && !c->vlan.tpid && r->sent & 1) {
+        /* Which Ethertype its outer tag has shows only when it answers. */
+        probe->vlan.tpid = ETHERTYPE_8021Q;
+    }
+    reach_probe_sent(r, router->fence_next, now_us);
+    router->fence_wanted = true;
+    router->counters.probes++;
+}
+
+static int
+compare_probes(const void *a_, const void *b_)
+{
+    const struct router_probe *a = a_, *b = b_;
+    uint64_t va = flow_meta_stack(&a->vlan), vb = flow_meta_stack(&b->vlan);
+
+    if (a->segment->id != b->segment->id) {
+        return a->segment->id < b->segment->id ? -1 : 1;
+    }
+    if (va != vb) {
+        return va < vb ? -1 : 1;
+    }
+    return (a->vlan.tpid > b->vlan.tpid) - (a->vlan.tpid < b->vlan.tpid);
+}
+
+/* The actions that turn the base frame into 'probe' and send it. */
+static size_t
+probe_actions(const struct router *router, const struct router_probe *probe,
+              struct fh_action *actions)
+{
+    size_t n = 0;
+
+    memset(actions, 0, (2 + PROBE_MAX_PORTS) * sizeof *actions);
+    actions[n].type = FH_ACT_SET_ARP_TPA;
+    actions[n++].u.ip4 = probe->target.ip4;
+    actions[n].type = FH_ACT_SET_ETH_DST;
+    actions[n++].u.mac = probe->mac;
+    if (probe->port) {
+        actions[n].type = FH_ACT_OUTPUT;
+        actions[n++].u.port = probe->port;
+        return n;
+    }
+    for (size_t i = 0; i < router->config->n_access_ports
+                       && n < 2 + PROBE_MAX_PORTS; i++) {
+        if (router->ports[i].number) {
+            actions[n].type = FH_ACT_OUTPUT;
+            actions[n++].u.port = router->ports[i].number;
+        }
+    }
+    return n;
+}
+
+/* One packet-out for probes[0...n), which differ in target, MAC and port. */
+static void
+send_probes(struct router *router, const struct router_probe *probes,
+            size_t n)
+{
+    struct fh_action actions[PROBES_PER_MESSAGE * 3 + 2 + PROBE_MAX_PORTS];
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = probes[0].local,
+        .tpa = probes[0].target,
+    };
+    uint8_t frame[ARP_FRAME_MAX];
+    size_t len = arp_build(frame, probes[0].mac, &probes[0].vlan, &arp);
+    size_t n_actions = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (n_actions > PROBES_PER_MESSAGE * 3) {
+            send_probes(router, &probes[i], n - i);
+            break;
+        }
+        n_actions += probe_actions(router, &probes[i], &actions[n_actions]);
+    }
+    ofcodec_put_packet_out(ofconn_tx(router->conn),
+                           ofconn_version(router->conn),
+                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
+                           actions, n_actions, frame, len);
+    router->counters.probe_packets++;
+}
+
+static void
+flush_probes(struct router *router)
+{
+    size_t start = 0;
+
+    if (router->n_probes > 1) {
+        qsort(router->probes, router->n_probes, sizeof *router->probes,
+              compare_probes);
+    }
+    for (size_t i = 1; i <= router->n_probes; i++) {
+        if (i == router->n_probes || i - start == PROBES_PER_MESSAGE
+            || compare_probes(&router->probes[i], &router->probes[start])) {
+            send_probes(router, &router->probes[start], i - start);
+            start = i;
+        }
+    }
+    router->n_probes = 0;
+}
+
+/* One fence at a time: its return sends the next, so that their number
+ * follows the bridge's pace. */
+static void
+send_fence(struct router *router)
+{
+    if (router->fence_out || !router->fence_wanted) {
+        return;
+    }
+    router->fence_xid = ofconn_next_xid(router->conn);
+    ofcodec_put_echo_request(ofconn_tx(router->conn),
+                             ofconn_version(router->conn), router->fence_xid);
+    router->fence_next++;
+    router->fence_out = true;
+    router->fence_wanted = false;
+}
+
+bool
+router_fence_reply(struct router *router, uint32_t xid)
+{
+    if (!router->fence_out || xid != router->fence_xid) {
+        return false;
+    }
+    router->fence_out = false;
+    router->fence_done = router->fence_next - 1;
+    send_fence(router);
+    return true;
+}
+
+void
+router_flush(struct router *router)
+{
+    if (!router->conn || !router->xact) {
+        fh_changes_clear(&router->changes);
+        router->n_probes = 0;
+        return;
+    }
+    send_changes(router);
+    flush_probes(router);
+    send_fence(router);
+}
+
+void
+router_send(struct router *router, uint32_t port, const uint8_t *frame,
+            size_t len)
+{
+    struct fh_action output;
+
+    if (!router->conn) {
+        return;
+    }
+    memset(&output, 0, sizeof output);
+    output.type = FH_ACT_OUTPUT;
+    output.u.port = port;
+    ofcodec_put_packet_out(ofconn_tx(router->conn),
+                           ofconn_version(router->conn),
+                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
+                           &output, 1, frame, len);
+}
+
+void
+router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
+                const struct fh_vlan *vlan, const struct arp *arp)
+{
+    uint8_t frame[ARP_FRAME_MAX];
+
+    router_send(router, port, frame, arp_build(frame, dst, vlan, arp));
+}
