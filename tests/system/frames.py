@@ -157,9 +157,13 @@ class Tap:
             if not outgoing or self._outgoing:
                 self.frames.append(Frame(data, outgoing))
 
-    def clear(self):
-        self.collect()
-        self.frames = []
+    def fileno(self):
+        return self._socket.fileno()
+
+    def take(self):
+        """Returns what has arrived since the last call, and forgets it."""
+        frames, self.frames = self.collect(), []
+        return frames
 
     def matching(self, predicate):
         return [frame for frame in self.collect() if predicate(frame)]

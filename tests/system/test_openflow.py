@@ -1,0 +1,135 @@
+"""Bridges that are not ours, not unique, or not OpenFlow at all."""
+
+import contextlib
+import os
+import socket
+import struct
+
+import pytest
+
+from openvswitch import Ovs
+
+HELLO = struct.pack("!BBHI", 5, 0, 8, 1)
+
+
+@contextlib.contextmanager
+def extra_bridge(lab, name, datapath_id):
+    """Another Open vSwitch with one bridge, not yet connected."""
+    ovs = Ovs(os.path.join(lab.directory, name), lab.netns)
+    ovs.start()
+    try:
+        ovs.add_bridge(f"br-{name}", datapath_id)
+        yield ovs
+    finally:
+        ovs.stop()
+
+
+def test_unknown_bridge_is_left_alone(article):
+    with extra_bridge(article, "other", "00000000000000ff") as ovs:
+        ovs.set_controller("br-other", "tcp:127.0.0.1:6653")
+        ovs.ofctl("add-flow", "br-other", "cookie=0x77,ip,actions=drop")
+        article.wait_for(
+            lambda: "00000000000000ff" in article.daemon.log(),
+            what="a line about the unknown bridge in the log",
+        )
+        article.wait_reach(article.c, article.b)
+        (flow,) = ovs.flows("br-other")
+        assert "cookie=0x77" in flow
+    names = str(article.daemon.get("/v1/routers"))
+    assert "00000000000000ff" not in names
+
+
+def test_newer_of_two_bridges_with_one_datapath_id_wins(article):
+    """And the log says so."""
+    with extra_bridge(article, "twin", article.b.datapath_id) as ovs:
+        assert not ovs.flows("br-twin")
+        ovs.set_controller("br-twin", "tcp:127.0.0.1:6653")
+        article.wait_for(
+            lambda: ovs.flows("br-twin"),
+            what="the newer bridge to get flows",
+        )
+        assert any(
+            article.b.datapath_id in line
+            and any(
+                word in line
+                for word in ("newer", "another", "twice", "duplicate")
+            )
+            for line in article.daemon.log().splitlines()
+        ), article.daemon.log_tail()
+    article.wait_reach(article.c, article.b, timeout=20)
+    assert article.daemon.active(article.c.address) == "A"
+
+
+MALFORMED = {
+    "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "zeros": b"\0" * 64,
+    "short length": struct.pack("!BBHI", 5, 0, 4, 1),
+    "length 0": struct.pack("!BBHI", 5, 0, 0, 1),
+    "version 0": struct.pack("!BBHI", 0, 0, 8, 1),
+    "OpenFlow 1.0 only": struct.pack("!BBHI", 1, 0, 8, 1),
+    "bad hello element": struct.pack("!BBHIHH", 5, 0, 12, 1, 1, 200),
+    "features reply too short": HELLO + struct.pack("!BBHI", 5, 6, 8, 2),
+    "unknown type": HELLO + struct.pack("!BBHI", 5, 250, 8, 2),
+    "packet-in too short": HELLO
+    + struct.pack("!BBHIQQII", 5, 6, 32, 2, 0xEE, 0, 254, 0)
+    + struct.pack("!BBHI", 5, 10, 9, 3)
+    + b"x",
+    "version changes": HELLO + struct.pack("!BBHI", 4, 6, 8, 2),
+}
+
+
+@pytest.fixture(scope="module")
+def wired():
+    """The article's topology, for the malformed to knock at."""
+    # pylint: disable=import-outside-toplevel
+    import harness
+
+    lab = harness.build_article(harness.Lab())
+    try:
+        lab.start_daemon()
+        lab.settle(lab.c, lab.d)
+        yield lab
+    finally:
+        lab.close()
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_openflow_closes_that_connection_only(wired, name):
+    seq = wired.daemon.last_seq()
+    log = len(wired.daemon.log())
+    sock = wired.netns.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with contextlib.closing(sock):
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", 6653))
+        sock.sendall(MALFORMED[name])
+        assert read_to_end(sock) is not None
+    wired.wait_for(
+        lambda: "127.0.0.1:" in wired.daemon.log()[log:],
+        what="the reason in the log",
+    )
+    assert wired.daemon.is_running()
+    for router in ("A", "B"):
+        assert wired.daemon.router(router)["connected"]
+    assert wired.c.ping("10.0.0.1")
+    assert not wired.daemon.events(seq, type="router.disconnected")
+
+
+def test_connection_that_says_nothing_disturbs_nobody(wired):
+    socks = []
+    for _ in range(50):
+        sock = wired.netns.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.connect(("127.0.0.1", 6653))
+        socks.append(sock)
+    assert wired.c.ping("10.0.0.1")
+    assert wired.daemon.active(wired.c.address) == "A"
+    for sock in socks:
+        sock.close()
+
+
+def read_to_end(sock):
+    """What the peer sent until it closed; a reset closes as well."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := sock.recv(4096):
+            data += chunk
+    return data
