@@ -28,6 +28,8 @@ nothing can be left behind.  Exit status 0: every claim held; 1: one did not;
 """
 
 import argparse
+import fcntl
+import glob
 import json
 import os
 import shutil
@@ -59,6 +61,7 @@ from firsthopd import Firsthopd  # isort: skip
 from meter import Meter, meter_binary
 from netns import run, sysctl, unique_directory, wait_for
 
+DIRECTORY_PREFIX = "firsthop-demo-"
 PATIENCE_S = 10  # VRRP's master-down interval is 3.6 s at its longest.
 SILENT_LIMIT_MS = 1400
 LOUD_LIMIT_MS = 200
@@ -615,8 +618,30 @@ def prepare():
     run("ip", "link", "set", "lo", "up")
     sysctl("net.ipv6.conf.all.disable_ipv6", 1)
     sysctl("net.ipv6.conf.default.disable_ipv6", 1)
-    tempfile.tempdir = tempfile.mkdtemp(prefix="firsthop-demo-")
+    sweep_directories()
+    tempfile.tempdir = tempfile.mkdtemp(prefix=DIRECTORY_PREFIX)
+    lock_directory(tempfile.tempdir)
     return tempfile.tempdir
+
+
+def sweep_directories():
+    """Removes the files of demos that were killed."""
+    pattern = os.path.join(tempfile.gettempdir(), DIRECTORY_PREFIX + "*")
+    for path in glob.glob(pattern):
+        if lock_directory(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def lock_directory(path):
+    """Marks 'path' as in use for as long as this process lives.  Returns
+    false if another one has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        os.close(descriptor)
+        return False
 
 
 def main():
