@@ -1,0 +1,699 @@
+/* The commands of the load generator: one line in, one line of JSON out.
+ *
+ *   connect [TIMEOUT_MS]           dial every bridge, wait until ARP is punted
+ *   learn N [WINDOW [TIMEOUT_MS]]  hosts 0...N-1 and the canaries ask for the
+ *                                  gateway, WINDOW of them at a time
+ *   arp WINDOW SECONDS [any]       closed loop of requests; "any": every
+ *                                  packet-out counts as an answer
+ *   kill BRIDGE [TIMEOUT_MS]       close its connection and forget its flows
+ *   portdown BRIDGE PORT [TIMEOUT_MS]
+ *   cut BRIDGE N [TIMEOUT_MS]      N hosts on BRIDGE fall silent there
+ *   repair SECONDS                 undo all that, then watch who moves
+ *   run SECONDS                    let time pass and count
+ *   restart [TIMEOUT_MS]           wait for the controller to go and come back
+ *   owners                         how many hosts believe in which bridge
+ *   stats                          all counters
+ *   quit */
+#include <config.h>
+
+#include "tests/bench/loadgen.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define MAX_ARGS 8
+#define POLL_NS (2 * MSEC_NS)       /* Between looks at all hosts. */
+#define RETRY_NS SEC_NS             /* A host that got no answer asks again. */
+#define QUIET_NS (300 * MSEC_NS)    /* No flow mod for so long: done. */
+
+struct args {
+    char *word[MAX_ARGS];
+    int n;
+};
+
+/* Argument 'i', or 'missing'. */
+static double
+arg_number(const struct args *a, int i, double missing)
+{
+    return i < a->n ? atof(a->word[i]) : missing;
+}
+
+static uint64_t
+arg_ms(const struct args *a, int i, double missing_ms)
+{
+    return (uint64_t) (arg_number(a, i, missing_ms) * 1e6);
+}
+
+static struct bridge *
+arg_bridge(struct loadgen *lg, const struct args *a, int i)
+{
+    double id = arg_number(a, i, -1);
+
+    return id >= 0 && id < lg->opt.n_bridges ? &lg->bridges[(int) id] : NULL;
+}
+
+static double
+to_ms(uint64_t ns)
+{
+    return (double) ns / 1e6;
+}
+
+/* What counters were, so that a command can say what they grew by. */
+struct before {
+    struct hosts_counters hosts;
+    uint64_t now_ns, cpu_ns;
+    uint64_t packet_ins, packet_outs, outputs, flow_mods, bundles,
+             flow_changes;
+};
+
+static uint64_t
+cpu_ns(void)
+{
+    struct rusage ru;
+
+    getrusage(RUSAGE_SELF, &ru);
+    return (uint64_t) (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * SEC_NS
+           + (uint64_t) (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
+}
+
+static void
+look(const struct loadgen *lg, struct before *b)
+{
+    memset(b, 0, sizeof *b);
+    b->hosts = lg->hosts.counters;
+    b->now_ns = lg->now_ns;
+    b->cpu_ns = cpu_ns();
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        const struct bridge_counters *c = &lg->bridges[i].counters;
+        const struct flowtab_counters *f
+            = flowtab_counters(lg->bridges[i].ft);
+
+        b->packet_ins += c->packet_ins;
+        b->packet_outs += c->packet_outs;
+        b->outputs += c->outputs;
+        b->flow_mods += c->flow_mods;
+        b->bundles += c->bundles;
+        b->flow_changes += f->adds - f->same + f->deleted;
+    }
+}
+
+/* Prints what has happened since 'b', as fields. */
+static void
+print_since(const struct loadgen *lg, const struct before *b)
+{
+    struct before now;
+
+    look(lg, &now);
+    printf("\"seconds\":%.3f,\"loadgen_cpu_s\":%.3f",
+           (double) (now.now_ns - b->now_ns) / 1e9,
+           (double) (now.cpu_ns - b->cpu_ns) / 1e9);
+#define FIELD(NAME, MEMBER) \
+    printf(",\"%s\":%" PRIu64, NAME, now.MEMBER - b->MEMBER)
+    FIELD("probes", hosts.probes);
+    FIELD("notices", hosts.notices);
+    FIELD("answers", hosts.answers);
+    FIELD("moves", hosts.moves);
+    FIELD("false_moves", hosts.false_moves);
+    FIELD("early_notices", hosts.early_notices);
+    FIELD("packet_ins", packet_ins);
+    FIELD("packet_outs", packet_outs);
+    FIELD("outputs", outputs);
+    FIELD("flow_mods", flow_mods);
+    FIELD("flow_changes", flow_changes);
+    FIELD("bundles", bundles);
+#undef FIELD
+}
+
+static void
+print_error(const char *command, const char *why)
+{
+    printf("{\"cmd\":\"%s\",\"ok\":false,\"error\":\"%s\"}\n", command, why);
+}
+
+/* connect. */
+
+static unsigned
+count_ready(struct loadgen *lg)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        n += bridge_is_ready(&lg->bridges[i]);
+    }
+    return n;
+}
+
+static bool
+wait_ready(struct loadgen *lg, uint64_t timeout_ns)
+{
+    uint64_t end_ns = lg->now_ns + timeout_ns;
+
+    while (count_ready(lg) < lg->opt.n_bridges && lg->now_ns < end_ns) {
+        loop_step(lg, lg->now_ns + POLL_NS);
+    }
+    return count_ready(lg) == lg->opt.n_bridges;
+}
+
+static void
+command_connect(struct loadgen *lg, const struct args *a)
+{
+    uint64_t start_ns = lg->now_ns;
+
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        loop_want(&lg->bridges[i], true);
+    }
+    bool ok = wait_ready(lg, arg_ms(a, 1, 10000));
+    printf("{\"cmd\":\"connect\",\"ok\":%s,\"ready\":%u,\"ms\":%.3f}\n",
+           ok ? "true" : "false", count_ready(lg),
+           to_ms(lg->now_ns - start_ns));
+}
+
+/* learn. */
+
+/* Which hosts 'learn' is about: the first 'n' and the canaries. */
+static size_t
+learn_host(const struct loadgen *lg, size_t n, size_t k)
+{
+    return k < n ? k : lg->hosts.n - lg->opt.n_canaries + (k - n);
+}
+
+struct learner {
+    size_t n, total;            /* Hosts, and with the canaries. */
+    size_t next;                /* The next to ask for the first time. */
+    size_t window;
+    uint64_t answers_before, retries, checked_ns;
+};
+
+static void
+learn_turn(struct loadgen *lg, struct learner *l)
+{
+    uint64_t answered = lg->hosts.counters.answers - l->answers_before;
+
+    while (l->next < l->total && l->next - answered < l->window) {
+        size_t i = learn_host(lg, l->n, l->next++);
+
+        net_ask(lg, i, lg->hosts.hosts[i].attached);
+    }
+    if (lg->now_ns - l->checked_ns < RETRY_NS / 4) {
+        return;
+    }
+    l->checked_ns = lg->now_ns;
+    for (size_t k = 0; k < l->next; k++) {
+        size_t i = learn_host(lg, l->n, k);
+        const struct host *h = &lg->hosts.hosts[i];
+
+        if (h->asked_ns && lg->now_ns - h->asked_ns > RETRY_NS) {
+            l->retries++;
+            net_ask(lg, i, h->attached);
+        }
+    }
+}
+
+static void
+command_learn(struct loadgen *lg, const struct args *a)
+{
+    size_t room = lg->hosts.n - lg->opt.n_canaries;
+    double n = arg_number(a, 1, (double) room);
+    struct learner l = { .n = n < 0 || n > (double) room ? room : (size_t) n,
+                         .window = (size_t) arg_number(a, 2, 256),
+                         .answers_before = lg->hosts.counters.answers };
+    uint64_t end_ns = lg->now_ns + arg_ms(a, 3, 60000);
+    struct before before;
+
+    l.total = l.n + lg->opt.n_canaries;
+    look(lg, &before);
+    dist_clear(&lg->hosts.latency);
+    while (lg->hosts.counters.answers - l.answers_before < l.total
+           && lg->now_ns < end_ns) {
+        learn_turn(lg, &l);
+        loop_step(lg, lg->now_ns + POLL_NS);
+    }
+
+    uint64_t answered = lg->hosts.counters.answers - l.answers_before;
+    printf("{\"cmd\":\"learn\",\"ok\":%s,\"hosts\":%zu,\"answered\":%" PRIu64
+           ",\"retries\":%" PRIu64 ",", answered == l.total ? "true" : "false",
+           l.total, answered, l.retries);
+    dist_print(stdout, "latency", &lg->hosts.latency);
+    printf(",");
+    print_since(lg, &before);
+    printf("}\n");
+}
+
+/* arp. */
+
+/* Starts 'n' loops: hosts that know a gateway, or any through any bridge. */
+static size_t
+window_start(struct loadgen *lg, size_t n)
+{
+    size_t started = 0;
+
+    for (size_t i = 0; i < lg->hosts.n && started < n; i++) {
+        const struct host *h = &lg->hosts.hosts[i];
+
+        if (lg->window.any) {
+            net_ask(lg, i, UINT32_C(1) << i % lg->opt.n_bridges);
+            started++;
+        } else if (h->gateway != HOSTS_NO_ROUTER && !h->asked_ns) {
+            net_ask(lg, i, UINT32_C(1) << h->gateway);
+            started++;
+        }
+    }
+    return started;
+}
+
+/* Requests that got lost are asked again, so that the window stays full. */
+static uint64_t
+window_check(struct loadgen *lg)
+{
+    uint64_t lost = 0;
+
+    for (size_t i = 0; i < lg->hosts.n; i++) {
+        struct host *h = &lg->hosts.hosts[i];
+
+        if (h->asked_ns && lg->now_ns - h->asked_ns > RETRY_NS
+            && h->gateway != HOSTS_NO_ROUTER) {
+            lost++;
+            net_ask(lg, i, UINT32_C(1) << h->gateway);
+        }
+    }
+    return lost;
+}
+
+static void
+forget_requests(struct loadgen *lg)
+{
+    for (size_t i = 0; i < lg->hosts.n; i++) {
+        lg->hosts.hosts[i].asked_ns = 0;
+    }
+}
+
+static void
+command_arp(struct loadgen *lg, const struct args *a)
+{
+    uint64_t duration_ns = arg_ms(a, 2, 1) * 1000;
+    struct before before;
+    uint64_t lost = 0;
+
+    lg->window = (struct window) {
+        .on = true, .any = a->n > 3 && !strcmp(a->word[3], "any"),
+    };
+    dist_clear(&lg->hosts.latency);
+    lg->hosts.latency_mask = 63;
+    forget_requests(lg);
+    size_t loops = window_start(lg, (size_t) arg_number(a, 1, 64));
+
+    look(lg, &before);
+    uint64_t start_ns = lg->now_ns;
+    uint64_t check_ns = start_ns + RETRY_NS;
+    lg->window.answers = 0;
+    while (lg->now_ns - start_ns < duration_ns) {
+        loop_step(lg, lg->now_ns + 10 * MSEC_NS);
+        if (!lg->window.any && lg->now_ns >= check_ns) {
+            lost += window_check(lg);
+            check_ns = lg->now_ns + RETRY_NS;
+        }
+    }
+
+    double seconds = (double) (lg->now_ns - start_ns) / 1e9;
+    printf("{\"cmd\":\"arp\",\"ok\":true,\"window\":%zu,\"answered\":%" PRIu64
+           ",\"per_s\":%.0f,\"lost\":%" PRIu64 ",", loops, lg->window.answers,
+           (double) lg->window.answers / seconds, lost);
+    dist_print(stdout, "latency", &lg->hosts.latency);
+    printf(",");
+    print_since(lg, &before);
+    printf("}\n");
+
+    lg->window.on = false;
+    lg->hosts.latency_mask = 0;
+    loop_run(lg, 100 * MSEC_NS);        /* The last answers. */
+    forget_requests(lg);
+}
+
+/* Faults. */
+
+static void
+set_unreachable(struct loadgen *lg, const struct bridge *b, bool unreachable)
+{
+    uint32_t bit = UINT32_C(1) << b->id;
+
+    lg->hosts.unreachable = unreachable ? lg->hosts.unreachable | bit
+                                        : lg->hosts.unreachable & ~bit;
+}
+
+static void
+forget_flows(struct loadgen *lg, struct bridge *b)
+{
+    flowtab_clear(b->ft);
+    for (size_t i = 0; i < lg->hosts.n; i++) {
+        lg->hosts.hosts[i].flows[b->id] = 0;
+        lg->hosts.hosts[i].holders &= ~(UINT32_C(1) << b->id);
+    }
+}
+
+/* Cuts up to 'n' hosts off 'b': those on access port 'port', or on any where
+ * that is 0; only those who are on 'b' if 'owned'.  Returns how many. */
+static size_t
+cut_hosts(struct loadgen *lg, struct bridge *b, size_t n, uint32_t port,
+          bool owned)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < lg->hosts.n && done < n; i++) {
+        struct host *h = &lg->hosts.hosts[i];
+
+        if (host_is_reached(&lg->hosts, h, b->id)
+            && (!port || net_port_of(lg, i) == port)
+            && (!owned || h->gateway == b->id)) {
+            h->cut |= UINT32_C(1) << b->id;
+            done++;
+        }
+    }
+    return done;
+}
+
+/* Has made a fault on 'b' at 'start_ns': waits until everyone affected has
+ * been told, or 'timeout_ns', and prints what happened. */
+static void
+watch_fault(struct loadgen *lg, const char *command, const struct bridge *b,
+            uint64_t timeout_ns, const struct before *before)
+{
+    struct hosts_progress progress;
+    uint64_t start_ns = before->now_ns;
+    uint64_t look_ns = 0;
+
+    hosts_get_progress(&lg->hosts, b->id, &progress);
+    while (progress.moved < progress.affected
+           && lg->now_ns - start_ns < timeout_ns) {
+        loop_step(lg, lg->now_ns + POLL_NS);
+        if (lg->now_ns >= look_ns) {
+            hosts_get_progress(&lg->hosts, b->id, &progress);
+            look_ns = lg->now_ns + 4 * POLL_NS;
+        }
+    }
+    loop_run(lg, QUIET_NS);
+    lg->canary_on = false;
+
+    printf("{\"cmd\":\"%s\",\"ok\":%s,\"affected\":%zu,\"moved\":%zu,",
+           command,
+           progress.moved == progress.affected ? "true" : "false",
+           progress.affected, progress.moved);
+    hosts_print_times(&lg->hosts, b->id, start_ns, stdout);
+    printf(",\"canary_lost\":%" PRIu64 ",", lg->canary_lost);
+    dist_print(stdout, "canary", &lg->hosts.latency);
+    printf(",");
+    print_since(lg, before);
+    printf("}\n");
+    forget_requests(lg);
+}
+
+static void
+start_fault(struct loadgen *lg, struct before *before)
+{
+    hosts_mark(&lg->hosts);
+    dist_clear(&lg->hosts.latency);
+    lg->canary_on = lg->opt.n_canaries > 0;
+    lg->canary_next_ns = lg->now_ns;
+    lg->canary_lost = 0;
+    lg->now_ns = loop_clock_ns();
+    look(lg, before);
+}
+
+static void
+command_fault(struct loadgen *lg, const struct args *a)
+{
+    struct bridge *b = arg_bridge(lg, a, 1);
+    double number = arg_number(a, 2, -1);
+    struct before before;
+
+    if (!b) {
+        print_error(a->word[0], "no such bridge");
+        return;
+    }
+    start_fault(lg, &before);
+    if (!strcmp(a->word[0], "kill")) {
+        set_unreachable(lg, b, true);
+        loop_want(b, false);
+        forget_flows(lg, b);
+        watch_fault(lg, "kill", b, arg_ms(a, 2, 10000), &before);
+    } else if (!strcmp(a->word[0], "portdown")) {
+        if (number < 1 || number > lg->opt.n_access) {
+            print_error("portdown", "no such port");
+            return;
+        }
+        cut_hosts(lg, b, SIZE_MAX, (uint32_t) number, false);
+        bridge_set_port(b, (unsigned) number, false);
+        watch_fault(lg, "portdown", b, arg_ms(a, 3, 10000), &before);
+    } else {
+        cut_hosts(lg, b, number < 0 ? SIZE_MAX : (size_t) number, 0, true);
+        watch_fault(lg, "cut", b, arg_ms(a, 3, 10000), &before);
+    }
+}
+
+static void
+command_repair(struct loadgen *lg, const struct args *a)
+{
+    struct before before;
+
+    look(lg, &before);
+    for (size_t i = 0; i < lg->hosts.n; i++) {
+        lg->hosts.hosts[i].cut = 0;
+    }
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        struct bridge *b = &lg->bridges[i];
+
+        for (unsigned port = 1; port <= lg->opt.n_access; port++) {
+            if (b->port_down >> (port - 1) & 1) {
+                bridge_set_port(b, port, true);
+            }
+        }
+        set_unreachable(lg, b, false);
+        if (!b->want) {
+            loop_want(b, true);
+        }
+    }
+    bool ok = wait_ready(lg, 10 * SEC_NS);
+    loop_run(lg, (uint64_t) (arg_number(a, 1, 1) * 1e9));
+    printf("{\"cmd\":\"repair\",\"ok\":%s,", ok ? "true" : "false");
+    print_since(lg, &before);
+    printf("}\n");
+}
+
+static void
+command_run(struct loadgen *lg, const struct args *a)
+{
+    struct before before;
+
+    look(lg, &before);
+    loop_run(lg, (uint64_t) (arg_number(a, 1, 1) * 1e9));
+    printf("{\"cmd\":\"run\",\"ok\":true,");
+    print_since(lg, &before);
+    printf("}\n");
+}
+
+/* restart. */
+
+static unsigned
+count_connected(const struct loadgen *lg)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        n += lg->bridges[i].connected;
+    }
+    return n;
+}
+
+/* Turns until 'n' bridges are connected ('less': at most so many). */
+static bool
+wait_connected(struct loadgen *lg, unsigned n, bool less, uint64_t end_ns)
+{
+    while (less ? count_connected(lg) > n : count_connected(lg) < n) {
+        if (lg->now_ns >= end_ns) {
+            return false;
+        }
+        loop_step(lg, lg->now_ns + POLL_NS);
+    }
+    return true;
+}
+
+/* Some hosts ask every few ms until the first of them is answered.  Returns
+ * whether it was. */
+static bool
+ask_until_answered(struct loadgen *lg, uint64_t end_ns)
+{
+    uint64_t answers = lg->hosts.counters.answers;
+
+    for (size_t i = 0; lg->hosts.counters.answers == answers; i++) {
+        size_t host = i % (lg->hosts.n < 16 ? lg->hosts.n : 16);
+
+        if (lg->now_ns >= end_ns) {
+            return false;
+        }
+        net_ask(lg, host, lg->hosts.hosts[host].attached);
+        loop_run(lg, POLL_NS);
+    }
+    return true;
+}
+
+static void
+command_restart(struct loadgen *lg, const struct args *a)
+{
+    uint64_t end_ns = lg->now_ns + arg_ms(a, 1, 30000);
+    struct before before;
+
+    look(lg, &before);
+    printf("{\"cmd\":\"restart\",\"waiting\":true}\n");
+    fflush(stdout);
+    bool ok = wait_connected(lg, 0, true, end_ns);
+    uint64_t gone_ns = lg->now_ns;
+    ok = ok && wait_connected(lg, 1, false, end_ns);
+    uint64_t first_ns = lg->now_ns;
+    ok = ok && ask_until_answered(lg, end_ns);
+    uint64_t answer_ns = lg->now_ns;
+    ok = ok && wait_connected(lg, lg->opt.n_bridges, false, end_ns);
+    loop_run(lg, 10 * QUIET_NS);
+    printf("{\"cmd\":\"restart\",\"ok\":%s,\"gone_ms\":%.3f,"
+           "\"answer_after_connect_ms\":%.3f,", ok ? "true" : "false",
+           to_ms(first_ns - gone_ns), to_ms(answer_ns - first_ns));
+    print_since(lg, &before);
+    printf("}\n");
+    forget_requests(lg);
+}
+
+/* What there is to see. */
+
+static void
+command_owners(const struct loadgen *lg)
+{
+    uint64_t believe[HOSTS_MAX_ROUTERS] = { 0 };
+    uint64_t hold[HOSTS_MAX_ROUTERS] = { 0 };
+    uint64_t nobody = 0, several = 0;
+
+    for (size_t i = 0; i < lg->hosts.n; i++) {
+        const struct host *h = &lg->hosts.hosts[i];
+
+        if (h->gateway == HOSTS_NO_ROUTER) {
+            nobody++;
+        } else {
+            believe[h->gateway]++;
+        }
+        several += (h->holders & (h->holders - 1)) != 0;
+        for (unsigned b = 0; b < lg->opt.n_bridges; b++) {
+            hold[b] += h->holders >> b & 1;
+        }
+    }
+    printf("{\"cmd\":\"owners\",\"ok\":true,\"nobody\":%" PRIu64
+           ",\"held_by_several\":%" PRIu64, nobody, several);
+    printf(",\"believe\":[");
+    for (unsigned b = 0; b < lg->opt.n_bridges; b++) {
+        printf("%s%" PRIu64, b ? "," : "", believe[b]);
+    }
+    printf("],\"hold\":[");
+    for (unsigned b = 0; b < lg->opt.n_bridges; b++) {
+        printf("%s%" PRIu64, b ? "," : "", hold[b]);
+    }
+    printf("]}\n");
+}
+
+static void
+print_bridge(const struct bridge *b)
+{
+    const struct bridge_counters *c = &b->counters;
+    const struct flowtab_counters *f = flowtab_counters(b->ft);
+
+    printf("{\"connected\":%s,\"flows\":%zu,\"tables\":[",
+           b->connected ? "true" : "false", flowtab_count(b->ft));
+    for (uint8_t table = 0; table < 6; table++) {
+        printf("%s%zu", table ? "," : "", flowtab_count_table(b->ft, table));
+    }
+    printf("]");
+#define FIELD(FROM, NAME) printf(",\"" #NAME "\":%" PRIu64, FROM->NAME)
+    FIELD(c, packet_ins);
+    FIELD(c, packet_outs);
+    FIELD(c, outputs);
+    FIELD(c, not_punted);
+    FIELD(c, bad);
+    FIELD(c, errors);
+    FIELD(c, flow_mods);
+    FIELD(c, bundles);
+    FIELD(c, barriers);
+    FIELD(c, connects);
+    FIELD(c, dumps);
+    FIELD(c, meter_mods);
+    FIELD(f, adds);
+    FIELD(f, replaced);
+    FIELD(f, same);
+    FIELD(f, deletes);
+    FIELD(f, deleted);
+#undef FIELD
+    printf("}");
+}
+
+static void
+command_stats(const struct loadgen *lg)
+{
+    struct before zero = { .now_ns = lg->now_ns };
+
+    printf("{\"cmd\":\"stats\",\"ok\":true,");
+    print_since(lg, &zero);
+    printf(",\"ignored\":%" PRIu64 ",\"bridges\":[",
+           lg->hosts.counters.ignored);
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        printf("%s", i ? "," : "");
+        print_bridge(&lg->bridges[i]);
+    }
+    printf("]}\n");
+}
+
+static void
+split(char *line, struct args *a)
+{
+    char *save = NULL;
+
+    a->n = 0;
+    for (char *w = strtok_r(line, " \t\r\n", &save); w && a->n < MAX_ARGS;
+         w = strtok_r(NULL, " \t\r\n", &save)) {
+        a->word[a->n++] = w;
+    }
+}
+
+bool
+command_line(struct loadgen *lg, char *line)
+{
+    struct args a;
+
+    split(line, &a);
+    if (!a.n || a.word[0][0] == '#') {
+        return true;
+    }
+
+    const char *verb = a.word[0];
+    if (!strcmp(verb, "quit")) {
+        return false;
+    } else if (!strcmp(verb, "connect")) {
+        command_connect(lg, &a);
+    } else if (!strcmp(verb, "learn")) {
+        command_learn(lg, &a);
+    } else if (!strcmp(verb, "arp")) {
+        command_arp(lg, &a);
+    } else if (!strcmp(verb, "kill") || !strcmp(verb, "portdown")
+               || !strcmp(verb, "cut")) {
+        command_fault(lg, &a);
+    } else if (!strcmp(verb, "repair")) {
+        command_repair(lg, &a);
+    } else if (!strcmp(verb, "run")) {
+        command_run(lg, &a);
+    } else if (!strcmp(verb, "restart")) {
+        command_restart(lg, &a);
+    } else if (!strcmp(verb, "owners")) {
+        command_owners(lg);
+    } else if (!strcmp(verb, "stats")) {
+        command_stats(lg);
+    } else {
+        print_error(verb, "unknown command");
+    }
+    fflush(stdout);
+    return true;
+}
