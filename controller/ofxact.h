@@ -18,8 +18,12 @@ struct ofxact;
 /* 'tx' is borrowed and outlives the result; 'next_xid' gives a fresh xid. */
 struct ofxact *ofxact_create(struct fh_buf *tx, int version,
                              uint32_t (*next_xid)(void *aux), void *aux);
-/* Every commit and dump that is still under way fails first, ECONNRESET. */
+/* Every commit and dump that is still under way fails first, ECONNRESET, in
+ * the order in which they were started, commits first.  Whoever is told so
+ * must not start another here. */
 void ofxact_destroy(struct ofxact *);
+/* Whose bridge it is, for logs.  Copies 'name'. */
+void ofxact_set_name(struct ofxact *, const char *name);
 
 /* 'error' is 0 when the bridge has confirmed by barrier that all changes are
  * in place; an errno otherwise (EREMOTEIO: the bridge refused, the reason

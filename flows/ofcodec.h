@@ -18,6 +18,21 @@ enum of_version { OF_13 = 4, OF_14 = 5, OF_15 = 6 };
 #define OF_HEADER_LEN 8
 #define OF_MAX_MESSAGE 65535
 
+/* Bit v: version v, as in a hello. */
+#define OF_VERSION_BIT(V) (UINT32_C(1) << (V))
+#define OF_VERSIONS (OF_VERSION_BIT(OF_13) | OF_VERSION_BIT(OF_14) \
+                     | OF_VERSION_BIT(OF_15))
+
+/* What of_message.bundle.type says, 7.3.9.1. */
+#define OF_BUNDLE_OPEN_REPLY   1
+#define OF_BUNDLE_COMMIT_REPLY 5
+
+/* What of_message.error.type and code say, 7.5.4. */
+#define OF_ERROR_ROLE_FAILED  11
+#define OF_ERROR_ROLE_STALE   0     /* Code: generation id too old. */
+#define OF_ERROR_METER_FAILED 12
+#define OF_ERROR_METER_EXISTS 1     /* Code. */
+
 enum of_type {
     OF_HELLO,
     OF_ERROR,
@@ -72,7 +87,11 @@ struct of_message {
             char text[96];                  /* For a person to read. */
         } error;
         struct { const uint8_t *data; size_t len; } echo;
-        struct { uint64_t dpid; uint8_t n_tables; } features;
+        struct {
+            uint64_t dpid;
+            uint8_t n_tables;
+            uint8_t auxiliary_id;           /* 0: the main connection. */
+        } features;
         struct of_packet_in packet_in;
         struct { struct of_port port; bool deleted; } port_status;
         struct {
@@ -105,8 +124,19 @@ void of_message_uninit(struct of_message *);
  * too short to tell, or -1 where the header cannot be OpenFlow. */
 int ofcodec_frame(const uint8_t *data, size_t len);
 
+/* What to offer in the hello to a peer that offers 'peer_versions', so that
+ * both sides come to 1.4 wherever the peer has it.  OpenFlow (6.3.1) settles
+ * on the highest version that both offer, so 1.5 is held back from a peer
+ * that has 1.4. */
+uint32_t ofcodec_versions_to_offer(uint32_t peer_versions);
+/* What both settle on: an enum of_version, or 0. */
+int ofcodec_negotiate(uint32_t offered, uint32_t peer_versions);
+
 /* Encoders. 'version' is an enum of_version. */
 void ofcodec_put_hello(struct fh_buf *, uint32_t xid);  /* 1.5, 1.4, 1.3. */
+void ofcodec_put_hello_versions(struct fh_buf *, uint32_t xid,
+                                uint32_t versions);
+/* 'version' is whatever the peer's header said. */
 void ofcodec_put_error_hello_failed(struct fh_buf *, int version,
                                     uint32_t xid);
 void ofcodec_put_echo_request(struct fh_buf *, int version, uint32_t xid);
@@ -122,13 +152,17 @@ void ofcodec_put_set_async(struct fh_buf *, int version, uint32_t xid);
 void ofcodec_put_role_master(struct fh_buf *, int version, uint32_t xid,
                              uint64_t generation);
 void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);
-/* Replaces the meter of that id (delete, then add: two messages, both of
- * 'xid'). */
+/* Sets the meter of that id, whether it exists or not: add, then modify, two
+ * messages, both of 'xid'.  (Deleting it first would delete every flow that
+ * uses it.)  A bridge that has the meter answers the first with
+ * OF_ERROR_METER_EXISTS, which means nothing. */
 void ofcodec_put_meter(struct fh_buf *, int version, uint32_t xid,
                        const struct fh_meter *);
 void ofcodec_put_flow_stats_request(struct fh_buf *, int version,
                                     uint32_t xid, uint64_t cookie,
                                     uint64_t cookie_mask);
+/* A change to a flow whose match cannot be expressed (match.fields =
+ * UINT32_MAX) puts nothing. */
 void ofcodec_put_change(struct fh_buf *, int version, uint32_t xid,
                         const struct fh_change *);
 /* Bundles: 1.4 natively, 1.3 through the ONF extension; atomic, ordered. */
