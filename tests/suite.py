@@ -134,7 +134,7 @@ def end_leftovers():
 
 
 def run_program(args, env, timeout_s, grace_s=2.0, log=None):
-    """Runs a program to its end in a session of its own.
+    """Runs a program to its end, in BUILD and a session of its own.
 
     Its output goes to the file 'log', or to ours with None.  Returns its exit
     status (negative: the signal that killed it) or None after 'timeout_s'."""
@@ -142,6 +142,7 @@ def run_program(args, env, timeout_s, grace_s=2.0, log=None):
         output = log and stack.enter_context(open(log, "wb"))
         process = subprocess.Popen(
             args,
+            cwd=BUILD,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -227,9 +228,7 @@ def build():
     for step in build_steps():
         shown = [os.path.basename(arg) for arg in step if "\n" not in arg]
         say("build: " + " ".join(shown[:6]))
-        status = run_program(
-            ["env", "-C", BUILD] + step, os.environ, 3600, log=step_log
-        )
+        status = run_program(step, os.environ, 3600, log=step_log)
         with open(step_log, "rb") as source, open(log, "ab") as sink:
             shutil.copyfileobj(source, sink)
         if status:

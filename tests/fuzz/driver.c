@@ -4,17 +4,21 @@
  *
  * Gives the target every file, then N mutations of them, the same ones in
  * every run with the same seed.  Without arguments: 2000 runs over
- * tests/fuzz/corpus/x/ of the source tree ($top_srcdir, else "."). */
+ * tests/fuzz/corpus/x/ of the source tree ($top_srcdir, else ".").  An input
+ * that kills the target is kept as crash-fuzz_x in the working directory. */
 #include <config.h>
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <firsthop/buf.h>
 
@@ -23,12 +27,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Of the sanitizers, where there are some. */
+void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
+
 struct corpus {
     struct fh_buf *inputs;
     size_t n;
 };
 
 static uint64_t rng_state = 1;
+
+/* For a signal handler: what the target is working on, and where to keep it
+ * if it dies of that. */
+static const uint8_t *current_data;
+static size_t current_size;
+static char *crash_path;
 
 /* xorshift64*. */
 static uint64_t
@@ -53,6 +66,42 @@ die(const char *what, const char *name)
     exit(2);
 }
 
+static void
+keep_crash(void)
+{
+    int fd = open(crash_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+
+    if (fd >= 0 && write(fd, current_data, current_size) >= 0) {
+        static const char text[] = "input kept, see crash-fuzz_*\n";
+
+        if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
+            _exit(2);
+        }
+    }
+}
+
+static void
+on_fatal_signal(int signo)
+{
+    signal(signo, SIG_DFL);
+    keep_crash();
+    raise(signo);
+}
+
+/* abort() is not among what the sanitizers catch; without them nothing is. */
+static void
+catch_crashes(void)
+{
+    signal(SIGABRT, on_fatal_signal);
+    if (__sanitizer_set_death_callback) {
+        __sanitizer_set_death_callback(keep_crash);
+    } else {
+        signal(SIGBUS, on_fatal_signal);
+        signal(SIGFPE, on_fatal_signal);
+        signal(SIGSEGV, on_fatal_signal);
+    }
+}
+
 /* The target sees a copy of exactly that size, so that a sanitizer notices
  * one byte read too many. */
 static void
@@ -66,7 +115,10 @@ run_one(const uint8_t *data, size_t size)
     if (size) {
         memcpy(copy, data, size);
     }
+    current_data = copy;
+    current_size = size;
     LLVMFuzzerTestOneInput(copy, size);
+    current_size = 0;
     free(copy);
 }
 
@@ -186,12 +238,10 @@ run_mutations(const struct corpus *corpus, unsigned long n_runs)
     fh_buf_destroy(&input);
 }
 
-/* "tests/fuzz/fuzz_x" -> "$top_srcdir/tests/fuzz/corpus/x". */
+/* "fuzz_x" -> "$top_srcdir/tests/fuzz/corpus/x". */
 static char *
-default_corpus(const char *program)
+default_corpus(const char *name)
 {
-    const char *slash = strrchr(program, '/');
-    const char *name = slash ? slash + 1 : program;
     const char *top = getenv("top_srcdir");
 
     if (!strncmp(name, "fuzz_", 5)) {
@@ -203,9 +253,14 @@ default_corpus(const char *program)
 int
 main(int argc, char *argv[])
 {
+    const char *slash = strrchr(argv[0], '/');
+    const char *name = slash ? slash + 1 : argv[0];
     struct corpus corpus = { 0 };
     unsigned long n_runs = 2000;
     bool has_path = false;
+
+    crash_path = fh_xasprintf("crash-%s", name);
+    catch_crashes();
 
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--runs") && i + 1 < argc) {
@@ -218,7 +273,7 @@ main(int argc, char *argv[])
         }
     }
     if (!has_path) {
-        char *path = default_corpus(argv[0]);
+        char *path = default_corpus(name);
 
         corpus_add_path(&corpus, path);
         free(path);
@@ -229,5 +284,6 @@ main(int argc, char *argv[])
     run_mutations(&corpus, n_runs);
     printf("%zu kept inputs, %lu mutations\n", corpus.n, n_runs);
     corpus_destroy(&corpus);
+    free(crash_path);
     return 0;
 }
