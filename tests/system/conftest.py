@@ -1,5 +1,7 @@
 """Fixtures of the system tests: see harness.py for what a Lab is."""
 
+import signal
+
 import pytest
 
 import harness
@@ -11,6 +13,12 @@ def pytest_sessionstart():
     if missing:
         pytest.exit(missing, returncode=2)
     sweep()
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(_signum, _frame):
+    """Fixtures are torn down as for Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 @pytest.hookimpl(hookwrapper=True)
