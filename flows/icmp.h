@@ -32,13 +32,14 @@ int ipv4_parse(const struct frame *frame, struct ipv4 *out);
  * its request. */
 #define ICMP_FRAME_MAX(request_len) ((request_len) + 64 + 576)
 
-/* True for a well-formed, unfragmented echo request. */
+/* True for a well-formed, unfragmented echo request with a right checksum. */
 bool icmp_is_echo_request(const struct ipv4 *);
 
 /* May an ICMP error be sent about '*offending' (in a frame to 'eth_dst')?
  * RFC 1812, 4.3.2.7: never about an ICMP error, a later fragment, a
  * link-layer or IP broadcast or multicast, or a source that is no single
- * host (zero, loopback, class D and E, broadcast). */
+ * host (zero, loopback, class D and E, broadcast).  The broadcast address of
+ * a prefix is for the caller to know. */
 bool icmp_error_allowed(const struct ipv4 *offending, struct eth_addr eth_dst);
 
 /* Where a built frame goes. */
@@ -47,8 +48,10 @@ struct icmp_envelope {
     struct fh_vlan vlan;
 };
 
-/* Build into 'buf' ('cap' bytes) and return the length, or 0 if it does not
- * fit.  The echo reply is from the address that was asked. */
+/* Build into 'buf' ('cap' bytes) and return the length, padding included, or
+ * 0 if it does not fit.  '*request' and '*offending' must not be in 'buf'.
+ * The echo reply is from the address that was asked, with the request's TOS,
+ * DF and identification. */
 size_t icmp_build_echo_reply(uint8_t *buf, size_t cap,
                              const struct icmp_envelope *,
                              const struct ipv4 *request);
