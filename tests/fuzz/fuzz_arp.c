@@ -1,0 +1,106 @@
+/* Fuzzes what reads punted frames: Ethernet, ARP, IPv4, ICMP.
+ *
+ * The input is a frame.  What parses is built again and parsed back, and both
+ * must agree. */
+#include <config.h>
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "flows/arp.h"
+#include "flows/icmp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Aborts, with assertions compiled in or not. */
+static void
+require(bool condition)
+{
+    if (!condition) {
+        abort();
+    }
+}
+
+static void
+try_arp(const struct frame *frame)
+{
+    uint8_t buf[ARP_FRAME_MAX];
+    struct frame rebuilt;
+    struct arp arp, again;
+    size_t len;
+
+    if (arp_parse(frame, &arp)) {
+        return;
+    }
+    len = arp_build(buf, frame->dst, &frame->vlan, &arp);
+    require(len <= sizeof buf);
+    require(frame_parse(buf, len, &rebuilt) == FRAME_OK);
+    require(fh_vlan_equal(&frame->vlan, &rebuilt.vlan));
+    require(frame->vlan.tpid == rebuilt.vlan.tpid);
+    require(!arp_parse(&rebuilt, &again));
+    require(arp.op == again.op
+            && fh_mac_equal(arp.sha, again.sha)
+            && fh_mac_equal(arp.tha, again.tha)
+            && fh_addr_equal(arp.spa, again.spa)
+            && fh_addr_equal(arp.tpa, again.tpa));
+    require(arp_is_address_probe(&arp) == arp_is_address_probe(&again));
+    require(arp_is_announcement(&arp) == arp_is_announcement(&again));
+}
+
+/* What we have sent must be right, and no reason for an error about it. */
+static void
+check_built(const uint8_t *buf, size_t len, bool is_error)
+{
+    struct frame frame;
+    struct ipv4 ip;
+
+    require(len >= 60);
+    require(frame_parse(buf, len, &frame) == FRAME_OK);
+    require(!ipv4_parse(&frame, &ip));
+    require(!icmp_is_echo_request(&ip));
+    require(!is_error || !icmp_error_allowed(&ip, frame.dst));
+}
+
+static void
+try_ipv4(const struct frame *frame, size_t size)
+{
+    size_t cap = ICMP_FRAME_MAX(size), len;
+    struct icmp_envelope envelope = {
+        .eth_src = { { { 0x02, 0, 0, 0, 0, 0x0a } } },
+        .eth_dst = frame->src,
+        .vlan = frame->vlan,
+    };
+    struct ipv4 ip;
+    uint8_t *buf;
+
+    if (ipv4_parse(frame, &ip)) {
+        return;
+    }
+    buf = fh_xmalloc(cap);
+    if (icmp_is_echo_request(&ip)) {
+        len = icmp_build_echo_reply(buf, cap, &envelope, &ip);
+        check_built(buf, len, false);
+        require(!icmp_build_echo_reply(buf, len - 1, &envelope, &ip));
+    }
+    if (icmp_error_allowed(&ip, frame->dst)) {
+        len = icmp_build_error(buf, cap, &envelope, ip.dst,
+                               ICMP_TIME_EXCEEDED, 0, 0, &ip);
+        check_built(buf, len, true);
+        require(!icmp_build_error(buf, len - 1, &envelope, ip.dst,
+                                  ICMP_TIME_EXCEEDED, 0, 0, &ip));
+    }
+    free(buf);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct frame frame;
+
+    if (frame_parse(data, size, &frame) == FRAME_OK) {
+        try_arp(&frame);
+        try_ipv4(&frame, size);
+    }
+    return 0;
+}
