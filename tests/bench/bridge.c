@@ -31,9 +31,9 @@ put_copy(struct bridge *b, int type, uint32_t xid, const uint8_t *body,
     memcpy(p + OFP_HEADER_LEN, body, len);
 }
 
-static void
-put_error(struct bridge *b, const uint8_t *msg, size_t len, uint16_t type,
-          uint16_t code)
+void
+bridge_put_error(struct bridge *b, const uint8_t *msg, size_t len,
+                 uint16_t type, uint16_t code)
 {
     size_t n = len < 64 ? len : 64;
     uint8_t *p = put(b, OFPT_ERROR, 12 + n, wire_get32(msg + 4));
@@ -105,9 +105,7 @@ bridge_init(struct bridge *b, struct loadgen *lg, int id)
 void
 bridge_destroy(struct bridge *b)
 {
-    for (size_t i = 0; i < BRIDGE_MAX_BUNDLES; i++) {
-        fh_buf_destroy(&b->bundles[i].messages);
-    }
+    bundle_destroy_all(b);
     fh_buf_destroy(&b->in);
     fh_buf_destroy(&b->out);
     flowtab_destroy(b->ft);
@@ -130,10 +128,7 @@ bridge_connected(struct bridge *b)
 void
 bridge_disconnected(struct bridge *b)
 {
-    for (size_t i = 0; i < BRIDGE_MAX_BUNDLES; i++) {
-        b->bundles[i].open = false;
-        fh_buf_clear(&b->bundles[i].messages);
-    }
+    bundle_discard_all(b);
     fh_buf_clear(&b->in);
     fh_buf_clear(&b->out);
     b->in_ofs = b->out_ofs = 0;
@@ -242,7 +237,7 @@ reply_flows(struct bridge *b, const uint8_t *msg, size_t len)
     struct dump d = { .b = b, .request = msg };
 
     if (len < 16 + 32) {
-        put_error(b, msg, len, 1, 6);       /* OFPBRC_BAD_LEN */
+        bridge_put_error(b, msg, len, 1, 6);       /* OFPBRC_BAD_LEN */
         return;
     }
     b->counters.dumps++;
@@ -273,7 +268,7 @@ static void
 handle_multipart(struct bridge *b, const uint8_t *msg, size_t len)
 {
     if (len < 16) {
-        put_error(b, msg, len, 1, 6);
+        bridge_put_error(b, msg, len, 1, 6);
         return;
     }
     switch (wire_get16(msg + 8)) {
@@ -292,7 +287,7 @@ handle_multipart(struct bridge *b, const uint8_t *msg, size_t len)
     }
 }
 
-/* Flow mods and bundles. */
+/* Flow mods. */
 
 /* The bridge is busy for as long as 'n' changes take it. */
 static void
@@ -308,127 +303,13 @@ spend(struct bridge *b, uint64_t n)
     }
 }
 
-static void
-handle_flow_mod(struct bridge *b, const uint8_t *msg, size_t len)
+void
+bridge_flow_mod(struct bridge *b, const uint8_t *msg, size_t len)
 {
     b->counters.flow_mods++;
     spend(b, 1);
     if (flowtab_apply(b->ft, msg, len, b->lg->now_ns)) {
-        put_error(b, msg, len, 5, 0);       /* OFPFMFC_UNKNOWN */
-    }
-}
-
-static struct bundle *
-find_bundle(struct bridge *b, uint32_t id, bool create)
-{
-    struct bundle *unused = NULL;
-
-    for (size_t i = 0; i < BRIDGE_MAX_BUNDLES; i++) {
-        struct bundle *bundle = &b->bundles[i];
-
-        if (bundle->open && bundle->id == id) {
-            return bundle;
-        }
-        if (!bundle->open) {
-            unused = bundle;
-        }
-    }
-    if (create && unused) {
-        unused->open = true;
-        unused->id = id;
-        fh_buf_clear(&unused->messages);
-    }
-    return create ? unused : NULL;
-}
-
-static void
-bundle_close(struct bundle *bundle)
-{
-    bundle->open = false;
-    fh_buf_clear(&bundle->messages);
-}
-
-static void
-bundle_commit(struct bridge *b, struct bundle *bundle)
-{
-    const uint8_t *p = bundle->messages.data;
-    size_t left = bundle->messages.len;
-
-    b->counters.bundles++;
-    while (left) {
-        size_t n = wire_get16(p + 2);
-
-        if (p[1] == OFPT_FLOW_MOD) {
-            handle_flow_mod(b, p, n);
-        }
-        p += n;
-        left -= n;
-    }
-    bundle_close(bundle);
-}
-
-/* 'prefix_len' bytes of 'msg' come before the bundle id: 8, or 16 where an
- * experimenter header is among them; the reply repeats them. */
-static void
-handle_bundle_control(struct bridge *b, const uint8_t *msg, size_t len,
-                      size_t prefix_len)
-{
-    if (len < prefix_len + 8) {
-        put_error(b, msg, len, 17, 0);
-        return;
-    }
-
-    uint32_t id = wire_get32(msg + prefix_len);
-    uint16_t type = wire_get16(msg + prefix_len + 4);
-    struct bundle *bundle = find_bundle(b, id, type == OFPBCT_OPEN_REQUEST);
-    if (!bundle) {
-        put_error(b, msg, len, 17, 3);      /* OFPBFC_BAD_ID */
-        return;
-    }
-    if (type == OFPBCT_COMMIT_REQUEST) {
-        bundle_commit(b, bundle);
-    } else if (type == OFPBCT_DISCARD_REQUEST) {
-        bundle_close(bundle);
-    }
-
-    uint8_t *p = fh_buf_put(&b->out, prefix_len + 8);
-    memcpy(p, msg, prefix_len + 8);
-    wire_put16(p + 2, (uint16_t) (prefix_len + 8));
-    wire_put16(p + prefix_len + 4, type + 1);
-    b->dirty = true;
-}
-
-static void
-handle_bundle_add(struct bridge *b, const uint8_t *msg, size_t len,
-                  size_t prefix_len)
-{
-    size_t head = prefix_len + 8;
-    size_t n = len >= head + OFP_HEADER_LEN ? wire_get16(msg + head + 2) : 0;
-    struct bundle *bundle = NULL;
-
-    if (n >= OFP_HEADER_LEN && n <= len - head) {
-        bundle = find_bundle(b, wire_get32(msg + prefix_len), true);
-    }
-    if (bundle) {
-        fh_buf_append(&bundle->messages, msg + head, n);
-    } else {
-        put_error(b, msg, len, 17, 3);
-    }
-}
-
-static void
-handle_experimenter(struct bridge *b, const uint8_t *msg, size_t len)
-{
-    uint32_t subtype = len >= 16 ? wire_get32(msg + 12) : 0;
-
-    if (len < 16 || wire_get32(msg + 8) != ONF_EXPERIMENTER) {
-        put_error(b, msg, len, 1, 3);       /* OFPBRC_BAD_EXPERIMENTER */
-    } else if (subtype == ONF_BUNDLE_CONTROL) {
-        handle_bundle_control(b, msg, len, 16);
-    } else if (subtype == ONF_BUNDLE_ADD_MESSAGE) {
-        handle_bundle_add(b, msg, len, 16);
-    } else {
-        put_error(b, msg, len, 1, 4);       /* OFPBRC_BAD_EXP_TYPE */
+        bridge_put_error(b, msg, len, 5, 0);       /* OFPFMFC_UNKNOWN */
     }
 }
 
@@ -449,7 +330,7 @@ handle_packet_out(struct bridge *b, uint8_t *msg, size_t len)
     b->counters.packet_outs++;
     if (n < 0) {
         b->counters.bad++;
-        put_error(b, msg, len, 2, 1);       /* OFPBAC_BAD_LEN */
+        bridge_put_error(b, msg, len, 2, 1);       /* OFPBAC_BAD_LEN */
     } else {
         b->counters.outputs += (uint64_t) n;
     }
@@ -551,7 +432,7 @@ reply_role(struct bridge *b, const uint8_t *msg, size_t len)
     uint8_t body[16];
 
     if (len < 24) {
-        put_error(b, msg, len, 1, 6);
+        bridge_put_error(b, msg, len, 1, 6);
         return;
     }
     memcpy(body, msg + 8, sizeof body);
@@ -574,16 +455,16 @@ handle_message(struct bridge *b, uint8_t *msg, size_t len)
         handle_packet_out(b, msg, len);
         break;
     case OFPT_FLOW_MOD:
-        handle_flow_mod(b, msg, len);
+        bridge_flow_mod(b, msg, len);
         break;
     case OFPT_BUNDLE_CONTROL:
-        handle_bundle_control(b, msg, len, OFP_HEADER_LEN);
+        bundle_control(b, msg, len, OFP_HEADER_LEN);
         break;
     case OFPT_BUNDLE_ADD_MESSAGE:
-        handle_bundle_add(b, msg, len, OFP_HEADER_LEN);
+        bundle_add(b, msg, len, OFP_HEADER_LEN);
         break;
     case OFPT_EXPERIMENTER:
-        handle_experimenter(b, msg, len);
+        bundle_experimenter(b, msg, len);
         break;
     case OFPT_BARRIER_REQUEST:
         b->counters.barriers++;
@@ -622,7 +503,7 @@ handle_message(struct bridge *b, uint8_t *msg, size_t len)
     case OFPT_GROUP_MOD:
         break;
     default:
-        put_error(b, msg, len, 1, 1);       /* OFPBRC_BAD_TYPE */
+        bridge_put_error(b, msg, len, 1, 1);       /* OFPBRC_BAD_TYPE */
         break;
     }
 }

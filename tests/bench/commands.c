@@ -16,57 +16,41 @@
  *   quit */
 #include <config.h>
 
-#include "tests/bench/loadgen.h"
+#include "tests/bench/commands.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define MAX_ARGS 8
-#define POLL_NS (2 * MSEC_NS)       /* Between looks at all hosts. */
 #define RETRY_NS SEC_NS             /* A host that got no answer asks again. */
-#define QUIET_NS (300 * MSEC_NS)    /* No flow mod for so long: done. */
-
-struct args {
-    char *word[MAX_ARGS];
-    int n;
-};
 
 /* Argument 'i', or 'missing'. */
-static double
-arg_number(const struct args *a, int i, double missing)
+double
+args_number(const struct args *a, int i, double missing)
 {
     return i < a->n ? atof(a->word[i]) : missing;
 }
 
-static uint64_t
-arg_ms(const struct args *a, int i, double missing_ms)
+uint64_t
+args_ms(const struct args *a, int i, double missing_ms)
 {
-    return (uint64_t) (arg_number(a, i, missing_ms) * 1e6);
+    return (uint64_t) (args_number(a, i, missing_ms) * 1e6);
 }
 
-static struct bridge *
-arg_bridge(struct loadgen *lg, const struct args *a, int i)
+struct bridge *
+args_bridge(struct loadgen *lg, const struct args *a, int i)
 {
-    double id = arg_number(a, i, -1);
+    double id = args_number(a, i, -1);
 
     return id >= 0 && id < lg->opt.n_bridges ? &lg->bridges[(int) id] : NULL;
 }
 
-static double
+double
 to_ms(uint64_t ns)
 {
     return (double) ns / 1e6;
 }
-
-/* What counters were, so that a command can say what they grew by. */
-struct before {
-    struct hosts_counters hosts;
-    uint64_t now_ns, cpu_ns;
-    uint64_t packet_ins, packet_outs, outputs, flow_mods, bundles,
-             flow_changes;
-};
 
 static uint64_t
 cpu_ns(void)
@@ -78,8 +62,8 @@ cpu_ns(void)
            + (uint64_t) (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
 }
 
-static void
-look(const struct loadgen *lg, struct before *b)
+void
+counts_look(const struct loadgen *lg, struct counts *b)
 {
     memset(b, 0, sizeof *b);
     b->hosts = lg->hosts.counters;
@@ -100,12 +84,12 @@ look(const struct loadgen *lg, struct before *b)
 }
 
 /* Prints what has happened since 'b', as fields. */
-static void
-print_since(const struct loadgen *lg, const struct before *b)
+void
+counts_print_since(const struct loadgen *lg, const struct counts *b)
 {
-    struct before now;
+    struct counts now;
 
-    look(lg, &now);
+    counts_look(lg, &now);
     printf("\"seconds\":%.3f,\"loadgen_cpu_s\":%.3f",
            (double) (now.now_ns - b->now_ns) / 1e9,
            (double) (now.cpu_ns - b->cpu_ns) / 1e9);
@@ -126,8 +110,8 @@ print_since(const struct loadgen *lg, const struct before *b)
 #undef FIELD
 }
 
-static void
-print_error(const char *command, const char *why)
+void
+command_error(const char *command, const char *why)
 {
     printf("{\"cmd\":\"%s\",\"ok\":false,\"error\":\"%s\"}\n", command, why);
 }
@@ -145,8 +129,8 @@ count_ready(struct loadgen *lg)
     return n;
 }
 
-static bool
-wait_ready(struct loadgen *lg, uint64_t timeout_ns)
+bool
+command_wait_ready(struct loadgen *lg, uint64_t timeout_ns)
 {
     uint64_t end_ns = lg->now_ns + timeout_ns;
 
@@ -164,7 +148,7 @@ command_connect(struct loadgen *lg, const struct args *a)
     for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
         loop_want(&lg->bridges[i], true);
     }
-    bool ok = wait_ready(lg, arg_ms(a, 1, 10000));
+    bool ok = command_wait_ready(lg, args_ms(a, 1, 10000));
     printf("{\"cmd\":\"connect\",\"ok\":%s,\"ready\":%u,\"ms\":%.3f}\n",
            ok ? "true" : "false", count_ready(lg),
            to_ms(lg->now_ns - start_ns));
@@ -215,15 +199,15 @@ static void
 command_learn(struct loadgen *lg, const struct args *a)
 {
     size_t room = lg->hosts.n - lg->opt.n_canaries;
-    double n = arg_number(a, 1, (double) room);
+    double n = args_number(a, 1, (double) room);
     struct learner l = { .n = n < 0 || n > (double) room ? room : (size_t) n,
-                         .window = (size_t) arg_number(a, 2, 256),
+                         .window = (size_t) args_number(a, 2, 256),
                          .answers_before = lg->hosts.counters.answers };
-    uint64_t end_ns = lg->now_ns + arg_ms(a, 3, 60000);
-    struct before before;
+    uint64_t end_ns = lg->now_ns + args_ms(a, 3, 60000);
+    struct counts before;
 
     l.total = l.n + lg->opt.n_canaries;
-    look(lg, &before);
+    counts_look(lg, &before);
     dist_clear(&lg->hosts.latency);
     while (lg->hosts.counters.answers - l.answers_before < l.total
            && lg->now_ns < end_ns) {
@@ -237,7 +221,7 @@ command_learn(struct loadgen *lg, const struct args *a)
            l.total, answered, l.retries);
     dist_print(stdout, "latency", &lg->hosts.latency);
     printf(",");
-    print_since(lg, &before);
+    counts_print_since(lg, &before);
     printf("}\n");
 }
 
@@ -281,8 +265,8 @@ window_check(struct loadgen *lg)
     return lost;
 }
 
-static void
-forget_requests(struct loadgen *lg)
+void
+command_forget_requests(struct loadgen *lg)
 {
     for (size_t i = 0; i < lg->hosts.n; i++) {
         lg->hosts.hosts[i].asked_ns = 0;
@@ -292,8 +276,8 @@ forget_requests(struct loadgen *lg)
 static void
 command_arp(struct loadgen *lg, const struct args *a)
 {
-    uint64_t duration_ns = arg_ms(a, 2, 1) * 1000;
-    struct before before;
+    uint64_t duration_ns = args_ms(a, 2, 1) * 1000;
+    struct counts before;
     uint64_t lost = 0;
 
     lg->window = (struct window) {
@@ -301,10 +285,10 @@ command_arp(struct loadgen *lg, const struct args *a)
     };
     dist_clear(&lg->hosts.latency);
     lg->hosts.latency_mask = 63;
-    forget_requests(lg);
-    size_t loops = window_start(lg, (size_t) arg_number(a, 1, 64));
+    command_forget_requests(lg);
+    size_t loops = window_start(lg, (size_t) args_number(a, 1, 64));
 
-    look(lg, &before);
+    counts_look(lg, &before);
     uint64_t start_ns = lg->now_ns;
     uint64_t check_ns = start_ns + RETRY_NS;
     lg->window.answers = 0;
@@ -322,244 +306,25 @@ command_arp(struct loadgen *lg, const struct args *a)
            (double) lg->window.answers / seconds, lost);
     dist_print(stdout, "latency", &lg->hosts.latency);
     printf(",");
-    print_since(lg, &before);
+    counts_print_since(lg, &before);
     printf("}\n");
 
     lg->window.on = false;
     lg->hosts.latency_mask = 0;
     loop_run(lg, 100 * MSEC_NS);        /* The last answers. */
-    forget_requests(lg);
-}
-
-/* Faults. */
-
-static void
-set_unreachable(struct loadgen *lg, const struct bridge *b, bool unreachable)
-{
-    uint32_t bit = UINT32_C(1) << b->id;
-
-    lg->hosts.unreachable = unreachable ? lg->hosts.unreachable | bit
-                                        : lg->hosts.unreachable & ~bit;
-}
-
-static void
-forget_flows(struct loadgen *lg, struct bridge *b)
-{
-    flowtab_clear(b->ft);
-    for (size_t i = 0; i < lg->hosts.n; i++) {
-        lg->hosts.hosts[i].flows[b->id] = 0;
-        lg->hosts.hosts[i].holders &= ~(UINT32_C(1) << b->id);
-    }
-}
-
-/* Cuts up to 'n' hosts off 'b': those on access port 'port', or on any where
- * that is 0; only those who are on 'b' if 'owned'.  Returns how many. */
-static size_t
-cut_hosts(struct loadgen *lg, struct bridge *b, size_t n, uint32_t port,
-          bool owned)
-{
-    size_t done = 0;
-
-    for (size_t i = 0; i < lg->hosts.n && done < n; i++) {
-        struct host *h = &lg->hosts.hosts[i];
-
-        if (host_is_reached(&lg->hosts, h, b->id)
-            && (!port || net_port_of(lg, i) == port)
-            && (!owned || h->gateway == b->id)) {
-            h->cut |= UINT32_C(1) << b->id;
-            done++;
-        }
-    }
-    return done;
-}
-
-/* Has made a fault on 'b' at 'start_ns': waits until everyone affected has
- * been told, or 'timeout_ns', and prints what happened. */
-static void
-watch_fault(struct loadgen *lg, const char *command, const struct bridge *b,
-            uint64_t timeout_ns, const struct before *before)
-{
-    struct hosts_progress progress;
-    uint64_t start_ns = before->now_ns;
-    uint64_t look_ns = 0;
-
-    hosts_get_progress(&lg->hosts, b->id, &progress);
-    while (progress.moved < progress.affected
-           && lg->now_ns - start_ns < timeout_ns) {
-        loop_step(lg, lg->now_ns + POLL_NS);
-        if (lg->now_ns >= look_ns) {
-            hosts_get_progress(&lg->hosts, b->id, &progress);
-            look_ns = lg->now_ns + 4 * POLL_NS;
-        }
-    }
-    loop_run(lg, QUIET_NS);
-    lg->canary_on = false;
-
-    printf("{\"cmd\":\"%s\",\"ok\":%s,\"affected\":%zu,\"moved\":%zu,",
-           command,
-           progress.moved == progress.affected ? "true" : "false",
-           progress.affected, progress.moved);
-    hosts_print_times(&lg->hosts, b->id, start_ns, stdout);
-    printf(",\"canary_lost\":%" PRIu64 ",", lg->canary_lost);
-    dist_print(stdout, "canary", &lg->hosts.latency);
-    printf(",");
-    print_since(lg, before);
-    printf("}\n");
-    forget_requests(lg);
-}
-
-static void
-start_fault(struct loadgen *lg, struct before *before)
-{
-    hosts_mark(&lg->hosts);
-    dist_clear(&lg->hosts.latency);
-    lg->canary_on = lg->opt.n_canaries > 0;
-    lg->canary_next_ns = lg->now_ns;
-    lg->canary_lost = 0;
-    lg->now_ns = loop_clock_ns();
-    look(lg, before);
-}
-
-static void
-command_fault(struct loadgen *lg, const struct args *a)
-{
-    struct bridge *b = arg_bridge(lg, a, 1);
-    double number = arg_number(a, 2, -1);
-    struct before before;
-
-    if (!b) {
-        print_error(a->word[0], "no such bridge");
-        return;
-    }
-    start_fault(lg, &before);
-    if (!strcmp(a->word[0], "kill")) {
-        set_unreachable(lg, b, true);
-        loop_want(b, false);
-        forget_flows(lg, b);
-        watch_fault(lg, "kill", b, arg_ms(a, 2, 10000), &before);
-    } else if (!strcmp(a->word[0], "portdown")) {
-        if (number < 1 || number > lg->opt.n_access) {
-            print_error("portdown", "no such port");
-            return;
-        }
-        cut_hosts(lg, b, SIZE_MAX, (uint32_t) number, false);
-        bridge_set_port(b, (unsigned) number, false);
-        watch_fault(lg, "portdown", b, arg_ms(a, 3, 10000), &before);
-    } else {
-        cut_hosts(lg, b, number < 0 ? SIZE_MAX : (size_t) number, 0, true);
-        watch_fault(lg, "cut", b, arg_ms(a, 3, 10000), &before);
-    }
-}
-
-static void
-command_repair(struct loadgen *lg, const struct args *a)
-{
-    struct before before;
-
-    look(lg, &before);
-    for (size_t i = 0; i < lg->hosts.n; i++) {
-        lg->hosts.hosts[i].cut = 0;
-    }
-    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
-        struct bridge *b = &lg->bridges[i];
-
-        for (unsigned port = 1; port <= lg->opt.n_access; port++) {
-            if (b->port_down >> (port - 1) & 1) {
-                bridge_set_port(b, port, true);
-            }
-        }
-        set_unreachable(lg, b, false);
-        if (!b->want) {
-            loop_want(b, true);
-        }
-    }
-    bool ok = wait_ready(lg, 10 * SEC_NS);
-    loop_run(lg, (uint64_t) (arg_number(a, 1, 1) * 1e9));
-    printf("{\"cmd\":\"repair\",\"ok\":%s,", ok ? "true" : "false");
-    print_since(lg, &before);
-    printf("}\n");
+    command_forget_requests(lg);
 }
 
 static void
 command_run(struct loadgen *lg, const struct args *a)
 {
-    struct before before;
+    struct counts before;
 
-    look(lg, &before);
-    loop_run(lg, (uint64_t) (arg_number(a, 1, 1) * 1e9));
+    counts_look(lg, &before);
+    loop_run(lg, (uint64_t) (args_number(a, 1, 1) * 1e9));
     printf("{\"cmd\":\"run\",\"ok\":true,");
-    print_since(lg, &before);
+    counts_print_since(lg, &before);
     printf("}\n");
-}
-
-/* restart. */
-
-static unsigned
-count_connected(const struct loadgen *lg)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
-        n += lg->bridges[i].connected;
-    }
-    return n;
-}
-
-/* Turns until 'n' bridges are connected ('less': at most so many). */
-static bool
-wait_connected(struct loadgen *lg, unsigned n, bool less, uint64_t end_ns)
-{
-    while (less ? count_connected(lg) > n : count_connected(lg) < n) {
-        if (lg->now_ns >= end_ns) {
-            return false;
-        }
-        loop_step(lg, lg->now_ns + POLL_NS);
-    }
-    return true;
-}
-
-/* Some hosts ask every few ms until the first of them is answered.  Returns
- * whether it was. */
-static bool
-ask_until_answered(struct loadgen *lg, uint64_t end_ns)
-{
-    uint64_t answers = lg->hosts.counters.answers;
-
-    for (size_t i = 0; lg->hosts.counters.answers == answers; i++) {
-        size_t host = i % (lg->hosts.n < 16 ? lg->hosts.n : 16);
-
-        if (lg->now_ns >= end_ns) {
-            return false;
-        }
-        net_ask(lg, host, lg->hosts.hosts[host].attached);
-        loop_run(lg, POLL_NS);
-    }
-    return true;
-}
-
-static void
-command_restart(struct loadgen *lg, const struct args *a)
-{
-    uint64_t end_ns = lg->now_ns + arg_ms(a, 1, 30000);
-    struct before before;
-
-    look(lg, &before);
-    printf("{\"cmd\":\"restart\",\"waiting\":true}\n");
-    fflush(stdout);
-    bool ok = wait_connected(lg, 0, true, end_ns);
-    uint64_t gone_ns = lg->now_ns;
-    ok = ok && wait_connected(lg, 1, false, end_ns);
-    uint64_t first_ns = lg->now_ns;
-    ok = ok && ask_until_answered(lg, end_ns);
-    uint64_t answer_ns = lg->now_ns;
-    ok = ok && wait_connected(lg, lg->opt.n_bridges, false, end_ns);
-    loop_run(lg, 10 * QUIET_NS);
-    printf("{\"cmd\":\"restart\",\"ok\":%s,\"gone_ms\":%.3f,"
-           "\"answer_after_connect_ms\":%.3f,", ok ? "true" : "false",
-           to_ms(first_ns - gone_ns), to_ms(answer_ns - first_ns));
-    print_since(lg, &before);
-    printf("}\n");
-    forget_requests(lg);
 }
 
 /* What there is to see. */
@@ -634,10 +399,10 @@ print_bridge(const struct bridge *b)
 static void
 command_stats(const struct loadgen *lg)
 {
-    struct before zero = { .now_ns = lg->now_ns };
+    struct counts zero = { .now_ns = lg->now_ns };
 
     printf("{\"cmd\":\"stats\",\"ok\":true,");
-    print_since(lg, &zero);
+    counts_print_since(lg, &zero);
     printf(",\"ignored\":%" PRIu64 ",\"bridges\":[",
            lg->hosts.counters.ignored);
     for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
@@ -692,7 +457,7 @@ command_line(struct loadgen *lg, char *line)
     } else if (!strcmp(verb, "stats")) {
         command_stats(lg);
     } else {
-        print_error(verb, "unknown command");
+        command_error(verb, "unknown command");
     }
     fflush(stdout);
     return true;

@@ -4,7 +4,7 @@
  * by hand: printf 'connect\nlearn 1000\nkill 0\n' | loadgen --hosts 1000 */
 #include <config.h>
 
-#include "tests/bench/loadgen.h"
+#include "tests/bench/commands.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>

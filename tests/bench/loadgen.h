@@ -2,8 +2,10 @@
  *
  *   loadgen.c   options, main
  *   commands.c  what the script on stdin asks for
+ *   faults.c    and of that, what goes wrong
  *   loop.c      sockets and time
  *   bridge.c    OpenFlow, as Open vSwitch answers it
+ *   bundle.c    its bundles
  *   net.c       the ports: hosts and the next hop
  *   hosts.c     what hosts believe
  *   flowtab.c   flow tables
@@ -128,6 +130,21 @@ void bridge_set_port(struct bridge *, unsigned port, bool up);
 bool bridge_is_ready(struct bridge *);
 uint32_t bridge_uplink(const struct bridge *);  /* Its port number. */
 
+void bridge_flow_mod(struct bridge *, const uint8_t *msg, size_t len);
+/* Answers 'msg' with an error. */
+void bridge_put_error(struct bridge *, const uint8_t *msg, size_t len,
+                      uint16_t type, uint16_t code);
+
+/* bundle.c.  'prefix_len' bytes of 'msg' come before the bundle id: 8, or 16
+ * where an experimenter header is among them; the reply repeats them. */
+void bundle_control(struct bridge *, const uint8_t *msg, size_t len,
+                    size_t prefix_len);
+void bundle_add(struct bridge *, const uint8_t *msg, size_t len,
+                size_t prefix_len);
+void bundle_experimenter(struct bridge *, const uint8_t *msg, size_t len);
+void bundle_discard_all(struct bridge *);
+void bundle_destroy_all(struct bridge *);
+
 /* net.c */
 void net_init(struct loadgen *);
 void net_destroy(struct loadgen *);
@@ -141,9 +158,5 @@ void net_ask(struct loadgen *, size_t i, uint32_t bridges);
 /* Sends the replies that are due, and the canaries. */
 void net_run(struct loadgen *);
 uint64_t net_next_ns(const struct loadgen *);   /* UINT64_MAX: nothing. */
-
-/* commands.c.  Runs one command line and prints its result to stdout, one
- * line of JSON.  Returns false after "quit". */
-bool command_line(struct loadgen *, char *line);
 
 #endif /* tests/bench/loadgen.h */
