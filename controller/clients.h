@@ -47,7 +47,6 @@ struct client {
     int64_t takeover_at_ms;     /* Deadlines that 'timer' serves, 0: none. */
     int64_t discover_at_ms;
     int64_t elect_at_ms;
-    int64_t trap_at_ms;
     int64_t last_conflict_ms;   /* Monotonic: paces reports. */
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
     uint32_t decision;          /* Of the present active router. */
@@ -99,8 +98,8 @@ size_t clients_lower_bound(const struct clients *, struct client_key);
 static inline struct client *
 client_of_reach(struct reach *r)
 {
-    return (struct client *) ((char *) (r - r->index)
-                              - offsetof(struct client, reaches));
+    return (struct client *) (void *) ((char *) (r - r->index)
+                                       - offsetof(struct client, reaches));
 }
 
 /* Notes that the client was answered for 'addr'. */

@@ -61,7 +61,8 @@ struct firsthop_options {
     size_t n_listens;
 };
 
-/* Starts with 'config' (taken).  Returns new, or NULL and '*errp', new.  */
+/* Starts with 'config' (taken, even if it fails).  Returns new, or NULL and
+ * '*errp', new.  */
 struct firsthop *firsthop_create(struct event_base *, struct config *config,
                                  const struct firsthop_options *,
                                  char **errp);

@@ -46,6 +46,8 @@ struct reach {
     uint32_t port;              /* Access port that leads there, 0: unknown */
     uint32_t fence;             /* Covers the last probe. */
     uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
+    uint32_t heard_port;        /* By which it was heard to speak. */
+    uint32_t learned_port;      /* Whose count of learnt clients it is in. */
     uint32_t srtt_us;           /* 0: not measured. */
     uint32_t rttvar_us;
     uint32_t sent;              /* Probes, for metrics. */

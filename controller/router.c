@@ -69,6 +69,7 @@ router_destroy(struct router *router)
     free(router->segments);
     free(router->member_index);
     free(router->probes);
+    fh_buf_destroy(&router->later);
     free(router);
 }
 
@@ -458,13 +459,56 @@ send_changes(struct router *router)
     fh_changes_clear(&router->changes);
 }
 
-/* Probes. */
+/* Frames. */
+
+static void
+put_frame(struct router *router, struct fh_buf *out, uint32_t port,
+          const uint8_t *frame, size_t len)
+{
+    struct fh_action output;
+
+    memset(&output, 0, sizeof output);
+    output.type = FH_ACT_OUTPUT;
+    output.u.port = port;
+    ofcodec_put_packet_out(out, ofconn_version(router->conn),
+                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
+                           &output, 1, frame, len);
+}
+
+static void
+put_arp(struct router *router, struct fh_buf *out, uint32_t port,
+        struct eth_addr dst, const struct fh_vlan *vlan,
+        const struct arp *arp)
+{
+    uint8_t frame[ARP_FRAME_MAX];
+
+    put_frame(router, out, port, frame, arp_build(frame, dst, vlan, arp));
+}
 
 void
-router_queue_probe(struct router *router, struct client *c, size_t member,
-                   int64_t now_us)
+router_send(struct router *router, uint32_t port, const uint8_t *frame,
+            size_t len)
 {
-    struct reach *r = &c->reaches[member];
+    if (router->conn) {
+        put_frame(router, ofconn_tx(router->conn), port, frame, len);
+    }
+}
+
+void
+router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
+                const struct fh_vlan *vlan, const struct arp *arp)
+{
+    if (router->conn) {
+        put_arp(router, ofconn_tx(router->conn), port, dst, vlan, arp);
+    }
+}
+
+/* Probes. */
+
+static struct router_probe *
+queue_request(struct router *router, const struct client *c,
+              struct fh_addr sender, uint32_t port)
+{
     struct router_probe *probe;
 
     if (router->n_probes == router->cap_probes) {
@@ -475,15 +519,28 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
     probe = &router->probes[router->n_probes++];
     *probe = (struct router_probe) {
         .segment = c->segment,
-        .local = c->segment->members[member].config->address,
+        .local = sender,
         .target = c->key.address,
         .mac = c->mac,
         .vlan = c->vlan,
-        .port = reach_is_up(r) ? r->port : 0,
+        .port = port,
     };
     if (fh_mac_is_zero(probe->mac)) {
         memset(&probe->mac, 0xff, sizeof probe->mac);
     }
+    return probe;
+}
+
+void
+router_queue_probe(struct router *router, struct client *c, size_t member,
+                   int64_t now_us)
+{
+    struct reach *r = &c->reaches[member];
+    struct router_probe *probe
+        = queue_request(router, c,
+                        c->segment->members[member].config->address,
+                        reach_is_up(r) ? r->port : 0);
+
     if (c->vlan.n == 2 && !c->vlan.tpid && r->sent & 1) {
         /* Which Ethertype its outer tag has shows only when it answers. */
         probe->vlan.tpid = ETHERTYPE_8021Q;
@@ -491,6 +548,24 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
     reach_probe_sent(r, router->fence_next, now_us);
     router->fence_wanted = true;
     router->counters.probes++;
+}
+
+void
+router_queue_notice(struct router *router, const struct client *c,
+                    size_t member, struct fh_addr owned)
+{
+    const struct reach *r = &c->reaches[member];
+    struct arp reply = {
+        .op = ARP_OP_REPLY,
+        .sha = router->config->mac, .spa = owned,
+        .tha = c->mac, .tpa = c->key.address,
+    };
+
+    if (!router->conn || !r->port || fh_mac_is_zero(c->mac)) {
+        return;
+    }
+    queue_request(router, c, owned, r->port);
+    put_arp(router, &router->later, r->port, c->mac, &c->vlan, &reply);
 }
 
 static int
@@ -504,6 +579,9 @@ compare_probes(const void *a_, const void *b_)
     }
     if (va != vb) {
         return va < vb ? -1 : 1;
+    }
+    if (!fh_addr_equal(a->local, b->local)) {
+        return fh_addr_compare(a->local, b->local);
     }
     return (a->vlan.tpid > b->vlan.tpid) - (a->vlan.tpid < b->vlan.tpid);
 }
@@ -617,37 +695,15 @@ router_flush(struct router *router)
 {
     if (!router->conn || !router->xact) {
         fh_changes_clear(&router->changes);
+        fh_buf_clear(&router->later);
         router->n_probes = 0;
         return;
     }
     send_changes(router);
     flush_probes(router);
+    fh_buf_append(ofconn_tx(router->conn), router->later.data,
+                  router->later.len);
+    fh_buf_clear(&router->later);
     send_fence(router);
 }
 
-void
-router_send(struct router *router, uint32_t port, const uint8_t *frame,
-            size_t len)
-{
-    struct fh_action output;
-
-    if (!router->conn) {
-        return;
-    }
-    memset(&output, 0, sizeof output);
-    output.type = FH_ACT_OUTPUT;
-    output.u.port = port;
-    ofcodec_put_packet_out(ofconn_tx(router->conn),
-                           ofconn_version(router->conn),
-                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
-                           &output, 1, frame, len);
-}
-
-void
-router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
-                const struct fh_vlan *vlan, const struct arp *arp)
-{
-    uint8_t frame[ARP_FRAME_MAX];
-
-    router_send(router, port, frame, arp_build(frame, dst, vlan, arp));
-}

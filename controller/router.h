@@ -80,10 +80,10 @@ struct router {
     struct install_batch *batch;        /* Whose; NULL: nobody's. */
     struct router_probe *probes;        /* To be sent next. */
     size_t n_probes, cap_probes;
+    struct fh_buf later;                /* Behind the probes. */
     uint32_t fence_next, fence_done, fence_xid;
     bool fence_out;
     bool fence_wanted;
-    bool queued;                        /* In the owner's list to flush. */
     struct router_counters counters;
 };
 
@@ -123,6 +123,12 @@ void firsthop_installed(void *owner, struct client *, struct router *,
  * it is not up. */
 void router_queue_probe(struct router *, struct client *, size_t member,
                         int64_t now_us);
+
+/* Queues a takeover notice for one address that the client uses: an ARP
+ * request that makes it send to this router and answer, and an unsolicited
+ * reply for those who heed only that.  Requests go out first. */
+void router_queue_notice(struct router *, const struct client *,
+                         size_t member, struct fh_addr owned);
 
 /* Sends all that is queued. */
 void router_flush(struct router *);

@@ -1,0 +1,293 @@
+/* A bridge connects: what it holds against what it should.
+ *
+ * Reads our flows, takes over the clients that it finds there (the later
+ * decision wins where two bridges hold one), and changes only what is wrong.
+ * Other people's flows are neither read nor touched. */
+#include <config.h>
+
+#include "controller/firsthop_internal.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "flows/flow_base.h"
+#include "flows/flow_client.h"
+
+struct adoption {
+    struct firsthop *fh;
+    struct router *router;
+};
+
+static void
+collect_flow(const struct fh_flow *flow, void *router_)
+{
+    struct router *router = router_;
+
+    flow_set_put(router->installed, flow);
+}
+
+/* The segment and place of a client that the bridge holds; its member of the
+ * segment is that router's. */
+static struct segment *
+find_segment(const struct router *router, const struct flow_client_info *info,
+             size_t *memberp)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        bool vlan_ok = false, addr_ok = false;
+
+        for (size_t j = 0; j < segment->n_vlans; j++) {
+            vlan_ok = vlan_ok || fh_vlan_equal(&segment->vlans[j],
+                                               &info->vlan);
+        }
+        for (size_t j = 0; j < segment->config->n_prefixes; j++) {
+            addr_ok = addr_ok
+                || fh_prefix_contains(&segment->config->prefixes[j],
+                                      info->address);
+        }
+        if (vlan_ok && addr_ok) {
+            *memberp = router->member_index[i];
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+/* Is the bridge's word about this client to be believed over what is known?
+ * Known better: it is active elsewhere by a later decision. */
+static bool
+is_later(const struct client *c, uint32_t decision)
+{
+    return (c->active == ELECT_NONE
+            || (int32_t) (decision - c->decision) > 0);
+}
+
+static bool
+may_adopt(const struct segment *segment, const struct client *c,
+          const struct flow_client_info *info)
+{
+    if (!c) {
+        return segment->config->learn;
+    }
+    return fh_vlan_equal(&c->vlan, &info->vlan)
+           && (fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
+}
+
+static void
+adopt_client(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    struct firsthop *fh = adoption->fh;
+    struct flow_client_info info;
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    if (!flow_client_read(flow, &info)) {
+        return;
+    }
+    segment = find_segment(adoption->router, &info, &member);
+    if (!segment || !router_access_port(adoption->router, info.port)) {
+        return;
+    }
+    c = clients_find(fh->clients, info.address, segment->id);
+    if (!may_adopt(segment, c, &info)) {
+        return;
+    }
+    if (!c) {
+        c = serve_add(fh, segment, info.address, CLIENT_LEARNED);
+    }
+    c->mac = info.mac;
+    c->reaches[member].flow_port = info.port;
+    c->takeover.holders |= UINT32_C(1) << member;
+    if (is_later(c, info.decision) && takeover_is_idle(&c->takeover)) {
+        c->decision = info.decision;
+        c->reaches[member].port = info.port;
+        c->takeover.winner = member;
+        c->takeover.core_acked = true;
+        serve_set_active(fh, c, member);
+        if (c->state != CLIENT_ACTIVE) {
+            c->state = CLIENT_ACTIVE;
+            c->since_ms = fh_now_ms(fh) + fh->unix_off_ms;
+        }
+        c->alive_ms = fh_now_ms(fh);
+    }
+}
+
+/* What only a ROUTE flow knows: the outer Ethertype. */
+static void
+adopt_tpid(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    const struct router *router = adoption->router;
+    struct fh_addr addr;
+    uint16_t tpid;
+
+    if (!flow_client_read_route(flow, &addr, &tpid) || !tpid) {
+        return;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+        struct client *c = clients_find(adoption->fh->clients, addr,
+                                        segment->id);
+
+        if (c && c->active == (int) member && !c->vlan.tpid
+            && flow_meta_domain(&segment->members[member].uplink->view)
+               == (flow->match.metadata & (FLOW_META_DOMAIN_MASK
+                                           | FLOW_META_ROUTING))) {
+            c->vlan.tpid = tpid;
+        }
+    }
+}
+
+/* The next hop as it was is a good guess until ARP says otherwise. */
+static void
+adopt_next_hop(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    struct router *router = adoption->router;
+    struct eth_addr mac;
+    uint64_t domain;
+
+    if (!flow_uplink_read(flow, &domain, &mac)) {
+        return;
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        if (flow_meta_domain(&uplink->view) == domain && !uplink->resolved) {
+            uplink->view.next_hop_mac = mac;
+        }
+    }
+}
+
+/* The flows that the bridge should hold, clients included. */
+static void
+build_desired(struct firsthop *fh, struct router *router,
+              struct flow_set *desired)
+{
+    router_build_base(router, desired);
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+        struct fh_flow flows[FLOW_CLIENT_N];
+        struct fh_client view;
+
+        if (c->active == ELECT_NONE
+            || c->segment->members[c->active].router != router
+            || !(c->takeover.holders & UINT32_C(1) << c->active)
+            || !router_client_view(c, c->active, &view)) {
+            continue;
+        }
+        flow_client_build(&view, flows);
+        for (size_t j = 0; j < FLOW_CLIENT_N; j++) {
+            flow_set_put(desired, &flows[j]);
+        }
+    }
+}
+
+static void
+clear_holdings(struct firsthop *fh, struct router *router)
+{
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                c->takeover.holders &= ~(UINT32_C(1) << j);
+                c->reaches[j].flow_port = 0;
+            }
+        }
+    }
+}
+
+/* From here on the router is probed with and can be elected. */
+static void
+start_service(struct firsthop *fh, struct router *router)
+{
+    router->ready = true;
+    router->expected = false;
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router != router) {
+                continue;
+            }
+            /* Flows of a loser are deleted by the comparison below. */
+            if (c->active != (int) j) {
+                c->takeover.holders &= ~(UINT32_C(1) << j);
+                c->reaches[j].flow_port = 0;
+            }
+            serve_member_ready(fh, c, j, c->takeover.holders >> j & 1);
+            if (c->active == (int) j && !c->announced
+                && c->segment->upstream) {
+                struct upstream_route route = { c->key.address, c->segment,
+                                                j, c->decision };
+
+                c->announced = true;
+                c->segment->upstream->ops->announce(c->segment->upstream,
+                                                    &route,
+                                                    UPSTREAM_RESTORED);
+            }
+        }
+    }
+}
+
+static void
+read_done(int error, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    struct firsthop *fh = adoption->fh;
+    struct router *router = adoption->router;
+    struct flow_set *desired;
+    struct event e = { .type = EVENT_ROUTER_CONNECTED, .detect_ms = -1,
+                       .install_ms = -1, .ack_ms = -1 };
+
+    if (error) {
+        free(adoption);
+        return;
+    }
+    firsthop_read_clock(fh);
+    router->reading = false;
+    flow_set_for_each(router->installed, adopt_client, adoption);
+    flow_set_for_each(router->installed, adopt_tpid, adoption);
+    flow_set_for_each(router->installed, adopt_next_hop, adoption);
+
+    desired = flow_set_create();
+    build_desired(fh, router, desired);
+    flow_diff(desired, router->installed, &router->changes);
+    flow_set_destroy(desired);
+    log_info("router %s: %zu flows of ours found, %zu changes needed",
+             router->config->name, flow_set_count(router->installed),
+             router->changes.n);
+    flow_set_destroy(router->installed);
+    router->installed = NULL;
+    flow_set_destroy(router->base);
+    router->base = flow_set_create();
+    router_build_base(router, router->base);
+
+    start_service(fh, router);
+    snprintf(e.to, sizeof e.to, "%s", router->config->name);
+    firsthop_event(fh, &e);
+    free(adoption);
+}
+
+void
+adopt_start(struct firsthop *fh, struct router *router)
+{
+    struct adoption *adoption = fh_xcalloc(1, sizeof *adoption);
+
+    adoption->fh = fh;
+    adoption->router = router;
+    router->reading = true;
+    router_find_ports(router);
+    clear_holdings(fh, router);
+    router_put_meters(router);
+    flow_set_destroy(router->installed);
+    router->installed = flow_set_create();
+    ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
+                collect_flow, read_done, adoption);
+    (void) fh;
+}

@@ -1,0 +1,748 @@
+/* The controller: owns everything and joins it.  See firsthop.h. */
+#include <config.h>
+
+#include "controller/firsthop_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/runtime.h"
+#include "controller/upstream_arp.h"
+
+#define MAX_CONNECTIONS 4096
+#define MAX_BACKLOG_BYTES (256u << 20)
+#define HANDSHAKE_MS 10000
+#define EVENTS_KEPT 10000
+#define UPLINK_TICK_MS 100
+#define STORE_DELAY_MS 100
+
+const int firsthop_bucket_ms[FIRSTHOP_N_BUCKETS - 1] = {
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000
+};
+
+/* Clock. */
+
+static int64_t
+clock_us(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+void
+firsthop_read_clock(struct firsthop *fh)
+{
+    fh->now_us = clock_us(CLOCK_MONOTONIC);
+}
+
+void
+firsthop_count(struct firsthop_histogram *h, int64_t ms)
+{
+    size_t i = 0;
+
+    while (i < FIRSTHOP_N_BUCKETS - 1 && ms > firsthop_bucket_ms[i]) {
+        i++;
+    }
+    h->buckets[i]++;
+    h->count++;
+    h->sum_ms += ms > 0 ? ms : 0;
+}
+
+/* Events, and the log lines that go with them. */
+
+void
+firsthop_event(struct firsthop *fh, struct event *e)
+{
+    char client[FH_ADDR_STRLEN] = "";
+
+    fh->unix_off_ms = (clock_us(CLOCK_REALTIME) - fh->now_us) / 1000;
+    e->time_ms = fh_now_ms(fh) + fh->unix_off_ms;
+    events_add(fh->events, e);
+    if (!fh_addr_is_zero(e->client)) {
+        fh_addr_format(e->client, client);
+    }
+    log_at(e->type == EVENT_CLIENT_LOST || e->type == EVENT_CLIENT_CONFLICT
+           || e->type == EVENT_ROUTER_DISCONNECTED
+           ? LOG_LVL_WARN : LOG_LVL_INFO, NULL,
+           "%s%s%s%s%s%s%s%s%s%s%s%s%s", event_type_name(e->type),
+           e->segment[0] ? " segment=" : "", e->segment,
+           client[0] ? " client=" : "", client,
+           e->from[0] ? " from=" : "", e->from,
+           e->to[0] ? " to=" : "", e->to,
+           e->cause ? " cause=" : "", event_cause_name(e->cause),
+           e->detail[0] ? " " : "", e->detail);
+}
+
+/* The tick: timers, then all that was queued goes out. */
+
+static void
+flush(struct firsthop *fh)
+{
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        router_flush(fh->routers[i]);
+    }
+}
+
+static void
+arm_tick(struct firsthop *fh)
+{
+    int64_t next_ms = wheel_next_ms(fh->wheel);
+    int64_t delay_ms = next_ms - fh_now_ms(fh);
+    struct timeval tv;
+
+    if (fh->tick_due_ms == next_ms && evtimer_pending(fh->tick, NULL)) {
+        return;
+    }
+    delay_ms = delay_ms < 0 ? 0 : delay_ms > 1000 ? 1000 : delay_ms;
+    tv.tv_sec = delay_ms / 1000;
+    tv.tv_usec = delay_ms % 1000 * 1000;
+    fh->tick_due_ms = next_ms;
+    evtimer_add(fh->tick, &tv);
+}
+
+/* A wake-up ends: whatever it was for, what is due is done and what was
+ * queued is sent. */
+static void
+end_of_turn(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    firsthop_read_clock(fh);
+    wheel_advance(fh->wheel, fh_now_ms(fh));
+    flush(fh);
+    arm_tick(fh);
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    int64_t due_ms = fh->tick_due_ms;
+
+    firsthop_read_clock(fh);
+    if (due_ms && due_ms != INT64_MAX && due_ms <= fh_now_ms(fh)) {
+        firsthop_count(&fh->stats.loop_lag, fh_now_ms(fh) - due_ms);
+    }
+    end_of_turn(fh);
+}
+
+/* Bridges. */
+
+static struct router *
+router_by_dpid(const struct firsthop *fh, uint64_t dpid)
+{
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        if (fh->routers[i]->config->dpid == dpid) {
+            return fh->routers[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t
+next_xid(void *conn)
+{
+    return ofconn_next_xid(conn);
+}
+
+static void
+detach(struct firsthop *fh, struct router *router, const char *reason)
+{
+    struct event e = { .type = EVENT_ROUTER_DISCONNECTED, .detect_ms = -1,
+                       .install_ms = -1, .ack_ms = -1 };
+    bool was_ready = router->ready;
+
+    ofconn_set_aux(router->conn, NULL);
+    router->conn = NULL;
+    router->ready = router->reading = false;
+    router->fence_out = router->fence_wanted = false;
+    router->fence_done = router->fence_next - 1;
+    ofxact_destroy(router->xact);
+    router->xact = NULL;
+    fh_changes_clear(&router->changes);
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        router->uplinks[i].resolved = false;
+        router->uplinks[i].dead = false;
+    }
+    if (!was_ready) {
+        return;
+    }
+    snprintf(e.from, sizeof e.from, "%s", router->config->name);
+    snprintf(e.detail, sizeof e.detail, "%s", reason);
+    firsthop_event(fh, &e);
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                serve_member_gone(fh, c, j);
+            }
+        }
+    }
+}
+
+static void
+on_identified(struct ofconn *conn, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct router *router = router_by_dpid(fh, ofconn_dpid(conn));
+    char dpid[FH_DPID_STRLEN];
+
+    firsthop_read_clock(fh);
+    fh_dpid_format(ofconn_dpid(conn), dpid);
+    if (!router) {
+        log_warn("bridge %s (%s) is not in the configuration: left alone",
+                 dpid, ofconn_peer(conn));
+        return;
+    }
+    if (router->conn) {
+        struct ofconn *old = router->conn;
+
+        log_warn("router %s: a second bridge has datapath id %s: %s takes "
+                 "over from %s", router->config->name, dpid,
+                 ofconn_peer(conn), ofconn_peer(old));
+        detach(fh, router, "a newer connection has its datapath id");
+        ofconn_close(old, "a newer connection has its datapath id");
+    }
+    router->conn = conn;
+    ofconn_set_aux(conn, router);
+    ofconn_take(conn);
+}
+
+static void
+on_ready(struct ofconn *conn, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct router *router = ofconn_get_aux(conn);
+
+    firsthop_read_clock(fh);
+    if (!router) {
+        return;
+    }
+    log_info("router %s: connected from %s, OpenFlow %s",
+             router->config->name, ofconn_peer(conn),
+             ofconn_version_name(conn));
+    router->connected_ms = fh_now_ms(fh) + fh->unix_off_ms;
+    router->xact = ofxact_create(ofconn_tx(conn), ofconn_version(conn),
+                                 next_xid, conn);
+    adopt_start(fh, router);
+}
+
+static void
+on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct router *router = ofconn_get_aux(conn);
+
+    if (!router || !router->xact) {
+        return;
+    }
+    if (msg->type == OF_PACKET_IN) {
+        if (router->ready) {
+            firsthop_read_clock(fh);
+            punt_packet_in(fh, router, &msg->packet_in);
+        }
+    } else if (msg->type == OF_ECHO_REPLY) {
+        router_fence_reply(router, msg->xid);
+    } else if (msg->type == OF_ROLE_STATUS) {
+        log_warn("router %s: another controller has taken the master role",
+                 router->config->name);
+        ofconn_close(conn, "the master role was lost");
+    } else if (!ofxact_receive(router->xact, msg)
+               && msg->type == OF_ERROR) {
+        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+
+        log_warn_rl(&rl, "router %s: the bridge reports an error: %s",
+                    router->config->name, msg->error.text);
+    }
+}
+
+void
+firsthop_uplink_changed(struct firsthop *fh, struct router *router)
+{
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                serve_elect(fh, c, CAUSE_NONE);
+            }
+        }
+    }
+}
+
+static bool
+is_ours(const struct router *router, const char *name)
+{
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (!strcmp(router->config->access_ports[i], name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (!strcmp(router->uplinks[i].config->port, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
+        void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct router *router = ofconn_get_aux(conn);
+    struct router_port *access;
+    bool was_up;
+
+    firsthop_read_clock(fh);
+    if (!router || !router->xact || !is_ours(router, port->name)) {
+        return;
+    }
+    access = router_access_port(router, port->number);
+    was_up = access && access->up;
+    if (was_up && (deleted || !port->up)) {
+        log_warn("router %s: port %s is down", router->config->name,
+                 port->name);
+        serve_port_down(fh, router, port->number);
+    }
+    router_find_ports(router);
+    if (router->ready) {
+        router_put_meters(router);
+        router_update_base(router);
+        firsthop_uplink_changed(fh, router);
+        if (access && !was_up && port->up) {
+            log_info("router %s: port %s is up", router->config->name,
+                     port->name);
+        }
+    }
+}
+
+static void
+on_closed(struct ofconn *conn, const char *reason, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct router *router = ofconn_get_aux(conn);
+
+    firsthop_read_clock(fh);
+    if (router) {
+        log_warn("router %s: disconnected: %s", router->config->name,
+                 reason);
+        detach(fh, router, reason);
+        end_of_turn(fh);
+    }
+}
+
+/* Timers of the whole. */
+
+static void
+tick_uplink(struct firsthop *fh, struct router *router,
+            struct uplink *uplink)
+{
+    struct eth_addr dst = uplink->view.next_hop_mac;
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = uplink->config->address.addr,
+        .tpa = uplink->config->next_hop,
+    };
+
+    if (!uplink->view.port || uplink->next_ms > fh_now_ms(fh)) {
+        return;
+    }
+    if (uplink->misses == UPLINK_MISSES && uplink->resolved
+        && !uplink->dead) {
+        char text[FH_ADDR_STRLEN];
+
+        uplink->dead = true;
+        log_warn("router %s: its next hop %s does not answer",
+                 router->config->name, fh_addr_format(arp.tpa, text));
+        firsthop_uplink_changed(fh, router);
+    }
+    if (uplink->misses <= UPLINK_MISSES) {
+        uplink->misses++;
+    }
+    if (!uplink->resolved || uplink->misses > 1) {
+        memset(&dst, 0xff, sizeof dst);
+    }
+    uplink->next_ms = fh_now_ms(fh) + UPLINK_RETRY_MS;
+    router_send_arp(router, uplink->view.port, dst, &uplink->view.vlan, &arp);
+}
+
+static void
+uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        struct router *router = fh->routers[i];
+
+        for (size_t j = 0; router->ready && j < router->n_uplinks; j++) {
+            tick_uplink(fh, router, &router->uplinks[j]);
+        }
+    }
+    wheel_arm(fh->wheel, timer, now_ms + UPLINK_TICK_MS);
+}
+
+/* Those who were to come back have had their time. */
+static void
+expect_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    bool waited = false;
+
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        if (fh->routers[i]->expected) {
+            log_warn("router %s held clients before the start and has not "
+                     "come back", fh->routers[i]->config->name);
+            fh->routers[i]->expected = false;
+            waited = true;
+        }
+    }
+    for (size_t i = 0; waited && i < clients_count(fh->clients); i++) {
+        serve_elect(fh, clients_at(fh->clients, i), CAUSE_NONE);
+    }
+}
+
+void
+firsthop_holders_changed(struct firsthop *fh)
+{
+    if (!wheel_is_armed(&fh->store_timer)) {
+        wheel_arm(fh->wheel, &fh->store_timer,
+                  fh_now_ms(fh) + STORE_DELAY_MS);
+    }
+}
+
+static void
+store_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    const char **names = fh_xcalloc(fh->n_routers + 1, sizeof *names);
+    size_t n = 0;
+    int error;
+
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        if (fh->routers[i]->n_active || fh->routers[i]->expected) {
+            names[n++] = fh->routers[i]->config->name;
+        }
+    }
+    error = fh->store ? store_set_holders(fh->store, names, n) : 0;
+    if (error) {
+        log_err("state directory: %s", strerror(error));
+    }
+    free(names);
+}
+
+struct upstream *
+firsthop_upstream(struct firsthop *fh, const struct segment *segment)
+{
+    return fh->upstreams[segment->config->upstream];
+}
+
+/* Start and end. */
+
+static bool
+open_store(struct firsthop *fh, const char *dir, char **errp)
+{
+    char *message = NULL;
+    int error;
+
+    if (!dir) {
+        return true;
+    }
+    error = store_open(dir, &fh->store, &message);
+    if (error) {
+        *errp = message ? message : fh_xasprintf("%s: %s", dir,
+                                                 strerror(error));
+        return false;
+    }
+    if (message) {
+        log_err("%s", message);
+        free(message);
+    }
+    return true;
+}
+
+static bool
+is_in(char **names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+restore(struct firsthop *fh)
+{
+    const struct store_state *state = fh->store ? store_get(fh->store) : NULL;
+
+    for (size_t i = 0; state && i < fh->n_routers; i++) {
+        struct router *router = fh->routers[i];
+
+        router->draining = is_in(state->draining, state->n_draining,
+                                 router->config->name);
+        router->expected = is_in(state->holders, state->n_holders,
+                                 router->config->name);
+    }
+    wheel_arm(fh->wheel, &fh->expect_timer,
+              fh_now_ms(fh) + FIRSTHOP_EXPECT_MS);
+}
+
+static void
+create_server(struct firsthop *fh)
+{
+    static const struct ofserver_cbs cbs = {
+        .identified = on_identified,
+        .ready = on_ready,
+        .message = on_message,
+        .port = on_port,
+        .closed = on_closed,
+        .idle = end_of_turn,
+    };
+    struct ofserver_config config = {
+        .echo_interval_ms = fh->config->echo_interval_ms,
+        .dead_after_ms = fh->config->dead_after_ms,
+        .handshake_ms = HANDSHAKE_MS,
+        .max_connections = MAX_CONNECTIONS,
+        .max_backlog_bytes = MAX_BACKLOG_BYTES,
+    };
+
+    fh->ofserver = ofserver_create(fh->base, &config, &cbs, fh);
+}
+
+/* A configuration that was applied over the control socket outlives the
+ * file's. */
+static struct config *
+stored_config(struct firsthop *fh)
+{
+    struct config_errors errors = { .n = 0 };
+    struct config *config = NULL;
+    json_t *json = fh->store ? store_get(fh->store)->config : NULL;
+
+    if (json) {
+        config = config_from_json(json, &errors, NULL);
+        if (!config) {
+            log_err("the configuration in the state directory is not valid "
+                    "any more: %s: %s; the file's is used",
+                    errors.items[0].pointer, errors.items[0].text);
+        } else {
+            log_info("using the configuration that was applied over the "
+                     "control socket, from the state directory");
+        }
+    }
+    config_errors_destroy(&errors);
+    return config;
+}
+
+struct firsthop *
+firsthop_create(struct event_base *base, struct config *config,
+                const struct firsthop_options *options, char **errp)
+{
+    struct firsthop *fh = fh_xcalloc(1, sizeof *fh);
+    struct config *stored;
+
+    firsthop_read_clock(fh);
+    fh->base = base;
+    fh->unix_off_ms = (clock_us(CLOCK_REALTIME) - fh->now_us) / 1000;
+    fh->started_ms = fh_now_ms(fh) + fh->unix_off_ms;
+    fh->listens = options->listens;
+    fh->n_listens = options->n_listens;
+    fh->wheel = wheel_create(fh_now_ms(fh), fh);
+    fh->clients = clients_create();
+    fh->events = events_create(EVENTS_KEPT);
+    fh->tick = evtimer_new(base, tick, fh);
+    fh->upstreams[UPSTREAM_ARP] = upstream_arp_create();
+    fh->uplink_timer.fire = uplink_timer;
+    fh->expect_timer.fire = expect_timer;
+    fh->store_timer.fire = store_timer;
+    fh->config = config;
+    if (!open_store(fh, options->state_dir, errp)) {
+        firsthop_destroy(fh);
+        return NULL;
+    }
+    stored = stored_config(fh);
+    if (stored) {
+        config_destroy(config);
+        fh->config = stored;
+    }
+    create_server(fh);
+    runtime_build(fh);
+    *errp = runtime_listen(fh, NULL);
+    if (*errp) {
+        firsthop_destroy(fh);
+        return NULL;
+    }
+    restore(fh);
+    wheel_arm(fh->wheel, &fh->uplink_timer, fh_now_ms(fh));
+    arm_tick(fh);
+    return fh;
+}
+
+void
+firsthop_destroy(struct firsthop *fh)
+{
+    if (!fh) {
+        return;
+    }
+    if (fh->store && wheel_is_armed(&fh->store_timer)) {
+        store_timer(&fh->store_timer, fh_now_ms(fh), fh);
+    }
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        if (fh->routers[i]->conn) {
+            ofconn_set_aux(fh->routers[i]->conn, NULL);
+        }
+        router_destroy(fh->routers[i]);
+    }
+    free(fh->routers);
+    ofserver_destroy(fh->ofserver);
+    clients_destroy(fh->clients);
+    for (size_t i = 0; i < fh->n_segments; i++) {
+        runtime_segment_destroy(fh->segments[i]);
+    }
+    free(fh->segments);
+    for (size_t i = 0; i < 4; i++) {
+        if (fh->upstreams[i]) {
+            fh->upstreams[i]->ops->destroy(fh->upstreams[i]);
+        }
+    }
+    if (fh->tick) {
+        event_free(fh->tick);
+    }
+    events_destroy(fh->events);
+    wheel_destroy(fh->wheel);
+    store_close(fh->store);
+    config_destroy(fh->config);
+    free(fh);
+}
+
+/* Readers. */
+
+const struct config *
+firsthop_config(const struct firsthop *fh)
+{
+    return fh->config;
+}
+
+struct clients *
+firsthop_clients(const struct firsthop *fh)
+{
+    return fh->clients;
+}
+
+struct events *
+firsthop_events(const struct firsthop *fh)
+{
+    return fh->events;
+}
+
+const struct firsthop_stats *
+firsthop_stats(const struct firsthop *fh)
+{
+    return &fh->stats;
+}
+
+const struct ofserver *
+firsthop_ofserver(const struct firsthop *fh)
+{
+    return fh->ofserver;
+}
+
+int64_t
+firsthop_now_ms(const struct firsthop *fh)
+{
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t
+firsthop_started_ms(const struct firsthop *fh)
+{
+    return fh->started_ms;
+}
+
+int64_t
+firsthop_unix_ms(const struct firsthop *fh)
+{
+    return clock_us(CLOCK_REALTIME) / 1000;
+}
+
+size_t
+firsthop_n_routers(const struct firsthop *fh)
+{
+    return fh->n_routers;
+}
+
+struct router *
+firsthop_router(const struct firsthop *fh, size_t i)
+{
+    return fh->routers[i];
+}
+
+struct router *
+firsthop_find_router(const struct firsthop *fh, const char *name)
+{
+    size_t i = config_find_router(fh->config, name);
+
+    return i < fh->n_routers ? fh->routers[i] : NULL;
+}
+
+size_t
+firsthop_n_segments(const struct firsthop *fh)
+{
+    return fh->n_segments;
+}
+
+struct segment *
+firsthop_segment(const struct firsthop *fh, size_t i)
+{
+    return fh->segments[i];
+}
+
+struct segment *
+firsthop_find_segment(const struct firsthop *fh, const char *name)
+{
+    size_t i = config_find_segment(fh->config, name);
+
+    return i < fh->n_segments ? fh->segments[i] : NULL;
+}
+
+struct elect_result
+firsthop_explain(const struct firsthop *fh, const struct client *c,
+                 struct elect_candidate *candidates)
+{
+    struct elect_input in;
+
+    serve_snapshot(fh, c, candidates, &in);
+    in.now_ms = firsthop_now_ms(fh);
+    return elect_run(&in);
+}
+
+const char *
+firsthop_drop_name(enum firsthop_drop drop)
+{
+    static const char *const names[FIRSTHOP_N_DROPS] = {
+        [DROP_MALFORMED] = "malformed",
+        [DROP_TAGS] = "tags",
+        [DROP_UNKNOWN_TAG] = "unknown_tag",
+        [DROP_UNKNOWN_PORT] = "unknown_port",
+        [DROP_OUTSIDE] = "outside",
+        [DROP_OWN_ADDRESS] = "own_address",
+        [DROP_MAC_CONFLICT] = "mac_conflict",
+        [DROP_RIVAL] = "rival",
+        [DROP_LIMIT] = "limit",
+        [DROP_UNLISTED] = "unlisted",
+        [DROP_UNASKED] = "unasked",
+        [DROP_PROBE] = "address_probe",
+        [DROP_ICMP] = "icmp",
+    };
+
+    return names[drop];
+}

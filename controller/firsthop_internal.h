@@ -1,0 +1,122 @@
+/* The controller from inside, for the files that make it up:
+ *
+ *   firsthop.c   owns and joins: connections, ticks, configuration
+ *   adopt.c      a bridge connects: what it holds against what it should
+ *   punt.c       a frame comes in: ARP and ICMP
+ *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
+ *
+ * Nobody else includes this. */
+#ifndef FIRSTHOP_INTERNAL_H
+#define FIRSTHOP_INTERNAL_H 1
+
+#include "controller/firsthop.h"
+#include "controller/log.h"
+#include "controller/store.h"
+#include "controller/upstream.h"
+#include "controller/wheel.h"
+#include "flows/icmp.h"
+
+struct firsthop {
+    struct event_base *base;
+    struct config *config;              /* Owned. */
+    struct ofserver *ofserver;
+    struct wheel *wheel;
+    struct event *tick;
+    struct clients *clients;
+    struct events *events;
+    struct store *store;                /* NULL: nothing is kept. */
+    struct router **routers;            /* Owned; as config->routers. */
+    size_t n_routers;
+    struct segment **segments;          /* Owned; as config->segments. */
+    size_t n_segments;
+    struct upstream *upstreams[4];      /* By enum config_upstream. */
+    char **listens;                     /* Instead of the configuration's. */
+    size_t n_listens;
+    struct firsthop_stats stats;
+    struct wheel_timer uplink_timer;
+    struct wheel_timer expect_timer;
+    struct wheel_timer store_timer;
+    int64_t now_us;                     /* Monotonic, as of this wake-up. */
+    int64_t unix_off_ms;                /* Unix time less monotonic. */
+    int64_t started_ms;                 /* Unix time. */
+    int64_t tick_due_ms;                /* When the tick was asked for. */
+    uint32_t next_segment_id;
+    bool holders_changed;
+};
+
+static inline int64_t
+fh_now_ms(const struct firsthop *fh)
+{
+    return fh->now_us / 1000;
+}
+
+/* How long after a start, in ms, routers that held clients are waited for:
+ * Open vSwitch backs off up to 8 s between its attempts. */
+#define FIRSTHOP_EXPECT_MS 10000
+
+/* firsthop.c */
+void firsthop_read_clock(struct firsthop *);
+void firsthop_count(struct firsthop_histogram *, int64_t ms);
+static inline void
+firsthop_drop(struct firsthop *fh, enum firsthop_drop why)
+{
+    fh->stats.drops[why]++;
+}
+/* Fills in the time and adds it. */
+void firsthop_event(struct firsthop *, struct event *);
+struct upstream *firsthop_upstream(struct firsthop *, const struct segment *);
+/* A router got its first client, or lost its last. */
+void firsthop_holders_changed(struct firsthop *);
+
+/* An uplink of the router works again, or no more: elect anew. */
+void firsthop_uplink_changed(struct firsthop *, struct router *);
+/* Gateway or local address of a segment of that routing domain. */
+bool firsthop_is_own_address(const struct router *, uint64_t domain,
+                             struct fh_addr);
+
+/* adopt.c */
+void adopt_start(struct firsthop *, struct router *);
+
+/* punt.c */
+void punt_packet_in(struct firsthop *, struct router *,
+                    const struct of_packet_in *);
+
+/* serve.c */
+struct client *serve_add(struct firsthop *, struct segment *, struct fh_addr,
+                         enum client_origin);
+/* Cancels all that is under way for it, removes its flows and frees it. */
+void serve_forget(struct firsthop *, struct client *, const char *why);
+/* The client spoke, and has no router that reaches it: probe from all, elect
+ * when they have answered or a moment has passed, then answer for 'asked'
+ * (zero: nothing was asked). 'member' heard it through 'port'. */
+void serve_discover(struct firsthop *, struct client *, size_t member,
+                    uint32_t port, struct fh_addr asked);
+/* Starts, or stops, probing by a router that came or went. */
+void serve_member_ready(struct firsthop *, struct client *, size_t member,
+                        bool holds);
+void serve_member_gone(struct firsthop *, struct client *, size_t member);
+void serve_port_down(struct firsthop *, struct router *, uint32_t port);
+/* A verdict about a client on a router. */
+void serve_reach_event(struct firsthop *, struct client *, size_t member,
+                       enum reach_event, enum event_cause);
+/* Elects, and does what follows.  'cause' is a hint, CAUSE_NONE: find out. */
+void serve_elect(struct firsthop *, struct client *, enum event_cause);
+void serve_act(struct firsthop *, struct client *, struct takeover_actions *);
+void serve_told(struct firsthop *, struct client *);
+void serve_acked(struct firsthop *, struct client *, size_t member);
+void serve_set_active(struct firsthop *, struct client *, int member);
+/* Moves an active client to a member that reaches it. */
+void serve_move(struct firsthop *, struct client *, int member,
+                enum event_cause);
+void serve_set_origin(struct client *, enum client_origin);
+/* Answers the request that was noted, if the active router heard it. */
+void serve_answer_asked(struct firsthop *, struct client *);
+uint32_t serve_ready_members(const struct segment *);
+void serve_snapshot(const struct firsthop *, const struct client *,
+                    struct elect_candidate *, struct elect_input *);
+/* The client answers for its place at another MAC or port from now on. */
+void serve_follow(struct firsthop *, struct client *, struct eth_addr mac);
+void serve_probe_now(struct firsthop *, struct client *, size_t member);
+void serve_arm(struct firsthop *, struct client *);
+
+#endif /* controller/firsthop_internal.h */

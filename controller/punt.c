@@ -1,0 +1,724 @@
+/* A frame comes in: ARP from clients and from the core, and the ICMP that a
+ * router owes.  Everything here is hostile until checked; what is refused is
+ * counted and changes nothing. */
+#include <config.h>
+
+#include "controller/firsthop_internal.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "flows/flow_base.h"
+
+#define CONFLICT_PAUSE_MS 10000     /* Between two reports of one client. */
+#define QUIET_MS          10000     /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
+
+/* An ARP packet from an access port. */
+struct arp_in {
+    struct router *router;
+    struct router_port *port;
+    const struct frame *frame;
+    const struct arp *arp;
+};
+
+/* Segments and clients. */
+
+static bool
+in_prefixes(const struct segment *segment, struct fh_addr addr)
+{
+    for (size_t i = 0; i < segment->config->n_prefixes; i++) {
+        if (fh_prefix_contains(&segment->config->prefixes[i], addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A host's address: not the network's nor its broadcast. */
+static bool
+is_host_address(const struct segment *segment, struct fh_addr addr)
+{
+    for (size_t i = 0; i < segment->config->n_prefixes; i++) {
+        const struct fh_prefix *prefix = &segment->config->prefixes[i];
+        ovs_be32 mask = fh_prefix_mask(prefix->plen);
+
+        if (fh_prefix_contains(prefix, addr) && prefix->plen < 31
+            && (!(addr.ip4 & ~mask) || (addr.ip4 | mask) == UINT32_MAX)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_ours(const struct segment *segment, struct fh_addr addr)
+{
+    if (fh_addr_equal(segment->config->gateway, addr)) {
+        return true;
+    }
+    for (size_t i = 0; i < segment->n_members; i++) {
+        if (fh_addr_equal(segment->members[i].config->address, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_router_mac(const struct router *router, struct eth_addr mac)
+{
+    if (fh_mac_equal(router->config->mac, mac)) {
+        return true;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        for (size_t j = 0; j < segment->n_members; j++) {
+            if (fh_mac_equal(segment->members[j].router->config->mac, mac)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+enum find_result { FIND_OK, FIND_OUTSIDE, FIND_UNKNOWN_TAG };
+
+/* Whose address is 'addr', under these tags, on this router?  On success
+ * '*cp' is NULL where the segment does not know it yet. */
+static enum find_result
+find_client(const struct firsthop *fh, const struct router *router,
+            const struct fh_vlan *vlan, struct fh_addr addr,
+            struct segment **segmentp, size_t *memberp, struct client **cp)
+{
+    enum find_result result = FIND_UNKNOWN_TAG;
+
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        bool tagged = fh_vlan_equal(&segment->config->vlan, vlan);
+        struct client *c;
+
+        if (!in_prefixes(segment, addr)) {
+            if (tagged) {
+                result = FIND_OUTSIDE;
+            }
+            continue;
+        }
+        c = clients_find(fh->clients, addr, segment->id);
+        if (c ? fh_vlan_equal(&c->vlan, vlan) : tagged) {
+            *segmentp = segment;
+            *memberp = router->member_index[i];
+            *cp = c;
+            return FIND_OK;
+        }
+    }
+    return result;
+}
+
+/* Conflicts. */
+
+static bool
+is_up_anywhere(const struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (reach_is_up(&c->reaches[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+report_conflict(struct firsthop *fh, struct client *c, struct eth_addr mac,
+                const char *port)
+{
+    struct event e = { .type = EVENT_CLIENT_CONFLICT,
+                       .client = c->key.address,
+                       .detect_ms = -1, .install_ms = -1, .ack_ms = -1 };
+    char text[FH_MAC_STRLEN];
+
+    fh->stats.conflicts++;
+    if (c->last_conflict_ms
+        && fh_now_ms(fh) - c->last_conflict_ms < CONFLICT_PAUSE_MS) {
+        return;
+    }
+    c->last_conflict_ms = fh_now_ms(fh);
+    snprintf(e.segment, sizeof e.segment, "%s", c->segment->config->name);
+    snprintf(e.detail, sizeof e.detail, "%s claims it%s%.40s",
+             fh_mac_format(mac, text), port ? " on port " : "",
+             port ? port : "");
+    firsthop_event(fh, &e);
+}
+
+/* Another MAC, or another port, speaks for a client.  While the old place
+ * answers it is refused; ask the old place now, so that a true move shows at
+ * once.  Returns true if the client has been made to follow. */
+static bool
+handle_rival(struct firsthop *fh, struct client *c, const struct arp_in *in)
+{
+    struct eth_addr mac = in->arp->sha;
+
+    if (c->mac_fixed && !fh_mac_equal(c->mac, mac)) {
+        firsthop_drop(fh, DROP_MAC_CONFLICT);
+        report_conflict(fh, c, mac, NULL);
+        return false;
+    }
+    if (!is_up_anywhere(c)) {
+        serve_follow(fh, c, mac);
+        return true;
+    }
+    firsthop_drop(fh, DROP_RIVAL);
+    c->rival_mac = mac;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (reach_is_up(&c->reaches[i]) && !c->reaches[i].outstanding) {
+            serve_probe_now(fh, c, i);
+        }
+    }
+    return false;
+}
+
+/* Learning. */
+
+static bool
+may_learn(struct firsthop *fh, const struct segment *segment,
+          const struct arp_in *in)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+    char text[FH_ADDR_STRLEN];
+
+    if (!segment->config->learn) {
+        firsthop_drop(fh, DROP_UNLISTED);
+        return false;
+    }
+    if (segment->n_learned < segment->config->limits.learned
+        && in->port->n_learned < segment->config->limits.learned_per_port) {
+        return true;
+    }
+    firsthop_drop(fh, DROP_LIMIT);
+    log_warn_rl(&rl, "segment %s: %s on router %s is not learnt: its limit "
+                "is reached", segment->config->name,
+                fh_addr_format(in->arp->spa, text), in->router->config->name);
+    return false;
+}
+
+static struct client *
+learn(struct firsthop *fh, struct segment *segment, size_t member,
+      const struct arp_in *in)
+{
+    struct client *c;
+
+    if (!may_learn(fh, segment, in)) {
+        return NULL;
+    }
+    c = serve_add(fh, segment, in->arp->spa, CLIENT_LEARNED);
+    c->reaches[member].learned_port = in->port->number;
+    in->port->n_learned++;
+    return c;
+}
+
+/* ARP from clients. */
+
+static bool
+is_proxied(const struct segment *segment, const struct client *c,
+           struct fh_addr target)
+{
+    uint32_t ip = ntohl(target.ip4);
+
+    if (!ip || ip >= 0xe0000000u || fh_addr_equal(target, c->key.address)) {
+        return false;
+    }
+    return segment->config->proxy_arp == PROXY_ARP_ALL
+           || fh_addr_equal(target, segment->config->gateway)
+           || !in_prefixes(segment, target);
+}
+
+static void
+answer(struct firsthop *fh, struct client *c, const struct arp_in *in)
+{
+    struct arp reply = {
+        .op = ARP_OP_REPLY,
+        .sha = in->router->config->mac, .spa = in->arp->tpa,
+        .tha = in->arp->sha, .tpa = in->arp->spa,
+    };
+
+    router_send_arp(in->router, in->port->number, in->arp->sha,
+                    &in->frame->vlan, &reply);
+    fh->stats.arp_answers++;
+    client_note_answered(c, in->arp->tpa, fh_now_ms(fh));
+}
+
+/* The active router has heard a request of its client. */
+static void
+active_request(struct firsthop *fh, struct client *c, size_t member,
+               const struct arp_in *in)
+{
+    struct reach *r = &c->reaches[member];
+
+    if (r->port != in->port->number && reach_is_up(r)) {
+        handle_rival(fh, c, in);
+    } else if (c->takeover.phase == TAKEOVER_FLOWS
+               || c->takeover.phase == TAKEOVER_CORE) {
+        c->asked = in->arp->tpa;
+        c->asked_members |= UINT32_C(1) << member;
+    } else {
+        answer(fh, c, in);
+    }
+}
+
+static void
+known_request(struct firsthop *fh, struct client *c, size_t member,
+              const struct arp_in *in)
+{
+    struct reach *r = &c->reaches[member];
+    bool asks = (!arp_is_announcement(in->arp)
+                 && is_proxied(c->segment, c, in->arp->tpa));
+
+    if (c->state == CLIENT_ACTIVE && c->active == (int) member) {
+        if (asks) {
+            active_request(fh, c, member, in);
+        }
+    } else if (c->state != CLIENT_ACTIVE) {
+        serve_discover(fh, c, member, in->port->number,
+                       asks ? in->arp->tpa : (struct fh_addr) { 0 });
+    } else if (!reach_is_up(r) && !r->outstanding) {
+        serve_probe_now(fh, c, member);     /* It is to be heard again. */
+    }
+}
+
+static void
+address_probe(struct firsthop *fh, const struct arp_in *in)
+{
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    firsthop_drop(fh, DROP_PROBE);
+    if (find_client(fh, in->router, &in->frame->vlan, in->arp->tpa, &segment,
+                    &member, &c) != FIND_OK
+        || !c || !fh_mac_equal(c->mac, in->arp->sha)) {
+        return;
+    }
+    c->quiet_until_ms = fh_now_ms(fh) + QUIET_MS;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        c->reaches[i].outstanding = false;
+    }
+}
+
+static void
+access_request(struct firsthop *fh, struct segment *segment, size_t member,
+               struct client *c, const struct arp_in *in)
+{
+    if (!is_host_address(segment, in->arp->spa)) {
+        firsthop_drop(fh, DROP_OUTSIDE);
+        return;
+    }
+    if (!c) {
+        c = learn(fh, segment, member, in);
+        if (!c) {
+            return;
+        }
+    }
+    if (fh_mac_is_zero(c->mac)) {
+        c->mac = in->arp->sha;
+    } else if (!fh_mac_equal(c->mac, in->arp->sha)
+               && !handle_rival(fh, c, in)) {
+        return;
+    }
+    if (!c->vlan.tpid) {
+        c->vlan.tpid = in->frame->vlan.tpid;
+    }
+    known_request(fh, c, member, in);
+}
+
+/* An answer to a probe. */
+static void
+probe_answered(struct firsthop *fh, struct client *c, size_t member,
+               const struct arp_in *in)
+{
+    struct reach *r = &c->reaches[member];
+    enum reach_event event;
+    int64_t next_ms;
+
+    if (!r->outstanding) {
+        firsthop_drop(fh, DROP_UNASKED);
+        return;
+    }
+    if (reach_is_up(r) && r->port != in->port->number) {
+        firsthop_drop(fh, DROP_RIVAL);
+        report_conflict(fh, c, in->arp->sha, NULL);
+        return;
+    }
+    if (!fh_mac_is_zero(c->rival_mac)) {
+        report_conflict(fh, c, c->rival_mac, NULL);
+        memset(&c->rival_mac, 0, sizeof c->rival_mac);
+    }
+    if (fh_mac_is_zero(c->mac)) {
+        c->mac = in->arp->sha;
+    }
+    if (!c->vlan.tpid) {
+        c->vlan.tpid = in->frame->vlan.tpid;
+    }
+    event = reach_reply(r, &c->segment->probe, in->port->number, fh->now_us,
+                        &next_ms);
+    wheel_arm(fh->wheel, &r->timer, next_ms);
+    serve_reach_event(fh, c, member, event, CAUSE_NONE);
+}
+
+static void
+access_reply(struct firsthop *fh, struct segment *segment, size_t member,
+             struct client *c, const struct arp_in *in)
+{
+    if (!c || !fh_mac_equal(in->arp->tha, in->router->config->mac)) {
+        firsthop_drop(fh, DROP_UNASKED);
+        return;
+    }
+    if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, in->arp->sha)) {
+        handle_rival(fh, c, in);
+        return;
+    }
+    if (fh_addr_equal(in->arp->tpa,
+                      segment->members[member].config->address)) {
+        probe_answered(fh, c, member, in);
+    } else if (c->takeover.phase == TAKEOVER_NOTICE
+               && c->takeover.winner == (int) member) {
+        serve_acked(fh, c, member);
+    } else {
+        firsthop_drop(fh, DROP_UNASKED);
+    }
+}
+
+static void
+access_arp(struct firsthop *fh, const struct arp_in *in)
+{
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    if (is_router_mac(in->router, in->arp->sha)) {
+        return;                 /* A sister router's probe, flooded to us. */
+    }
+    if (arp_is_address_probe(in->arp)) {
+        address_probe(fh, in);
+        return;
+    }
+    switch (find_client(fh, in->router, &in->frame->vlan, in->arp->spa,
+                        &segment, &member, &c)) {
+    case FIND_OUTSIDE:
+        firsthop_drop(fh, DROP_OUTSIDE);
+        return;
+    case FIND_UNKNOWN_TAG:
+        firsthop_drop(fh, DROP_UNKNOWN_TAG);
+        return;
+    case FIND_OK:
+        break;
+    }
+    if (is_ours(segment, in->arp->spa)) {
+        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
+        char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN];
+
+        firsthop_drop(fh, DROP_OWN_ADDRESS);
+        log_warn_rl(&rl, "segment %s: %s claims our address %s",
+                    segment->config->name, fh_mac_format(in->arp->sha, mac),
+                    fh_addr_format(in->arp->spa, ip));
+    } else if (in->arp->op == ARP_OP_REQUEST) {
+        access_request(fh, segment, member, c, in);
+    } else {
+        access_reply(fh, segment, member, c, in);
+    }
+}
+
+/* ARP from the core. */
+
+/* The client that this router answers for on that uplink, or NULL. */
+static struct client *
+find_behind(const struct firsthop *fh, const struct router *router,
+            const struct uplink *uplink, struct fh_addr addr)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+        struct client *c;
+
+        if (segment->members[member].uplink != uplink
+            || !in_prefixes(segment, addr)) {
+            continue;
+        }
+        c = clients_find(fh->clients, addr, segment->id);
+        if (c && c->active == (int) member) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void
+next_hop_is_at(struct firsthop *fh, struct router *router,
+               struct uplink *uplink, struct eth_addr mac)
+{
+    bool was_dead = uplink->dead;
+    bool changed = (!uplink->resolved
+                    || !fh_mac_equal(uplink->view.next_hop_mac, mac));
+
+    uplink->misses = 0;
+    uplink->dead = false;
+    uplink->resolved = true;
+    uplink->next_ms = fh_now_ms(fh) + UPLINK_REFRESH_MS;
+    if (changed) {
+        uplink->view.next_hop_mac = mac;
+        if (router->ready) {
+            router_update_base(router);
+        }
+    }
+    if (was_dead || changed) {
+        firsthop_uplink_changed(fh, router);
+    }
+}
+
+static void
+uplink_arp(struct firsthop *fh, struct router *router,
+           struct uplink *uplink, const struct frame *frame,
+           const struct arp *arp)
+{
+    bool from_next_hop = fh_addr_equal(arp->spa, uplink->config->next_hop);
+    bool asks_us = fh_addr_equal(arp->tpa, uplink->config->address.addr);
+    struct client *c = find_behind(fh, router, uplink, arp->tpa);
+
+    if (is_router_mac(router, arp->sha)) {
+        return;
+    }
+    if (arp->op == ARP_OP_REPLY) {
+        if (!fh_mac_equal(arp->tha, router->config->mac) || !from_next_hop) {
+            firsthop_drop(fh, DROP_UNASKED);
+            return;
+        }
+        next_hop_is_at(fh, router, uplink, arp->sha);
+        if (c) {
+            takeover_core_acked(&c->takeover, c->active);
+        }
+        return;
+    }
+    if (from_next_hop && (asks_us || c)) {
+        next_hop_is_at(fh, router, uplink, arp->sha);
+    }
+    if (asks_us || (c && c->segment->config->upstream == UPSTREAM_ARP)) {
+        struct arp reply = {
+            .op = ARP_OP_REPLY,
+            .sha = router->config->mac, .spa = arp->tpa,
+            .tha = arp->sha, .tpa = arp->spa,
+        };
+
+        if (!fh_addr_is_zero(arp->spa)) {
+            router_send_arp(router, uplink->view.port, arp->sha,
+                            &uplink->view.vlan, &reply);
+            fh->stats.arp_answers++;
+        }
+    }
+    (void) frame;
+}
+
+/* ICMP. */
+
+static void
+send_icmp(struct firsthop *fh, struct router *router, uint32_t port,
+          const struct icmp_envelope *envelope, struct fh_addr src,
+          uint8_t type, uint8_t code, const struct ipv4 *ip)
+{
+    size_t cap = ICMP_FRAME_MAX(ip->header_len + ip->payload_len);
+    uint8_t *buf = fh_xmalloc(cap);
+    size_t len = (type == ICMP_ECHO_REPLY
+                  ? icmp_build_echo_reply(buf, cap, envelope, ip)
+                  : icmp_build_error(buf, cap, envelope, src, type, code, 0,
+                                     ip));
+
+    if (len) {
+        router_send(router, port, buf, len);
+        fh->stats.icmp_answers++;
+    }
+    free(buf);
+}
+
+/* The client of that address which this router serves over that domain. */
+static struct client *
+find_in_domain(const struct firsthop *fh, const struct router *router,
+               uint64_t domain, struct fh_addr addr, size_t *memberp,
+               struct segment **segmentp)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+
+        if (flow_meta_domain(&segment->members[member].uplink->view) == domain
+            && in_prefixes(segment, addr)) {
+            *memberp = member;
+            *segmentp = segment;
+            return clients_find(fh->clients, addr, segment->id);
+        }
+    }
+    *segmentp = NULL;
+    return NULL;
+}
+
+/* About a packet of a client: back to it. */
+static void
+icmp_to_client(struct firsthop *fh, struct router *router, uint32_t in_port,
+               uint64_t domain, uint8_t type, uint8_t code,
+               const struct frame *frame, const struct ipv4 *ip)
+{
+    struct segment *segment;
+    size_t member;
+    struct client *c = find_in_domain(fh, router, domain, ip->src, &member,
+                                      &segment);
+    struct icmp_envelope envelope;
+
+    if (!c || c->active != (int) member
+        || !fh_mac_equal(c->mac, frame->src)) {
+        firsthop_drop(fh, DROP_ICMP);
+        return;
+    }
+    envelope = (struct icmp_envelope) { router->config->mac, c->mac,
+                                        c->vlan };
+    send_icmp(fh, router, in_port, &envelope,
+              segment->members[member].config->address, type, code, ip);
+}
+
+/* About a packet from the core: back to the core. */
+static void
+icmp_to_core(struct firsthop *fh, struct router *router,
+             const struct uplink *uplink, uint64_t domain, uint8_t type,
+             uint8_t code, const struct frame *frame, const struct ipv4 *ip)
+{
+    struct icmp_envelope envelope = { router->config->mac, frame->src,
+                                      uplink->view.vlan };
+    struct fh_addr src = uplink->config->address.addr;
+    struct segment *segment;
+    size_t member;
+    struct client *c = find_in_domain(fh, router, domain, ip->dst, &member,
+                                      &segment);
+
+    if (segment) {
+        src = segment->members[member].config->address;
+    }
+    if (type == ICMP_UNREACHABLE && c && c->state == CLIENT_ACTIVE) {
+        return;                 /* Served elsewhere: the core is behind. */
+    }
+    send_icmp(fh, router, uplink->view.port, &envelope, src, type, code, ip);
+}
+
+static void
+icmp_punt(struct firsthop *fh, struct router *router,
+          const struct of_packet_in *pin, const struct frame *frame)
+{
+    uint64_t domain = pin->metadata & (FLOW_META_DOMAIN_MASK
+                                       | FLOW_META_ROUTING);
+    struct uplink *uplink = NULL;
+    uint8_t type, code = 0;
+    struct ipv4 ip;
+
+    if (frame->eth_type != ETHERTYPE_IPV4 || ipv4_parse(frame, &ip)) {
+        firsthop_drop(fh, DROP_MALFORMED);
+        return;
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (flow_meta_domain(&router->uplinks[i].view) == domain) {
+            uplink = &router->uplinks[i];
+        }
+    }
+    if (!uplink) {
+        return;
+    }
+    if (pin->reason == OF_PIN_TTL) {
+        type = ICMP_TIME_EXCEEDED;
+    } else if (icmp_is_echo_request(&ip)
+               && (fh_addr_equal(ip.dst, uplink->config->address.addr)
+                   || pin->metadata & FLOW_META_FROM_ACCESS
+                   || firsthop_is_own_address(router, domain, ip.dst))) {
+        type = ICMP_ECHO_REPLY;
+    } else {
+        type = ICMP_UNREACHABLE;
+        code = ICMP_HOST_UNREACHABLE;
+    }
+    if (type != ICMP_ECHO_REPLY && !icmp_error_allowed(&ip, frame->dst)) {
+        firsthop_drop(fh, DROP_ICMP);
+        return;
+    }
+    if (pin->metadata & FLOW_META_FROM_ACCESS) {
+        icmp_to_client(fh, router, pin->in_port, domain, type, code, frame,
+                       &ip);
+    } else {
+        icmp_to_core(fh, router, uplink, domain, type, code, frame, &ip);
+    }
+}
+
+bool
+firsthop_is_own_address(const struct router *router, uint64_t domain,
+                        struct fh_addr addr)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct member *me = &segment->members[router->member_index[i]];
+
+        if (flow_meta_domain(&me->uplink->view) == domain
+            && (fh_addr_equal(segment->config->gateway, addr)
+                || fh_addr_equal(me->config->address, addr))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All of them. */
+
+static void
+arp_punt(struct firsthop *fh, struct router *router,
+         const struct of_packet_in *pin, const struct frame *frame)
+{
+    struct router_port *port = router_access_port(router, pin->in_port);
+    struct uplink *uplink;
+    struct arp arp;
+
+    if (arp_parse(frame, &arp)) {
+        firsthop_drop(fh, DROP_MALFORMED);
+        return;
+    }
+    if (port) {
+        struct arp_in in = { router, port, frame, &arp };
+
+        access_arp(fh, &in);
+        return;
+    }
+    uplink = router_uplink_by_port(router, pin->in_port, &frame->vlan);
+    if (uplink) {
+        uplink_arp(fh, router, uplink, frame, &arp);
+    } else {
+        firsthop_drop(fh, router_is_uplink_port(router, pin->in_port)
+                      ? DROP_UNKNOWN_TAG : DROP_UNKNOWN_PORT);
+    }
+}
+
+void
+punt_packet_in(struct firsthop *fh, struct router *router,
+               const struct of_packet_in *pin)
+{
+    struct frame frame;
+
+    router->counters.punts++;
+    switch (frame_parse(pin->frame, pin->len, &frame)) {
+    case FRAME_OK:
+        break;
+    case FRAME_TOO_MANY_TAGS:
+    case FRAME_PRIORITY_TAG:
+        firsthop_drop(fh, DROP_TAGS);
+        return;
+    case FRAME_TRUNCATED:
+    case FRAME_BAD_SOURCE:
+        firsthop_drop(fh, DROP_MALFORMED);
+        return;
+    }
+    if (frame.eth_type == ETHERTYPE_ARP) {
+        arp_punt(fh, router, pin, &frame);
+    } else {
+        icmp_punt(fh, router, pin, &frame);
+    }
+}

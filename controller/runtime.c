@@ -1,0 +1,240 @@
+/* From the configuration to what runs.  See runtime.h. */
+#include <config.h>
+
+#include "controller/runtime.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+/* The router's uplink with that port and those tags, made if need be.
+ * 'router->uplinks' must have room. */
+static struct uplink *
+get_uplink(struct router *router, const struct config_uplink *config)
+{
+    struct uplink *uplink;
+
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        uplink = &router->uplinks[i];
+        if (!strcmp(uplink->config->port, config->port)
+            && fh_vlan_equal(&uplink->config->vlan, &config->vlan)) {
+            return uplink;
+        }
+    }
+    uplink = &router->uplinks[router->n_uplinks++];
+    memset(uplink, 0, sizeof *uplink);
+    uplink->config = config;
+    uplink->view.vlan = config->vlan;
+    uplink->view.address = config->address.addr;
+    uplink->view.mtu = config->mtu;
+    return uplink;
+}
+
+static void
+build_routers(struct firsthop *fh)
+{
+    fh->n_routers = fh->config->n_routers;
+    fh->routers = fh_xcalloc(fh->n_routers + 1, sizeof *fh->routers);
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        struct router *router = router_create(&fh->config->routers[i], fh);
+        size_t n = fh->config->n_segments;
+
+        fh->routers[i] = router;
+        router->uplinks = fh_xcalloc(n + 1, sizeof *router->uplinks);
+        router->segments = fh_xcalloc(n + 1, sizeof *router->segments);
+        router->member_index = fh_xcalloc(n + 1,
+                                          sizeof *router->member_index);
+        get_uplink(router, &router->config->uplink);
+    }
+}
+
+static void
+add_vlan(struct segment *segment, const struct fh_vlan *vlan)
+{
+    for (size_t i = 0; i < segment->n_vlans; i++) {
+        if (fh_vlan_equal(&segment->vlans[i], vlan)) {
+            return;
+        }
+    }
+    segment->vlans = fh_xrealloc(segment->vlans, ((segment->n_vlans + 1)
+                                 * sizeof *segment->vlans));
+    segment->vlans[segment->n_vlans++] = *vlan;
+}
+
+static void
+build_segment(struct firsthop *fh, const struct config_segment *config)
+{
+    struct segment *segment = fh_xcalloc(1, sizeof *segment);
+
+    segment->id = ++fh->next_segment_id;
+    segment->config = config;
+    segment->probe = (struct reach_params) {
+        config->probe.interval_ms, config->probe.retry_ms,
+        config->probe.retries
+    };
+    segment->n_members = config->n_members;
+    segment->members = fh_xcalloc(config->n_members + 1,
+                                  sizeof *segment->members);
+    add_vlan(segment, &config->vlan);
+    for (size_t i = 0; i < config->n_members; i++) {
+        const struct config_member *m = &config->members[i];
+        struct router *router = fh->routers[m->router];
+
+        segment->members[i] = (struct member) {
+            router, get_uplink(router, &m->uplink), m
+        };
+        router->segments[router->n_segments] = segment;
+        router->member_index[router->n_segments++] = i;
+    }
+    segment->upstream = firsthop_upstream(fh, segment);
+    fh->segments[fh->n_segments++] = segment;
+}
+
+static void
+build_segments(struct firsthop *fh)
+{
+    fh->segments = fh_xcalloc(fh->config->n_segments + 1,
+                              sizeof *fh->segments);
+    for (size_t i = 0; i < fh->config->n_segments; i++) {
+        build_segment(fh, &fh->config->segments[i]);
+    }
+}
+
+void
+runtime_add_client(struct firsthop *fh, const struct config_client *config,
+                   enum client_origin origin)
+{
+    struct segment *segment = fh->segments[config->segment];
+    struct client *c = serve_add(fh, segment, config->address, origin);
+
+    c->vlan = config->vlan;
+    add_vlan(segment, &c->vlan);
+    if (config->has_mac) {
+        c->mac = config->mac;
+        c->mac_fixed = true;
+    }
+}
+
+static void
+build_clients(struct firsthop *fh)
+{
+    for (size_t i = 0; i < fh->config->n_clients; i++) {
+        runtime_add_client(fh, &fh->config->clients[i], CLIENT_CONFIGURED);
+    }
+}
+
+void
+runtime_build(struct firsthop *fh)
+{
+    build_routers(fh);
+    build_segments(fh);
+    build_clients(fh);
+}
+
+void
+runtime_segment_destroy(struct segment *segment)
+{
+    if (segment) {
+        free(segment->members);
+        free(segment->vlans);
+        free(segment);
+    }
+}
+
+bool
+runtime_is_configured(const struct firsthop *fh, const struct client *c)
+{
+    for (size_t i = 0; i < fh->config->n_clients; i++) {
+        const struct config_client *config = &fh->config->clients[i];
+
+        if (fh_addr_equal(config->address, c->key.address)
+            && fh->segments[config->segment] == c->segment) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+runtime_update_bases(struct firsthop *fh)
+{
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        if (fh->routers[i]->ready) {
+            router_put_meters(fh->routers[i]);
+            router_update_base(fh->routers[i]);
+        }
+    }
+}
+
+/* Listeners and dialled bridges. */
+
+static bool
+has_listen(const struct config *config, const char *target)
+{
+    for (size_t i = 0; config && i < config->n_listens; i++) {
+        if (!strcmp(config->listens[i], target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *
+connect_of(const struct config *config, const char *name)
+{
+    size_t i = config ? config_find_router(config, name) : SIZE_MAX;
+
+    return i == SIZE_MAX ? NULL : config->routers[i].connect;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static char *
+dial_routers(struct firsthop *fh, const struct config *old)
+{
+    for (size_t i = 0; old && i < old->n_routers; i++) {
+        const struct config_router *router = &old->routers[i];
+
+        if (router->connect
+            && !same_text(router->connect,
+                          connect_of(fh->config, router->name))) {
+            ofserver_undial(fh->ofserver, router->connect);
+        }
+    }
+    for (size_t i = 0; i < fh->config->n_routers; i++) {
+        const struct config_router *router = &fh->config->routers[i];
+        char *error = NULL;
+
+        if (router->connect
+            && !same_text(router->connect, connect_of(old, router->name))
+            && ofserver_dial(fh->ofserver, router->connect, &error)) {
+            return error;
+        }
+    }
+    return NULL;
+}
+
+char *
+runtime_listen(struct firsthop *fh, const struct config *old)
+{
+    char **listens = fh->n_listens ? fh->listens : fh->config->listens;
+    size_t n = fh->n_listens ? fh->n_listens : fh->config->n_listens;
+    char *error = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!ofserver_is_listening(fh->ofserver, listens[i])
+            && ofserver_listen(fh->ofserver, listens[i], &error)) {
+            return error;
+        }
+    }
+    for (size_t i = 0; old && !fh->n_listens && i < old->n_listens; i++) {
+        if (!has_listen(fh->config, old->listens[i])) {
+            ofserver_unlisten(fh->ofserver, old->listens[i]);
+        }
+    }
+    return dial_routers(fh, old);
+}
