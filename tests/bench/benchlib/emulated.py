@@ -1,0 +1,251 @@
+"""Figures on the load generator: rates, moves, probes, memory, restart."""
+
+from benchlib.figures import Figure
+from benchlib.tools import (
+    BenchError,
+    FirsthopController,
+    cpu_seconds,
+    echo_controller,
+    loadgen,
+    osken_controller,
+    resident_bytes,
+    test_controller,
+)
+
+CANARIES = 4
+FAULTS = {
+    "killed": ("kill", 0),
+    "port_down": ("portdown", 0, 1),
+    "silent": ("cut", 0),
+}
+
+
+def _arp_rate(controller, generator, window, seconds, *mode):
+    """Answers a second of wall and of controller CPU time."""
+    generator.do("arp", window, 0.5, *mode)
+    before = cpu_seconds(controller.pid)
+    answer = generator.do("arp", window, seconds, *mode)
+    cpu = cpu_seconds(controller.pid) - before
+    return {
+        "per_s": answer["per_s"],
+        "per_cpu_s": answer["answered"] / cpu if cpu else None,
+        "latency_ms": answer["latency"]["median_ms"],
+    }
+
+
+def arp_rate(quick):
+    """ARP answers per second and core."""
+    seconds = 1 if quick else 3
+    window = 256
+
+    def firsthop():
+        hosts = 1000 if quick else 10000
+        with FirsthopController() as controller:
+            with loadgen(controller.port, hosts=hosts) as generator:
+                generator.do("connect")
+                generator.do("learn", hosts)
+                controller.wait_reachable([hosts, hosts])
+                return _arp_rate(controller, generator, window, seconds)
+
+    def echo():
+        with echo_controller() as controller:
+            with loadgen(controller.port) as generator:
+                generator.do("connect")
+                return _arp_rate(controller, generator, window, seconds, "any")
+
+    def osken():
+        with osken_controller() as controller:
+            with loadgen(
+                controller.port, bridges=1, of="1.3", hosts=1000
+            ) as generator:
+                generator.do("connect")
+                generator.do("learn", 1000, 64)
+                return _arp_rate(controller, generator, window, seconds)
+
+    def testcontroller():
+        with test_controller() as controller:
+            with loadgen(controller.port, of="1.3") as generator:
+                generator.do("connect")
+                return _arp_rate(controller, generator, window, seconds, "any")
+
+    return Figure(
+        "arp_rate",
+        f"ARP answers on emulated bridges, {window} outstanding requests",
+        {
+            "firsthop": firsthop,
+            "echo controller": echo,
+            "os-ken": osken,
+            "ovs-testcontroller": testcontroller,
+        },
+        {"per_s": "1/s", "per_cpu_s": "1/CPU-s"},
+        "echo controller",
+        [
+            ("firsthop", "per_cpu_s", ">=", 0.5, "echo controller"),
+            ("firsthop", "per_cpu_s", ">=", 100, "os-ken"),
+        ],
+    )
+
+
+class Emulation:
+    """firsthopd and loadgen with 'hosts' learnt clients, all of them active
+    on the first of two routers, and canaries that only the second reaches."""
+
+    def __init__(self, hosts, priorities=(200, 100), **options):
+        self.hosts = hosts
+        self.controller = FirsthopController(priorities=priorities)
+        self._options = options
+        self.generator = None
+        self.learnt = None
+
+    def __enter__(self):
+        self.controller.__enter__()
+        try:
+            self.generator = loadgen(
+                self.controller.port,
+                hosts=self.hosts + CANARIES,
+                canaries=CANARIES,
+                **self._options,
+            )
+            self.generator.do("connect")
+            self.learnt = self.generator.do("learn", self.hosts, 256)
+            self.controller.wait_reachable([self.hosts, self.hosts + CANARIES])
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.generator:
+            self.generator.close()
+        self.controller.__exit__()
+
+
+def _move(hosts, fault):
+    """One fault that moves all 'hosts', and what it took."""
+    with Emulation(hosts, delay_us=300, jitter_us=200) as emulation:
+        answer = emulation.generator.do(*FAULTS[fault], must=False)
+        if answer["affected"] != hosts:
+            raise BenchError(f"{answer['affected']} affected, not {hosts}")
+        complete = answer["ok"]
+        return {
+            "first_ms": answer["notice"]["min_ms"],
+            "median_ms": answer["notice"]["median_ms"],
+            "p99_ms": answer["notice"]["p99_ms"],
+            "all_ms": answer["notice"]["max_ms"] if complete else None,
+            "installed_ms": answer["install"]["max_ms"] if complete else None,
+            "canary_max_ms": answer["canary"]["max_ms"],
+            "canary_lost": answer["canary_lost"],
+            "false_moves": answer["false_moves"],
+            "early_notices": answer["early_notices"],
+        }
+
+
+def move_sizes(quick):
+    return [1, 1000, 10000] if quick else [1, 1000, 10000, 100000]
+
+
+def move(quick):
+    """Time to move clients, from the fault to the notice at the client."""
+    contestants = {}
+    for fault in FAULTS:
+        for hosts in move_sizes(quick):
+            contestants[
+                f"{fault} {hosts}"
+            ] = lambda hosts=hosts, fault=fault: (_move(hosts, fault))
+    return Figure(
+        "move",
+        "from the fault to the takeover notice at the client, emulated",
+        contestants,
+        {},
+        None,
+        [
+            ("killed 1", "first_ms", "<=", 15, None),
+            ("port_down 1", "first_ms", "<=", 25, None),
+            ("silent 1", "all_ms", "<=", 1200, None),
+            ("silent 1000", "p99_ms", "<=", 150, None),
+            ("silent 10000", "p99_ms", "<=", 400, None),
+            ("killed 100000", "all_ms", "<=", 1500, None),
+            ("killed 100000", "canary_max_ms", "<=", 30, None),
+            ("port_down 100000", "all_ms", "<=", 1500, None),
+            ("port_down 100000", "canary_max_ms", "<=", 30, None),
+        ],
+    )
+
+
+def probes(quick):
+    """What it costs to keep many clients probed every second."""
+    hosts = 10000 if quick else 100000
+    seconds = 3 if quick else 10
+
+    def firsthop():
+        with FirsthopController() as controller:
+            idle = resident_bytes(controller.pid)
+            with loadgen(controller.port, hosts=hosts) as generator:
+                generator.do("connect")
+                generator.do("learn", hosts)
+                controller.wait_reachable([hosts, hosts])
+                generator.do("run", 2)
+                before = cpu_seconds(controller.pid)
+                run = generator.do("run", seconds)
+                cpu = cpu_seconds(controller.pid) - before
+                memory = resident_bytes(controller.pid) - idle
+        return {
+            "cpu_percent": 100 * cpu / run["seconds"],
+            "probes_per_s": run["probes"] / run["seconds"],
+            "probes_per_cpu_s": run["probes"] / cpu,
+            "bytes_per_client_router": memory / hosts / 2,
+            "false_moves": run["false_moves"],
+        }
+
+    return Figure(
+        "probes",
+        f"{hosts} clients on two routers, each probed every second",
+        {"firsthop": firsthop},
+        {
+            "cpu_percent": "% of a core",
+            "probes_per_s": "1/s",
+            "probes_per_cpu_s": "1/CPU-s",
+            "bytes_per_client_router": "bytes",
+        },
+        None,
+        []
+        if quick
+        else [
+            ("firsthop", "cpu_percent", "<=", 40, None),
+            ("firsthop", "bytes_per_client_router", "<=", 600, None),
+        ],
+    )
+
+
+def restart(quick):
+    """kill -9 of the daemon and a start, with clients in place."""
+    hosts = 1000 if quick else 10000
+
+    def firsthop():
+        with Emulation(hosts) as emulation:
+            daemon = emulation.controller.daemon
+            emulation.generator.send("restart")
+            emulation.generator.receive()
+            daemon.kill()
+            daemon.start()
+            answer = emulation.generator.receive()
+            if not answer["ok"]:
+                raise BenchError(f"restart: {answer}")
+        return {
+            "flow_changes": answer["flow_changes"],
+            "answer_ms": answer["answer_after_connect_ms"],
+            "moves": answer["moves"],
+        }
+
+    return Figure(
+        "restart",
+        f"kill -9 and a start with {hosts} clients on emulated bridges",
+        {"firsthop": firsthop},
+        {},
+        None,
+        [
+            ("firsthop", "flow_changes", "<=", 0, None),
+            ("firsthop", "answer_ms", "<=", 200, None),
+            ("firsthop", "moves", "<=", 0, None),
+        ],
+    )
