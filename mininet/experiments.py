@@ -45,6 +45,7 @@ from mininet.net import Mininet
 
 from topology import (
     CLIENTS,
+    CONTROLLER_HOST,
     CORE_VIP,
     GATEWAY,
     NEXT_HOP,
@@ -203,6 +204,7 @@ class FirsthopSystem(System):
 
     def started(self):
         self.net["S"].cmd(f"ip route add {PREFIX} dev S-core")
+        run("ip", "addr", "add", f"{CONTROLLER_HOST}/24", "dev", "mgmt")
         self.daemon = Firsthopd(unique_directory(), firsthop_config())
         self.daemon.start()
         wait_for(self._are_connected, 15, "the routers", self.log)

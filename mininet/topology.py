@@ -17,9 +17,10 @@ X, router B on Z, both routers on a core with the server S.
               |       |
       D 10.0.0.11     C 10.0.0.10         gateway 10.0.0.1
 
-X, Y, Z and core are Linux bridges.  A and B are Open vSwitch bridges of their
-own (ArticleTopo), or Linux routers with keepalived (VrrpTopo).  Interfaces are
-called after both ends: X-Y is X's port towards Y.
+X, Y, Z and core are Linux bridges, and so is mgmt, which joins the routers
+with the daemon.  A and B are Open vSwitch bridges of their own (ArticleTopo),
+or Linux routers with keepalived (VrrpTopo).  Interfaces are called after both
+ends: X-Y is X's port towards Y.
 
 Also for Mininet's own command, without a controller:
     mn --custom mininet/topology.py --topo article --controller none
@@ -37,6 +38,7 @@ sys.path.insert(1, os.path.join(HERE, "..", "tests", "system"))
 
 # pylint: disable=wrong-import-position
 from netns import (  # noqa: E402
+    NetnsPath,
     checksums_in_software,
     end,
     entered,
@@ -50,7 +52,8 @@ GATEWAY = "10.0.0.1"
 PREFIX = "10.0.0.0/24"
 NEXT_HOP = "192.0.2.1"
 CORE_VIP = "192.0.2.254"
-CONTROLLER = "tcp:127.0.0.1:6653"
+CONTROLLER_HOST = "172.31.255.1"
+CONTROLLER = f"tcp:{CONTROLLER_HOST}:6653"
 CLIENTS = {"C": ("Y", "10.0.0.10"), "D": ("X", "10.0.0.11")}
 ROUTERS = {"A": ("X", 10, 200), "B": ("Z", 11, 100)}
 
@@ -81,14 +84,25 @@ class OvsRouter(Switch):
     """An Open vSwitch bridge with ovsdb-server and ovs-vswitchd of its own:
     when this router is killed, its switch process dies, and nobody else's."""
 
-    def __init__(self, name, controller=CONTROLLER, **params):
-        super().__init__(name, **params)
+    def __init__(self, name, number, controller=CONTROLLER, **params):
+        super().__init__(
+            name, dpid=f"{number:016x}", inNamespace=True, **params
+        )
+        self.number = number
         self.controller = controller
-        self.ovs = Ovs(os.path.join(unique_directory(), name))
+        self.ovs = Ovs(
+            os.path.join(unique_directory(), name), NetnsPath(netns_of(self))
+        )
 
     def start(self, controllers):
+        management = f"{self.name.lower()}-mgmt"
+        self.cmd(f"ip addr add 172.31.255.{self.number}/24 dev {management}")
+        ports = [name for name in ports_of(self) if name != management]
+        with entered(netns_of(self)):
+            for port in ports:
+                checksums_in_software(port)
         self.ovs.start()
-        self.ovs.add_bridge(f"br-{self.name}", self.dpid, ports_of(self))
+        self.ovs.add_bridge(f"br-{self.name}", self.dpid, ports)
         self.ovs.set_controller(f"br-{self.name}", self.controller)
 
     def stop(self, deleteIntfs=True):
@@ -221,7 +235,7 @@ class ArticleTopo(Topo):
     """Routers that are Open vSwitch bridges (see the top of the file)."""
 
     def build(self, **_):
-        for i, name in enumerate(("X", "Y", "Z", "core")):
+        for i, name in enumerate(("X", "Y", "Z", "core", "mgmt")):
             self.addSwitch(name, cls=LinuxBridge, dpid=f"{0x100 + i:x}")
         self._cable("X", "Y")
         self._cable("Y", "Z")
@@ -257,7 +271,12 @@ class ArticleTopo(Topo):
         self._cable("core", "S")
 
     def add_router(self, name, number, _priority):
-        self.addSwitch(name, cls=OvsRouter, dpid=f"{number:016x}")
+        self.addSwitch(name, cls=OvsRouter, number=number)
+        self.addLink(
+            *("mgmt", name),
+            intfName1=f"mgmt-{name}",
+            intfName2=f"{name.lower()}-mgmt",
+        )
 
     def _cable(self, a, b):
         self.addLink(a, b, intfName1=f"{a}-{b}", intfName2=f"{b}-{a}")

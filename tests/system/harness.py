@@ -1,8 +1,9 @@
 """Laboratories: access networks with real bridges and real Linux clients.
 
-A Lab holds one network namespace with all switches, routers and firsthopd in
-it, and one per client and server.  Switches are Linux bridges, routers Open
-vSwitch bridges, each with an Open vSwitch of its own.  Cables can be cut with
+A Lab holds one network namespace with all switches and firsthopd in it, and
+one for each router, client and server.  Switches are Linux bridges, routers
+Open vSwitch bridges, each with an Open vSwitch of its own that reaches the
+daemon over a management network.  Cables can be cut with
 loss of carrier (Link.down) and without (Link.silence).
 
     lab = Lab()
@@ -30,7 +31,9 @@ PREFIX = "10.0.0.0/24"
 NEXT_HOP = "192.0.2.1"
 # Behind the next hop, not on the uplink LAN.
 SERVER = "198.51.100.1"
-CONTROLLER = "tcp:127.0.0.1:6653"
+# Where firsthopd listens on the management network.
+CONTROLLER_HOST, CONTROLLER_PORT = "172.31.255.1", 6653
+CONTROLLER = f"tcp:{CONTROLLER_HOST}:{CONTROLLER_PORT}"
 SANITIZER_MARKS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
 
 
@@ -164,7 +167,10 @@ class Lab:
         self.links = {}
         self.daemon = None
         self.server = None
+        self._ovses = []
         self._meters = []
+        self.add_switch("mgmt")
+        self.netns.ip(f"addr add {CONTROLLER_HOST}/24 dev mgmt")
 
     # Building.
 
@@ -199,6 +205,20 @@ class Lab:
         self.server = host
         return host
 
+    def add_ovs(self, name):
+        """An Open vSwitch, running, without bridges, on the management
+        network ('management' is its Link)."""
+        netns = Netns(name)
+        ovs = Ovs(os.path.join(self.directory, name), netns)
+        self._ovses.append(ovs)
+        ovs.name = name
+        add_veth(self.netns, f"mgmt-{name}", netns, "mgmt")
+        self._plug("mgmt", f"mgmt-{name}")
+        ovs.management = Link(self.netns, f"mgmt-{name}")
+        netns.ip(f"addr add 172.31.255.{10 + len(self._ovses)}/24 dev mgmt")
+        ovs.start()
+        return ovs
+
     def add_router(self, name, switches, priority=100, controller=CONTROLLER):
         """A router with one access port on each of 'switches'.
 
@@ -206,17 +226,16 @@ class Lab:
         has datapath id 000000000000000a, MAC 02:00:00:00:00:0a, and .2 in
         both networks."""
         number = 10 + len(self.routers)
-        ovs = Ovs(os.path.join(self.directory, name), self.netns)
+        ovs = self.add_ovs(name)
         router = Router(name, number, ovs)
         router.priority = priority
         for i, switch in enumerate(switches):
             port = f"{name.lower()}-access" + (str(i + 1) if i else "")
             router.access_ports.append(port)
-            router.access.append(self._add_router_port(switch, name, port, i))
+            router.access.append(self._add_router_port(switch, ovs, port, i))
         router.uplink = self._add_router_port(
-            "core", name, router.uplink_port, 0
+            "core", ovs, router.uplink_port, 0
         )
-        ovs.start()
         ports = router.access_ports + [router.uplink_port]
         ovs.add_bridge(router.bridge, router.datapath_id, ports)
         if controller:
@@ -378,8 +397,9 @@ class Lab:
                 self.daemon.stop()
             self._check_daemon_log()
         finally:
-            for router in self.routers.values():
-                router.ovs.stop()
+            for ovs in self._ovses:
+                ovs.stop()
+                ovs.netns.delete()
             for host in self.hosts.values():
                 host.netns.delete()
             self.netns.delete()
@@ -395,9 +415,9 @@ class Lab:
     def _plug(self, switch, dev):
         self.netns.ip(f"link set {dev} master {switch}")
 
-    def _add_router_port(self, switch, name, port, i):
-        dev = f"{switch}-{name}" + (str(i + 1) if i else "")
-        add_veth(self.netns, dev, self.netns, port)
+    def _add_router_port(self, switch, ovs, port, i):
+        dev = f"{switch}-{ovs.name}" + (str(i + 1) if i else "")
+        add_veth(self.netns, dev, ovs.netns, port)
         self._plug(switch, dev)
         return Link(self.netns, dev)
 

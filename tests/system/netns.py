@@ -157,20 +157,28 @@ def checksums_in_software(dev):
         fcntl.ioctl(sock, SIOCETHTOOL, ifreq)
 
 
-class Netns:
-    """A network namespace of its own, with lo up and IPv6 off."""
+class NetnsPath:
+    """A network namespace that somebody else keeps, for example at
+    /proc/123/ns/net."""
 
-    def __init__(self, what):
-        self.name = unique_name(what)
-        self.path = f"{NETNS_DIR}/{self.name}"
-        run("ip", "netns", "add", self.name)
-        self.batch(["link set lo up"])
-        self.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
-        self.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+    def __init__(self, path):
+        self.path = path
 
     def command(self, args):
         """'args' as a command line that runs here (and keeps its pid)."""
         return ["nsenter", f"--net={self.path}", "--"] + list(args)
+
+
+class Netns(NetnsPath):
+    """A network namespace of its own, with lo up and IPv6 off."""
+
+    def __init__(self, what):
+        self.name = unique_name(what)
+        super().__init__(f"{NETNS_DIR}/{self.name}")
+        run("ip", "netns", "add", self.name)
+        self.batch(["link set lo up"])
+        self.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
+        self.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
 
     def run(self, *args, **kwargs):
         return run(*args, netns=self, **kwargs)

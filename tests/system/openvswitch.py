@@ -3,7 +3,8 @@
 Each Ovs has its own ovsdb-server and ovs-vswitchd with their files in one
 private directory, in one network namespace, on the userspace datapath: no
 kernel module, nothing shared with the machine's Open vSwitch, and killing it
-kills one router and no other.
+kills one router and no other.  No two of them can share a namespace: both
+would want a device called ovs-netdev.
 """
 
 import os
@@ -15,8 +16,8 @@ SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
 class Ovs:
-    """ovsdb-server and ovs-vswitchd in 'directory' and in 'netns' (a Netns,
-    or None for the namespace of this process)."""
+    """ovsdb-server and ovs-vswitchd in 'directory' and in 'netns' (a
+    NetnsPath, or None for the namespace of this process)."""
 
     def __init__(self, directory, netns=None):
         self.directory = str(directory)
@@ -127,6 +128,11 @@ class Ovs:
         for port in ports:
             args += f" -- add-port {name} {port}"
         self.vsctl(*args.split())
+        wait_for(
+            lambda: os.path.exists(f"{self.directory}/{name}.mgmt"),
+            what=f"bridge {name}",
+            explain=self.log,
+        )
 
     def set_controller(self, bridge, *targets):
         self.vsctl("set-controller", bridge, *targets)

@@ -1,22 +1,21 @@
 """Bridges that are not ours, not unique, or not OpenFlow at all."""
 
 import contextlib
-import os
 import socket
 import struct
 
 import pytest
 
-from openvswitch import Ovs
+import harness
 
+CONTROLLER = harness.CONTROLLER_HOST, harness.CONTROLLER_PORT
 HELLO = struct.pack("!BBHI", 5, 0, 8, 1)
 
 
 @contextlib.contextmanager
 def extra_bridge(lab, name, datapath_id):
     """Another Open vSwitch with one bridge, not yet connected."""
-    ovs = Ovs(os.path.join(lab.directory, name), lab.netns)
-    ovs.start()
+    ovs = lab.add_ovs(name)
     try:
         ovs.add_bridge(f"br-{name}", datapath_id)
         yield ovs
@@ -26,7 +25,7 @@ def extra_bridge(lab, name, datapath_id):
 
 def test_unknown_bridge_is_left_alone(article):
     with extra_bridge(article, "other", "00000000000000ff") as ovs:
-        ovs.set_controller("br-other", "tcp:127.0.0.1:6653")
+        ovs.set_controller("br-other", harness.CONTROLLER)
         ovs.ofctl("add-flow", "br-other", "cookie=0x77,ip,actions=drop")
         article.wait_for(
             lambda: "00000000000000ff" in article.daemon.log(),
@@ -43,7 +42,7 @@ def test_newer_of_two_bridges_with_one_datapath_id_wins(article):
     """And the log says so."""
     with extra_bridge(article, "twin", article.b.datapath_id) as ovs:
         assert not ovs.flows("br-twin")
-        ovs.set_controller("br-twin", "tcp:127.0.0.1:6653")
+        ovs.set_controller("br-twin", harness.CONTROLLER)
         article.wait_for(
             lambda: ovs.flows("br-twin"),
             what="the newer bridge to get flows",
@@ -52,7 +51,7 @@ def test_newer_of_two_bridges_with_one_datapath_id_wins(article):
             article.b.datapath_id in line
             and any(
                 word in line
-                for word in ("newer", "another", "twice", "duplicate")
+                for word in ("second", "newer", "twice", "duplicate")
             )
             for line in article.daemon.log().splitlines()
         ), article.daemon.log_tail()
@@ -81,9 +80,6 @@ MALFORMED = {
 @pytest.fixture(scope="module")
 def wired():
     """The article's topology, for the malformed to knock at."""
-    # pylint: disable=import-outside-toplevel
-    import harness
-
     lab = harness.build_article(harness.Lab())
     try:
         lab.start_daemon()
@@ -100,11 +96,11 @@ def test_malformed_openflow_closes_that_connection_only(wired, name):
     sock = wired.netns.socket(socket.AF_INET, socket.SOCK_STREAM)
     with contextlib.closing(sock):
         sock.settimeout(10)
-        sock.connect(("127.0.0.1", 6653))
+        sock.connect(CONTROLLER)
         sock.sendall(MALFORMED[name])
         assert read_to_end(sock) is not None
     wired.wait_for(
-        lambda: "127.0.0.1:" in wired.daemon.log()[log:],
+        lambda: f"{harness.CONTROLLER_HOST}:" in wired.daemon.log()[log:],
         what="the reason in the log",
     )
     assert wired.daemon.is_running()
@@ -118,7 +114,7 @@ def test_connection_that_says_nothing_disturbs_nobody(wired):
     socks = []
     for _ in range(50):
         sock = wired.netns.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.connect(("127.0.0.1", 6653))
+        sock.connect(CONTROLLER)
         socks.append(sock)
     assert wired.c.ping("10.0.0.1")
     assert wired.daemon.active(wired.c.address) == "A"
