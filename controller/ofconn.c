@@ -549,7 +549,7 @@ dispatch(struct ofconn *conn, struct of_message *msg, int header_version)
     }
     switch (conn->state) {
     case CONN_READY:
-        if (msg->type != OF_ECHO_REPLY && msg->type != OF_HELLO) {
+        if (msg->type != OF_HELLO) {
             receive_when_ready(conn, msg);
         }
         break;

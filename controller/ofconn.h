@@ -37,6 +37,7 @@ struct ofserver_config {
 struct ofserver_cbs {
     void (*identified)(struct ofconn *, void *aux);
     void (*ready)(struct ofconn *, void *aux);
+    /* Echo replies too: an owner may send requests as fences of its own. */
     void (*message)(struct ofconn *, struct of_message *, void *aux);
     /* A taken connection's port list changed; 'port' as it now is. */
     void (*port)(struct ofconn *, const struct of_port *, bool deleted,
