@@ -685,6 +685,22 @@ unknown_keys_are_refused_everywhere(void **state)
 }
 
 static void
+unknown_key_is_told_what_it_resembles(void **state)
+{
+    static const char close_by[] = "{\"segment\": {}}";
+    static const char far[] = "{\"rougher\": {}}";
+
+    assert_first_error(close_by, strlen(close_by), "/segment",
+                       "did you mean \"segments\"?");
+    assert_first_error(far, strlen(far), "/rougher", "unknown key");
+
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    assert_null(config_parse(far, strlen(far), &errors, NULL));
+    assert_string_equal(errors.items[0].text, "unknown key");
+    config_errors_destroy(&errors);
+}
+
+static void
 missing_keys_are_named(void **state)
 {
     static const struct test_case cases[] = {
@@ -781,6 +797,12 @@ bad_values_are_refused_where_they_are(void **state)
         BAD(A_UPLINK "/address", "\"192.0.2.0/24\""),
         BAD(A_UPLINK "/address", "\"192.0.2.255/24\""),
         BAD(A_UPLINK "/address", "\"224.0.0.5/24\""),
+        /* A /31 has two hosts and nothing else, RFC 3021. */
+        { { { A_UPLINK "/address", "\"198.51.100.0/31\"" },
+            { A_UPLINK "/next_hop", "\"198.51.100.1\"" } }, { NULL } },
+        { { { A_UPLINK "/address", "\"198.51.100.0/30\"" },
+            { A_UPLINK "/next_hop", "\"198.51.100.3\"" } },
+          { A_UPLINK "/address", A_UPLINK "/next_hop" } },
         BAD(A_UPLINK "/next_hop", "\"192.0.3.1\""),
         BAD(A_UPLINK "/next_hop", "\"192.0.2.2\""),
         BAD(A_UPLINK "/next_hop", "\"192.0.2.0\""),
@@ -799,7 +821,10 @@ bad_values_are_refused_where_they_are(void **state)
         GOOD(METRO "/prefixes/0", "\"10.0.0.0/8\""),
         BAD_AT(METRO "/prefixes/-", "\"10.0.0.64/26\"", METRO "/prefixes/1"),
         BAD_AT(METRO "/prefixes/-", "\"10.0.0.0/24\"", METRO "/prefixes/1"),
+        BAD_AT(METRO "/prefixes/-", "\"10.0.0.255/32\"", METRO "/prefixes/1"),
+        BAD_AT(METRO "/prefixes/-", "\"10.0.0.0/32\"", METRO "/prefixes/1"),
         GOOD(METRO "/prefixes/-", "\"10.0.1.0/24\""),
+        GOOD(METRO "/prefixes/-", "\"9.255.255.255/32\""),
         BAD(METRO "/routers/A/address", "\"10.0.0.1\""),
         BAD(METRO "/routers/A/address", "\"10.0.0.0\""),
         BAD_AT(METRO "/routers/A/address", "\"10.0.0.3\"",
@@ -995,6 +1020,11 @@ overlapping_segments_are_refused(void **state)
                                          "\"vlan\":[0],"
                                          ON_A("10.0.0.2")) } },
           { "/segments/other/vlan/0" } },
+        { { { METRO "/vlan", "[0]" },
+            { "/segments/other", SEGMENT("10.0.0.10", "10.0.0.0/24",
+                                         "\"vlan\":[0],"
+                                         ON_A("10.0.0.3")) } },
+          { METRO "/vlan/0", "/segments/other/vlan/0" } },
         /* Gateways and local addresses. */
         { { { "/segments/other", SEGMENT("10.0.1.1", "10.0.1.0/24",
                                          ON_A("10.0.0.3")) } },
@@ -1310,6 +1340,7 @@ main(void)
         cmocka_unit_test(file_is_read),
         cmocka_unit_test(wrong_types_are_refused),
         cmocka_unit_test(unknown_keys_are_refused_everywhere),
+        cmocka_unit_test(unknown_key_is_told_what_it_resembles),
         cmocka_unit_test(missing_keys_are_named),
         cmocka_unit_test(names_are_fit_for_urls),
         cmocka_unit_test(bad_values_are_refused_where_they_are),
