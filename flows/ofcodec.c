@@ -54,6 +54,8 @@ enum {
 #define MULTIPART_PORT_DESC  13
 #define MULTIPART_MORE       1
 
+#define PORT_MIN_LEN 40         /* struct ofp14_port */
+
 #define NO_BUFFER UINT32_MAX
 
 static ovs_be64
@@ -313,8 +315,8 @@ decode_port_desc(struct ofwire_cursor c, int version, struct of_message *msg,
 
     silence_library();
     msg->type = OF_PORT_DESC_REPLY;
-    /* Both port structures take at least 64 bytes. */
-    msg->port_desc.ports = fh_xcalloc(c.left / 64 + 1,
+    /* 64 bytes each in 1.3; from 1.4 on 40, and properties if any. */
+    msg->port_desc.ports = fh_xcalloc(c.left / PORT_MIN_LEN + 1,
                                       sizeof *msg->port_desc.ports);
     msg->port_desc.n = 0;
 

@@ -1180,6 +1180,36 @@ ports_are_up_when_neither_side_is_down_and_live(void **state)
     }
 }
 
+static void
+ports_without_properties_all_fit(void **state)
+{
+    const size_t n = 1637;      /* As many as a message holds. */
+    struct fh_buf buf = { 0 };
+    struct of_message msg;
+    uint8_t *p, *copy;
+
+    p = fh_buf_put(&buf, 16 + n * 40);
+    memset(p, 0, buf.len);
+    p[0] = OF_14;
+    p[1] = 19;                  /* Multipart reply. */
+    p[2] = (uint8_t) (buf.len >> 8);
+    p[3] = (uint8_t) buf.len;
+    p[9] = 13;                  /* Port descriptions. */
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *port = p + 16 + i * 40;
+
+        port[2] = (uint8_t) (i >> 8);
+        port[3] = (uint8_t) i;
+        port[5] = 40;
+    }
+    assert_int_equal(decode_exact(buf.data, buf.len, OF_14, &msg, &copy), 0);
+    assert_int_equal(msg.port_desc.n, n);
+    assert_int_equal(msg.port_desc.ports[n - 1].number, n - 1);
+    of_message_uninit(&msg);
+    free(copy);
+    fh_buf_destroy(&buf);
+}
+
 static struct ofpbuf *
 encode_port_status(int version)
 {
@@ -1397,6 +1427,7 @@ main(void)
         cmocka_unit_test(an_error_has_its_name),
         cmocka_unit_test(features_tell_the_datapath),
         cmocka_unit_test(ports_are_up_when_neither_side_is_down_and_live),
+        cmocka_unit_test(ports_without_properties_all_fit),
         cmocka_unit_test(port_status_tells_what_has_gone),
         cmocka_unit_test(unknown_experiments_are_of_no_interest),
         cmocka_unit_test(a_type_that_does_not_exist_is_refused),
