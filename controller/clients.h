@@ -68,6 +68,7 @@ struct client {
     bool discovering;           /* Waits for the first answers. */
     bool withdrawn;             /* Lost for so long that all was removed. */
     bool is_static;             /* Acknowledges, but sends to the old MAC. */
+    bool reinstall;             /* Once its router is read: see reload.c. */
     bool announced;             /* The core has been told of it. */
     uint8_t rival_member;
     uint32_t rival_port;

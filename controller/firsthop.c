@@ -133,8 +133,8 @@ tick(evutil_socket_t fd, short what, void *fh_)
 
 /* Bridges. */
 
-static struct router *
-router_by_dpid(const struct firsthop *fh, uint64_t dpid)
+struct router *
+firsthop_router_by_dpid(const struct firsthop *fh, uint64_t dpid)
 {
     for (size_t i = 0; i < fh->n_routers; i++) {
         if (fh->routers[i]->config->dpid == dpid) {
@@ -155,8 +155,11 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
 {
     struct event e = { .type = EVENT_ROUTER_DISCONNECTED, .detect_ms = -1,
                        .install_ms = -1, .ack_ms = -1 };
-    bool was_ready = router->ready;
+    bool was_ready = router->ready || router->reading;
 
+    if (router->reading && !wheel_is_armed(&fh->expect_timer)) {
+        router->expected = false;
+    }
     ofconn_set_aux(router->conn, NULL);
     router->conn = NULL;
     router->ready = router->reading = false;
@@ -187,13 +190,20 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
 }
 
 static void
-on_identified(struct ofconn *conn, void *fh_)
+start_reading(struct firsthop *fh, struct router *router)
 {
-    struct firsthop *fh = fh_;
-    struct router *router = router_by_dpid(fh, ofconn_dpid(conn));
+    router->xact = ofxact_create(ofconn_tx(router->conn),
+                                 ofconn_version(router->conn), next_xid,
+                                 router->conn);
+    adopt_start(fh, router);
+}
+
+void
+firsthop_identify(struct firsthop *fh, struct ofconn *conn)
+{
+    struct router *router = firsthop_router_by_dpid(fh, ofconn_dpid(conn));
     char dpid[FH_DPID_STRLEN];
 
-    firsthop_read_clock(fh);
     fh_dpid_format(ofconn_dpid(conn), dpid);
     if (!router) {
         log_warn("bridge %s (%s) is not in the configuration: left alone",
@@ -211,7 +221,32 @@ on_identified(struct ofconn *conn, void *fh_)
     }
     router->conn = conn;
     ofconn_set_aux(conn, router);
-    ofconn_take(conn);
+    if (ofconn_is_ready(conn)) {
+        start_reading(fh, router);      /* Taken before, then released. */
+    } else {
+        ofconn_take(conn);
+    }
+}
+
+static void
+on_identified(struct ofconn *conn, void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    firsthop_read_clock(fh);
+    firsthop_identify(fh, conn);
+}
+
+void
+firsthop_attach(struct firsthop *fh, struct router *router,
+                struct router *from)
+{
+    router->conn = from->conn;
+    from->conn = NULL;
+    ofconn_set_aux(router->conn, router);
+    if (ofconn_is_ready(router->conn)) {
+        start_reading(fh, router);
+    }
 }
 
 static void
@@ -228,9 +263,7 @@ on_ready(struct ofconn *conn, void *fh_)
              router->config->name, ofconn_peer(conn),
              ofconn_version_name(conn));
     router->connected_ms = fh_now_ms(fh) + fh->unix_off_ms;
-    router->xact = ofxact_create(ofconn_tx(conn), ofconn_version(conn),
-                                 next_xid, conn);
-    adopt_start(fh, router);
+    start_reading(fh, router);
 }
 
 static void

@@ -4,6 +4,9 @@
  *   adopt.c      a bridge connects: what it holds against what it should
  *   punt.c       a frame comes in: ARP and ICMP
  *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
+ *   runtime.c    from the configuration to what runs
+ *   reload.c     from one configuration to the next
+ *   change.c     what an operator asks for
  *
  * Nobody else includes this. */
 #ifndef FIRSTHOP_INTERNAL_H
@@ -73,6 +76,14 @@ void firsthop_uplink_changed(struct firsthop *, struct router *);
 /* Gateway or local address of a segment of that routing domain. */
 bool firsthop_is_own_address(const struct router *, uint64_t domain,
                              struct fh_addr);
+
+struct router *firsthop_router_by_dpid(const struct firsthop *, uint64_t dpid);
+/* A bridge has told its datapath id: takes it if a router has that. */
+void firsthop_identify(struct firsthop *, struct ofconn *);
+/* Gives the connection of 'from' to 'router', and reads its bridge (if it is
+ * not set up yet, that happens when it is). */
+void firsthop_attach(struct firsthop *, struct router *router,
+                     struct router *from);
 
 /* adopt.c */
 void adopt_start(struct firsthop *, struct router *);

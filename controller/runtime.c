@@ -115,11 +115,46 @@ runtime_add_client(struct firsthop *fh, const struct config_client *config,
     }
 }
 
+/* What was provisioned, or deleted, over the control socket. */
+static void
+build_stored_client(struct firsthop *fh, const struct store_client *stored)
+{
+    size_t i = config_find_segment(fh->config, stored->segment);
+    struct config_client client = {
+        .address = stored->address, .segment = i,
+        .has_mac = stored->has_mac, .mac = stored->mac,
+        .own_vlan = stored->own_vlan, .vlan = stored->vlan,
+    };
+    struct client *c;
+
+    if (i == SIZE_MAX) {
+        log_warn("a client that was provisioned in segment %s is left out: "
+                 "the configuration has no such segment", stored->segment);
+        return;
+    }
+    if (!stored->own_vlan) {
+        client.vlan = fh->config->segments[i].vlan;
+    }
+    c = clients_find(fh->clients, stored->address, fh->segments[i]->id);
+    if (c) {
+        serve_forget(fh, c, stored->removed ? "deleted over the control "
+                     "socket" : "provisioned over the control socket");
+    }
+    if (!stored->removed) {
+        runtime_add_client(fh, &client, CLIENT_PROVISIONED);
+    }
+}
+
 static void
 build_clients(struct firsthop *fh)
 {
+    const struct store_state *state = fh->store ? store_get(fh->store) : NULL;
+
     for (size_t i = 0; i < fh->config->n_clients; i++) {
         runtime_add_client(fh, &fh->config->clients[i], CLIENT_CONFIGURED);
+    }
+    for (size_t i = 0; state && i < state->n_clients; i++) {
+        build_stored_client(fh, &state->clients[i]);
     }
 }
 

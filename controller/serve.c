@@ -22,6 +22,8 @@
 
 static void client_timer(struct wheel_timer *, int64_t now_ms, void *fh);
 static void reach_timer_fired(struct wheel_timer *, int64_t now_ms, void *fh);
+static void begin_takeover(struct firsthop *, struct client *, int winner,
+                           enum event_cause);
 
 static struct router *
 member_router(const struct client *c, size_t member)
@@ -246,6 +248,11 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
     serve_act(fh, c, &acts);
     if (!wheel_is_armed(&r->timer)) {
         arm_probe(fh, r, fh_now_ms(fh) + spread_ms(c, member));
+    }
+    if (c->active == (int) member && c->reinstall) {
+        c->reinstall = false;
+        begin_takeover(fh, c, member, c->cause);
+        serve_arm(fh, c);
     }
 }
 

@@ -1,0 +1,318 @@
+/* From one configuration to the next.  See reload.h. */
+#include <config.h>
+
+#include "controller/reload.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/runtime.h"
+
+/* What ran before. */
+struct old {
+    struct config *config;
+    struct router **routers;
+    size_t n_routers;
+    struct segment **segments;
+    size_t n_segments;
+    struct clients *clients;
+};
+
+static void
+set_aside(struct firsthop *fh, struct old *old)
+{
+    *old = (struct old) {
+        .config = fh->config,
+        .routers = fh->routers, .n_routers = fh->n_routers,
+        .segments = fh->segments, .n_segments = fh->n_segments,
+        .clients = fh->clients,
+    };
+    fh->routers = NULL;
+    fh->segments = NULL;
+    fh->n_routers = fh->n_segments = 0;
+    fh->clients = clients_create();
+}
+
+static void
+destroy_old(struct old *old)
+{
+    for (size_t i = 0; i < clients_count(old->clients); i++) {
+        struct client *c = clients_at(old->clients, i);
+
+        wheel_cancel(&c->timer);
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            wheel_cancel(&c->reaches[j].timer);
+        }
+    }
+    for (size_t i = 0; i < old->n_routers; i++) {
+        router_destroy(old->routers[i]);
+    }
+    for (size_t i = 0; i < old->n_segments; i++) {
+        runtime_segment_destroy(old->segments[i]);
+    }
+    clients_destroy(old->clients);
+    free(old->routers);
+    free(old->segments);
+    config_destroy(old->config);
+}
+
+/* Clients. */
+
+static struct segment *
+new_segment(const struct firsthop *fh, const struct client *c)
+{
+    return firsthop_find_segment(fh, c->segment->config->name);
+}
+
+/* The member of 'segment' whose bridge is that of 'router', or NONE. */
+static int
+find_member(const struct segment *segment, const struct router *router)
+{
+    for (size_t i = 0; i < segment->n_members; i++) {
+        if (segment->members[i].router->config->dpid
+            == router->config->dpid) {
+            return i;
+        }
+    }
+    return ELECT_NONE;
+}
+
+static bool
+may_stay(const struct segment *segment, const struct client *c)
+{
+    const struct config_segment *config = segment->config;
+    bool inside = false, ours;
+
+    for (size_t i = 0; i < config->n_prefixes; i++) {
+        inside = inside || fh_prefix_contains(&config->prefixes[i],
+                                              c->key.address);
+    }
+    ours = fh_addr_equal(config->gateway, c->key.address);
+    for (size_t i = 0; i < config->n_members; i++) {
+        ours = ours || fh_addr_equal(config->members[i].address,
+                                     c->key.address);
+    }
+    return inside && !ours
+           && (c->origin == CLIENT_PROVISIONED
+               || (c->origin == CLIENT_LEARNED && config->learn
+                   && fh_vlan_equal(&config->vlan, &c->vlan)));
+}
+
+/* The client as the new configuration has it; a configured one is there
+ * already.  NULL: it has no place. */
+static struct client *
+place(struct firsthop *fh, const struct client *old)
+{
+    struct segment *segment = new_segment(fh, old);
+    struct client *c;
+
+    if (!segment) {
+        return NULL;
+    }
+    c = clients_find(fh->clients, old->key.address, segment->id);
+    if (c) {
+        bool same_mac = (fh_mac_equal(c->mac, old->mac)
+                         || fh_mac_is_zero(c->mac));
+
+        return same_mac && fh_vlan_equal(&c->vlan, &old->vlan) ? c : NULL;
+    }
+    if (!may_stay(segment, old)) {
+        return NULL;
+    }
+    c = serve_add(fh, segment, old->key.address, old->origin);
+    c->mac_fixed = old->mac_fixed;
+    return c;
+}
+
+/* Does the client see another gateway than before? */
+static bool
+looks_different(const struct client *c, const struct client *old, int member,
+                int old_member)
+{
+    const struct router *now = c->segment->members[member].router;
+    const struct router *was = old->segment->members[old_member].router;
+
+    return !fh_mac_equal(now->config->mac, was->config->mac)
+           || !fh_addr_equal(c->segment->config->gateway,
+                             old->segment->config->gateway);
+}
+
+static void
+inherit_reach(struct client *c, int member, const struct reach *old)
+{
+    struct reach *r = &c->reaches[member];
+
+    r->last_reply_ms = old->last_reply_ms;
+    r->up_since_ms = old->up_since_ms;
+    r->port = old->port;
+    r->srtt_us = old->srtt_us;
+    r->rttvar_us = old->rttvar_us;
+    r->sent = old->sent;
+    r->missed = old->missed;
+    r->learned_port = old->learned_port;
+    r->state = old->state == REACH_SUSPECT ? REACH_UP : old->state;
+}
+
+static void
+inherit(struct firsthop *fh, struct client *c, struct client *old)
+{
+    c->mac = old->mac;
+    c->vlan.tpid = old->vlan.tpid;
+    c->state = old->state;
+    c->since_ms = old->since_ms;
+    c->lost_ms = old->lost_ms;
+    c->alive_ms = old->alive_ms;
+    c->decision = old->decision;
+    c->moves = old->moves;
+    c->cause = old->cause;
+    c->withdrawn = old->withdrawn;
+    c->answered = old->answered;
+    c->n_answered = old->n_answered;
+    c->cap_answered = old->cap_answered;
+    old->answered = NULL;
+    for (size_t i = 0; i < old->n_reaches; i++) {
+        int member = find_member(c->segment, old->segment->members[i].router);
+
+        if (member == ELECT_NONE) {
+            continue;
+        }
+        inherit_reach(c, member, &old->reaches[i]);
+        if (old->active == (int) i) {
+            serve_set_active(fh, c, member);
+            c->takeover.winner = member;
+            c->takeover.core_acked = true;
+            c->reinstall = (!takeover_is_idle(&old->takeover)
+                            || looks_different(c, old, member, i));
+            c->announced = (old->announced && c->segment->config->upstream
+                            == old->segment->config->upstream);
+        }
+    }
+    serve_arm(fh, c);
+}
+
+/* Its flows go; the new configuration does not know it. */
+static void
+dismiss(struct client *old)
+{
+    struct upstream *u = old->segment->upstream;
+
+    if (old->active != ELECT_NONE && u && old->announced) {
+        struct upstream_route route = { old->key.address, old->segment,
+                                        old->active, old->decision };
+
+        u->ops->withdraw(u, &route);
+    }
+}
+
+static void
+take_over_clients(struct firsthop *fh, struct old *old)
+{
+    for (size_t i = 0; i < clients_count(old->clients); i++) {
+        struct client *was = clients_at(old->clients, i);
+        struct client *c = place(fh, was);
+
+        if (c) {
+            inherit(fh, c, was);
+        } else {
+            dismiss(was);
+        }
+    }
+}
+
+/* Routers. */
+
+static void
+inherit_uplinks(struct router *router, const struct router *old)
+{
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *u = &router->uplinks[i];
+
+        for (size_t j = 0; j < old->n_uplinks; j++) {
+            const struct uplink *was = &old->uplinks[j];
+
+            if (!strcmp(u->config->port, was->config->port)
+                && fh_vlan_equal(&u->config->vlan, &was->config->vlan)
+                && fh_addr_equal(u->config->next_hop,
+                                 was->config->next_hop)) {
+                u->view.next_hop_mac = was->view.next_hop_mac;
+                u->resolved = was->resolved;
+                u->dead = was->dead;
+                u->misses = was->misses;
+            }
+        }
+    }
+}
+
+/* A bridge that the new configuration does not know keeps none of our flows
+ * and is left alone from here on. */
+static void
+release(const struct old *old, struct router *router)
+{
+    struct flow_set *nothing = flow_set_create();
+
+    router->base = router->base ? router->base : flow_set_create();
+    flow_diff(nothing, router->base, &router->changes);
+    flow_set_destroy(nothing);
+    for (size_t i = 0; i < clients_count(old->clients); i++) {
+        struct client *c = clients_at(old->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router
+                && c->reaches[j].flow_port) {
+                router_queue_remove(router, c, j);
+            }
+        }
+    }
+    router_flush(router);
+    ofconn_set_aux(router->conn, NULL);
+    router->conn = NULL;
+}
+
+static void
+take_over_routers(struct firsthop *fh, struct old *old)
+{
+    for (size_t i = 0; i < old->n_routers; i++) {
+        struct router *was = old->routers[i];
+        struct router *router = firsthop_router_by_dpid(fh,
+                                                        was->config->dpid);
+
+        if (router) {
+            router->draining = was->draining;
+            router->counters = was->counters;
+            router->connected_ms = was->connected_ms;
+            router->expected = was->expected || was->ready || was->reading;
+            inherit_uplinks(router, was);
+        }
+        if (was->conn && router) {
+            firsthop_attach(fh, router, was);
+        } else if (was->conn) {
+            release(old, was);
+        }
+    }
+}
+
+static void
+take_unowned(struct ofconn *conn, void *fh_)
+{
+    if (!ofconn_get_aux(conn)) {
+        firsthop_identify(fh_, conn);
+    }
+}
+
+char *
+reload(struct firsthop *fh, struct config *config)
+{
+    struct old old;
+    char *error;
+
+    set_aside(fh, &old);
+    fh->config = config;
+    runtime_build(fh);
+    take_over_clients(fh, &old);
+    take_over_routers(fh, &old);
+    error = runtime_listen(fh, old.config);
+    destroy_old(&old);
+    ofserver_for_each(fh->ofserver, take_unowned, fh);
+    return error;
+}
