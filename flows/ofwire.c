@@ -400,7 +400,7 @@ output_read(const uint8_t *p, struct fh_action *action)
     }
     action->type = FH_ACT_OUTPUT;
     action->u.port = port;
-    return OFWIRE_OK;
+    return ofwire_port_is_valid(port) ? OFWIRE_OK : OFWIRE_FOREIGN;
 }
 
 /* Reads the action of 'len' bytes at 'p', which is not a meter. */
