@@ -3,7 +3,6 @@
                farm --- X (Linux bridge) --- A, B (routers) --- core --- S
 """
 
-import contextlib
 import json
 import os
 import shutil
@@ -24,7 +23,7 @@ from benchlib.tools import (
 )
 
 # pylint: disable=wrong-import-order
-from harness import Lab
+from harness import CONTROLLER, Lab
 from netns import Netns, add_veth
 
 PREFIX = "10.0.0.0/16"
@@ -97,14 +96,6 @@ def _round_trips(farm, quick):
     }
 
 
-@contextlib.contextmanager
-def _router_without_daemon(controller):
-    """A FarmLab with router A alone, under 'controller' or none."""
-    with FarmLab(100) as lab:
-        lab.add_router("A", ["X"], controller=controller)
-        yield lab
-
-
 def arp_round_trip(quick):
     """ARP round trip through a real bridge."""
 
@@ -117,19 +108,20 @@ def arp_round_trip(quick):
             return _round_trips(lab.open_farm(), quick)
 
     def echo():
-        target = "tcp:127.0.0.1:6653"
-        with _router_without_daemon(target) as lab:
+        with FarmLab(100) as lab:
+            # Before the bridge, which else waits longer with each refusal.
             process = popen(
-                [program("echoctl"), "--personal", target], lab.netns
+                [program("echoctl"), "--personal", CONTROLLER], lab.netns
             )
             try:
+                lab.add_router("A", ["X"])
                 return _round_trips(lab.open_farm(), quick)
             finally:
                 end(process)
 
     def flows():
-        with _router_without_daemon(None) as lab:
-            router = lab.routers["A"]
+        with FarmLab(100) as lab:
+            router = lab.add_router("A", ["X"], controller=None)
             router.ovs.ofctl("add-flow", router.bridge, _responder_flow())
             return _round_trips(lab.open_farm(), quick)
 
