@@ -70,31 +70,57 @@ best(const struct elect_input *in)
     return r;
 }
 
+/* The best of those whom their priority sets before 'a' and who have been up
+ * for long enough, or ELECT_NONE.  '*again_ms' is when the next will have
+ * been, 0 where there is none. */
+static int
+find_preemptor(const struct elect_input *in, const struct elect_candidate *a,
+               int64_t *again_ms)
+{
+    int winner = ELECT_NONE;
+
+    *again_ms = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        const struct elect_candidate *c = &in->candidates[i];
+        int64_t due_ms = c->up_since_ms + in->hold_down_ms;
+
+        if (!elect_is_eligible(c) || c->uplink_ok != a->uplink_ok
+            || c->priority <= a->priority) {
+            continue;
+        }
+        if (in->now_ms < due_ms) {
+            *again_ms = (*again_ms && *again_ms < due_ms ? *again_ms
+                         : due_ms);
+        } else if (winner == ELECT_NONE
+                   || compare(c, &in->candidates[winner]) > 0) {
+            winner = i;
+        }
+    }
+    return winner;
+}
+
 /* The active one may stay.  Should another take over all the same? */
 static struct elect_result
 challenge(const struct elect_input *in, const struct elect_result *top)
 {
     const struct elect_candidate *a = &in->candidates[in->active];
-    struct elect_result stays = { in->active, ELECT_STAYS, 0 };
-    const struct elect_candidate *c;
+    struct elect_result r = { in->active, ELECT_STAYS, 0 };
 
     if (top->winner == ELECT_NONE || top->winner == in->active) {
-        return stays;
+        return r;
     }
-    c = &in->candidates[top->winner];
-    if (c->uplink_ok && !a->uplink_ok) {
+    if (in->candidates[top->winner].uplink_ok && !a->uplink_ok) {
         return (struct elect_result) { top->winner, ELECT_UPLINK, 0 };
     }
-    if (in->preempt && c->uplink_ok == a->uplink_ok
-        && c->priority > a->priority) {
-        int64_t due_ms = c->up_since_ms + in->hold_down_ms;
+    if (in->preempt) {
+        int winner = find_preemptor(in, a, &r.again_ms);
 
-        if (in->now_ms >= due_ms) {
-            return (struct elect_result) { top->winner, ELECT_PREEMPTS, 0 };
+        if (winner != ELECT_NONE) {
+            r.winner = winner;
+            r.reason = ELECT_PREEMPTS;
         }
-        stays.again_ms = due_ms;
     }
-    return stays;
+    return r;
 }
 
 static bool

@@ -1,0 +1,383 @@
+/* controller/reach: one client on one router, in virtual time. */
+#include <config.h>
+
+#include "controller/reach.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static const struct reach_params params = {
+    .interval_ms = 1000, .retry_ms = 100, .retries = 2,
+};
+
+#define PORT 7
+
+/* Sends the probe number 'fence' at 'now_ms'. */
+static void
+send_probe(struct reach *r, uint32_t fence, int64_t now_ms)
+{
+    reach_probe_sent(r, fence, now_ms * 1000);
+}
+
+static enum reach_event
+answer(struct reach *r, int64_t now_ms)
+{
+    int64_t next_ms;
+
+    return reach_reply(r, &params, PORT, now_ms * 1000, &next_ms);
+}
+
+/* A client that has answered once, after 1 ms, at 'now_ms'. */
+static struct reach
+up_since(int64_t now_ms)
+{
+    struct reach r = { .index = 0 };
+
+    send_probe(&r, 1, now_ms - 1);
+    assert_int_equal(answer(&r, now_ms), REACH_WENT_UP);
+    return r;
+}
+
+/* Round trips. */
+
+static void
+the_first_timeout_is_the_longest(void **state)
+{
+    struct reach r = { .index = 0 };
+
+    assert_int_equal(reach_rto_ms(&r, &params), params.retry_ms);
+}
+
+static void
+the_timeout_follows_the_round_trip(void **state)
+{
+    struct reach r = { .index = 0 };
+
+    send_probe(&r, 1, 1000);
+    answer(&r, 1010);
+    /* SRTT 10 ms, RTTVAR 5 ms: 10 + 4 * 5. */
+    assert_int_equal(r.srtt_us, 10000);
+    assert_int_equal(r.rttvar_us, 5000);
+    assert_int_equal(reach_rto_ms(&r, &params), 30);
+
+    send_probe(&r, 2, 2000);
+    answer(&r, 2018);
+    /* RTTVAR 3/4 * 5 + 1/4 * 8, SRTT 7/8 * 10 + 1/8 * 18. */
+    assert_int_equal(r.rttvar_us, 5750);
+    assert_int_equal(r.srtt_us, 11000);
+    assert_int_equal(reach_rto_ms(&r, &params), 34);
+}
+
+static void
+the_timeout_stays_within_its_bounds(void **state)
+{
+    struct reach fast = { .srtt_us = 1, .rttvar_us = 1 };
+    struct reach slow = { .srtt_us = UINT32_MAX, .rttvar_us = UINT32_MAX };
+    struct reach_params hasty = params;
+
+    assert_int_equal(reach_rto_ms(&fast, &params), REACH_MIN_RTO_MS);
+    assert_int_equal(reach_rto_ms(&slow, &params), params.retry_ms);
+    hasty.retry_ms = 5;
+    assert_int_equal(reach_rto_ms(&fast, &hasty), 5);
+}
+
+static void
+a_reply_to_a_repeated_probe_measures_nothing(void **state)
+{
+    struct reach r = up_since(1000);
+    uint32_t srtt_us = r.srtt_us;
+
+    send_probe(&r, 2, 2000);
+    reach_timer(&r, &params, 2, 2020);
+    send_probe(&r, 3, 2020);
+    assert_int_equal(answer(&r, 2050), REACH_NOTHING);
+    assert_int_equal(r.srtt_us, srtt_us);
+}
+
+static void
+a_round_trip_of_nothing_counts_as_measured(void **state)
+{
+    struct reach r = { .index = 0 };
+
+    send_probe(&r, 1, 1000);
+    answer(&r, 1000);
+    assert_int_equal(r.srtt_us, 1);
+}
+
+static void
+a_clock_that_went_back_measures_nothing(void **state)
+{
+    struct reach r = { .index = 0 };
+
+    send_probe(&r, 1, 1000);
+    assert_int_equal(answer(&r, 999), REACH_WENT_UP);
+    assert_int_equal(r.srtt_us, 0);
+}
+
+/* States. */
+
+static void
+a_reply_brings_an_unknown_client_up(void **state)
+{
+    struct reach r = { .index = 0 };
+    int64_t next_ms = 0;
+
+    send_probe(&r, 1, 1000);
+    assert_int_equal(reach_reply(&r, &params, PORT, 1003 * 1000, &next_ms),
+                     REACH_WENT_UP);
+    assert_int_equal(r.state, REACH_UP);
+    assert_int_equal(r.port, PORT);
+    assert_int_equal(r.up_since_ms, 1003);
+    assert_int_equal(r.last_reply_ms, 1003);
+    assert_false(r.outstanding);
+    /* One interval after the probe, not after the reply. */
+    assert_int_equal(next_ms, 2000);
+}
+
+static void
+a_reply_later_than_the_interval_waits_for_another(void **state)
+{
+    struct reach r = { .index = 0 };
+    int64_t next_ms = 0;
+
+    send_probe(&r, 1, 1000);
+    reach_reply(&r, &params, PORT, 2500 * 1000, &next_ms);
+    assert_int_equal(next_ms, 3500);
+}
+
+static void
+the_timer_of_an_idle_client_asks_for_a_probe(void **state)
+{
+    struct reach r = up_since(1000);
+    struct reach_verdict v = reach_timer(&r, &params, 1, 2000);
+
+    assert_int_equal(v.event, REACH_NOTHING);
+    assert_true(v.probe);
+    assert_int_equal(v.next_ms, 2000 + REACH_MIN_RTO_MS);
+}
+
+static void
+one_lost_probe_is_suspect_and_repeated_at_once(void **state)
+{
+    struct reach r = up_since(1000);
+    struct reach_verdict v;
+
+    send_probe(&r, 2, 2000);
+    v = reach_timer(&r, &params, 2, 2020);
+    assert_int_equal(v.event, REACH_LATE);
+    assert_true(v.probe);
+    assert_int_equal(v.next_ms, 2020 + REACH_MIN_RTO_MS);
+    assert_int_equal(r.state, REACH_SUSPECT);
+    assert_true(reach_is_up(&r));
+}
+
+static void
+a_suspect_that_answers_is_up_as_before(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 2, 2000);
+    reach_timer(&r, &params, 2, 2020);
+    send_probe(&r, 3, 2020);
+    assert_int_equal(answer(&r, 2021), REACH_NOTHING);
+    assert_int_equal(r.state, REACH_UP);
+    assert_int_equal(r.misses, 0);
+    assert_int_equal(r.up_since_ms, 1000);
+}
+
+/* Misses 'n' probes in a row from 'now_ms' on.  Returns the last verdict. */
+static struct reach_verdict
+miss(struct reach *r, int n, int64_t now_ms)
+{
+    struct reach_verdict v = { .event = REACH_NOTHING };
+
+    for (int i = 0; i < n; i++) {
+        send_probe(r, 10 + i, now_ms);
+        now_ms += reach_rto_ms(r, &params);
+        v = reach_timer(r, &params, 10 + i, now_ms);
+    }
+    return v;
+}
+
+static void
+as_many_lost_probes_as_retries_are_not_down(void **state)
+{
+    struct reach r = up_since(1000);
+    struct reach_verdict v = miss(&r, params.retries, 2000);
+
+    assert_int_equal(v.event, REACH_NOTHING);
+    assert_int_equal(r.state, REACH_SUSPECT);
+}
+
+static void
+one_lost_probe_more_than_retries_is_down(void **state)
+{
+    struct reach r = up_since(1000);
+    struct reach_verdict v = miss(&r, params.retries + 1, 2000);
+
+    assert_int_equal(v.event, REACH_WENT_DOWN);
+    assert_false(v.probe);
+    assert_int_equal(r.state, REACH_DOWN);
+    assert_false(r.outstanding);
+    assert_int_equal(r.up_since_ms, 0);
+    assert_int_equal(r.missed, params.retries + 1);
+    /* Three probes, 20 ms each; then an interval of rest. */
+    assert_int_equal(v.next_ms, 2060 + params.interval_ms);
+}
+
+static void
+without_retries_the_first_lost_probe_is_down(void **state)
+{
+    struct reach_params strict = params;
+    struct reach r = up_since(1000);
+    struct reach_verdict v;
+
+    strict.retries = 0;
+    send_probe(&r, 2, 2000);
+    v = reach_timer(&r, &strict, 2, 2020);
+    assert_int_equal(v.event, REACH_WENT_DOWN);
+}
+
+static void
+an_unknown_client_that_never_answers_goes_down(void **state)
+{
+    struct reach r = { .index = 0 };
+    struct reach_verdict v = miss(&r, params.retries + 1, 1000);
+
+    assert_int_equal(v.event, REACH_WENT_DOWN);
+    assert_int_equal(r.state, REACH_DOWN);
+}
+
+static void
+a_down_client_is_probed_once_an_interval(void **state)
+{
+    struct reach r = { .state = REACH_DOWN };
+    struct reach_verdict v = reach_timer(&r, &params, 0, 5000);
+
+    assert_true(v.probe);
+    assert_int_equal(v.next_ms, 6000);
+    send_probe(&r, 1, 5000);
+    v = reach_timer(&r, &params, 1, 6000);
+    assert_int_equal(v.event, REACH_NOTHING);
+    assert_true(v.probe);
+    assert_int_equal(v.next_ms, 7000);
+    assert_int_equal(r.state, REACH_DOWN);
+    assert_int_equal(r.misses, 0);
+}
+
+static void
+one_answer_brings_a_down_client_up(void **state)
+{
+    struct reach r = { .state = REACH_DOWN };
+
+    send_probe(&r, 1, 5000);
+    assert_int_equal(answer(&r, 5002), REACH_WENT_UP);
+    assert_int_equal(r.up_since_ms, 5002);
+    assert_int_equal(r.misses, 0);
+}
+
+/* Fences. */
+
+static void
+a_probe_that_the_bridge_has_not_taken_is_not_missed(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 5, 2000);
+    for (int64_t now_ms = 2020; now_ms < 10000; now_ms += 20) {
+        struct reach_verdict v = reach_timer(&r, &params, 4, now_ms);
+
+        assert_int_equal(v.event, REACH_NOTHING);
+        assert_false(v.probe);
+        assert_int_equal(v.next_ms, now_ms + 20);
+    }
+    assert_int_equal(r.state, REACH_UP);
+    assert_int_equal(r.missed, 0);
+}
+
+static void
+fences_wrap_around(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, UINT32_MAX, 2000);
+    assert_false(reach_timer(&r, &params, UINT32_MAX - 1, 2020).probe);
+    assert_int_equal(reach_timer(&r, &params, 1, 2040).event, REACH_LATE);
+    send_probe(&r, 0, 2040);
+    assert_false(reach_timer(&r, &params, UINT32_MAX, 2060).probe);
+    assert_true(reach_timer(&r, &params, 0, 2080).probe);
+}
+
+/* Other evidence. */
+
+static void
+to_be_heard_brings_up_what_was_not(void **state)
+{
+    for (int s = REACH_UNKNOWN; s <= REACH_DOWN; s++) {
+        struct reach r = { .state = s, .port = 3, .up_since_ms = 1 };
+        bool was_up = reach_is_up(&r);
+
+        assert_int_equal(reach_heard(&r, PORT, 4000),
+                         was_up ? REACH_NOTHING : REACH_WENT_UP);
+        assert_int_equal(r.port, was_up ? 3 : PORT);
+        assert_int_equal(r.up_since_ms, was_up ? 1 : 4000);
+        assert_int_equal(r.state, was_up ? s : REACH_UP);
+    }
+}
+
+static void
+a_lost_port_is_down_at_once(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 2, 2000);
+    assert_true(reach_lost(&r, true));
+    assert_int_equal(r.state, REACH_DOWN);
+    assert_int_equal(r.port, PORT);
+    assert_false(r.outstanding);
+    assert_false(reach_lost(&r, true));
+}
+
+static void
+a_lost_bridge_leaves_nothing_known(void **state)
+{
+    struct reach r = up_since(1000);
+
+    assert_true(reach_lost(&r, false));
+    assert_int_equal(r.state, REACH_UNKNOWN);
+    assert_int_equal(r.port, 0);
+    assert_false(reach_lost(&r, false));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_timeout_is_the_longest),
+        cmocka_unit_test(the_timeout_follows_the_round_trip),
+        cmocka_unit_test(the_timeout_stays_within_its_bounds),
+        cmocka_unit_test(a_reply_to_a_repeated_probe_measures_nothing),
+        cmocka_unit_test(a_round_trip_of_nothing_counts_as_measured),
+        cmocka_unit_test(a_clock_that_went_back_measures_nothing),
+        cmocka_unit_test(a_reply_brings_an_unknown_client_up),
+        cmocka_unit_test(a_reply_later_than_the_interval_waits_for_another),
+        cmocka_unit_test(the_timer_of_an_idle_client_asks_for_a_probe),
+        cmocka_unit_test(one_lost_probe_is_suspect_and_repeated_at_once),
+        cmocka_unit_test(a_suspect_that_answers_is_up_as_before),
+        cmocka_unit_test(as_many_lost_probes_as_retries_are_not_down),
+        cmocka_unit_test(one_lost_probe_more_than_retries_is_down),
+        cmocka_unit_test(without_retries_the_first_lost_probe_is_down),
+        cmocka_unit_test(an_unknown_client_that_never_answers_goes_down),
+        cmocka_unit_test(a_down_client_is_probed_once_an_interval),
+        cmocka_unit_test(one_answer_brings_a_down_client_up),
+        cmocka_unit_test(a_probe_that_the_bridge_has_not_taken_is_not_missed),
+        cmocka_unit_test(fences_wrap_around),
+        cmocka_unit_test(to_be_heard_brings_up_what_was_not),
+        cmocka_unit_test(a_lost_port_is_down_at_once),
+        cmocka_unit_test(a_lost_bridge_leaves_nothing_known),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
