@@ -322,6 +322,21 @@ note_late(struct firsthop *fh, struct client *c, size_t member)
     }
 }
 
+/* Asks by every router that does not reach the client, so that its election
+ * sees what there is to choose from. */
+static void
+start_discovery(struct firsthop *fh, struct client *c)
+{
+    c->discovering = true;
+    c->discover_at_ms = fh_now_ms(fh) + DISCOVER_MS;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (member_router(c, i)->ready && !reach_is_up(&c->reaches[i])) {
+            serve_probe_now(fh, c, i);
+        }
+    }
+    serve_arm(fh, c);
+}
+
 static bool
 all_have_answered(const struct client *c)
 {
@@ -347,8 +362,10 @@ serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
         break;
     case REACH_WENT_UP:
         router->n_reachable++;
-        if (!c->discovering || all_have_answered(c)) {
+        if (c->state == CLIENT_ACTIVE || all_have_answered(c)) {
             serve_elect(fh, c, CAUSE_NONE);
+        } else if (!c->discovering) {
+            start_discovery(fh, c);
         }
         break;
     case REACH_WENT_DOWN:
@@ -416,17 +433,9 @@ serve_discover(struct firsthop *fh, struct client *c, size_t member,
         c->asked = asked;
     }
     c->reaches[member].heard_port = port;
-    if (c->discovering) {
-        return;
+    if (!c->discovering) {
+        start_discovery(fh, c);
     }
-    c->discovering = true;
-    c->discover_at_ms = fh_now_ms(fh) + DISCOVER_MS;
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        if (member_router(c, i)->ready) {
-            serve_probe_now(fh, c, i);
-        }
-    }
-    serve_arm(fh, c);
 }
 
 static void
