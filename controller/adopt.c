@@ -20,11 +20,11 @@ struct adoption {
 };
 
 static void
-collect_flow(const struct fh_flow *flow, void *router_)
+collect_flow(const struct fh_flow *flow, void *adoption_)
 {
-    struct router *router = router_;
+    const struct adoption *adoption = adoption_;
 
-    flow_set_put(router->installed, flow);
+    flow_set_put(adoption->router->installed, flow);
 }
 
 /* The segment and place of a client that the bridge holds; its member of the
@@ -289,5 +289,4 @@ adopt_start(struct firsthop *fh, struct router *router)
     router->installed = flow_set_create();
     ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
                 collect_flow, read_done, adoption);
-    (void) fh;
 }
