@@ -177,7 +177,7 @@ takeover_member_back(struct takeover *t, int member, bool holds,
         return;
     }
     t->holders |= bit;
-    if (t->phase == TAKEOVER_IDLE && t->winner >= 0) {
+    if (t->phase == TAKEOVER_IDLE) {
         remove_losers(t, t->winner, ready & bit, out);
     }
 }
