@@ -33,6 +33,9 @@ packages="
     python3-scapy
     util-linux
 
+    bird2
+    exabgp
+    frr
     iproute2
     iputils-arping
     iputils-ping

@@ -43,8 +43,14 @@ struct upstream {
     const struct upstream_ops *ops;
 };
 
-/* A route that was announced has reached the core. */
-typedef void upstream_told_cb(const struct upstream_route *, bool ok,
-                              void *aux);
+/* A client whose announcement was left unanswered has reached the core, or
+ * ('ok' false) will when the core is back: nothing more to wait for.  Names
+ * the client by its key, which outlives it. */
+typedef void upstream_told_cb(struct fh_addr client, uint32_t segment_id,
+                              uint32_t decision, bool ok, void *aux);
+
+/* A speaker or a core bridge has come ('up') or gone.  'detail' is for a
+ * person and is borrowed. */
+typedef void upstream_event_cb(bool up, const char *detail, void *aux);
 
 #endif /* controller/upstream.h */

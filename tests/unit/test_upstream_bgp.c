@@ -1,0 +1,580 @@
+/* upstream_bgp over real named pipes: who reads, who does not, who dies. */
+#include <config.h>
+
+#include "controller/upstream_bgp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/router.h"
+
+#define BEGIN "# firsthop begin\n"
+#define END "# firsthop end\n"
+#define ROUTE(CLIENT, HOP) \
+    "announce route 10.0.0." CLIENT "/32 next-hop 192.0.2." HOP \
+    " local-preference 150 community [65000:100]\n"
+
+struct fixture {
+    struct event_base *base;
+    struct upstream *u;
+    char dir[32], in[64], out[64];
+    struct config_router router_configs[2];
+    struct router routers[2];
+    struct uplink uplinks[2];
+    struct member members[2];
+    struct config_segment segment_config;
+    struct segment segment;
+    int reader;                 /* As firsthop-exabgp has it open. */
+    int sayer;
+    char text[1 << 20];         /* All that was read since take(). */
+    size_t len;
+    int n_up, n_down;
+    char detail[96];
+};
+
+static void
+on_event(bool up, const char *detail, void *f_)
+{
+    struct fixture *f = f_;
+
+    f->n_up += up;
+    f->n_down += !up;
+    snprintf(f->detail, sizeof f->detail, "%s", detail);
+}
+
+static int
+setup(void **state)
+{
+    struct fixture *f = fh_xcalloc(1, sizeof *f);
+    struct upstream_bgp_options options = { NULL, on_event, f };
+
+    signal(SIGPIPE, SIG_IGN);
+    strcpy(f->dir, "/tmp/fh-bgp-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->in, sizeof f->in, "%s/in", f->dir);
+    snprintf(f->out, sizeof f->out, "%s/out", f->dir);
+    for (int i = 0; i < 2; i++) {
+        struct config_uplink *uplink = &f->router_configs[i].uplink;
+
+        assert_true(fh_prefix_parse(i ? "192.0.2.3/24" : "192.0.2.2/24",
+                                    &uplink->address));
+        f->routers[i].config = &f->router_configs[i];
+        f->uplinks[i].config = uplink;
+        f->members[i] = (struct member) { &f->routers[i], &f->uplinks[i],
+                                          NULL };
+    }
+    f->segment_config.name = (char *) "metro";
+    f->segment_config.bgp.community = (char *) "65000:100";
+    f->segment_config.bgp.local_preference = 150;
+    f->segment = (struct segment) {
+        .id = 1, .config = &f->segment_config, .members = f->members,
+        .n_members = 2,
+    };
+    f->base = event_base_new();
+    options.base = f->base;
+    f->u = upstream_bgp_create(&options);
+    f->reader = f->sayer = -1;
+    *state = f;
+    return 0;
+}
+
+static void
+close_reader(struct fixture *f)
+{
+    close(f->reader);
+    close(f->sayer);
+    f->reader = f->sayer = -1;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    close_reader(f);
+    if (f->u) {
+        f->u->ops->destroy(f->u);
+    }
+    event_base_free(f->base);
+    unlink(f->in);
+    unlink(f->out);
+    rmdir(f->dir);
+    free(f);
+    return 0;
+}
+
+static struct upstream_bgp_stats
+stats(const struct fixture *f)
+{
+    struct upstream_bgp_stats s;
+
+    upstream_bgp_get_stats(f->u, &s);
+    return s;
+}
+
+static void
+turn(struct fixture *f)
+{
+    struct timeval tv = { 0, 5000 };
+
+    event_base_loopexit(f->base, &tv);
+    event_base_dispatch(f->base);
+}
+
+static void
+read_some(struct fixture *f)
+{
+    ssize_t n;
+
+    while (f->reader >= 0
+           && (n = read(f->reader, f->text + f->len,
+                        sizeof f->text - 1 - f->len)) > 0) {
+        f->len += n;
+        f->text[f->len] = '\0';
+    }
+}
+
+/* Turns the loop, reading, until EXPR. */
+#define UNTIL(F, EXPR)                                  \
+    for (int turns_ = 0; !(EXPR); turns_++) {           \
+        assert_true(turns_ < 2000);                     \
+        turn(F);                                        \
+        read_some(F);                                   \
+    }
+
+static void
+take(struct fixture *f)
+{
+    f->len = 0;
+    f->text[0] = '\0';
+}
+
+/* As firsthop-exabgp does it: hello first. */
+static void
+open_reader(struct fixture *f)
+{
+    if (mkfifo(f->out, 0660)) {
+        assert_int_equal(errno, EEXIST);
+    }
+    if (mkfifo(f->in, 0660)) {
+        assert_int_equal(errno, EEXIST);
+    }
+    f->sayer = open(f->out, O_RDWR | O_NONBLOCK);
+    assert_int_equal(write(f->sayer, "hello\n", 6), 6);
+    f->reader = open(f->in, O_RDWR | O_NONBLOCK);
+    assert_true(f->reader >= 0);
+}
+
+static struct upstream_route
+route(struct fixture *f, uint32_t host, size_t member)
+{
+    return (struct upstream_route) {
+        .client = { htonl(0x0a000000 + host) }, .segment = &f->segment,
+        .member = member, .decision = 1,
+    };
+}
+
+static void
+announce(struct fixture *f, uint32_t host, size_t member)
+{
+    struct upstream_route r = route(f, host, member);
+
+    assert_true(f->u->ops->announce(f->u, &r, UPSTREAM_MOVED));
+}
+
+static void
+withdraw(struct fixture *f, uint32_t host)
+{
+    struct upstream_route r = route(f, host, 0);
+
+    f->u->ops->withdraw(f->u, &r);
+}
+
+static void
+connect_now(struct fixture *f, uint32_t settle_ms)
+{
+    open_reader(f);
+    upstream_bgp_configure(f->u, f->in, f->out, settle_ms);
+}
+
+static void
+the_table_comes_between_begin_and_end(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    announce(f, 11, 1);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "2") ROUTE("11", "3") END);
+    assert_int_equal(f->n_up, 1);
+    assert_int_equal(stats(f).n_routes, 2);
+}
+
+static void
+a_move_is_one_announcement_and_no_withdrawal(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    take(f);
+    announce(f, 10, 1);
+    UNTIL(f, f->len);
+    assert_string_equal(f->text, ROUTE("10", "3"));
+}
+
+static void
+what_is_announced_already_is_not_sent_again(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    take(f);
+    announce(f, 10, 0);
+    announce(f, 11, 0);
+    UNTIL(f, f->len);
+    assert_string_equal(f->text, ROUTE("11", "2"));
+}
+
+static void
+no_community_is_none(void **state)
+{
+    struct fixture *f = *state;
+
+    f->segment_config.bgp.community = NULL;
+    f->segment_config.bgp.local_preference = UINT32_MAX;
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN "announce route 10.0.0.10/32 next-hop "
+                        "192.0.2.2 local-preference 4294967295\n" END);
+}
+
+static void
+a_withdrawn_route_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    take(f);
+    withdraw(f, 10);
+    withdraw(f, 10);
+    withdraw(f, 11);
+    UNTIL(f, f->len);
+    turn(f);
+    read_some(f);
+    assert_string_equal(f->text,
+                        "withdraw route 10.0.0.10/32 next-hop 192.0.2.2\n");
+    assert_int_equal(stats(f).n_routes, 0);
+    assert_int_equal(stats(f).n_dirty, 0);
+}
+
+static void
+back_before_the_withdrawal_was_written_withdraws_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    take(f);
+    withdraw(f, 10);
+    announce(f, 10, 1);
+    UNTIL(f, f->len);
+    turn(f);
+    read_some(f);
+    assert_string_equal(f->text, ROUTE("10", "3"));
+}
+
+static void
+before_it_is_settled_no_end_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 300);
+    UNTIL(f, f->len);
+    turn(f);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "2"));
+    assert_false(stats(f).synced);
+    announce(f, 11, 1);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "2") ROUTE("11", "3") END);
+}
+
+static void
+a_reader_may_come_later(void **state)
+{
+    struct fixture *f = *state;
+
+    upstream_bgp_configure(f->u, f->in, f->out, 0);
+    announce(f, 10, 0);
+    turn(f);
+    assert_false(stats(f).up);
+    assert_int_equal(stats(f).n_dirty, 1);
+    open_reader(f);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "2") END);
+    assert_int_equal(stats(f).syncs, 1);
+}
+
+static void
+a_reader_that_dies_and_returns_gets_all_again(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    announce(f, 11, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    close_reader(f);
+    UNTIL(f, !stats(f).up);
+    assert_int_equal(f->n_down, 1);
+    announce(f, 10, 1);
+    withdraw(f, 11);
+    take(f);
+    open_reader(f);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "3")
+                        "withdraw route 10.0.0.11/32 next-hop 192.0.2.2\n"
+                        END);
+    assert_int_equal(f->n_up, 2);
+}
+
+/* The former reader's end of the pipe was never seen closed. */
+static void
+a_hello_from_another_reader_starts_anew(void **state)
+{
+    struct fixture *f = *state;
+    int former;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    former = f->reader;
+    close(f->sayer);
+    open_reader(f);
+    close(former);
+    read_some(f);
+    take(f);
+    UNTIL(f, stats(f).syncs == 2 && stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "2") END);
+}
+
+/* A full pipe holds nothing up, and changes to what waits take no room. */
+static void
+a_blocked_pipe_costs_one_entry_a_route(void **state)
+{
+    enum { N = 5000 };
+    struct fixture *f = *state;
+    size_t lines = 0;
+
+    for (uint32_t i = 0; i < N; i++) {
+        announce(f, i, 0);
+    }
+    connect_now(f, 0);
+    for (int i = 0; i < 20; i++) {
+        turn(f);
+    }
+    assert_true(stats(f).n_dirty > N / 2);
+    for (int round = 0; round < 20; round++) {
+        for (uint32_t i = 0; i < N; i++) {
+            announce(f, i, round % 2 == 0);
+        }
+    }
+    assert_int_equal(stats(f).n_routes, N);
+    assert_true(stats(f).n_dirty <= N);
+    announce(f, 0, 1);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+
+    /* Whole lines only, and the last word about each is right. */
+    for (char *line = f->text; *line; lines++) {
+        char *end = strchr(line, '\n');
+
+        assert_non_null(end);
+        assert_true(!strncmp(line, "announce route 10.0.", 20)
+                    || !strncmp(line, "# firsthop ", 11));
+        line = end + 1;
+    }
+    assert_true(lines >= N + 2);
+    assert_non_null(strstr(f->text, ROUTE("0", "3")));
+}
+
+static void
+withdrawals_that_nobody_reads_are_bounded(void **state)
+{
+    enum { N = UPSTREAM_BGP_MAX_GONE + 1000 };
+    struct fixture *f = *state;
+
+    upstream_bgp_configure(f->u, f->in, f->out, 0);
+    for (uint32_t i = 0; i < N; i++) {
+        announce(f, i, 0);
+        withdraw(f, i);
+    }
+    assert_int_equal(stats(f).n_routes, 0);
+    assert_int_equal(stats(f).n_dirty, UPSTREAM_BGP_MAX_GONE);
+    open_reader(f);
+    for (int i = 0; i < 2000 && !stats(f).synced; i++) {
+        turn(f);
+        read_some(f);
+        take(f);
+    }
+    assert_true(stats(f).synced);
+    assert_int_equal(stats(f).n_dirty, 0);
+}
+
+/* Too many withdrawals for a reader that is there but slow: told all again,
+ * which is how it learns of those that were given up. */
+static void
+too_many_withdrawals_end_in_another_table(void **state)
+{
+    enum { N = UPSTREAM_BGP_MAX_GONE + 5000 };
+    struct fixture *f = *state;
+
+    announce(f, 0xfffffe, 1);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    for (uint32_t i = 0; i < N; i++) {
+        announce(f, i, 0);
+        withdraw(f, i);
+    }
+    for (int i = 0; i < 2000 && !(stats(f).syncs == 2 && stats(f).synced);
+         i++) {
+        turn(f);
+        take(f);
+        read_some(f);
+    }
+    assert_int_equal(stats(f).syncs, 2);
+    assert_true(stats(f).synced);
+    assert_non_null(strstr(f->text, "10.255.255.254/32 next-hop 192.0.2.3"));
+    assert_non_null(strstr(f->text, END));
+}
+
+static void
+what_the_speaker_says_is_heard(void **state)
+{
+    static const char said[] = "error\npeer 192.0.2.1 up\npeer 192.0.2.1 "
+                               "down\nanything\n\n";
+    struct fixture *f = *state;
+
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    assert_int_equal(write(f->sayer, said, sizeof said - 1),
+                     sizeof said - 1);
+    UNTIL(f, f->n_down == 1);
+    assert_int_equal(stats(f).errors, 1);
+    assert_int_equal(f->n_up, 2);
+    assert_string_equal(f->detail, "BGP peer 192.0.2.1 down");
+}
+
+static void
+endless_lines_do_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    char said[4096];
+
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    memset(said, 'x', sizeof said);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(write(f->sayer, said, sizeof said), sizeof said);
+        turn(f);
+    }
+    assert_int_equal(write(f->sayer, "\nerror\n", 7), 7);
+    UNTIL(f, stats(f).errors == 1);
+    assert_true(stats(f).up);
+}
+
+static void
+a_file_in_the_pipes_place_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    int fd = open(f->in, O_CREAT | O_WRONLY, 0600);
+    struct stat st;
+
+    close(fd);
+    upstream_bgp_configure(f->u, f->in, f->out, 0);
+    announce(f, 10, 0);
+    turn(f);
+    assert_false(stats(f).up);
+    assert_int_equal(stat(f->in, &st), 0);
+    assert_int_equal(st.st_size, 0);
+}
+
+static void
+other_pipes_get_the_table_too(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    close_reader(f);
+    unlink(f->in);
+    unlink(f->out);
+    snprintf(f->in, sizeof f->in, "%s/in2", f->dir);
+    snprintf(f->out, sizeof f->out, "%s/out2", f->dir);
+    take(f);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).syncs == 2 && stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN ROUTE("10", "2") END);
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_table_comes_between_begin_and_end),
+        TEST(a_move_is_one_announcement_and_no_withdrawal),
+        TEST(what_is_announced_already_is_not_sent_again),
+        TEST(no_community_is_none),
+        TEST(a_withdrawn_route_is_forgotten),
+        TEST(back_before_the_withdrawal_was_written_withdraws_nothing),
+        TEST(before_it_is_settled_no_end_is_told),
+        TEST(a_reader_may_come_later),
+        TEST(a_reader_that_dies_and_returns_gets_all_again),
+        TEST(a_hello_from_another_reader_starts_anew),
+        TEST(a_blocked_pipe_costs_one_entry_a_route),
+        TEST(withdrawals_that_nobody_reads_are_bounded),
+        TEST(too_many_withdrawals_end_in_another_table),
+        TEST(what_the_speaker_says_is_heard),
+        TEST(endless_lines_do_no_harm),
+        TEST(a_file_in_the_pipes_place_is_left_alone),
+        TEST(other_pipes_get_the_table_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
