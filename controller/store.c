@@ -219,7 +219,7 @@ load_file(struct store *store, const char *dir, enum store_file file,
     struct fh_buf text = { NULL, 0, 0 };
     struct store_state part;
     char *why = NULL;
-    char *aside;
+    char *aside = NULL;
     int error = read_file(store->dir_fd, name, &text);
 
     if (!error
