@@ -33,13 +33,21 @@ class BenchError(Exception):
     """A measurement that could not be made."""
 
 
+def build_path(*parts):
+    """A path in the build directory."""
+    return os.path.join(os.environ.get("FIRSTHOP_BUILD", "_build"), *parts)
+
+
 def program(name):
-    """The path of a bench program in the build directory."""
-    build = os.environ.get("FIRSTHOP_BUILD", "_build")
-    path = os.path.join(build, "tests", "bench", name)
-    if not os.access(path, os.X_OK):
-        raise BenchError(f"{path} is not there: run `make bench`")
-    return path
+    """The path of a bench program."""
+    return build_path("tests", "bench", name)
+
+
+def missing_programs():
+    """What has not been built, as paths."""
+    names = ("loadgen", "echoctl", "clientfarm")
+    paths = [build_path("firsthopd")] + [program(name) for name in names]
+    return [path for path in paths if not os.access(path, os.X_OK)]
 
 
 def free_port():
