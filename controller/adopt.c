@@ -221,8 +221,8 @@ start_service(struct firsthop *fh, struct router *router)
                 c->reaches[j].flow_port = 0;
             }
             serve_member_ready(fh, c, j, c->takeover.holders >> j & 1);
-            if (c->active == (int) j && !c->announced
-                && c->segment->upstream) {
+            if (c->active == (int) j && c->segment->upstream
+                && c->takeover.holders >> j & 1) {
                 struct upstream_route route = { c->key.address, c->segment,
                                                 j, c->decision };
 
@@ -269,8 +269,11 @@ read_done(int error, void *adoption_)
     router_build_base(router, router->base);
 
     start_service(fh, router);
-    snprintf(e.to, sizeof e.to, "%s", router->config->name);
-    firsthop_event(fh, &e);
+    if (!router->greeted) {
+        router->greeted = true;
+        snprintf(e.to, sizeof e.to, "%s", router->config->name);
+        firsthop_event(fh, &e);
+    }
     free(adoption);
 }
 

@@ -11,6 +11,8 @@
 
 #include "controller/runtime.h"
 #include "controller/upstream_arp.h"
+#include "controller/upstream_bgp.h"
+#include "controller/upstream_core.h"
 
 #define MAX_CONNECTIONS 4096
 #define MAX_BACKLOG_BYTES (256u << 20)
@@ -86,6 +88,7 @@ flush(struct firsthop *fh)
     for (size_t i = 0; i < fh->n_routers; i++) {
         router_flush(fh->routers[i]);
     }
+    upstream_core_flush(fh->upstreams[UPSTREAM_CORE]);
 }
 
 static void
@@ -162,7 +165,7 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     }
     ofconn_set_aux(router->conn, NULL);
     router->conn = NULL;
-    router->ready = router->reading = false;
+    router->ready = router->reading = router->greeted = false;
     router->fence_out = router->fence_wanted = false;
     router->fence_done = router->fence_next - 1;
     ofxact_destroy(router->xact);
@@ -204,6 +207,10 @@ firsthop_identify(struct firsthop *fh, struct ofconn *conn)
     struct router *router = firsthop_router_by_dpid(fh, ofconn_dpid(conn));
     char dpid[FH_DPID_STRLEN];
 
+    if (!router
+        && upstream_core_identify(fh->upstreams[UPSTREAM_CORE], conn)) {
+        return;
+    }
     fh_dpid_format(ofconn_dpid(conn), dpid);
     if (!router) {
         log_warn("bridge %s (%s) is not in the configuration: left alone",
@@ -257,6 +264,7 @@ on_ready(struct ofconn *conn, void *fh_)
 
     firsthop_read_clock(fh);
     if (!router) {
+        upstream_core_ready(fh->upstreams[UPSTREAM_CORE], conn);
         return;
     }
     log_info("router %s: connected from %s, OpenFlow %s",
@@ -272,7 +280,11 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
     struct firsthop *fh = fh_;
     struct router *router = ofconn_get_aux(conn);
 
-    if (!router || !router->xact) {
+    if (!router) {
+        upstream_core_message(fh->upstreams[UPSTREAM_CORE], conn, msg);
+        return;
+    }
+    if (!router->xact) {
         return;
     }
     if (msg->type == OF_PACKET_IN) {
@@ -335,7 +347,11 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
     bool was_up;
 
     firsthop_read_clock(fh);
-    if (!router || !router->xact || !is_ours(router, port->name)) {
+    if (!router) {
+        upstream_core_port(fh->upstreams[UPSTREAM_CORE], conn);
+        return;
+    }
+    if (!router->xact || !is_ours(router, port->name)) {
         return;
     }
     access = router_access_port(router, port->number);
@@ -368,6 +384,9 @@ on_closed(struct ofconn *conn, const char *reason, void *fh_)
         log_warn("router %s: disconnected: %s", router->config->name,
                  reason);
         detach(fh, router, reason);
+        end_of_turn(fh);
+    } else if (fh->upstreams[UPSTREAM_CORE]) {      /* Not at the end. */
+        upstream_core_closed(fh->upstreams[UPSTREAM_CORE], conn, reason);
         end_of_turn(fh);
     }
 }
@@ -476,6 +495,72 @@ struct upstream *
 firsthop_upstream(struct firsthop *fh, const struct segment *segment)
 {
     return fh->upstreams[segment->config->upstream];
+}
+
+/* The core has been told, or is not there to be told. */
+static void
+on_told(struct fh_addr addr, uint32_t segment_id, uint32_t decision, bool ok,
+        void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct client *c = clients_find(fh->clients, addr, segment_id);
+
+    firsthop_read_clock(fh);
+    if (c && c->decision == decision) {
+        serve_told(fh, c);
+    }
+}
+
+static void
+on_upstream(bool up, const char *detail, void *fh_)
+{
+    struct event e = { .type = EVENT_UPSTREAM, .detect_ms = -1,
+                       .install_ms = -1, .ack_ms = -1 };
+
+    snprintf(e.detail, sizeof e.detail, "%s", detail);
+    firsthop_event(fh_, &e);
+}
+
+static void
+create_upstreams(struct firsthop *fh)
+{
+    struct upstream_bgp_options bgp = { fh->base, on_upstream, fh };
+    struct upstream_core_options core = { fh->base, on_told, on_upstream,
+                                          fh };
+
+    fh->upstreams[UPSTREAM_ARP] = upstream_arp_create();
+    fh->upstreams[UPSTREAM_BGP] = upstream_bgp_create(&bgp);
+    fh->upstreams[UPSTREAM_CORE] = upstream_core_create(&core);
+}
+
+/* When it is known which clients are gone: when routers have had their time,
+ * and clients as long as they may be lost. */
+static uint32_t
+settle_ms(const struct config *config)
+{
+    uint32_t ms = FIRSTHOP_EXPECT_MS;
+
+    for (size_t i = 0; i < config->n_segments; i++) {
+        const struct config_segment *segment = &config->segments[i];
+
+        if ((segment->upstream == UPSTREAM_BGP
+             || segment->upstream == UPSTREAM_CORE)
+            && segment->withdraw_after_ms > ms) {
+            ms = segment->withdraw_after_ms;
+        }
+    }
+    return ms;
+}
+
+void
+firsthop_configure_upstreams(struct firsthop *fh)
+{
+    uint32_t ms = settle_ms(fh->config);
+
+    upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP],
+                           fh->config->bgp.api_in, fh->config->bgp.api_out,
+                           ms);
+    upstream_core_configure(fh->upstreams[UPSTREAM_CORE], fh->config, ms);
 }
 
 /* Start and end. */
@@ -593,7 +678,7 @@ firsthop_create(struct event_base *base, struct config *config,
     fh->clients = clients_create();
     fh->events = events_create(EVENTS_KEPT);
     fh->tick = evtimer_new(base, tick, fh);
-    fh->upstreams[UPSTREAM_ARP] = upstream_arp_create();
+    create_upstreams(fh);
     fh->uplink_timer.fire = uplink_timer;
     fh->expect_timer.fire = expect_timer;
     fh->store_timer.fire = store_timer;
@@ -608,6 +693,7 @@ firsthop_create(struct event_base *base, struct config *config,
         fh->config = stored;
     }
     create_server(fh);
+    firsthop_configure_upstreams(fh);
     runtime_build(fh);
     *errp = runtime_listen(fh, NULL);
     if (*errp) {
@@ -636,17 +722,18 @@ firsthop_destroy(struct firsthop *fh)
         router_destroy(fh->routers[i]);
     }
     free(fh->routers);
+    for (size_t i = 0; i < 4; i++) {
+        if (fh->upstreams[i]) {
+            fh->upstreams[i]->ops->destroy(fh->upstreams[i]);
+            fh->upstreams[i] = NULL;
+        }
+    }
     ofserver_destroy(fh->ofserver);
     clients_destroy(fh->clients);
     for (size_t i = 0; i < fh->n_segments; i++) {
         runtime_segment_destroy(fh->segments[i]);
     }
     free(fh->segments);
-    for (size_t i = 0; i < 4; i++) {
-        if (fh->upstreams[i]) {
-            fh->upstreams[i]->ops->destroy(fh->upstreams[i]);
-        }
-    }
     if (fh->tick) {
         event_free(fh->tick);
     }

@@ -68,6 +68,8 @@ firsthop_drop(struct firsthop *fh, enum firsthop_drop why)
 /* Fills in the time and adds it. */
 void firsthop_event(struct firsthop *, struct event *);
 struct upstream *firsthop_upstream(struct firsthop *, const struct segment *);
+/* The drivers follow fh->config, of which they keep nothing. */
+void firsthop_configure_upstreams(struct firsthop *);
 /* A router got its first client, or lost its last. */
 void firsthop_holders_changed(struct firsthop *);
 

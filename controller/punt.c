@@ -502,7 +502,9 @@ uplink_arp(struct firsthop *fh, struct router *router,
     if (from_next_hop && (asks_us || c)) {
         next_hop_is_at(fh, router, uplink, arp->sha);
     }
-    if (asks_us || (c && c->segment->config->upstream == UPSTREAM_ARP)) {
+    if (asks_us || (c && (c->segment->config->upstream == UPSTREAM_ARP
+                          || c->segment->config->upstream
+                             == UPSTREAM_CORE))) {
         struct arp reply = {
             .op = ARP_OP_REPLY,
             .sha = router->config->mac, .spa = arp->tpa,

@@ -191,7 +191,8 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
     serve_arm(fh, c);
 }
 
-/* Its flows go; the new configuration does not know it. */
+/* The new configuration does not know it, or has no router or another
+ * upstream for it. */
 static void
 dismiss(struct client *old)
 {
@@ -214,7 +215,8 @@ take_over_clients(struct firsthop *fh, struct old *old)
 
         if (c) {
             inherit(fh, c, was);
-        } else {
+        }
+        if (!c || !c->announced) {
             dismiss(was);
         }
     }
@@ -279,6 +281,7 @@ take_over_routers(struct firsthop *fh, struct old *old)
 
         if (router) {
             router->draining = was->draining;
+            router->greeted = was->greeted;
             router->counters = was->counters;
             router->connected_ms = was->connected_ms;
             router->expected = was->expected || was->ready || was->reading;
@@ -308,6 +311,7 @@ reload(struct firsthop *fh, struct config *config)
 
     set_aside(fh, &old);
     fh->config = config;
+    firsthop_configure_upstreams(fh);
     runtime_build(fh);
     take_over_clients(fh, &old);
     take_over_routers(fh, &old);

@@ -214,43 +214,65 @@ has_listen(const struct config *config, const char *target)
     return false;
 }
 
-static const char *
-connect_of(const struct config *config, const char *name)
+static bool
+has_target(const struct config *config, const char *target)
 {
-    size_t i = config ? config_find_router(config, name) : SIZE_MAX;
+    for (size_t i = 0; config && i < config->n_routers; i++) {
+        const char *connect = config->routers[i].connect;
 
-    return i == SIZE_MAX ? NULL : config->routers[i].connect;
+        if (connect && !strcmp(connect, target)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; config && i < config->n_cores; i++) {
+        const char *connect = config->cores[i].connect;
+
+        if (connect && !strcmp(connect, target)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static bool
-same_text(const char *a, const char *b)
+/* Returns NULL, or what failed, new.  'target' may be NULL. */
+static char *
+dial(struct firsthop *fh, const char *target, const struct config *old)
 {
-    return a && b ? !strcmp(a, b) : a == b;
+    char *error = NULL;
+
+    if (target && !has_target(old, target)) {
+        ofserver_dial(fh->ofserver, target, &error);
+    }
+    return error;
+}
+
+static void
+undial(struct firsthop *fh, const char *target)
+{
+    if (target && !has_target(fh->config, target)) {
+        ofserver_undial(fh->ofserver, target);
+    }
 }
 
 static char *
-dial_routers(struct firsthop *fh, const struct config *old)
+dial_bridges(struct firsthop *fh, const struct config *old)
 {
+    const struct config *config = fh->config;
+    char *error = NULL;
+
     for (size_t i = 0; old && i < old->n_routers; i++) {
-        const struct config_router *router = &old->routers[i];
-
-        if (router->connect
-            && !same_text(router->connect,
-                          connect_of(fh->config, router->name))) {
-            ofserver_undial(fh->ofserver, router->connect);
-        }
+        undial(fh, old->routers[i].connect);
     }
-    for (size_t i = 0; i < fh->config->n_routers; i++) {
-        const struct config_router *router = &fh->config->routers[i];
-        char *error = NULL;
-
-        if (router->connect
-            && !same_text(router->connect, connect_of(old, router->name))
-            && ofserver_dial(fh->ofserver, router->connect, &error)) {
-            return error;
-        }
+    for (size_t i = 0; old && i < old->n_cores; i++) {
+        undial(fh, old->cores[i].connect);
     }
-    return NULL;
+    for (size_t i = 0; !error && i < config->n_routers; i++) {
+        error = dial(fh, config->routers[i].connect, old);
+    }
+    for (size_t i = 0; !error && i < config->n_cores; i++) {
+        error = dial(fh, config->cores[i].connect, old);
+    }
+    return error;
 }
 
 char *
@@ -271,5 +293,5 @@ runtime_listen(struct firsthop *fh, const struct config *old)
             ofserver_unlisten(fh->ofserver, old->listens[i]);
         }
     }
-    return dial_routers(fh, old);
+    return dial_bridges(fh, old);
 }

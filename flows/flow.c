@@ -183,6 +183,9 @@ put_port(struct fh_buf *buf, const char *name, uint32_t port)
     case FH_PORT_TABLE:
         put(buf, "%stable", name);
         break;
+    case FH_PORT_NORMAL:
+        put(buf, "%snormal", name);
+        break;
     case FH_PORT_CONTROLLER:
         put(buf, "%scontroller", name);
         break;

@@ -76,6 +76,7 @@ enum fh_action_type {
 
 #define FH_PORT_IN_PORT    0xfffffff8u   /* OFPP_IN_PORT */
 #define FH_PORT_TABLE      0xfffffff9u   /* OFPP_TABLE: packet-out only. */
+#define FH_PORT_NORMAL     0xfffffffau   /* OFPP_NORMAL: a learning switch. */
 #define FH_PORT_CONTROLLER 0xfffffffdu   /* OFPP_CONTROLLER */
 #define FH_PORT_NONE       0xffffffffu   /* OFPP_ANY */
 
