@@ -160,7 +160,7 @@ port_limits(const struct router *router, uint32_t port,
             struct fh_port_limits *limits)
 {
     limits->port = port;
-    limits->requests_pps = 0;
+    limits->requests_pps = 1;           /* No meter may have a rate of 0. */
     limits->replies_pps = 1000;
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct segment *segment = router->segments[i];

@@ -62,6 +62,7 @@ struct router {
     struct ofxact *xact;
     bool ready;                         /* Its flows are read and right. */
     bool reading;                       /* They are being read. */
+    bool greeted;                       /* That it connected was told. */
     bool draining;
     bool expected;                      /* Held clients before the start. */
     uint32_t n_active;                  /* Clients that it is active for. */

@@ -249,7 +249,9 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
     if (!wheel_is_armed(&r->timer)) {
         arm_probe(fh, r, fh_now_ms(fh) + spread_ms(c, member));
     }
-    if (c->active == (int) member && c->reinstall) {
+    if (c->active == ELECT_NONE && c->state == CLIENT_ACTIVE) {
+        serve_elect(fh, c, CAUSE_CONFIG);   /* Its router left the segment. */
+    } else if (c->active == (int) member && c->reinstall) {
         c->reinstall = false;
         begin_takeover(fh, c, member, c->cause);
         serve_arm(fh, c);
@@ -541,7 +543,7 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
 {
     const struct elect_candidate *a;
 
-    if (hint == CAUSE_MANUAL) {
+    if (hint == CAUSE_MANUAL || hint == CAUSE_CONFIG) {
         return hint;
     }
     if (c->active == ELECT_NONE) {
