@@ -40,6 +40,7 @@ destroy_old(struct old *old)
     for (size_t i = 0; i < clients_count(old->clients); i++) {
         struct client *c = clients_at(old->clients, i);
 
+        router_cancel_install(c);       /* Or it would be armed again. */
         wheel_cancel(&c->timer);
         for (size_t j = 0; j < c->n_reaches; j++) {
             wheel_cancel(&c->reaches[j].timer);
