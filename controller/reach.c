@@ -32,6 +32,7 @@ reach_rto_ms(const struct reach *r, const struct reach_params *params)
     if (rto_ms < REACH_MIN_RTO_MS) {
         rto_ms = REACH_MIN_RTO_MS;
     }
+    rto_ms += rto_ms * r->misses / 2;
     return rto_ms < params->retry_ms ? rto_ms : params->retry_ms;
 }
 
@@ -56,17 +57,16 @@ reach_timer(struct reach *r, const struct reach_params *params,
             uint32_t fence_done, int64_t now_ms)
 {
     struct reach_verdict v = { .event = REACH_NOTHING };
-    uint32_t rto_ms = reach_rto_ms(r, params);
 
     if (!r->outstanding) {
         v.probe = true;
         v.next_ms = now_ms + (r->state == REACH_DOWN ? params->interval_ms
-                              : rto_ms);
+                              : reach_rto_ms(r, params));
         return v;
     }
     if (!fence_is_done(r->fence, fence_done)) {
         /* The bridge has not come to it yet: hold still. */
-        v.next_ms = now_ms + rto_ms;
+        v.next_ms = now_ms + reach_rto_ms(r, params);
         return v;
     }
 
@@ -87,7 +87,7 @@ reach_timer(struct reach *r, const struct reach_params *params,
     }
     v.probe = true;
     v.next_ms = now_ms + (r->state == REACH_DOWN ? params->interval_ms
-                          : rto_ms);
+                          : reach_rto_ms(r, params));
     return v;
 }
 
@@ -95,7 +95,9 @@ void
 reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
 {
     r->sent++;
-    r->sent_us = now_us;
+    if (!r->outstanding) {
+        r->sent_us = now_us;
+    }
     r->fence = fence;
     r->outstanding = true;
 }
@@ -121,8 +123,11 @@ reach_reply(struct reach *r, const struct reach_params *params,
 {
     int64_t now_ms = now_us / 1000;
 
-    /* Karn: a reply to a repeated probe has no certain round trip. */
-    if (r->outstanding && !r->misses && now_us >= r->sent_us
+    /* Which of several probes it answers is not known (Karn's problem).  From
+     * the first one on is the longest that it can have taken, and on a busy
+     * machine the timeout must learn that.  Not so where the client was gone
+     * in between. */
+    if (r->outstanding && r->state != REACH_DOWN && now_us >= r->sent_us
         && now_us - r->sent_us < INT32_MAX) {
         measure_rtt(r, now_us - r->sent_us);
     }

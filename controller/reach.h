@@ -10,7 +10,7 @@
  *
  * A probe is late after a retransmission timeout that follows the measured
  * round trip (RFC 6298, 2), never longer than 'retry_ms'.  A late probe is
- * repeated at once.  But a probe only counts as missed if the bridge is known
+ * repeated at once, and each repetition is given half a timeout more.  But a probe only counts as missed if the bridge is known
  * to have taken it: each is covered by a fence, an echo request behind it on
  * the same connection, and while that has not come back it is the bridge that
  * is slow, not the client that is dead. */
@@ -39,8 +39,8 @@ struct reach_params {
 
 struct reach {
     struct wheel_timer timer;   /* Next probe, or its lateness. */
-    int64_t sent_us;            /* Of the oldest probe not answered; monotonic.
-                                 * Replies measure the last one's. */
+    int64_t sent_us;            /* Of the oldest probe not answered,
+                                 * monotonic. */
     int64_t last_reply_ms;      /* Monotonic; 0: never. */
     int64_t up_since_ms;        /* Monotonic, while up. */
     uint32_t port;              /* Access port that leads there, 0: unknown */
@@ -78,7 +78,7 @@ reach_is_up(const struct reach *r)
     return r->state == REACH_UP || r->state == REACH_SUSPECT;
 }
 
-/* The present timeout in ms. */
+/* The timeout, in ms, of a probe that is sent now. */
 uint32_t reach_rto_ms(const struct reach *, const struct reach_params *);
 
 /* The timer fired.  'fence_done' is the last fence that came back. */
