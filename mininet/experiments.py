@@ -44,6 +44,7 @@ from mininet.log import setLogLevel
 from mininet.net import Mininet
 
 from topology import (
+    Cable,
     CLIENTS,
     CONTROLLER_HOST,
     CORE_VIP,
@@ -143,7 +144,9 @@ class System:
         self.meter = None
 
     def start(self):
-        self.net = Mininet(topo=self.topo, controller=None, autoSetMacs=False)
+        self.net = Mininet(
+            topo=self.topo, controller=None, link=Cable, autoSetMacs=False
+        )
         self.net.start()
         self.started()
         self.meter = Meter(

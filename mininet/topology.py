@@ -26,10 +26,12 @@ Also for Mininet's own command, without a controller:
     mn --custom mininet/topology.py --topo article --controller none
 """
 
+import itertools
 import os
 import signal
 import sys
 
+from mininet.link import Link
 from mininet.node import Host, Node, Switch
 from mininet.topo import Topo
 
@@ -63,6 +65,33 @@ def netns_of(node):
     return f"/proc/{node.pid}/ns/net"
 
 
+class Cable(Link):
+    """A veth pair whose ends have different interface indexes: with the same
+    one the kernel reports loss of carrier up to a second late."""
+
+    _index = itertools.count(2000)
+
+    @classmethod
+    def makeIntfPair(
+        cls,
+        intfname1,
+        intfname2,
+        addr1=None,
+        addr2=None,
+        node1=None,
+        node2=None,
+        deleteIntfs=True,
+    ):
+        def end(name, address):
+            text = f"{name} index {next(cls._index)}"
+            return text + (f" address {address}" if address else "")
+
+        node1.cmd(
+            f"ip link add {end(intfname1, addr1)} type veth "
+            f"peer {end(intfname2, addr2)} netns {node2.pid}"
+        )
+
+
 class LinuxBridge(Switch):
     """A learning Linux bridge without spanning tree.
 
@@ -85,9 +114,9 @@ class OvsRouter(Switch):
     when this router is killed, its switch process dies, and nobody else's."""
 
     def __init__(self, name, number, controller=CONTROLLER, **params):
-        super().__init__(
-            name, dpid=f"{number:016x}", inNamespace=True, **params
-        )
+        # Mininet itself passes inNamespace, and for switches as False.
+        params["inNamespace"] = True
+        super().__init__(name, dpid=f"{number:016x}", **params)
         self.number = number
         self.controller = controller
         self.ovs = Ovs(
