@@ -67,6 +67,7 @@ struct core {
     bool reread;                /* Something went wrong: read it again. */
     struct flow_set *found;     /* As read; until all is settled. */
     struct fh_changes changes;  /* To be committed next. */
+    struct fh_changes late;     /* Withdrawn while it was being read. */
     struct core_batch *batch;   /* Whose; NULL: nobody's. */
 };
 
@@ -307,6 +308,23 @@ drop_found(struct core *core)
     core->found = NULL;
 }
 
+/* What was withdrawn meanwhile goes, unless it is back. */
+static void
+queue_late(struct core *core)
+{
+    struct flow_set *desired = build_desired(core);
+
+    for (size_t i = 0; i < core->late.n; i++) {
+        const struct fh_flow *flow = &core->late.items[i].flow;
+
+        if (!flow_set_find(desired, flow)) {
+            fh_changes_add(&core->changes, FH_CHANGE_DELETE, flow);
+        }
+    }
+    flow_set_destroy(desired);
+    fh_changes_clear(&core->late);
+}
+
 static void
 read_done(int error, void *core_)
 {
@@ -317,7 +335,8 @@ read_done(int error, void *core_)
         return;
     }
     queue_difference(core, FH_CHANGE_ADD);
-    log_info("core %s: %zu flows of ours found, %zu additions needed",
+    queue_late(core);
+    log_info("core %s: %zu flows of ours found, %zu changes needed",
              core->name, flow_set_count(core->found), core->changes.n);
     if (core->owner->settled) {
         queue_difference(core, FH_CHANGE_DELETE);
@@ -430,6 +449,7 @@ detach(struct core *core)
     core->batch = NULL;
     core->ready = core->reread = false;
     fh_changes_clear(&core->changes);
+    fh_changes_clear(&core->late);
     ofxact_destroy(xact);
     core->reading = false;
     drop_found(core);
@@ -656,8 +676,13 @@ core_withdraw(struct upstream *up, const struct upstream_route *route)
     struct core_route *r = find_route(u, &key);
 
     for (size_t i = 0; r && i < u->n_cores; i++) {
-        if (u->cores[i]->ready) {
-            queue_route(u->cores[i], r, NULL, false);
+        struct core *core = u->cores[i];
+        struct fh_flow flow;
+
+        if (core->ready) {
+            queue_route(core, r, NULL, false);
+        } else if (core->reading && build_flow(core, r, &flow)) {
+            fh_changes_add(&core->late, FH_CHANGE_DELETE, &flow);
         }
     }
     if (r) {
@@ -685,15 +710,35 @@ core_free(struct core *core)
         detach(core);
         free_ports(core);
         fh_changes_destroy(&core->changes);
+        fh_changes_destroy(&core->late);
         free(core->name);
         free(core);
     }
+}
+
+static bool
+has_same_ports(const struct core *core, const struct config *config,
+               const struct config_core *cc)
+{
+    bool same = core->n_ports == cc->n_ports;
+
+    for (size_t i = 0; same && i < cc->n_ports; i++) {
+        same = (core->ports[i].router
+                == config->routers[cc->ports[i].router].dpid
+                && !strcmp(core->ports[i].name, cc->ports[i].port));
+    }
+    return same;
 }
 
 static void
 configure_core(struct core *core, const struct config *config,
                const struct config_core *cc)
 {
+    if (core->name && has_same_ports(core, config, cc)) {
+        free(core->name);
+        core->name = fh_xstrdup(cc->name);
+        return;
+    }
     free_ports(core);
     free(core->name);
     core->name = fh_xstrdup(cc->name);
