@@ -1,0 +1,287 @@
+"""Upstream "core": an Open vSwitch core bridge that is told where clients are.
+
+The article's topology with the bridge K in place of the uplink LAN:
+
+          S
+          |
+     +--- K ---+
+     |         |
+     A         B
+     |         |
+     X -- Y -- Z
+     |    |
+     D    C
+"""
+
+import re
+
+import pytest
+
+import harness
+from netns import add_veth
+
+CORE = "00000000000000cc"
+S_MAC = "02:00:00:00:02:01"
+
+
+class CoreLab(harness.Lab):
+    """A Lab whose core is the Open vSwitch bridge br-K (in the Ovs 'k')."""
+
+    k = None
+
+    def add_core(self):
+        self.k = self.add_ovs("K")
+        self.k.add_bridge("br-K", CORE)
+        self.k.set_controller("br-K", harness.CONTROLLER)
+        host = harness.Host("S", harness.NEXT_HOP, S_MAC, None)
+        add_veth(self.k.netns, "k-s", host.netns, "eth0", mac_b=S_MAC)
+        self.k.vsctl("add-port", "br-K", "k-s")
+        host.netns.ip(f"addr add {harness.NEXT_HOP}/24 dev eth0")
+        host.netns.batch(
+            [
+                f"route add {harness.PREFIX} dev eth0",
+                f"addr add {harness.SERVER}/32 dev lo",
+            ]
+        )
+        host.netns.sysctl("net.ipv4.conf.all.arp_announce", 2)
+        self.hosts["S"] = self.server = host
+        return host
+
+    def _add_router_port(self, switch, ovs, port, i):
+        if switch != "core":
+            return super()._add_router_port(switch, ovs, port, i)
+        dev = f"k-{ovs.name.lower()}"
+        add_veth(self.k.netns, dev, ovs.netns, port)
+        self.k.vsctl("add-port", "br-K", dev)
+        return harness.Link(self.k.netns, dev)
+
+    def config(self, **segment):
+        config = super().config(**{"upstream": "core", **segment})
+        config["cores"] = {
+            "K": {
+                "datapath_id": CORE,
+                "ports": {name: f"k-{name.lower()}" for name in self.routers},
+            }
+        }
+        return config
+
+    def core_flow(self, client):
+        """K's flow for the client, or None.  Never more than one."""
+        flows = [
+            flow
+            for flow in self.k.flows("br-K")
+            if re.search(rf"nw_dst={re.escape(client.address)}\b", flow)
+        ]
+        assert len(flows) < 2, flows
+        return flows[0] if flows else None
+
+    def core_port(self, router):
+        dev = f"k-{router.name.lower()}"
+        out = self.k.vsctl("get", "interface", dev, "ofport")
+        return int(out)
+
+    def sends_to(self, client, router):
+        """Does K send the client's packets to that router?"""
+        flow = self.core_flow(client)
+        return flow is not None and flow.endswith(
+            f"actions=set_field:{router.mac}->eth_dst,"
+            f"output:{self.core_port(router)}"
+        )
+
+    def wait_sends_to(self, client, router):
+        self.wait_for(
+            lambda: self.sends_to(client, router),
+            what=f"K to send {client.name}'s packets to {router.name}",
+        )
+
+    def explain(self):
+        try:
+            flows = "\n".join(self.k.flows("br-K"))
+        except Exception as error:  # pylint: disable=broad-except
+            flows = str(error)
+        return super().explain() + "\n--- flows of K\n" + flows
+
+    def wait_core(self, there):
+        """Waits until K has come, or gone, as the last event about it says."""
+        words = "core K is there" if there else "core K is gone"
+
+        def last():
+            events = self.daemon.events(type="upstream.changed")
+            return events and events[-1].get("detail") == words
+
+        self.wait_for(last, 20, words)
+
+
+@pytest.fixture
+def lab():
+    laboratory = CoreLab()
+    yield laboratory
+    laboratory.close()
+
+
+@pytest.fixture
+def article(lab):
+    harness.build_article(lab)
+    lab.start_daemon()
+    lab.k.reconnect_quickly("br-K")
+    lab.settle(lab.c, lab.d)
+    lab.wait_sends_to(lab.c, lab.a)
+    lab.wait_sends_to(lab.d, lab.a)
+    return lab
+
+
+def losses(report, name):
+    return {way: report["pairs"][name][way]["lost"] for way in ("up", "down")}
+
+
+def test_core_bridge_switches_all_else(article):
+    """A learning switch, and nothing of the clients' goes elsewhere."""
+    (base,) = [f for f in article.k.flows("br-K") if "NORMAL" in f]
+    assert "priority=1 actions=NORMAL" in base
+    assert article.c.ping(harness.NEXT_HOP)
+    assert article.c.ping(harness.SERVER)
+
+
+def test_silent_cut_moves_the_flow_of_one_client(article):
+    """C's flow moves to B, D's stays; even a server that believes in A's MAC
+    for ever sends to B."""
+    article.server.netns.ip(
+        f"neigh replace {article.c.address} lladdr {article.a.mac}"
+        " nud permanent dev eth0"
+    )
+    before = article.core_flow(article.d)
+    with article.meter(article.c, article.d) as meter:
+        meter.wait_steady(explain=article.explain)
+        meter.reset()
+        article.links["X", "Y"].silence()
+        article.wait_active(article.c, article.b)
+        article.wait_sends_to(article.c, article.b)
+        meter.wait_steady(explain=article.explain)
+        assert losses(meter.report(), "D") == {"up": 0, "down": 0}
+
+        meter.reset()
+        article.links["X", "Y"].unsilence()
+        article.wait_reach(article.c, article.a)
+        meter.wait_steady(explain=article.explain)
+        for name in "CD":
+            assert losses(meter.report(), name) == {"up": 0, "down": 0}
+    assert article.core_flow(article.d) == before
+    assert article.sends_to(article.c, article.b)
+
+
+def test_daemon_killed_and_restarted_changes_nothing(article):
+    flows = article.k.flows("br-K")
+    with article.meter(article.c, article.d) as meter:
+        meter.wait_steady(explain=article.explain)
+        meter.reset()
+        article.daemon.kill()
+        article.daemon.start()
+        article.wait_connected()
+        article.wait_core(True)
+        for client in (article.c, article.d):
+            article.wait_active(client, article.a)
+            article.wait_reach(client, article.a)
+        meter.wait_steady(explain=article.explain)
+        for name in "CD":
+            assert losses(meter.report(), name) == {"up": 0, "down": 0}
+    assert article.k.flows("br-K") == flows
+    log = article.daemon.log().split("core K: connected")[-1]
+    assert "core K: 3 flows of ours found, 0 changes needed" in log
+
+
+def test_move_while_the_core_is_away(article):
+    """The takeover does not wait for a core bridge that is not there; when it
+    returns, only what is wrong is changed, and nobody else's flows are."""
+    article.k.management.silence()
+    article.wait_core(False)
+    article.links["X", "Y"].silence()
+    article.wait_active(article.c, article.b)
+    article.wait_for(
+        lambda: article.daemon.events(
+            type="client.moved", client=article.c.address
+        ),
+        what="the move to be complete",
+    )
+    assert article.sends_to(article.c, article.a)
+    foreign = f"cookie=0x77,priority=7,udp,nw_dst={harness.NEXT_HOP}"
+    article.k.ofctl("add-flow", "br-K", f"{foreign} actions=NORMAL")
+    stale = "cookie=0xf1a5040000000001,priority=500,ip,vlan_tci=0/0x1fff"
+    stale += ",nw_dst=10.0.0.77 actions=drop"
+    article.k.ofctl("add-flow", "br-K", stale)
+    before = article.core_flow(article.d)
+
+    article.k.management.unsilence()
+    article.wait_core(True)
+    article.wait_sends_to(article.c, article.b)
+    article.wait_for(lambda: article.c.ping(harness.NEXT_HOP, timeout=1))
+    assert article.core_flow(article.d) == before
+    assert any("cookie=0x77" in f for f in article.k.flows("br-K"))
+
+
+def test_flow_that_nobody_knows_goes_in_the_end(lab):
+    """Left by a daemon that has died: kept until it is settled that nobody
+    comes for it, then removed."""
+    harness.build_article(lab)
+    stale = "cookie=0xf1a5040000000001,priority=500,ip,vlan_tci=0/0x1fff"
+    stale += ",nw_dst=10.0.0.77 actions=drop"
+    lab.start_daemon(lab.config(withdraw_after_ms=1000))
+    lab.k.reconnect_quickly("br-K")
+    lab.settle(lab.c, lab.d)
+    lab.daemon.kill()
+    lab.k.ofctl("add-flow", "br-K", stale)
+    lab.daemon.start()
+    lab.wait_core(True)
+    assert any("10.0.0.77" in f for f in lab.k.flows("br-K"))
+    lab.wait_for(
+        lambda: not any("10.0.0.77" in f for f in lab.k.flows("br-K")),
+        20,
+        "K to drop the flow that nobody knows",
+    )
+    assert lab.core_flow(lab.c) and lab.core_flow(lab.d)
+
+
+def test_lost_client_is_withdrawn_from_the_core(lab):
+    harness.build_article(lab)
+    lab.start_daemon(lab.config(withdraw_after_ms=1500))
+    lab.settle(lab.c, lab.d)
+    lab.wait_sends_to(lab.c, lab.a)
+    lab.c.link.down()
+    lab.wait_for(
+        lambda: lab.core_flow(lab.c) is None, what="K to hold no flow of C"
+    )
+    assert lab.sends_to(lab.d, lab.a)
+    lab.c.link.up()
+    lab.wait_for(lambda: lab.c.ping(harness.NEXT_HOP, timeout=1))
+    lab.wait_sends_to(lab.c, lab.a)
+
+
+def test_reload_keeps_the_flows_and_another_upstream_drops_them(article):
+    flows = article.k.flows("br-K")
+    article.daemon.configure(article.config(age_s=400))
+    article.daemon.reload()
+    article.wait_for(
+        lambda: article.daemon.events(type="config.applied"),
+        what="the new configuration",
+    )
+    article.settle(article.c, article.d)
+    assert article.k.flows("br-K") == flows
+
+    article.daemon.configure(article.config(upstream="arp"))
+    article.daemon.reload()
+    for client in (article.c, article.d):
+        article.wait_for(
+            lambda client=client: article.core_flow(client) is None,
+            what=f"K to drop the flow of {client.name}",
+        )
+    article.wait_for(lambda: article.c.ping(harness.NEXT_HOP, timeout=1))
+
+
+def test_killed_core_bridge_comes_back_with_its_flows(article):
+    """K loses everything it held; whoever moves meanwhile moves."""
+    article.k.kill_switch()
+    article.wait_core(False)
+    article.k.start_switch()
+    article.wait_core(True)
+    article.wait_sends_to(article.c, article.a)
+    article.wait_sends_to(article.d, article.a)
+    article.wait_for(lambda: article.c.ping(harness.NEXT_HOP, timeout=1))
