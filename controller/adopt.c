@@ -101,7 +101,15 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     c->mac = info.mac;
     c->reaches[member].flow_port = info.port;
     c->takeover.holders |= UINT32_C(1) << member;
-    if (is_later(c, info.decision) && takeover_is_idle(&c->takeover)) {
+    if (c->active == (int) member) {
+        /* As before it went; maybe in the middle of a takeover. */
+        c->reaches[member].port = info.port;
+        c->reinstall = c->unreported;
+    } else if (is_later(c, info.decision)
+               && takeover_is_idle(&c->takeover)) {
+        /* The other one may have been announced in the meantime. */
+        c->reinstall = c->active != ELECT_NONE;
+        c->withdrawn = false;
         c->decision = info.decision;
         c->reaches[member].port = info.port;
         c->takeover.winner = member;

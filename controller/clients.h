@@ -49,6 +49,7 @@ struct client {
     int64_t elect_at_ms;
     int64_t last_conflict_ms;   /* Monotonic: paces reports. */
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
+    int32_t detect_ms;          /* Sign of life to decision. */
     uint32_t decision;          /* Of the present active router. */
     uint32_t moves;
     struct eth_addr mac;        /* Zero while unknown. */
@@ -70,6 +71,7 @@ struct client {
     bool is_static;             /* Acknowledges, but sends to the old MAC. */
     bool reinstall;             /* Once its router is read: see reload.c. */
     bool announced;             /* The core has been told of it. */
+    bool unreported;            /* No event tells of this takeover yet. */
     uint8_t rival_member;
     uint32_t rival_port;
     struct reach reaches[];     /* By member. */

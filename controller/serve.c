@@ -24,6 +24,7 @@ static void client_timer(struct wheel_timer *, int64_t now_ms, void *fh);
 static void reach_timer_fired(struct wheel_timer *, int64_t now_ms, void *fh);
 static void begin_takeover(struct firsthop *, struct client *, int winner,
                            enum event_cause);
+static void report(struct firsthop *, struct client *);
 
 static struct router *
 member_router(const struct client *c, size_t member)
@@ -144,6 +145,7 @@ withdraw(struct firsthop *fh, struct client *c)
     takeover_clear(&c->takeover, serve_ready_members(c->segment), &acts);
     serve_act(fh, c, &acts);
     c->takeover_at_ms = 0;
+    c->unreported = false;
     if (c->active != ELECT_NONE && u && c->announced) {
         struct upstream_route route = { c->key.address, c->segment,
                                         c->active, c->decision };
@@ -249,7 +251,8 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
     if (!wheel_is_armed(&r->timer)) {
         arm_probe(fh, r, fh_now_ms(fh) + spread_ms(c, member));
     }
-    if (c->active == ELECT_NONE && c->state == CLIENT_ACTIVE) {
+    if (c->active == ELECT_NONE
+        && (c->state == CLIENT_ACTIVE || reach_is_up(r))) {
         serve_elect(fh, c, CAUSE_CONFIG);   /* Its router left the segment. */
     } else if (c->active == (int) member && c->reinstall) {
         c->reinstall = false;
@@ -372,7 +375,9 @@ serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
         break;
     case REACH_WENT_DOWN:
         router->n_reachable -= cause != CAUSE_FIRST;
-        c->alive_ms = c->reaches[member].last_reply_ms;
+        if (c->alive_ms < c->reaches[member].last_reply_ms) {
+            c->alive_ms = c->reaches[member].last_reply_ms;
+        }
         if (c->active == (int) member) {
             serve_elect(fh, c, cause);
         }
@@ -576,8 +581,12 @@ begin_takeover(struct firsthop *fh, struct client *c, int winner,
     struct takeover_actions acts = { .n = 0 };
     int64_t now_ms = fh_now_ms(fh);
 
-    if (takeover_is_idle(&c->takeover)) {
+    if (c->unreported && c->takeover.install_ms >= 0) {
+        report(fh, c);          /* The core has been told: it was a move. */
+    }
+    if (!c->unreported) {
         c->moved_from = c->active;
+        c->unreported = true;
     }
     c->cause = cause;
     c->decision = next_decision(fh, c);
@@ -585,9 +594,10 @@ begin_takeover(struct firsthop *fh, struct client *c, int winner,
     c->is_static = false;
     c->takeover_at_ms = 0;
     if (cause == CAUSE_FIRST || cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
-        || cause == CAUSE_PREEMPT) {
+        || cause == CAUSE_PREEMPT || c->reason == ELECT_UPLINK) {
         c->alive_ms = now_ms;
     }
+    c->detect_ms = now_ms - c->alive_ms;
     serve_set_active(fh, c, winner);
     set_state(fh, c, CLIENT_ACTIVE);
     c->since_ms = now_ms + fh->unix_off_ms;
@@ -607,7 +617,7 @@ serve_elect(struct firsthop *fh, struct client *c, enum event_cause hint)
     c->reason = r.reason;
     c->elect_at_ms = r.again_ms;
     if (r.winner == ELECT_NONE) {
-        if (c->state == CLIENT_ACTIVE) {
+        if (c->state == CLIENT_ACTIVE && r.reason == ELECT_LOST) {
             set_lost(fh, c);
         }
     } else if (r.reason == ELECT_LOST) {
@@ -714,6 +724,7 @@ report(struct firsthop *fh, struct client *c)
                                   : EVENT_CLIENT_MOVED);
     const struct takeover *t = &c->takeover;
 
+    c->unreported = false;
     if (c->moved_from == c->active) {
         c->moved_from = ELECT_NONE;     /* Reinstalled where it was. */
         return;
@@ -721,7 +732,7 @@ report(struct firsthop *fh, struct client *c)
     e.cause = c->cause;
     name_member(e.from, c, c->moved_from);
     name_member(e.to, c, c->active);
-    e.detect_ms = t->decided_ms - c->alive_ms;
+    e.detect_ms = c->detect_ms;
     e.install_ms = t->install_ms;
     e.ack_ms = t->client_acked ? fh_now_ms(fh) - t->noticed_ms : -1;
     if (c->moved_from != ELECT_NONE) {
