@@ -1,0 +1,311 @@
+/* Hosts and the core's next hop: what they make of the frames that bridges
+ * send, and what they say themselves.  See world.h. */
+#include <config.h>
+
+#include "tests/transcripts/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/transcripts/world_private.h"
+
+#define ANSWER_MS 1             /* From a request to its answer. */
+
+struct host {
+    char name[16];
+    struct fh_addr addr;
+    struct eth_addr mac;
+    struct fh_vlan vlan;
+    struct { struct bridge *bridge; uint32_t port; } places[
+        WORLD_MAX_BRIDGES];
+    size_t n_places;
+    enum host_mood mood;
+};
+
+static struct {
+    struct host hosts[WORLD_MAX_HOSTS];
+    size_t n;
+    bool core_silent, show_probes, show_core;
+} all;
+
+static const struct eth_addr next_hop_mac = { .ea = { 2, 0, 0, 0, 0, 1 } };
+static const struct eth_addr broadcast = {
+    .ea = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
+};
+
+static void
+fail(const char *what, const char *name)
+{
+    fprintf(stderr, "%s: %s\n", what, name);
+    exit(2);
+}
+
+void
+hosts_clear(void)
+{
+    memset(&all, 0, sizeof all);
+}
+
+void
+world_core_answers(bool answers)
+{
+    all.core_silent = !answers;
+}
+
+void
+world_show_probes(bool show)
+{
+    all.show_probes = show;
+}
+
+void
+world_show_core(bool show)
+{
+    all.show_core = show;
+}
+
+/* Hosts. */
+
+struct host *
+world_add_host(const char *name, const char *addr, const char *mac)
+{
+    struct host *h = &all.hosts[all.n++];
+
+    snprintf(h->name, sizeof h->name, "%s", name);
+    if (all.n > WORLD_MAX_HOSTS || !fh_addr_parse(addr, &h->addr)) {
+        fail("no host", name);
+    }
+    host_set_mac(h, mac);
+    return h;
+}
+
+struct host *
+world_host(const char *name)
+{
+    for (size_t i = 0; i < all.n; i++) {
+        if (!strcmp(all.hosts[i].name, name)) {
+            return &all.hosts[i];
+        }
+    }
+    fail("no such host", name);
+    return NULL;
+}
+
+void
+host_set_vlan(struct host *h, const struct fh_vlan *vlan)
+{
+    h->vlan = *vlan;
+}
+
+void
+host_set_mac(struct host *h, const char *mac)
+{
+    if (!fh_mac_parse(mac, &h->mac)) {
+        fail("no MAC", mac);
+    }
+}
+
+void
+host_place(struct host *h, struct bridge *b, uint32_t port)
+{
+    size_t i = 0;
+
+    while (i < h->n_places && h->places[i].bridge != b) {
+        i++;
+    }
+    h->places[i].bridge = b;
+    h->places[i].port = port;
+    h->n_places = i == h->n_places ? i + 1 : h->n_places;
+}
+
+void
+host_set_mood(struct host *h, enum host_mood mood)
+{
+    h->mood = mood;
+}
+
+static void
+say_from(const struct host *h, struct bridge *b, uint32_t port,
+         struct eth_addr dst, const struct arp *arp)
+{
+    uint8_t frame[ARP_FRAME_MAX];
+    size_t len = arp_build(frame, dst, &h->vlan, arp);
+
+    bridge_punt(b, port, frame, len, arp->op == ARP_OP_REPLY ? ANSWER_MS : 0);
+}
+
+static void
+broadcast_request(struct host *h, struct fh_addr sender,
+                  struct fh_addr target)
+{
+    struct arp arp = { .op = ARP_OP_REQUEST, .sha = h->mac, .spa = sender,
+                       .tpa = target };
+
+    for (size_t i = 0; i < h->n_places; i++) {
+        if (h->places[i].port) {
+            say_from(h, h->places[i].bridge, h->places[i].port, broadcast,
+                     &arp);
+        }
+    }
+}
+
+void
+host_ask(struct host *h, const char *target)
+{
+    struct fh_addr addr;
+
+    if (!fh_addr_parse(target, &addr)) {
+        fail("no address", target);
+    }
+    broadcast_request(h, h->addr, addr);
+}
+
+void
+host_announce(struct host *h)
+{
+    broadcast_request(h, h->addr, h->addr);
+}
+
+void
+host_probe_address(struct host *h)
+{
+    broadcast_request(h, (struct fh_addr) { 0 }, h->addr);
+}
+
+/* What bridges send. */
+
+static const struct config_router *
+router_of(const struct bridge *b)
+{
+    const struct config *config = firsthop_config(world_firsthop());
+    size_t i = config_find_router(config, b->name);
+
+    return i == SIZE_MAX ? NULL : &config->routers[i];
+}
+
+/* Is 'addr' a local address of the router in some segment? */
+static bool
+is_local(const struct bridge *b, struct fh_addr addr)
+{
+    const struct config *config = firsthop_config(world_firsthop());
+
+    for (size_t i = 0; i < config->n_segments; i++) {
+        for (size_t j = 0; j < config->segments[i].n_members; j++) {
+            const struct config_member *m = &config->segments[i].members[j];
+
+            if (fh_addr_equal(m->address, addr)
+                && !strcmp(config->routers[m->router].name, b->name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+host_answer(const struct host *h, struct bridge *b, uint32_t port,
+            const struct frame *frame, const struct arp *asked)
+{
+    struct arp arp = { .op = ARP_OP_REPLY, .sha = h->mac, .spa = h->addr,
+                       .tha = asked->sha, .tpa = asked->spa };
+
+    if (!fh_addr_equal(asked->tpa, h->addr)
+        || !(fh_mac_equal(frame->dst, h->mac)
+             || fh_mac_equal(frame->dst, broadcast))
+        || !fh_vlan_equal(&frame->vlan, &h->vlan)
+        || h->mood == HOST_SILENT
+        || (h->mood == HOST_IGNORES_NOTICES && !is_local(b, asked->spa))) {
+        return;
+    }
+    for (size_t i = 0; i < h->n_places; i++) {
+        if (h->places[i].bridge == b && h->places[i].port == port) {
+            say_from(h, b, port, asked->sha, &arp);
+        }
+    }
+}
+
+static void
+access_arp(struct bridge *b, uint32_t port, const struct frame *frame,
+           const struct arp *arp)
+{
+    bool probe = arp->op == ARP_OP_REQUEST && is_local(b, arp->spa);
+    char sender[FH_ADDR_STRLEN], target[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN];
+    char vlan[FH_VLAN_STRLEN];
+
+    b->n_probes += probe;
+    if (!probe || all.show_probes) {
+        fh_addr_format(arp->spa, sender);
+        world_say("%s %s %s port %u %s%s%s%s%s", b->name,
+                  probe ? "probes"
+                  : arp->op == ARP_OP_REQUEST ? "notifies" : "answers",
+                  fh_addr_format(arp->tpa, target), port,
+                  fh_mac_equal(frame->dst, broadcast) ? "broadcast"
+                  : fh_mac_format(frame->dst, mac),
+                  probe ? "" : " for ", probe ? "" : sender,
+                  frame->vlan.n ? " vlan " : "",
+                  frame->vlan.n ? fh_vlan_format(&frame->vlan, vlan) : "");
+    }
+    for (size_t i = 0; arp->op == ARP_OP_REQUEST && i < all.n; i++) {
+        host_answer(&all.hosts[i], b, port, frame, arp);
+    }
+}
+
+static void
+core_answer(struct bridge *b, const struct frame *frame,
+            const struct arp *asked)
+{
+    struct arp arp = { .op = ARP_OP_REPLY, .sha = next_hop_mac,
+                       .spa = asked->tpa, .tha = asked->sha,
+                       .tpa = asked->spa };
+    uint8_t buf[ARP_FRAME_MAX];
+    size_t len = arp_build(buf, asked->sha, &frame->vlan, &arp);
+
+    if (!all.core_silent) {
+        bridge_punt(b, WORLD_UPLINK_PORT, buf, len, ANSWER_MS);
+    }
+}
+
+static void
+uplink_arp(struct bridge *b, const struct config_router *router,
+           const struct frame *frame, const struct arp *arp)
+{
+    bool asks = fh_addr_equal(arp->tpa, router->uplink.next_hop);
+    bool own = fh_addr_equal(arp->spa, router->uplink.address.addr);
+    char sender[FH_ADDR_STRLEN];
+
+    if (!own || all.show_core) {
+        world_say("%s %s %s%s", b->name,
+                  arp->op == ARP_OP_REPLY ? "answers the core for"
+                  : arp_is_announcement(arp) ? "announces"
+                  : own ? "asks for the next hop as" : "tells the core",
+                  fh_addr_format(arp->spa, sender),
+                  fh_mac_equal(frame->dst, broadcast) ? " broadcast" : "");
+    }
+    if (arp->op == ARP_OP_REQUEST && asks) {
+        core_answer(b, frame, arp);
+    }
+}
+
+void
+hosts_receive(struct bridge *b, uint32_t port, const uint8_t *data,
+              size_t len)
+{
+    const struct config_router *router = router_of(b);
+    struct frame frame;
+    struct arp arp;
+
+    if (!bridge_port_is_up(b, port)) {
+        return;
+    }
+    if (frame_parse(data, len, &frame) || arp_parse(&frame, &arp)) {
+        world_say("%s sends by port %u what is no ARP", b->name, port);
+        return;
+    }
+    if (!router || !fh_mac_equal(arp.sha, router->mac)) {
+        world_say("%s sends what another router should", b->name);
+    } else if (port == WORLD_UPLINK_PORT) {
+        uplink_arp(b, router, &frame, &arp);
+    } else {
+        access_arp(b, port, &frame, &arp);
+    }
+}

@@ -1,0 +1,942 @@
+/* The clock and the bridges.  See world.h. */
+#include <config.h>
+
+#include "tests/transcripts/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <firsthop/buf.h>
+
+#include "flows/flow_client.h"
+#include "tests/bench/oxm.h"
+#include "tests/bench/pktout.h"
+#include "tests/transcripts/world_private.h"
+
+/* The monotonic clock starts well after 0, and Unix time in 2026 such that
+ * decisions count from 10000. */
+#define START_MS      INT64_C(1000000)
+#define UNIX_START_MS (INT64_C(1767225600000) + 1000000)
+#define DECISION_ZERO 10000
+
+struct ofconn {
+    struct bridge *bridge;      /* NULL once the bridge has gone. */
+    void *owner;
+    struct fh_buf tx;
+    uint64_t dpid;
+    uint32_t last_xid;
+    bool taken, ready;
+    char reason[64];            /* Not empty: closed, not yet told. */
+};
+
+struct ofserver {
+    struct ofserver_cbs cbs;
+    void *aux;
+};
+
+/* A message on its way to the controller. */
+struct delivery {
+    struct delivery *next;
+    int64_t at_ms;
+    struct ofconn *conn;
+    size_t len;
+    uint8_t data[];
+};
+
+static struct {
+    int64_t now_ms;
+    world_say_cb *say;
+    void *say_aux;
+    struct event_base *base;
+    struct firsthop *fh;
+    struct ofserver *server;
+    struct bridge bridges[WORLD_MAX_BRIDGES];
+    size_t n_bridges;
+    struct ofconn *conns[WORLD_MAX_BRIDGES * 2];    /* Closed ones too. */
+    size_t n_conns;
+    struct delivery *deliveries;    /* By time. */
+    char state_dir[32];
+} world;
+
+static void drain_all(void);
+
+/* Time. */
+
+int __wrap_clock_gettime(clockid_t, struct timespec *);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    int64_t ms = world.now_ms + (clock == CLOCK_REALTIME ? UNIX_START_MS
+                                 : START_MS);
+
+    ts->tv_sec = ms / 1000;
+    ts->tv_nsec = ms % 1000 * 1000000;
+    return 0;
+}
+
+int64_t
+world_now_ms(void)
+{
+    return world.now_ms;
+}
+
+void
+world_say(const char *format, ...)
+{
+    char line[512];
+    int n = snprintf(line, sizeof line, "%7" PRId64 " ", world.now_ms);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line + n, sizeof line - n, format, args);
+    va_end(args);
+    world.say(line, world.say_aux);
+}
+
+static void
+oops(const char *what, const char *name)
+{
+    fprintf(stderr, "no such %s: %s\n", what, name);
+    exit(2);
+}
+
+void
+world_create(world_say_cb *say, void *aux)
+{
+    memset(&world, 0, sizeof world);
+    world.say = say;
+    world.say_aux = aux;
+    world.base = event_base_new();
+    strcpy(world.state_dir, "/tmp/transcript.XXXXXX");
+    if (!world.base || !mkdtemp(world.state_dir)) {
+        perror("transcript");
+        exit(2);
+    }
+}
+
+static void
+remove_state(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", world.state_dir);
+    if (system(command)) {
+        perror(command);
+    }
+}
+
+static void
+bridge_uninit(struct bridge *b)
+{
+    flowtab_destroy(b->flows);
+    fh_buf_destroy(&b->bundle);
+    fh_buf_destroy(&b->held);
+}
+
+void
+world_destroy(void)
+{
+    world_stop();
+    for (size_t i = 0; i < world.n_bridges; i++) {
+        bridge_uninit(&world.bridges[i]);
+    }
+    hosts_clear();
+    event_base_free(world.base);
+    remove_state();
+}
+
+/* The controller's events. */
+
+static void
+say_event(const struct event *e, void *aux)
+{
+    char client[FH_ADDR_STRLEN] = "", times[96] = "";
+
+    drain_all();
+    if (!fh_addr_is_zero(e->client)) {
+        fh_addr_format(e->client, client);
+    }
+    if (e->type == EVENT_CLIENT_MOVED || e->type == EVENT_CLIENT_ELECTED) {
+        snprintf(times, sizeof times, " detect=%d install=%d ack=%d",
+                 e->detect_ms, e->install_ms, e->ack_ms);
+    }
+    world_say("event %s%s%s%s%s%s%s%s%s%s%s%s", event_type_name(e->type),
+              client[0] ? " " : "", client,
+              e->from[0] ? " from " : "", e->from,
+              e->to[0] ? " to " : "", e->to,
+              e->cause ? " cause " : "", event_cause_name(e->cause), times,
+              e->detail[0] ? ": " : "", e->detail);
+}
+
+static void
+flow_added(const struct flow *flow, void *aux)
+{
+}
+
+static void
+flow_removed(const struct flow *flow, int reason, void *aux)
+{
+}
+
+static const struct flowtab_cbs flowtab_cbs = { flow_added, flow_removed };
+
+static void
+bridge_init(struct bridge *b, const struct config_router *router)
+{
+    snprintf(b->name, sizeof b->name, "%s", router->name);
+    b->dpid = router->dpid;
+    b->flows = flowtab_create(&flowtab_cbs, NULL);
+    for (size_t i = 0; i < router->n_access_ports; i++) {
+        struct of_port *port = &b->ports[b->n_ports++];
+
+        port->number = i + 1;
+        port->up = true;
+        snprintf(port->name, sizeof port->name, "%s",
+                 router->access_ports[i]);
+    }
+    b->ports[b->n_ports].number = WORLD_UPLINK_PORT;
+    b->ports[b->n_ports].up = true;
+    snprintf(b->ports[b->n_ports++].name, OF_PORT_NAME_LEN, "%s",
+             router->uplink.port);
+}
+
+/* Bridges of the configuration that are not there yet appear. */
+static void
+update_bridges(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_routers; i++) {
+        const struct config_router *router = &config->routers[i];
+        struct bridge *b = NULL;
+
+        for (size_t j = 0; j < world.n_bridges; j++) {
+            if (!strcmp(world.bridges[j].name, router->name)) {
+                b = &world.bridges[j];
+            }
+        }
+        if (!b) {
+            bridge_init(&world.bridges[world.n_bridges++], router);
+        }
+    }
+}
+
+void
+world_start(struct config *config)
+{
+    struct firsthop_options options = { .state_dir = world.state_dir };
+    char *error = NULL;
+
+    update_bridges(config);
+    world.fh = firsthop_create(world.base, config, &options, &error);
+    if (!world.fh) {
+        fprintf(stderr, "the controller does not start: %s\n", error);
+        exit(2);
+    }
+    events_listen(firsthop_events(world.fh), say_event, NULL);
+}
+
+static void
+conn_free(struct ofconn *conn)
+{
+    struct delivery **d = &world.deliveries;
+
+    while (*d) {
+        struct delivery *next = (*d)->next;
+
+        if ((*d)->conn == conn) {
+            free(*d);
+            *d = next;
+        } else {
+            d = &(*d)->next;
+        }
+    }
+    if (conn->bridge) {
+        conn->bridge->conn = NULL;
+    }
+    for (size_t i = 0; i < world.n_conns; i++) {
+        if (world.conns[i] == conn) {
+            world.conns[i] = world.conns[--world.n_conns];
+        }
+    }
+    fh_buf_destroy(&conn->tx);
+    free(conn);
+}
+
+void
+world_stop(void)
+{
+    drain_all();
+    firsthop_destroy(world.fh);
+    world.fh = NULL;
+}
+
+struct firsthop *
+world_firsthop(void)
+{
+    return world.fh;
+}
+
+/* What the controller says, message by message. */
+
+static void
+reply(struct bridge *b, const void *data, size_t len, int delay_ms)
+{
+    struct delivery *d = fh_xmalloc(sizeof *d + len), **p;
+
+    d->at_ms = world.now_ms + delay_ms;
+    d->conn = b->conn;
+    d->len = len;
+    memcpy(d->data, data, len);
+    for (p = &world.deliveries; *p && (*p)->at_ms <= d->at_ms;
+         p = &(*p)->next) {
+        continue;
+    }
+    d->next = *p;
+    *p = d;
+}
+
+static void
+reply_confirmation(struct bridge *b, const void *data, size_t len)
+{
+    if (b->hold) {
+        fh_buf_append(&b->held, data, len);
+    } else {
+        reply(b, data, len, 0);
+    }
+}
+
+static uint32_t
+in_port_of(const uint8_t *oxms, size_t len)
+{
+    const uint8_t *p = oxms;
+    struct oxm oxm;
+
+    while (oxm_next(&p, oxms + len, &oxm)) {
+        if (oxm.class == 0x8000 && oxm.field == 0) {
+            return wire_get32(oxm.value);
+        }
+    }
+    return 0;
+}
+
+struct tally {
+    unsigned int adds, deletes;
+};
+
+/* 'fm' is a flow mod of 1.4, 7.3.4.1. */
+static void
+apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
+               struct tally *base)
+{
+    uint64_t cookie = wire_get64(fm + 8);
+    bool add = !fm[25];
+    const uint8_t *oxms = fm + 52;
+    size_t oxms_len = wire_get16(fm + 50) - 4;
+    char addr[FH_ADDR_STRLEN];
+
+    if (fh_cookie_kind(cookie) == FH_KIND_CLIENT) {
+        struct fh_addr host = { htonl(oxm_ip_host(oxms, oxms_len)) };
+
+        fh_addr_format(host, addr);
+        if (fm[24] == FH_TABLE_SOURCE && add) {
+            world_say("%s adds source %s port %u decision %d", b->name, addr,
+                      in_port_of(oxms, oxms_len),
+                      (int) fh_cookie_decision(cookie) - DECISION_ZERO);
+        } else if (fm[24] == FH_TABLE_SOURCE) {
+            world_say("%s deletes source %s port %u", b->name, addr,
+                      in_port_of(oxms, oxms_len));
+        } else {
+            world_say("%s %s route %s", b->name, add ? "adds" : "deletes",
+                      addr);
+        }
+    } else if (fh_cookie_kind(cookie) == FH_KIND_UPLINK) {
+        world_say("%s %s uplink", b->name, add ? "adds" : "deletes");
+    } else if (add) {
+        base->adds++;
+    } else {
+        base->deletes++;
+    }
+    if (flowtab_apply(b->flows, fm, len, 0)) {
+        world_say("%s cannot read a flow mod", b->name);
+    }
+}
+
+static void
+apply_bundle(struct bridge *b)
+{
+    struct tally base = { 0, 0 };
+
+    for (size_t at = 0; at < b->bundle.len; ) {
+        size_t n = wire_get16(b->bundle.data + at + 2);
+
+        apply_flow_mod(b, b->bundle.data + at, n, &base);
+        at += n;
+    }
+    if (base.adds || base.deletes) {
+        world_say("%s base +%u -%u", b->name, base.adds, base.deletes);
+    }
+}
+
+static void
+bundle_control(struct bridge *b, const uint8_t *msg)
+{
+    uint16_t type = wire_get16(msg + 12);
+    uint8_t answer[16];
+
+    memcpy(answer, msg, sizeof answer);
+    wire_put16(answer + 2, sizeof answer);
+    wire_put16(answer + 12, type + 1);
+    if (type == OFPBCT_OPEN_REQUEST) {
+        fh_buf_clear(&b->bundle);
+    } else if (b->refuse) {
+        uint8_t error[20] = { OFP14_VERSION, OFPT_ERROR, 0, sizeof error };
+
+        world_say("%s refuses a bundle", b->name);
+        memcpy(error + 4, msg + 4, 4);
+        wire_put16(error + 8, 17);      /* OFPET_BUNDLE_FAILED */
+        wire_put16(error + 10, 13);     /* OFPBFC_MSG_FAILED */
+        memcpy(error + 12, msg, 8);
+        reply_confirmation(b, error, sizeof error);
+        return;
+    } else {
+        apply_bundle(b);
+    }
+    reply_confirmation(b, answer, sizeof answer);
+}
+
+static void
+no_room(void *aux)
+{
+    oops("room for so many flows in bridge", aux);
+}
+
+/* A flow-stats reply of the flows that '*request' asks for, or all of ours
+ * where it is NULL. */
+static void
+build_flow_stats(const struct bridge *b, const uint8_t *request,
+                 struct fh_buf *out)
+{
+    uint64_t cookie = request ? wire_get64(request + 32) : FH_COOKIE_OURS;
+    uint64_t mask = request ? wire_get64(request + 40) : FH_COOKIE_OURS_MASK;
+    uint8_t *head = fh_buf_put(out, 16);
+
+    memset(head, 0, 16);
+    head[0] = OFP14_VERSION;
+    head[1] = OFPT_MULTIPART_REPLY;
+    if (request) {
+        memcpy(head + 4, request + 4, 4);
+    }
+    wire_put16(head + 8, OFPMP_FLOW);
+    flowtab_dump(b->flows, OFP14_VERSION, 0xff, cookie, mask, 0, out,
+                 no_room, (void *) b->name);
+    wire_put16(out->data + 2, out->len);
+}
+
+static void
+sent_output(uint32_t port, uint32_t in_port, const uint8_t *frame, size_t len,
+            void *bridge)
+{
+    hosts_receive(bridge, port, frame, len);
+}
+
+static void
+packet_out(struct bridge *b, const uint8_t *msg, size_t len)
+{
+    uint8_t *copy = fh_xmemdup(msg, len);
+
+    if (pktout_run(copy, len, sent_output, b) < 0) {
+        world_say("%s cannot read a packet-out", b->name);
+    }
+    free(copy);
+}
+
+static void
+simple_reply(struct bridge *b, const uint8_t *msg, uint8_t type)
+{
+    uint8_t answer[8];
+
+    memcpy(answer, msg, sizeof answer);
+    answer[1] = type;
+    wire_put16(answer + 2, sizeof answer);
+    if (type == OFPT_BARRIER_REPLY) {
+        reply_confirmation(b, answer, sizeof answer);
+    } else {
+        reply(b, answer, sizeof answer, 0);
+    }
+}
+
+static void
+receive(struct bridge *b, const uint8_t *msg, size_t len)
+{
+    struct fh_buf stats = { 0 };
+
+    switch (msg[1]) {
+    case OFPT_ECHO_REQUEST:
+        if (!b->stall) {
+            simple_reply(b, msg, OFPT_ECHO_REPLY);
+        }
+        break;
+    case OFPT_BARRIER_REQUEST:
+        simple_reply(b, msg, OFPT_BARRIER_REPLY);
+        break;
+    case OFPT_BUNDLE_CONTROL:
+        bundle_control(b, msg);
+        break;
+    case OFPT_BUNDLE_ADD_MESSAGE:
+        fh_buf_append(&b->bundle, msg + 16, wire_get16(msg + 18));
+        break;
+    case OFPT_MULTIPART_REQUEST:
+        build_flow_stats(b, msg, &stats);
+        reply(b, stats.data, stats.len, 0);
+        fh_buf_destroy(&stats);
+        break;
+    case OFPT_PACKET_OUT:
+        packet_out(b, msg, len);
+        break;
+    case OFPT_METER_MOD:
+        break;
+    default:
+        world_say("%s is sent a message of type %u", b->name, msg[1]);
+        break;
+    }
+}
+
+static void
+drain(struct ofconn *conn)
+{
+    struct fh_buf tx = conn->tx;
+
+    memset(&conn->tx, 0, sizeof conn->tx);
+    for (size_t at = 0; at < tx.len; ) {
+        size_t n = wire_get16(tx.data + at + 2);
+
+        if (conn->bridge) {
+            receive(conn->bridge, tx.data + at, n);
+        }
+        at += n;
+    }
+    fh_buf_destroy(&tx);
+}
+
+static void
+drain_all(void)
+{
+    for (size_t i = 0; i < world.n_bridges; i++) {
+        if (world.bridges[i].conn) {
+            drain(world.bridges[i].conn);
+        }
+    }
+}
+
+/* What the controller is told. */
+
+static void
+deliver(struct delivery *d)
+{
+    struct of_message msg;
+    const char *why;
+
+    if (ofcodec_decode(d->data, d->len, OF_14, &msg, &why)) {
+        world_say("the controller cannot read a message: %s", why);
+        return;
+    }
+    world.server->cbs.message(d->conn, &msg, world.server->aux);
+    of_message_uninit(&msg);
+}
+
+/* One thing that is due.  Returns false if nothing is. */
+static bool
+do_one(void)
+{
+    struct delivery *d = world.deliveries;
+
+    for (size_t i = 0; i < world.n_conns; i++) {
+        struct ofconn *conn = world.conns[i];
+
+        if (conn->reason[0]) {
+            world.server->cbs.closed(conn, conn->reason, world.server->aux);
+            conn_free(conn);
+            return true;
+        }
+        if (conn->taken && !conn->ready) {
+            conn->ready = true;
+            world.server->cbs.ready(conn, world.server->aux);
+            return true;
+        }
+    }
+    if (d && d->at_ms <= world.now_ms) {
+        world.deliveries = d->next;
+        if (!d->conn->reason[0]) {
+            deliver(d);
+        }
+        free(d);
+        return true;
+    }
+    return false;
+}
+
+void
+world_settle(void)
+{
+    int n = 0;
+
+    if (!world.fh) {
+        return;
+    }
+    do {
+        drain_all();
+        world.server->cbs.idle(world.server->aux);
+        drain_all();
+        if (++n > 10000) {
+            oops("end to what happens at this time", "");
+        }
+    } while (do_one());
+}
+
+void
+world_run_to(int64_t ms)
+{
+    world_settle();
+    while (world.now_ms < ms) {
+        world.now_ms++;
+        world_settle();
+    }
+}
+
+/* What bridges do. */
+
+struct bridge *
+world_bridge(const char *name)
+{
+    for (size_t i = 0; i < world.n_bridges; i++) {
+        if (!strcmp(world.bridges[i].name, name)) {
+            return &world.bridges[i];
+        }
+    }
+    oops("bridge", name);
+    return NULL;
+}
+
+void
+bridge_connect(struct bridge *b)
+{
+    struct ofconn *conn = fh_xcalloc(1, sizeof *conn);
+
+    if (b->conn) {
+        b->conn->bridge = NULL;     /* A second connection of its id. */
+    }
+    fh_buf_clear(&b->held);
+    conn->bridge = b;
+    conn->dpid = b->dpid;
+    b->conn = conn;
+    world.conns[world.n_conns++] = conn;
+    world.server->cbs.identified(conn, world.server->aux);
+}
+
+void
+bridge_disconnect(struct bridge *b)
+{
+    if (b->conn) {
+        ofconn_close(b->conn, "the peer closed it");
+    }
+}
+
+void
+bridge_set_port_up(struct bridge *b, const char *name, bool up)
+{
+    for (size_t i = 0; i < b->n_ports; i++) {
+        if (!strcmp(b->ports[i].name, name)) {
+            b->ports[i].up = up;
+            world.server->cbs.port(b->conn, &b->ports[i], false,
+                                   world.server->aux);
+            return;
+        }
+    }
+    oops("port", name);
+}
+
+void
+bridge_hold(struct bridge *b, bool hold)
+{
+    b->hold = hold;
+    for (size_t at = 0; !hold && at < b->held.len; ) {
+        size_t n = wire_get16(b->held.data + at + 2);
+
+        reply(b, b->held.data + at, n, 0);
+        at += n;
+    }
+    fh_buf_clear(&b->held);
+}
+
+void
+bridge_refuse(struct bridge *b, bool refuse)
+{
+    b->refuse = refuse;
+}
+
+void
+bridge_stall(struct bridge *b, bool stall)
+{
+    b->stall = stall;
+}
+
+bool
+bridge_port_is_up(const struct bridge *b, uint32_t number)
+{
+    for (size_t i = 0; i < b->n_ports; i++) {
+        if (b->ports[i].number == number) {
+            return b->ports[i].up;
+        }
+    }
+    return false;
+}
+
+void
+bridge_punt(struct bridge *b, uint32_t port, const uint8_t *frame,
+            size_t len, int delay_ms)
+{
+    uint8_t msg[256] = { OFP14_VERSION, OFPT_PACKET_IN };
+
+    if (!b->conn || !bridge_port_is_up(b, port)) {
+        return;
+    }
+    /* Buffer, length, reason, table, cookie, match with in_port, padding. */
+    wire_put16(msg + 2, 42 + len);
+    wire_put32(msg + 8, UINT32_MAX);
+    wire_put16(msg + 12, len);
+    msg[14] = 1;
+    wire_put64(msg + 16, fh_cookie(FH_KIND_BASE, 0));
+    wire_put16(msg + 24, 1);
+    wire_put16(msg + 26, 12);
+    wire_put32(msg + 28, 0x80000004);
+    wire_put32(msg + 32, port);
+    memcpy(msg + 42, frame, len);
+    reply(b, msg, 42 + len, delay_ms);
+}
+
+void
+bridge_say_flows(const struct bridge *b)
+{
+    struct fh_buf stats = { 0 };
+    struct of_message msg;
+    const char *why;
+    bool any = false;
+
+    build_flow_stats(b, NULL, &stats);
+    if (ofcodec_decode(stats.data, stats.len, OF_14, &msg, &why)) {
+        oops("way to read flows", why);
+    }
+    for (size_t i = 0; i < msg.flow_stats.n; i++) {
+        struct flow_client_info info;
+        char addr[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], vlan[FH_VLAN_STRLEN];
+
+        if (flow_client_read(&msg.flow_stats.flows[i], &info)) {
+            world_say("%s holds %s %s %s port %u decision %d", b->name,
+                      fh_addr_format(info.address, addr),
+                      fh_mac_format(info.mac, mac),
+                      fh_vlan_format(&info.vlan, vlan), info.port,
+                      (int) info.decision - DECISION_ZERO);
+            any = true;
+        }
+    }
+    if (!any) {
+        world_say("%s holds no client", b->name);
+    }
+    of_message_uninit(&msg);
+    fh_buf_destroy(&stats);
+}
+
+void
+bridge_say_probes(struct bridge *b)
+{
+    world_say("%s has sent %u probes", b->name, b->n_probes);
+    b->n_probes = 0;
+}
+
+/* controller/ofconn.h */
+
+struct ofserver *
+ofserver_create(struct event_base *base, const struct ofserver_config *config,
+                const struct ofserver_cbs *cbs, void *aux)
+{
+    struct ofserver *server = fh_xcalloc(1, sizeof *server);
+
+    server->cbs = *cbs;
+    server->aux = aux;
+    world.server = server;
+    return server;
+}
+
+void
+ofserver_destroy(struct ofserver *server)
+{
+    while (world.n_conns) {
+        conn_free(world.conns[0]);
+    }
+    free(server);
+    world.server = NULL;
+}
+
+int
+ofserver_listen(struct ofserver *server, const char *target, char **errp)
+{
+    return 0;
+}
+
+void
+ofserver_unlisten(struct ofserver *server, const char *target)
+{
+}
+
+bool
+ofserver_is_listening(const struct ofserver *server, const char *target)
+{
+    return true;
+}
+
+int
+ofserver_dial(struct ofserver *server, const char *target, char **errp)
+{
+    return 0;
+}
+
+void
+ofserver_undial(struct ofserver *server, const char *target)
+{
+}
+
+const char *
+ofserver_target_error(const char *target)
+{
+    return NULL;
+}
+
+void
+ofserver_for_each(struct ofserver *server,
+                  void (*cb)(struct ofconn *, void *aux), void *aux)
+{
+    for (size_t i = 0; i < world.n_conns; i++) {
+        cb(world.conns[i], aux);
+    }
+}
+
+void
+ofserver_get_counters(const struct ofserver *server,
+                      struct ofserver_counters *counters)
+{
+    memset(counters, 0, sizeof *counters);
+}
+
+void
+ofconn_take(struct ofconn *conn)
+{
+    conn->taken = true;
+}
+
+void
+ofconn_close(struct ofconn *conn, const char *reason)
+{
+    snprintf(conn->reason, sizeof conn->reason, "%s", reason);
+    if (conn->bridge && conn->bridge->conn == conn) {
+        fh_buf_clear(&conn->bridge->held);
+        conn->bridge->conn = NULL;
+    }
+    conn->bridge = NULL;
+}
+
+uint64_t
+ofconn_dpid(const struct ofconn *conn)
+{
+    return conn->dpid;
+}
+
+int
+ofconn_version(const struct ofconn *conn)
+{
+    return OF_14;
+}
+
+const char *
+ofconn_version_name(const struct ofconn *conn)
+{
+    return "1.4";
+}
+
+const char *
+ofconn_peer(const struct ofconn *conn)
+{
+    return "nowhere";
+}
+
+bool
+ofconn_is_ready(const struct ofconn *conn)
+{
+    return conn->ready;
+}
+
+void *
+ofconn_get_aux(const struct ofconn *conn)
+{
+    return conn->owner;
+}
+
+void
+ofconn_set_aux(struct ofconn *conn, void *aux)
+{
+    conn->owner = aux;
+}
+
+const struct of_port *
+ofconn_ports(const struct ofconn *conn, size_t *n)
+{
+    *n = conn->bridge ? conn->bridge->n_ports : 0;
+    return conn->bridge ? conn->bridge->ports : NULL;
+}
+
+const struct of_port *
+ofconn_port_by_name(const struct ofconn *conn, const char *name)
+{
+    size_t n;
+    const struct of_port *ports = ofconn_ports(conn, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(ports[i].name, name)) {
+            return &ports[i];
+        }
+    }
+    return NULL;
+}
+
+const struct of_port *
+ofconn_port_by_number(const struct ofconn *conn, uint32_t number)
+{
+    size_t n;
+    const struct of_port *ports = ofconn_ports(conn, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (ports[i].number == number) {
+            return &ports[i];
+        }
+    }
+    return NULL;
+}
+
+struct fh_buf *
+ofconn_tx(struct ofconn *conn)
+{
+    return &conn->tx;
+}
+
+uint32_t
+ofconn_next_xid(struct ofconn *conn)
+{
+    return ++conn->last_xid;
+}
+
+size_t
+ofconn_backlog_bytes(const struct ofconn *conn)
+{
+    return 0;
+}

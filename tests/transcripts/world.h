@@ -1,0 +1,82 @@
+/* The world around a real controller: a virtual clock, bridges at the far end
+ * of controller/ofconn.h, hosts behind them and a core.
+ *
+ * The controller is linked as it is, but for its sockets: this file's .c
+ * stands in for ofconn.c and ofserver.c and plays the bridges' part in
+ * OpenFlow 1.4.  What the bridges are told is said in lines of text.
+ *
+ * There is one world at a time: the functions of ofconn.h have no room for
+ * more. */
+#ifndef WORLD_H
+#define WORLD_H 1
+
+#include <stdarg.h>
+
+#include "controller/firsthop.h"
+
+#define WORLD_MAX_BRIDGES 4
+#define WORLD_MAX_HOSTS 8
+#define WORLD_MAX_PORTS 4       /* Access ports of a bridge: 1, 2, ... */
+#define WORLD_UPLINK_PORT 10
+
+/* Called with each line of what happens; not kept. */
+typedef void world_say_cb(const char *line, void *aux);
+
+void world_create(world_say_cb *, void *aux);
+void world_destroy(void);
+void world_say(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* The clock, in ms since the start of the world. */
+int64_t world_now_ms(void);
+/* Lets time pass, ms by ms, and everything happen that is due. */
+void world_run_to(int64_t ms);
+/* Lets everything happen that is due now. */
+void world_settle(void);
+
+/* The controller.  Bridges keep their flows when it stops. */
+void world_start(struct config *);
+void world_stop(void);
+struct firsthop *world_firsthop(void);
+
+/* What bridges do.  Unknown names end the program with a message. */
+struct bridge;
+struct bridge *world_bridge(const char *name);
+void bridge_connect(struct bridge *);
+void bridge_disconnect(struct bridge *);
+void bridge_set_port_up(struct bridge *, const char *port, bool up);
+/* Withholds what confirms changes of flows; then lets it go. */
+void bridge_hold(struct bridge *, bool hold);
+/* Refuses every bundle. */
+void bridge_refuse(struct bridge *, bool refuse);
+/* Does not answer echo requests, though it forwards. */
+void bridge_stall(struct bridge *, bool stall);
+/* Says which client flows it holds. */
+void bridge_say_flows(const struct bridge *);
+/* Says how many probes it has sent since it was asked last. */
+void bridge_say_probes(struct bridge *);
+
+/* Hosts.  'place' is where bridge 'name' hears it: "A:1". */
+struct host;
+struct host *world_add_host(const char *name, const char *addr,
+                            const char *mac);
+struct host *world_host(const char *name);
+void host_set_vlan(struct host *, const struct fh_vlan *);
+void host_set_mac(struct host *, const char *mac);
+void host_place(struct host *, struct bridge *, uint32_t port); /* 0: cut. */
+/* What a host answers: everything, only probes, or nothing. */
+enum host_mood { HOST_ANSWERS, HOST_IGNORES_NOTICES, HOST_SILENT };
+void host_set_mood(struct host *, enum host_mood);
+/* Broadcasts an ARP request, heard by all bridges that it has a place at. */
+void host_ask(struct host *, const char *target);
+void host_announce(struct host *);
+void host_probe_address(struct host *);
+
+/* The core's next hop. */
+void world_core_answers(bool);
+
+/* What to say besides: nothing of the regular course of things otherwise. */
+void world_show_probes(bool);
+void world_show_core(bool);     /* Requests for the next hop. */
+
+#endif /* tests/transcripts/world.h */

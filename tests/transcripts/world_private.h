@@ -1,0 +1,31 @@
+/* What world.c (clock, OpenFlow) and hosts.c (frames) share. */
+#ifndef WORLD_PRIVATE_H
+#define WORLD_PRIVATE_H 1
+
+#include "flows/arp.h"
+#include "tests/bench/flowtab.h"
+#include "tests/transcripts/world.h"
+
+struct bridge {
+    char name[EVENT_NAME_LEN];
+    uint64_t dpid;
+    struct of_port ports[WORLD_MAX_PORTS + 1];
+    size_t n_ports;
+    struct flowtab *flows;
+    struct ofconn *conn;        /* NULL: not connected. */
+    struct fh_buf bundle;       /* Flow mods of the open one. */
+    struct fh_buf held;         /* Replies withheld. */
+    bool hold, refuse, stall;
+    unsigned int n_probes;
+};
+
+bool bridge_port_is_up(const struct bridge *, uint32_t port);
+/* Delivers a frame from 'port' to the controller in 'delay_ms'. */
+void bridge_punt(struct bridge *, uint32_t port, const uint8_t *frame,
+                 size_t len, int delay_ms);
+/* The bridge sends 'frame' by 'port'. */
+void hosts_receive(struct bridge *, uint32_t port, const uint8_t *frame,
+                   size_t len);
+void hosts_clear(void);
+
+#endif /* tests/transcripts/world_private.h */
