@@ -80,8 +80,8 @@ show_drain(const struct ctl *ctl, json_t *router)
     json_t *client;
     size_t i;
 
-    printf("%s drains: %" PRId64 " clients move away, %" PRId64
-           " stay behind\n", ctl_string(router, "name"), n_active - n_left,
+    printf("%s drains: %" PRId64 " to move away, %" PRId64
+           " to stay behind\n", ctl_string(router, "name"), n_active - n_left,
            n_left);
     if (n_left) {
         struct ctl_table *table

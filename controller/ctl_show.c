@@ -171,7 +171,7 @@ show_left_behind(json_t *router)
     json_t *client;
     size_t i;
 
-    printf("\n%" PRId64 " clients stay behind:\n",
+    printf("\nclients left behind: %" PRId64 "\n",
            ctl_integer(router, "clients_left_behind"));
     table = ctl_table_create("ADDRESS SEGMENT REASON");
     json_array_foreach (json_object_get(router, "left_behind"), i, client) {

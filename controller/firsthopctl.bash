@@ -1,14 +1,14 @@
 # bash completion for firsthopctl.
 
 # Names from the daemon, if it answers: the value of "$2" in each element of
-# the list that "firsthopctl --json $1" prints.
+# the list that "firsthopctl --json $1" prints, which is three levels deep.
 _firsthopctl_names()
 {
     local socket=()
 
     [[ -n $socket_path ]] && socket=(--socket "$socket_path")
     firsthopctl "${socket[@]}" --json "$1" 2>/dev/null \
-        | sed -n "s/^   *\"$2\": \"\([^\"]*\)\".*/\1/p" | sort -u
+        | sed -n "s/^   \"$2\": \"\([^\"]*\)\".*/\1/p" | sort -u
 }
 
 _firsthopctl()

@@ -1,0 +1,630 @@
+"""firsthopctl against a running daemon, and what scrapes and completes it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import termios
+import time
+import urllib.request
+
+import pytest
+
+from netns import (
+    CommandError,
+    end,
+    entered,
+    popen,
+    run,
+    unique_directory,
+    wait_for,
+)
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BUILD = os.environ.get("FIRSTHOP_BUILD", "_build")
+CTL = os.path.join(BUILD, "firsthopctl")
+DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+LISTEN = "127.0.0.1:8080"
+TOKEN = "a-token-of-some-length"
+
+
+def ctl_args(lab, *args):
+    return [CTL, "--socket", lab.daemon.socket_path, *args]
+
+
+def ctl(lab, *args, status=DONE):
+    """Runs firsthopctl: (stdout, stderr), after a check of its status."""
+    result = subprocess.run(
+        ctl_args(lab, *args),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == status, (args, result)
+    return result.stdout, result.stderr
+
+
+def table(text):
+    """The rows of a table as dicts by its heads."""
+    lines = text.splitlines()
+    starts = [match.start() for match in re.finditer(r"(?<!\S)\S", lines[0])]
+    heads = lines[0].split()
+    assert len(heads) == len(starts)
+    return [
+        dict(zip(heads, re.split(r"\s{2,}", line.strip())))
+        for line in lines[1:]
+    ]
+
+
+# Asking.
+
+
+def test_status_tells_the_counts(article):
+    out, _ = ctl(article, "status")
+    assert "routers   2, 2 connected\n" in out
+    assert "clients   2: 2 active, 0 lost, 0 pending\n" in out
+
+
+def test_routers_and_clients_are_aligned_tables(article):
+    rows = table(ctl(article, "routers")[0])
+    assert [row["NAME"] for row in rows] == ["A", "B"]
+    assert rows[0]["DATAPATH-ID"] == article.a.datapath_id
+    assert rows[0]["BRIDGE"] == "ready"
+    rows = table(ctl(article, "clients")[0])
+    assert [row["ADDRESS"] for row in rows] == ["10.0.0.10", "10.0.0.11"]
+    assert rows[0]["ACTIVE"] == article.daemon.active("10.0.0.10")
+    assert rows[0]["REACH"] == "A:up B:up"
+    assert "a-uplink" in ctl(article, "routers", "A")[0]
+    assert "RTT-US" in ctl(article, "clients", "10.0.0.10")[0]
+
+
+def test_json_is_what_the_daemon_says(article):
+    for command, url in (
+        (["status"], "/v1/status"),
+        (["routers"], "/v1/routers"),
+        (["routers", "A"], "/v1/routers/A"),
+        (["clients"], "/v1/clients"),
+        (["explain", "10.0.0.10"], "/v1/clients/10.0.0.10/explain"),
+        (["events"], "/v1/events"),
+        (["config", "show"], "/v1/config"),
+    ):
+        said = json.loads(ctl(article, "--json", *command)[0])
+        assert said.keys() == article.daemon.get(url).keys()
+
+
+def test_clients_are_read_page_by_page(article):
+    config = article.config()
+    config["segments"]["metro"]["prefixes"] = ["10.0.0.0/16"]
+    config["clients"] = [
+        {"address": f"10.0.{i // 250 + 1}.{i % 250 + 1}", "segment": "metro"}
+        for i in range(1100)
+    ]
+    article.daemon.request("PUT", "/v1/config", config)
+    out, _ = ctl(article, "--json", "clients")
+    assert len(json.loads(out)["clients"]) == 1102
+    out, _ = ctl(article, "--json", "--state", "active", "clients")
+    assert len(json.loads(out)["clients"]) == 2
+    assert len(table(ctl(article, "--state", "pending", "clients")[0])) == 1100
+
+
+def test_explain_names_the_winner_and_why(article):
+    out, _ = ctl(article, "explain", "10.0.0.10")
+    active = article.daemon.active("10.0.0.10")
+    assert f"elected: {active} (the active router still reaches" in out
+    rows = table(out.split("\n\n")[1])
+    assert [row["ROUTER"] for row in rows] == ["A", "B"]
+    assert {row["CANDIDATE"] for row in rows} == {"yes"}
+
+
+# Telling.
+
+
+def test_move_moves_one_client(article):
+    ctl(article, "move", "10.0.0.10", "B")
+    article.wait_active(article.c, article.b)
+    assert article.daemon.active("10.0.0.11") == "A"
+    out, _ = ctl(article, "events")
+    wait_for(
+        lambda: re.search(
+            r"Z client.moved segment=metro client=10.0.0.10 from=A to=B "
+            r"cause=manual .*install=\d+ms",
+            ctl(article, "events")[0],
+        )
+    )
+
+
+def test_refusals_have_their_reason_on_stderr(article):
+    for args, reason in (
+        (["routers", "Z"], "there is no router Z"),
+        (["clients", "10.0.0.99"], "there is no client 10.0.0.99"),
+        (["clients", "nobody"], "is no IPv4 address"),
+        (["move", "10.0.0.10", "Z"], "there is no such router"),
+        (["--segment", "nowhere", "clients"], "there is no segment nowhere"),
+        (["--state", "happy", "clients"], "pending, active or lost"),
+        (["--since", "x", "events"], "must be a number"),
+        (["--since", "x", "--follow", "events"], "must be a number"),
+    ):
+        out, err = ctl(article, *args, status=REFUSED)
+        assert out == ""
+        assert reason in err
+
+
+def test_move_to_where_the_client_is_not_reached_is_refused(article):
+    article.links["X", "Y"].down()
+    article.wait_reach(article.c, article.a, "down")
+    _, err = ctl(article, "move", "10.0.0.10", "A", status=REFUSED)
+    assert "10.0.0.10" in err or "reach" in err
+
+
+def test_drain_says_who_stays_and_undrain_ends_it(article):
+    article.links["X", "Y"].down()
+    article.wait_reach(article.d, article.b, "down")
+    out, _ = ctl(article, "drain", "A")
+    assert "10.0.0.11" in out and "no other router reaches it" in out
+    article.wait_active(article.c, article.b)
+    assert article.daemon.active("10.0.0.11") == "A"
+    assert table(ctl(article, "routers")[0])[0]["ADMIN"] == "drain"
+    assert ctl(article, "undrain", "A")[0] == "A is up\n"
+    assert article.daemon.router("A")["admin"] == "up"
+
+
+# Configuration.
+
+BAD = {"routers": {"A": {"colour": 1}}, "clients": 7}
+
+
+def write_json(lab, name, value):
+    path = os.path.join(lab.directory, name)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+    return path
+
+
+def test_check_says_what_the_daemon_would_without_it(article):
+    path = write_json(article, "bad.json", BAD)
+    daemon = subprocess.run(
+        [os.path.join(BUILD, "firsthopd"), "--check", "--config", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert daemon.returncode == 1
+    article.daemon.stop()
+    out, err = ctl(article, "config", "check", path, status=REFUSED)
+    assert (out, err) == (daemon.stdout, daemon.stderr)
+    assert f"{path}: /routers/A/colour: " in err
+    ctl(article, "config", "check", article.daemon.config_path)
+
+
+def test_bad_configuration_is_refused_with_all_errors(article):
+    before = article.daemon.get("/v1/config")
+    path = write_json(article, "bad.json", BAD)
+    _, err = ctl(article, "config", "apply", path, status=REFUSED)
+    assert f"{path}: /routers/A/colour: " in err
+    assert f"{path}: /clients: " in err
+    assert article.daemon.get("/v1/config") == before
+
+
+def test_configuration_shown_can_be_applied(article):
+    text, _ = ctl(article, "config", "show")
+    config = json.loads(text)
+    config["segments"]["metro"]["probe"] = {"interval_ms": 500}
+    path = write_json(article, "new.json", config)
+    out, _ = ctl(article, "--dry-run", "config", "apply", path)
+    assert "nothing was changed" in out
+    assert "probe" not in article.daemon.get("/v1/config")["segments"]["metro"]
+    assert ctl(article, "config", "apply", path)[0] == "applied\n"
+    assert article.daemon.get("/v1/config") == config
+
+
+# Exit statuses.
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["nonsense"],
+        ["move", "10.0.0.10"],
+        ["status", "x"],
+        ["config"],
+        ["config", "check"],
+        ["config", "eat", "file"],
+        ["--colour", "status"],
+        ["--socket"],
+    ],
+)
+def test_wrong_command_lines_are_usage(args):
+    result = subprocess.run(
+        [CTL, *args],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert result.returncode == USAGE
+    assert result.stderr and not result.stdout
+
+
+def test_absent_daemon_is_told_apart():
+    directory = unique_directory()
+    path = os.path.join(directory, "control.sock")
+    dead = socket.socket(socket.AF_UNIX)
+    for command in (["status"], ["events", "--follow"], ["top"], ["clients"]):
+        result = subprocess.run(
+            [CTL, "--socket", path, *command],
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == UNREACHABLE
+        assert path in result.stderr
+        if not os.path.exists(path):  # Then one that a dead daemon left.
+            dead.bind(path)
+    dead.close()
+    shutil.rmtree(directory)
+
+
+# Following.
+
+
+class Follower:
+    """`firsthopctl events --follow`, running; 'said' is all its lines."""
+
+    def __init__(self, lab, *args):
+        self.said = ""
+        self.process = popen(
+            ctl_args(lab, *args, "events", "--follow"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def wait(self, text):
+        def is_said():
+            self.said += (self.process.stdout.read() or b"").decode()
+            return text in self.said
+
+        wait_for(is_said, 20, f"{text!r} to be said", lambda: self.said)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end(self.process, signal.SIGTERM)
+        self.process.stdout.close()
+
+
+def test_follow_reads_like_a_log_and_survives_a_restart(article):
+    with Follower(article, "--since", "0") as follower:
+        follower.wait("client.elected segment=metro client=10.0.0.10")
+        ctl(article, "drain", "B")
+        follower.wait("router.admin from=B (drain)")
+        article.daemon.stop()
+        follower.wait("the daemon has gone, waiting for it")
+        article.daemon.start()
+        article.wait_connected()
+        seen = len(follower.said)
+        ctl(article, "undrain", "B")
+        follower.wait("router.admin from=B (up)")
+        assert "client.elected" not in follower.said[seen:]
+
+
+def test_follow_speaks_json(article):
+    with Follower(article, "--json", "--since", "0") as follower:
+        follower.wait('"client.elected"')
+        event = json.loads(follower.said.splitlines()[0])
+        assert event["seq"] == 1
+
+
+# top
+
+
+class Screen:
+    """A program on a terminal of its own."""
+
+    def __init__(self, args, rows=30, columns=120):
+        self.shown = b""
+        pid, self.terminal = pty.fork()
+        if not pid:
+            os.execv(args[0], args)
+        self.pid = pid
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, size)
+
+    def read(self):
+        while select.select([self.terminal], [], [], 0)[0]:
+            try:
+                data = os.read(self.terminal, 65536)
+            except OSError:  # It has ended.
+                return
+            if not data:
+                return
+            self.shown += data
+
+    def wait(self, pattern):
+        def is_shown():
+            self.read()
+            return re.search(pattern, self.shown)
+
+        wait_for(is_shown, 20, f"{pattern!r}", lambda: self.shown)
+
+    def type(self, keys):
+        os.write(self.terminal, keys)
+
+    def wait_end(self):
+        def has_ended():
+            self.read()
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = status
+            return pid
+
+        wait_for(has_ended, 20, "its end", lambda: self.shown)
+        self.read()
+        os.close(self.terminal)
+        return os.waitstatus_to_exitcode(self.status)
+
+
+def test_top_is_a_live_screen_that_q_leaves(article):
+    screen = Screen(ctl_args(article, "top"))
+    screen.wait(rb"2 active, 0 lost")
+    screen.wait(rb"A +ready +up +2 +2 +\d+ +")
+    ctl(article, "drain", "A")
+    screen.wait(rb"A +ready +drain +0 +2 ")
+    screen.wait(rb"drain 2")
+    screen.type(b"x")
+    screen.type(b"q")
+    assert screen.wait_end() == DONE
+    assert screen.shown.startswith(b"\033[?1049h")
+    assert screen.shown.rstrip().endswith(b"\033[?25h\033[?1049l")
+
+
+def test_top_leaves_on_interrupt_and_waits_for_a_daemon(article):
+    screen = Screen(ctl_args(article, "top"), rows=5, columns=20)
+    screen.wait(rb"firsthopd ")
+    article.daemon.stop()
+    screen.wait(rb"not reachable|the daemon is not")
+    article.daemon.start()
+    seen = len(screen.shown)
+    wait_for(lambda: screen.read() or b"firsthopd " in screen.shown[seen:], 20)
+    screen.type(b"\x03")
+    assert screen.wait_end() == DONE
+    assert screen.shown.rstrip().endswith(b"\033[?1049l")
+
+
+def test_top_without_a_terminal_prints_once(article):
+    out, _ = ctl(article, "top")
+    assert "\033" not in out
+    assert "router.connected" in out
+
+
+# TCP, and Prometheus.
+
+
+def token_file(lab):
+    path = os.path.join(lab.directory, "token")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(TOKEN + "\n")
+    os.chmod(path, 0o640)
+    return path
+
+
+def start_with_tcp(lab):
+    config = lab.config()
+    config["api"] = {"listen": LISTEN, "token_file": token_file(lab)}
+    lab.daemon.configure(config)
+    lab.daemon.restart()
+    lab.wait_connected()
+
+
+def status_over_tcp(lab, header):
+    request = urllib.request.Request(f"http://{LISTEN}/v1/status")
+    if header:
+        request.add_header("Authorization", header)
+    with entered(lab.netns.path):
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                return reply.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+def test_tcp_listens_as_configured_for_those_with_the_token(article):
+    start_with_tcp(article)
+    assert status_over_tcp(article, None) == 401
+    assert status_over_tcp(article, "Bearer wrong-token-of-length") == 401
+    assert status_over_tcp(article, f"Bearer {TOKEN}") == 200
+    article.daemon.request("PUT", "/v1/config", article.config())
+    with pytest.raises(urllib.error.URLError):
+        status_over_tcp(article, f"Bearer {TOKEN}")
+
+
+PROMETHEUS = """
+global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: firsthop
+    authorization: {{ credentials_file: {token} }}
+    static_configs: [ {{ targets: [ "{listen}" ] }} ]
+"""
+
+
+@contextlib.contextmanager
+def prometheus(lab):
+    path = os.path.join(lab.directory, "prometheus.yml")
+    token = os.path.join(lab.directory, "token")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(PROMETHEUS.format(token=token, listen=LISTEN))
+    log = open(os.path.join(lab.directory, "prometheus.log"), "wb")
+    process = popen(
+        [
+            "prometheus",
+            f"--config.file={path}",
+            f"--storage.tsdb.path={lab.directory}/prometheus",
+            "--web.listen-address=127.0.0.1:9090",
+        ],
+        netns=lab.netns,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        yield
+    finally:
+        end(process, signal.SIGTERM, timeout=20)
+        log.close()
+
+
+def query(lab, expression):
+    """{labels: value} of an instant query."""
+    url = f"http://127.0.0.1:9090/api/v1/query?query={expression}"
+    with entered(lab.netns.path):
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            result = json.load(reply)["data"]["result"]
+    return {
+        tuple(
+            value
+            for key, value in sorted(item["metric"].items())
+            if key not in ("__name__", "instance", "job")
+        ): float(item["value"][1])
+        for item in result
+    }
+
+
+@pytest.mark.skipif(
+    not shutil.which("prometheus"), reason="prometheus is not installed"
+)
+def test_prometheus_scrapes_it(article):
+    start_with_tcp(article)
+    article.settle(article.c, article.d)
+    with prometheus(article):
+        wait_for(lambda: query(article, "up") == {(): 1}, 60)
+        wait_for(
+            lambda: query(article, "firsthop_clients")[("active",)] == 2, 30
+        )
+        assert query(article, "firsthop_router_connected") == {
+            ("A",): 1,
+            ("B",): 1,
+        }
+        before = query(article, "firsthop_probes_sent_total")[("A",)]
+        wait_for(
+            lambda: query(article, "firsthop_probes_sent_total")[("A",)]
+            > before,
+            30,
+        )
+
+
+# Completion.
+
+
+def complete(lab, *words):
+    """What bash offers for the last of 'words'."""
+    env = dict(
+        os.environ, PATH=f"{os.path.abspath(BUILD)}:{os.environ['PATH']}"
+    )
+    args = ["firsthopctl", "--socket", lab.daemon.socket_path, *words]
+    script = f"""
+        source {TOP}/controller/firsthopctl.bash
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        _firsthopctl
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    out = subprocess.run(
+        ["bash", "-c", script, "bash", *args],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    return sorted(out.split())
+
+
+def test_bash_completes(article):
+    for words, offered in (
+        (["st"], ["status"]),
+        (["e"], ["events", "explain"]),
+        (["routers", ""], ["A", "B"]),
+        (["drain", "B"], ["B"]),
+        (["clients", "10"], ["10.0.0.10", "10.0.0.11"]),
+        (["move", "10.0.0.11", ""], ["A", "B"]),
+        (["--segment", ""], ["metro"]),
+        (["--state", "p"], ["pending"]),
+        (["config", ""], ["apply", "check", "show"]),
+        (["status", ""], []),
+        (["--j"], ["--json"]),
+    ):
+        assert complete(article, *words) == offered, words
+
+
+# Sockets of the living and the dead.
+
+
+def test_socket_of_a_running_daemon_is_refused(article):
+    path = write_json(
+        article,
+        "other.json",
+        {"openflow": {"listen": ["tcp:127.0.0.1:16654"]}},
+    )
+    with pytest.raises(CommandError, match="in use by a running daemon"):
+        run(
+            *(os.path.join(BUILD, "firsthopd"), "--config", path),
+            *("--socket", article.daemon.socket_path),
+            *("--state-dir", os.path.join(article.directory, "other")),
+            netns=article.netns,
+        )
+    assert article.daemon.get("/v1/status")["counts"]["routers"] == 2
+
+
+def test_socket_of_a_killed_daemon_is_reused(article):
+    article.daemon.kill()
+    assert os.path.exists(article.daemon.socket_path)
+    article.daemon.start()
+    assert article.daemon.get("/v1/status")["counts"]["routers"] == 2
+
+
+# Peers that behave badly.
+
+
+def connect(lab):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(lab.daemon.socket_path)
+    return sock
+
+
+def test_idle_and_slow_peers_disturb_nobody(article):
+    """2,000 connections, half of them with a begun request, and a reader that
+    takes one byte at a time: the probes go on, and nobody moves."""
+    since = article.daemon.client("10.0.0.10")["since"]
+    idle = []
+    for i in range(2000):
+        idle.append(connect(article))
+        if i % 2:
+            with contextlib.suppress(OSError):
+                idle[-1].send(b"GET /v1/status HTTP/1.1\r\n")
+    slow = connect(article)
+    slow.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    for sent in range(5):
+        probes = probes_sent(article)
+        wait_for(lambda: probes_sent(article) > probes, 20)
+        assert slow.recv(1) == b"HTTP/1.1"[sent : sent + 1]
+    assert article.daemon.client("10.0.0.10")["since"] == since
+    assert article.daemon.client("10.0.0.10")["moves"] == 0
+    for sock in [*idle, slow]:
+        sock.close()
+
+
+def probes_sent(lab):
+    text = lab.daemon.get("/metrics")
+    return float(
+        re.search(r'\nfirsthop_probes_sent_total\{router="A"\} (\S+)', text)[1]
+    )
