@@ -93,23 +93,23 @@ find_client(const struct firsthop *fh, const struct router *router,
             const struct fh_vlan *vlan, struct fh_addr addr,
             struct segment **segmentp, size_t *memberp, struct client **cp)
 {
+    const struct router_stack *stack = router_find_stack(router, vlan);
+    const struct router_stack *end = router->stacks + router->n_stacks;
     enum find_result result = FIND_UNKNOWN_TAG;
 
-    for (size_t i = 0; i < router->n_segments; i++) {
-        struct segment *segment = router->segments[i];
-        bool tagged = fh_vlan_equal(&segment->config->vlan, vlan);
+    for (uint32_t tags = stack ? stack->tags : 0;
+         stack && stack < end && stack->tags == tags; stack++) {
+        struct segment *segment = router->segments[stack->segment];
         struct client *c;
 
+        result = FIND_OUTSIDE;
         if (!in_prefixes(segment, addr)) {
-            if (tagged) {
-                result = FIND_OUTSIDE;
-            }
             continue;
         }
         c = clients_find(fh->clients, addr, segment->id);
-        if (c ? fh_vlan_equal(&c->vlan, vlan) : tagged) {
+        if (fh_vlan_equal(c ? &c->vlan : &segment->config->vlan, vlan)) {
             *segmentp = segment;
-            *memberp = router->member_index[i];
+            *memberp = router->member_index[stack->segment];
             *cp = c;
             return FIND_OK;
         }

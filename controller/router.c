@@ -68,6 +68,7 @@ router_destroy(struct router *router)
     free(router->ports);
     free(router->segments);
     free(router->member_index);
+    free(router->stacks);
     free(router->probes);
     fh_buf_destroy(&router->later);
     free(router);
@@ -143,6 +144,60 @@ bool
 uplink_is_ok(const struct uplink *uplink)
 {
     return uplink->view.port && uplink->port_up && !uplink->dead;
+}
+
+/* VLAN stacks. */
+
+static int
+compare_stacks(const void *a_, const void *b_)
+{
+    const struct router_stack *a = a_, *b = b_;
+
+    return (a->tags != b->tags ? (a->tags > b->tags) - (a->tags < b->tags)
+            : (a->segment > b->segment) - (a->segment < b->segment));
+}
+
+void
+router_index_stacks(struct router *router)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < router->n_segments; i++) {
+        n += router->segments[i]->n_vlans;
+    }
+    router->stacks = fh_xrealloc(router->stacks,
+                                 (n + 1) * sizeof *router->stacks);
+    router->n_stacks = 0;
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        for (size_t j = 0; j < segment->n_vlans; j++) {
+            router->stacks[router->n_stacks++] = (struct router_stack) {
+                flow_meta_stack(&segment->vlans[j]), i
+            };
+        }
+    }
+    qsort(router->stacks, router->n_stacks, sizeof *router->stacks,
+          compare_stacks);
+}
+
+const struct router_stack *
+router_find_stack(const struct router *router, const struct fh_vlan *vlan)
+{
+    uint32_t tags = flow_meta_stack(vlan);
+    size_t low = 0, high = router->n_stacks;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (router->stacks[mid].tags < tags) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return (low < router->n_stacks && router->stacks[low].tags == tags
+            ? &router->stacks[low] : NULL);
 }
 
 /* Base flows. */

@@ -48,6 +48,12 @@ struct install_batch {
     size_t n, cap;
 };
 
+/* Which segments have clients under these tags. */
+struct router_stack {
+    uint32_t tags;                      /* flow_meta_stack() */
+    uint32_t segment;                   /* Index into router.segments. */
+};
+
 struct router_probe;
 
 struct router_counters {
@@ -74,6 +80,8 @@ struct router {
     struct segment **segments;          /* Owned; those that it serves. */
     size_t *member_index;               /* Its place in each of them. */
     size_t n_segments;
+    struct router_stack *stacks;        /* Owned; ordered. */
+    size_t n_stacks;
     struct flow_set *installed;         /* While reading. */
     struct flow_set *base;              /* Base flows as last sent. */
 
@@ -98,6 +106,13 @@ struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
                                      const struct fh_vlan *);
 bool router_is_uplink_port(const struct router *, uint32_t port);
 bool uplink_is_ok(const struct uplink *);
+
+/* Makes 'stacks' follow the segments' VLAN stacks. */
+void router_index_stacks(struct router *);
+/* The first of 'stacks' with these tags, or NULL; more may follow it, up to
+ * 'n_stacks'. */
+const struct router_stack *router_find_stack(const struct router *,
+                                             const struct fh_vlan *);
 
 /* The flows that the bridge should hold whoever its clients are. */
 void router_build_base(const struct router *, struct flow_set *);

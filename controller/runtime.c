@@ -48,17 +48,18 @@ build_routers(struct firsthop *fh)
     }
 }
 
-static void
+static bool
 add_vlan(struct segment *segment, const struct fh_vlan *vlan)
 {
     for (size_t i = 0; i < segment->n_vlans; i++) {
         if (fh_vlan_equal(&segment->vlans[i], vlan)) {
-            return;
+            return false;
         }
     }
     segment->vlans = fh_xrealloc(segment->vlans, ((segment->n_vlans + 1)
                                  * sizeof *segment->vlans));
     segment->vlans[segment->n_vlans++] = *vlan;
+    return true;
 }
 
 static void
@@ -108,7 +109,11 @@ runtime_add_client(struct firsthop *fh, const struct config_client *config,
     struct client *c = serve_add(fh, segment, config->address, origin);
 
     c->vlan = config->vlan;
-    add_vlan(segment, &c->vlan);
+    if (add_vlan(segment, &c->vlan)) {
+        for (size_t i = 0; i < segment->n_members; i++) {
+            router_index_stacks(segment->members[i].router);
+        }
+    }
     if (config->has_mac) {
         c->mac = config->mac;
         c->mac_fixed = true;
@@ -163,6 +168,9 @@ runtime_build(struct firsthop *fh)
 {
     build_routers(fh);
     build_segments(fh);
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        router_index_stacks(fh->routers[i]);
+    }
     build_clients(fh);
 }
 
