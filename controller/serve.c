@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* How long a new client's first answer may wait for the other routers'. */
-#define DISCOVER_MS 100
+#define DISCOVER_MS 200
 
 /* Late probes on one port, within so many ms of each other, that make all
  * clients behind it suspect; on a port with few clients the first will do. */
