@@ -117,6 +117,7 @@ void serve_elect(struct firsthop *, struct client *, enum event_cause);
 void serve_act(struct firsthop *, struct client *, struct takeover_actions *);
 void serve_told(struct firsthop *, struct client *);
 void serve_acked(struct firsthop *, struct client *, size_t member);
+void serve_installed(void *fh, struct client *, struct router *, bool ok);
 void serve_set_active(struct firsthop *, struct client *, int member);
 /* Moves an active client to a member that reaches it. */
 void serve_move(struct firsthop *, struct client *, int member,

@@ -27,11 +27,13 @@ struct router_probe {
 };
 
 struct router *
-router_create(const struct config_router *config, void *owner)
+router_create(const struct config_router *config,
+              router_installed_cb *installed, void *owner)
 {
     struct router *router = fh_xcalloc(1, sizeof *router);
 
     router->config = config;
+    router->on_installed = installed;
     router->owner = owner;
     router->base = flow_set_create();
     router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
@@ -478,7 +480,7 @@ batch_done(int error, void *batch_)
         if (c) {
             c->batch = NULL;
             batch->clients[i] = NULL;
-            firsthop_installed(router->owner, c, router, !error);
+            router->on_installed(router->owner, c, router, !error);
         }
     }
     batch_destroy(batch);

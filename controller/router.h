@@ -61,9 +61,15 @@ struct router_counters {
              commits, commits_failed;
 };
 
+struct router;
+/* A queued install is confirmed by barrier, or has failed. */
+typedef void router_installed_cb(void *owner, struct client *,
+                                 struct router *, bool ok);
+
 struct router {
     const struct config_router *config; /* Borrowed; see firsthop. */
-    void *owner;                        /* struct firsthop. */
+    router_installed_cb *on_installed;
+    void *owner;                        /* Passed to it. */
     struct ofconn *conn;                /* NULL: not connected. */
     struct ofxact *xact;
     bool ready;                         /* Its flows are read and right. */
@@ -96,7 +102,8 @@ struct router {
     struct router_counters counters;
 };
 
-struct router *router_create(const struct config_router *, void *owner);
+struct router *router_create(const struct config_router *,
+                             router_installed_cb *, void *owner);
 void router_destroy(struct router *);
 
 /* Looks up the ports by name on the connected bridge. */
@@ -126,13 +133,10 @@ bool router_client_view(const struct client *, size_t member,
                         struct fh_client *);
 
 /* Queue changes; router_flush() sends them.  'install' ends in the owner's
- * firsthop_installed() for the client unless it is cancelled before. */
+ * on_installed() for the client unless it is cancelled before. */
 void router_queue_install(struct router *, struct client *, size_t member);
 void router_queue_remove(struct router *, struct client *, size_t member);
 void router_cancel_install(struct client *);
-/* The owner's: the flows of 'client' are confirmed, or not.  firsthop.c. */
-void firsthop_installed(void *owner, struct client *, struct router *,
-                        bool ok);
 
 /* Queues one ARP request to the client, and notes it in its reach: to its
  * MAC, or to all while that is unknown; by its port, or by every port while

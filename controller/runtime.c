@@ -36,7 +36,8 @@ build_routers(struct firsthop *fh)
     fh->n_routers = fh->config->n_routers;
     fh->routers = fh_xcalloc(fh->n_routers + 1, sizeof *fh->routers);
     for (size_t i = 0; i < fh->n_routers; i++) {
-        struct router *router = router_create(&fh->config->routers[i], fh);
+        struct router *router = router_create(&fh->config->routers[i],
+                                              serve_installed, fh);
         size_t n = fh->config->n_segments;
 
         fh->routers[i] = router;

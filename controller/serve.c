@@ -817,7 +817,7 @@ serve_acked(struct firsthop *fh, struct client *c, size_t member)
 }
 
 void
-firsthop_installed(void *fh_, struct client *c, struct router *router,
+serve_installed(void *fh_, struct client *c, struct router *router,
                    bool ok)
 {
     struct firsthop *fh = fh_;
