@@ -1,0 +1,459 @@
+/* flows/flow_base: what every router's bridge holds, readable. */
+#include <config.h>
+
+#include "flows/flow_base.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <firsthop/buf.h>
+
+#define ACCESS 1
+#define UPLINK 10
+
+/* A router with one access port, one uplink and one segment, 10.0.0.0/24;
+ * tests change what they are about. */
+struct fixture {
+    struct fh_router router;
+    struct fh_port_limits access;
+    struct fh_uplink uplink;
+    struct fh_segment segment;
+    struct fh_vlan vlan;
+    struct fh_prefix prefix;
+    struct eth_addr other_mac;
+    struct flow_set *flows;
+};
+
+static int
+set_up(void **state)
+{
+    struct fixture *f = fh_xcalloc(1, sizeof *f);
+
+    f->access = (struct fh_port_limits) { ACCESS, 1000, 9000 };
+    f->uplink = (struct fh_uplink) {
+        .port = UPLINK, .address = { htonl(0xc0000202) },
+        .next_hop_mac = { .ea = { 2, 0, 0, 0, 0, 1 } }, .mtu = 1500,
+    };
+    f->prefix = (struct fh_prefix) { { htonl(0x0a000000) }, 24 };
+    f->other_mac = (struct eth_addr) { .ea = { 2, 0, 0, 0, 0, 0xb } };
+    f->segment = (struct fh_segment) {
+        .vlans = &f->vlan, .n_vlans = 1,
+        .prefixes = &f->prefix, .n_prefixes = 1,
+        .other_macs = &f->other_mac, .n_other_macs = 1,
+        .gateway = { htonl(0x0a000001) }, .local = { htonl(0x0a000002) },
+        .uplink = &f->uplink,
+    };
+    f->router = (struct fh_router) {
+        .mac = { .ea = { 2, 0, 0, 0, 0, 0xa } },
+        .access = &f->access, .n_access = 1,
+        .uplinks = &f->uplink, .n_uplinks = 1,
+        .segments = &f->segment, .n_segments = 1,
+    };
+    f->flows = flow_set_create();
+    *state = f;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    flow_set_destroy(f->flows);
+    free(f);
+    return 0;
+}
+
+struct filter {
+    int table, priority;        /* -1: any. */
+    struct fh_buf text;
+};
+
+static void
+add_line(const struct fh_flow *flow, void *filter_)
+{
+    struct filter *filter = filter_;
+    char *text;
+
+    if ((filter->table >= 0 && flow->table != filter->table)
+        || (filter->priority >= 0 && flow->priority != filter->priority)) {
+        return;
+    }
+    text = fh_flow_format(flow);
+    fh_buf_append(&filter->text, text, strlen(text));
+    fh_buf_append(&filter->text, "\n", 1);
+    free(text);
+}
+
+/* The flows of 'table' with 'priority', -1 for any, a line each. */
+static void
+assert_flows(struct fixture *f, int table, int priority,
+             const char *expected)
+{
+    struct filter filter = { .table = table, .priority = priority };
+
+    flow_base_build(&f->router, f->flows);
+    flow_set_for_each(f->flows, add_line, &filter);
+    fh_buf_append(&filter.text, "", 1);
+    assert_string_equal((const char *) filter.text.data, expected);
+    fh_buf_destroy(&filter.text);
+}
+
+/* Untagged. */
+
+static void
+arp_of_our_ports_is_punted_by_its_meter(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLASSIFY, 400,
+        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_type=0x0806 arp_op=1 actions=meter:18,controller\n"
+        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_type=0x0806 arp_op=2 actions=meter:19,controller\n"
+        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_type=0x0806 arp_op=1 actions=meter:36,controller\n"
+        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_type=0x0806 arp_op=2 actions=meter:37,controller\n");
+}
+
+static void
+ipv4_to_one_of_the_segment_s_routers_goes_on(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLASSIFY, 300,
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
+        "actions=write_metadata:0x0,goto:2\n"
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=02:00:00:00:00:0b eth_type=0x0800 vlan=none "
+        "actions=write_metadata:0x0,goto:2\n"
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
+        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+}
+
+static void
+anything_else_of_our_ports_is_dropped(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLASSIFY, 1,
+        "table=0 priority=1 cookie=0xf1a5010000000000 in_port=1 "
+        "actions=drop\n"
+        "table=0 priority=1 cookie=0xf1a5010000000000 in_port=10 "
+        "actions=drop\n");
+}
+
+static void
+routes_without_any_client(void **state)
+{
+    assert_flows(*state, FH_TABLE_ROUTE, 900,
+        "table=3 priority=900 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.1 ip_proto=1 icmp_type=8 "
+        "actions=meter:1,controller\n"
+        "table=3 priority=900 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.2 ip_proto=1 icmp_type=8 "
+        "actions=meter:1,controller\n"
+        "table=3 priority=900 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=192.0.2.2 ip_proto=1 icmp_type=8 "
+        "actions=meter:1,controller\n");
+    assert_flows(*state, FH_TABLE_ROUTE, 890,
+        "table=3 priority=890 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.1 actions=drop\n"
+        "table=3 priority=890 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.2 actions=drop\n"
+        "table=3 priority=890 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=192.0.2.2 actions=drop\n");
+    assert_flows(*state, FH_TABLE_ROUTE, 850,
+        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "eth_type=0x0800 ip_dst=224.0.0.0/224.0.0.0 actions=drop\n"
+        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "eth_type=0x0800 ip_dst=0.0.0.0/255.0.0.0 actions=drop\n"
+        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "eth_type=0x0800 ip_dst=127.0.0.0/255.0.0.0 actions=drop\n"
+        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.255 actions=drop\n");
+    assert_flows(*state, FH_TABLE_ROUTE, 400,
+        "table=3 priority=400 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 "
+        "actions=meter:1,controller\n");
+    assert_flows(*state, FH_TABLE_ROUTE, 100,
+        "table=3 priority=100 cookie=0xf1a5020000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 actions=dec_ttl,"
+        "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
+        "write_metadata:0xa,goto:4\n");
+}
+
+static void
+a_frame_leaves_even_by_the_port_that_it_came_in_by(void **state)
+{
+    assert_flows(*state, FH_TABLE_OUTPUT, -1,
+        "table=4 priority=100 cookie=0xf1a5010000000000 metadata=0x1 "
+        "actions=output:1\n"
+        "table=4 priority=200 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x1 actions=output:in_port\n"
+        "table=4 priority=100 cookie=0xf1a5010000000000 metadata=0xa "
+        "actions=output:10\n"
+        "table=4 priority=200 cookie=0xf1a5010000000000 in_port=10 "
+        "metadata=0xa actions=output:in_port\n");
+}
+
+static void
+nobody_is_a_client_by_the_base_flows_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_flows(f, FH_TABLE_SOURCE, -1, "");
+    flow_set_destroy(f->flows);
+    f->flows = flow_set_create();
+    assert_flows(f, FH_TABLE_INNER, -1, "");
+}
+
+/* Tags. */
+
+static void
+one_tag_is_popped_and_no_second_one_let_through(void **state)
+{
+    struct fixture *f = *state;
+
+    f->segment.n_other_macs = 0;
+    f->vlan = (struct fh_vlan) { .n = 1, .vids = { 100 } };
+    assert_flows(f, FH_TABLE_CLASSIFY, 300,
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=02:00:00:00:00:0a vlan=100 actions=pop_vlan,"
+        "write_metadata:0x1000064,goto:1\n"
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
+        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+    assert_flows(f, FH_TABLE_INNER, -1,
+        "table=1 priority=300 cookie=0xf1a5010000000000 "
+        "metadata=0x1000064 vlan=none "
+        "actions=write_metadata:0x1000064,goto:2\n");
+}
+
+static void
+two_tags_are_matched_one_after_the_other(void **state)
+{
+    struct fixture *f = *state;
+
+    f->segment.n_other_macs = 0;
+    f->vlan = (struct fh_vlan) { .n = 2, .vids = { 200, 100 } };
+    assert_flows(f, FH_TABLE_CLASSIFY, 300,
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=02:00:00:00:00:0a vlan=200 actions=pop_vlan,"
+        "write_metadata:0x10000c8,goto:1\n"
+        "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
+        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+    assert_flows(f, FH_TABLE_INNER, -1,
+        "table=1 priority=300 cookie=0xf1a5010000000000 "
+        "metadata=0x10000c8 vlan=100 actions=pop_vlan,"
+        "write_metadata:0x20640c8,goto:2\n");
+}
+
+static void
+the_same_tag_on_both_sides_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+
+    f->segment.n_other_macs = 0;
+    f->vlan = (struct fh_vlan) { .n = 1, .vids = { 100 } };
+    f->uplink.vlan = f->vlan;
+    assert_flows(f, FH_TABLE_INNER, -1,
+        "table=1 priority=300 cookie=0xf1a5010000000000 "
+        "metadata=0x1000064 vlan=none "
+        "actions=write_metadata:0x1000064,goto:2\n"
+        "table=1 priority=300 cookie=0xf1a5010000000000 "
+        "metadata=0xa01000064 vlan=none "
+        "actions=write_metadata:0x8000000a01000064,goto:3\n");
+}
+
+/* Special cases. */
+
+static void
+isolated_clients_do_not_reach_each_other(void **state)
+{
+    struct fixture *f = *state;
+
+    f->segment.isolate = true;
+    assert_flows(f, FH_TABLE_ROUTE, 800,
+        "table=3 priority=800 cookie=0xf1a5010000000000 "
+        "metadata=0xe000000a00000000/0xe0ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 actions=drop\n");
+}
+
+static void
+a_point_to_point_prefix_has_no_broadcast_address(void **state)
+{
+    struct fixture *f = *state;
+    size_t n;
+
+    flow_base_build(&f->router, f->flows);
+    n = flow_set_count(f->flows);
+    for (uint8_t plen = 31; plen <= 32; plen++) {
+        struct flow_set *flows = flow_set_create();
+
+        f->prefix.plen = plen;
+        flow_base_build(&f->router, flows);
+        assert_int_equal(flow_set_count(flows), n - 1);
+        flow_set_destroy(flows);
+    }
+}
+
+static void
+an_unresolved_next_hop_has_no_way_to_it(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_flow flow = { .priority = 77 };
+
+    memset(&f->uplink.next_hop_mac, 0, sizeof f->uplink.next_hop_mac);
+    assert_flows(f, FH_TABLE_ROUTE, 100, "");
+    assert_false(flow_uplink_build(&f->uplink, f->router.mac, &flow));
+    assert_int_equal(flow.priority, 77);
+}
+
+static void
+two_uplinks_with_one_port_are_two_domains(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
+
+    uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
+    f->router.uplinks = uplinks;
+    f->router.n_uplinks = 2;
+    assert_true(flow_meta_domain(&uplinks[0])
+                != flow_meta_domain(&uplinks[1]));
+    assert_flows(f, FH_TABLE_ROUTE, 100,
+        "table=3 priority=100 cookie=0xf1a5020000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 actions=dec_ttl,"
+        "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
+        "write_metadata:0xa,goto:4\n"
+        "table=3 priority=100 cookie=0xf1a5020000000000 "
+        "metadata=0xc000000a01000007/0xc0ffffff03ffffff "
+        "eth_type=0x0800 actions=dec_ttl,"
+        "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
+        "push_vlan:0x8100,set_vlan:7,write_metadata:0xa,goto:4\n");
+}
+
+static void
+the_next_hop_can_be_read_back(void **state)
+{
+    struct fixture *f = *state;
+    struct eth_addr mac;
+    struct fh_flow flow;
+    uint64_t domain;
+
+    f->uplink.vlan = (struct fh_vlan) { .n = 2, .vids = { 4094, 1 } };
+    assert_true(flow_uplink_build(&f->uplink, f->router.mac, &flow));
+    assert_true(flow_uplink_read(&flow, &domain, &mac));
+    assert_true(domain == flow_meta_domain(&f->uplink));
+    assert_true(fh_mac_equal(mac, f->uplink.next_hop_mac));
+
+    flow.n_actions = UINT8_MAX;
+    assert_false(flow_uplink_read(&flow, &domain, &mac));
+    flow.n_actions = 0;
+    assert_false(flow_uplink_read(&flow, &domain, &mac));
+    flow.cookie = fh_cookie(FH_KIND_CLIENT, 1);
+    assert_false(flow_uplink_read(&flow, &domain, &mac));
+}
+
+static void
+stacks_that_differ_differ_in_metadata(void **state)
+{
+    static const struct fh_vlan stacks[] = {
+        { .n = 0 }, { .n = 1, .vids = { 1 } }, { .n = 1, .vids = { 4094 } },
+        { .n = 2, .vids = { 1, 1 } }, { .n = 2, .vids = { 1, 2 } },
+        { .n = 2, .vids = { 2, 1 } }, { .n = 2, .vids = { 4094, 4094 } },
+    };
+    const size_t n = sizeof stacks / sizeof stacks[0];
+
+    for (size_t i = 0; i < n; i++) {
+        assert_false(flow_meta_stack(&stacks[i]) & ~FLOW_META_STACK_MASK);
+        for (size_t j = 0; j < i; j++) {
+            assert_true(flow_meta_stack(&stacks[i])
+                        != flow_meta_stack(&stacks[j]));
+        }
+    }
+}
+
+/* Meters. */
+
+static void
+each_port_has_a_meter_for_requests_and_one_for_replies(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_meter meters[8];
+    size_t n = flow_base_meters(&f->router, meters);
+
+    assert_int_equal(n, 5);
+    assert_int_equal(flow_base_n_meters(&f->router), 5);
+    assert_int_equal(meters[0].id, FLOW_METER_ICMP);
+    assert_int_equal(meters[1].id, FLOW_METER_REQUESTS(ACCESS));
+    assert_int_equal(meters[1].rate_pps, 1000);
+    assert_int_equal(meters[2].id, FLOW_METER_REPLIES(ACCESS));
+    assert_int_equal(meters[2].rate_pps, 9000);
+    assert_int_equal(meters[3].id, FLOW_METER_REQUESTS(UPLINK));
+    assert_int_equal(meters[4].id, FLOW_METER_REPLIES(UPLINK));
+}
+
+static void
+uplinks_that_share_a_port_share_its_meters(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
+    struct fh_meter meters[8];
+
+    uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
+    f->router.uplinks = uplinks;
+    f->router.n_uplinks = 2;
+    assert_int_equal(flow_base_meters(&f->router, meters), 5);
+    assert_true(flow_base_n_meters(&f->router) >= 5);
+}
+
+static void
+meters_of_different_ports_differ(void **state)
+{
+    for (uint32_t port = 1; port < 100; port++) {
+        assert_true(FLOW_METER_REQUESTS(port) > FLOW_METER_ICMP);
+        assert_true(FLOW_METER_REQUESTS(port) != FLOW_METER_REPLIES(port));
+        assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_REQUESTS(port + 1));
+    }
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(arp_of_our_ports_is_punted_by_its_meter),
+        TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
+        TEST(anything_else_of_our_ports_is_dropped),
+        TEST(routes_without_any_client),
+        TEST(a_frame_leaves_even_by_the_port_that_it_came_in_by),
+        TEST(nobody_is_a_client_by_the_base_flows_alone),
+        TEST(one_tag_is_popped_and_no_second_one_let_through),
+        TEST(two_tags_are_matched_one_after_the_other),
+        TEST(the_same_tag_on_both_sides_is_told_apart),
+        TEST(isolated_clients_do_not_reach_each_other),
+        TEST(a_point_to_point_prefix_has_no_broadcast_address),
+        TEST(an_unresolved_next_hop_has_no_way_to_it),
+        TEST(two_uplinks_with_one_port_are_two_domains),
+        TEST(the_next_hop_can_be_read_back),
+        TEST(stacks_that_differ_differ_in_metadata),
+        TEST(each_port_has_a_meter_for_requests_and_one_for_replies),
+        TEST(uplinks_that_share_a_port_share_its_meters),
+        TEST(meters_of_different_ports_differ),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
