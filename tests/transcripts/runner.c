@@ -67,7 +67,7 @@ static const char *
 word(const struct words *w, size_t i)
 {
     if (i >= w->n) {
-        die("a word is missing after", w->word[w->n - 1]);
+        die("a word is missing after", w->n ? w->word[w->n - 1] : "the verb");
     }
     return w->word[i];
 }
@@ -515,17 +515,18 @@ wait_for(struct runner *r, const char *line)
 static void
 run_at(struct runner *r, struct words *w)
 {
+    const char *verb = word(w, 2);
     struct words rest = { .n = w->n - 3 };
 
     memcpy(rest.word, w->word + 3, rest.n * sizeof rest.word[0]);
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (!strcmp(verbs[i].name, word(w, 2))) {
+        if (!strcmp(verbs[i].name, verb)) {
             verbs[i].run(r, &rest);
             world_settle();
             return;
         }
     }
-    die("no such verb", w->word[2]);
+    die("no such verb", verb);
 }
 
 static void
