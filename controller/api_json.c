@@ -244,6 +244,22 @@ api_json_router(const struct firsthop *fh, const struct router *router)
     return object;
 }
 
+/* Does a router that could take the client, other than 'router', reach it?
+ * Quicker to tell than a whole election, of which there may be 100,000. */
+static bool
+is_reached_otherwise(const struct router *router, const struct client *client)
+{
+    for (size_t i = 0; i < client->n_reaches; i++) {
+        const struct router *other = client->segment->members[i].router;
+
+        if (other != router && other->conn && other->ready
+            && !other->draining && reach_is_up(&client->reaches[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Is it active for 'client', and would no other router take it? */
 static bool
 keeps_client(const struct firsthop *fh, const struct router *router,
@@ -253,6 +269,7 @@ keeps_client(const struct firsthop *fh, const struct router *router,
 
     return client->active != ELECT_NONE
            && client->segment->members[client->active].router == router
+           && !is_reached_otherwise(router, client)
            && firsthop_explain(fh, client, candidates).winner
               == client->active;
 }

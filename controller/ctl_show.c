@@ -277,7 +277,8 @@ add_query(char *path, const char *key, const char *value)
     return longer;
 }
 
-/* Reads all pages into 'clients'. */
+/* Reads all pages into 'clients'.  Small ones: the daemon has other work, and
+ * does not interrupt one. */
 static int
 read_clients(const struct ctl *ctl, json_t *clients)
 {
@@ -285,7 +286,7 @@ read_clients(const struct ctl *ctl, json_t *clients)
     int status;
 
     do {
-        char *path = fh_xstrdup("/v1/clients?limit=1000");
+        char *path = fh_xstrdup("/v1/clients?limit=250");
         struct ctl_reply reply;
 
         path = add_query(path, "segment", ctl->segment);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -200,6 +201,19 @@ is_method(const struct http_conn *conn, const char *method)
     return conn->head.method && !strcmp(conn->head.method, method);
 }
 
+/* RFC 9110, 5.6.7 and 6.6.1. */
+static void
+put_date(struct evbuffer *out)
+{
+    char date[64];
+    time_t now = time(NULL);
+    struct tm tm;
+
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    evbuffer_add_printf(out, "Date: %s\r\n", date);
+}
+
 void
 http_reply(struct http_conn *conn, int status, const char *content_type,
            const char *fields, const void *body, size_t len)
@@ -209,6 +223,7 @@ http_reply(struct http_conn *conn, int status, const char *content_type,
     set_state(conn, CONN_REPLY);
     evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status,
                         http_status_title(status));
+    put_date(out);
     if (content_type) {
         evbuffer_add_printf(out, "Content-Type: %s\r\n", content_type);
     }
@@ -600,8 +615,9 @@ http_stream_begin(struct http_conn *conn, const char *content_type,
     }
     set_state(conn, CONN_STREAM);
     bufferevent_setwatermark(conn->bev, EV_WRITE, STREAM_LOW_BYTES, 0);
-    evbuffer_add_printf(output_of(conn),
-                        "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%s%s"
+    evbuffer_add_printf(output_of(conn), "HTTP/1.1 200 OK\r\n");
+    put_date(output_of(conn));
+    evbuffer_add_printf(output_of(conn), "Content-Type: %s\r\n%s%s"
                         "Cache-Control: no-store\r\n\r\n", content_type,
                         conn->stream_chunked ? "Transfer-Encoding: chunked\r\n"
                                              : "",
