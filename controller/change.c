@@ -117,14 +117,13 @@ to_stored(const struct firsthop *fh, const struct config_client *client,
     out->vlan = client->vlan;
 }
 
-/* Does the running client already match what is asked for? */
+/* Can the running client become what is asked for as it is? */
 static bool
 fits(const struct client *c, const struct config_client *client)
 {
     return fh_vlan_equal(&c->vlan, &client->vlan)
-           && (client->has_mac ? c->mac_fixed
-                                 && fh_mac_equal(c->mac, client->mac)
-                               : !c->mac_fixed);
+           && (!client->has_mac || fh_mac_is_zero(c->mac)
+               || fh_mac_equal(c->mac, client->mac));
 }
 
 char *
@@ -144,6 +143,10 @@ firsthop_provision(struct firsthop *fh, const struct config_client *client)
     firsthop_read_clock(fh);
     if (c && fits(c, client)) {
         serve_set_origin(c, CLIENT_PROVISIONED);
+        c->mac_fixed = client->has_mac;
+        if (client->has_mac) {
+            c->mac = client->mac;
+        }
         serve_arm(fh, c);
         return NULL;
     }

@@ -62,6 +62,10 @@ firsthop_event(struct firsthop *fh, struct event *e)
 {
     char client[FH_ADDR_STRLEN] = "";
 
+    /* A failover of thousands must not wait for who reads the log; all of
+     * them are in the ring. */
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10, 200);
+
     fh->unix_off_ms = (clock_us(CLOCK_REALTIME) - fh->now_us) / 1000;
     e->time_ms = fh_now_ms(fh) + fh->unix_off_ms;
     events_add(fh->events, e);
@@ -70,7 +74,7 @@ firsthop_event(struct firsthop *fh, struct event *e)
     }
     log_at(e->type == EVENT_CLIENT_LOST || e->type == EVENT_CLIENT_CONFLICT
            || e->type == EVENT_ROUTER_DISCONNECTED
-           ? LOG_LVL_WARN : LOG_LVL_INFO, NULL,
+           ? LOG_LVL_WARN : LOG_LVL_INFO, client[0] ? &rl : NULL,
            "%s%s%s%s%s%s%s%s%s%s%s%s%s", event_type_name(e->type),
            e->segment[0] ? " segment=" : "", e->segment,
            client[0] ? " client=" : "", client,

@@ -96,8 +96,7 @@ may_stay(const struct segment *segment, const struct client *c)
     }
     return inside && !ours
            && (c->origin == CLIENT_PROVISIONED
-               || (c->origin == CLIENT_LEARNED && config->learn
-                   && fh_vlan_equal(&config->vlan, &c->vlan)));
+               || (config->learn && fh_vlan_equal(&config->vlan, &c->vlan)));
 }
 
 /* The client as the new configuration has it; a configured one is there
@@ -121,8 +120,11 @@ place(struct firsthop *fh, const struct client *old)
     if (!may_stay(segment, old)) {
         return NULL;
     }
-    c = serve_add(fh, segment, old->key.address, old->origin);
-    c->mac_fixed = old->mac_fixed;
+    /* One that is not configured any more stays as if it had been learnt. */
+    c = serve_add(fh, segment, old->key.address,
+                  old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
+                  : old->origin);
+    c->mac_fixed = old->mac_fixed && c->origin == CLIENT_PROVISIONED;
     return c;
 }
 

@@ -556,6 +556,9 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
     }
     a = &candidates[c->active];
     return (reason == ELECT_PREEMPTS ? CAUSE_PREEMPT
+            : reason == ELECT_UPLINK
+              && !c->segment->members[c->active].uplink->port_up
+            ? CAUSE_PORT_DOWN
             : a->draining && a->connected ? CAUSE_DRAIN
             : !a->connected ? CAUSE_ROUTER_LOST
             : hint == CAUSE_PORT_DOWN ? CAUSE_PORT_DOWN
