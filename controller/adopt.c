@@ -7,6 +7,7 @@
 
 #include "controller/firsthop_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
@@ -283,6 +284,9 @@ read_done(int error, void *adoption_)
                        .install_ms = -1, .ack_ms = -1 };
 
     if (error) {
+        if (error != ECONNRESET) {
+            ofconn_close(router->conn, "its flows cannot be read");
+        }
         free(adoption);
         return;
     }

@@ -819,6 +819,19 @@ serve_acked(struct firsthop *fh, struct client *c, size_t member)
     serve_act(fh, c, &acts);
 }
 
+/* The flows were refused: it is as if the winner had not been named.  Whoever
+ * served until now goes on. */
+static void
+take_back(struct firsthop *fh, struct client *c)
+{
+    c->unreported = false;
+    c->takeover.winner = c->moved_from;
+    serve_set_active(fh, c, c->moved_from);
+    if (c->moved_from == ELECT_NONE) {
+        set_state(fh, c, CLIENT_PENDING);
+    }
+}
+
 void
 serve_installed(void *fh_, struct client *c, struct router *router,
                    bool ok)
@@ -836,6 +849,9 @@ serve_installed(void *fh_, struct client *c, struct router *router,
     }
     takeover_installed(&c->takeover, ok, fh_now_ms(fh), &acts);
     serve_act(fh, c, &acts);
+    if (!ok) {
+        take_back(fh, c);
+    }
 }
 
 void

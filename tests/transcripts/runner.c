@@ -206,6 +206,18 @@ do_stall(struct runner *r, const struct words *w)
 }
 
 static void
+do_hide(struct runner *r, const struct words *w)
+{
+    bridge_hide_flows(world_bridge(word(w, 0)), true);
+}
+
+static void
+do_list(struct runner *r, const struct words *w)
+{
+    bridge_hide_flows(world_bridge(word(w, 0)), false);
+}
+
+static void
 do_port(struct runner *r, const struct words *w)
 {
     bridge_set_port_up(world_bridge(word(w, 0)), word(w, 1),
@@ -471,6 +483,8 @@ static const struct {
     { "refuse", do_refuse },            /* BRIDGE: every change of flows */
     { "accept", do_accept },            /* BRIDGE */
     { "stall", do_stall },              /* BRIDGE: answers no echo */
+    { "hide", do_hide },                /* BRIDGE: lists no flows */
+    { "list", do_list },                /* BRIDGE */
     { "port", do_port },                /* BRIDGE PORT up|down */
     { "flows", do_flows },              /* BRIDGE...: say the clients' */
     { "probes", do_probes },            /* BRIDGE...: say how many */

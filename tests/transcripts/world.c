@@ -379,6 +379,21 @@ apply_bundle(struct bridge *b)
     }
 }
 
+/* An error about 'msg', 7.5.4. */
+static void
+build_error(const uint8_t *msg, uint16_t type, uint16_t code,
+            uint8_t error[20])
+{
+    memset(error, 0, 20);
+    error[0] = OFP14_VERSION;
+    error[1] = OFPT_ERROR;
+    wire_put16(error + 2, 20);
+    memcpy(error + 4, msg + 4, 4);
+    wire_put16(error + 8, type);
+    wire_put16(error + 10, code);
+    memcpy(error + 12, msg, 8);
+}
+
 static void
 bundle_control(struct bridge *b, const uint8_t *msg)
 {
@@ -391,13 +406,10 @@ bundle_control(struct bridge *b, const uint8_t *msg)
     if (type == OFPBCT_OPEN_REQUEST) {
         fh_buf_clear(&b->bundle);
     } else if (b->refuse) {
-        uint8_t error[20] = { OFP14_VERSION, OFPT_ERROR, 0, sizeof error };
+        uint8_t error[20];
 
         world_say("%s refuses a bundle", b->name);
-        memcpy(error + 4, msg + 4, 4);
-        wire_put16(error + 8, 17);      /* OFPET_BUNDLE_FAILED */
-        wire_put16(error + 10, 13);     /* OFPBFC_MSG_FAILED */
-        memcpy(error + 12, msg, 8);
+        build_error(msg, 17, 13, error);    /* OFPBFC_MSG_FAILED */
         reply_confirmation(b, error, sizeof error);
         return;
     } else {
@@ -432,6 +444,22 @@ build_flow_stats(const struct bridge *b, const uint8_t *request,
     flowtab_dump(b->flows, OFP14_VERSION, 0xff, cookie, mask, 0, out,
                  no_room, (void *) b->name);
     wire_put16(out->data + 2, out->len);
+}
+
+static void
+list_flows(struct bridge *b, const uint8_t *request)
+{
+    struct fh_buf stats = { 0 };
+    uint8_t error[20];
+
+    if (b->hide) {
+        build_error(request, 1, 5, error);  /* OFPBRC_EPERM */
+        reply(b, error, sizeof error, 0);
+        return;
+    }
+    build_flow_stats(b, request, &stats);
+    reply(b, stats.data, stats.len, 0);
+    fh_buf_destroy(&stats);
 }
 
 static void
@@ -470,8 +498,6 @@ simple_reply(struct bridge *b, const uint8_t *msg, uint8_t type)
 static void
 receive(struct bridge *b, const uint8_t *msg, size_t len)
 {
-    struct fh_buf stats = { 0 };
-
     switch (msg[1]) {
     case OFPT_ECHO_REQUEST:
         if (!b->stall) {
@@ -488,9 +514,7 @@ receive(struct bridge *b, const uint8_t *msg, size_t len)
         fh_buf_append(&b->bundle, msg + 16, wire_get16(msg + 18));
         break;
     case OFPT_MULTIPART_REQUEST:
-        build_flow_stats(b, msg, &stats);
-        reply(b, stats.data, stats.len, 0);
-        fh_buf_destroy(&stats);
+        list_flows(b, msg);
         break;
     case OFPT_PACKET_OUT:
         packet_out(b, msg, len);
@@ -674,6 +698,12 @@ void
 bridge_refuse(struct bridge *b, bool refuse)
 {
     b->refuse = refuse;
+}
+
+void
+bridge_hide_flows(struct bridge *b, bool hide)
+{
+    b->hide = hide;
 }
 
 void

@@ -49,6 +49,8 @@ void bridge_set_port_up(struct bridge *, const char *port, bool up);
 void bridge_hold(struct bridge *, bool hold);
 /* Refuses every bundle. */
 void bridge_refuse(struct bridge *, bool refuse);
+/* Refuses to list its flows. */
+void bridge_hide_flows(struct bridge *, bool hide);
 /* Does not answer echo requests, though it forwards. */
 void bridge_stall(struct bridge *, bool stall);
 /* Says which client flows it holds. */

@@ -15,7 +15,7 @@ struct bridge {
     struct ofconn *conn;        /* NULL: not connected. */
     struct fh_buf bundle;       /* Flow mods of the open one. */
     struct fh_buf held;         /* Replies withheld. */
-    bool hold, refuse, stall;
+    bool hold, refuse, stall, hide;
     unsigned int n_probes;
 };
 
