@@ -119,15 +119,15 @@ api_reply_problem_with(struct api_call *call, int status, json_t *members,
     va_end(args);
 }
 
-/* 400 is for what is no JSON at all, 422 for JSON that does not do. */
+/* 400 is for what is no JSON at all, 422 for JSON that does not do.  Of the
+ * former config_read_json() tells where the reader stopped, "line 1, column
+ * 2: ..."; to read it once more, perhaps 16 MiB of it, takes too long. */
 static int
-status_of_bad_body(const struct api_call *call)
+status_of_bad_body(const struct config_errors *errors)
 {
-    json_t *json = json_loadb(call->request->body, call->request->body_len,
-                              JSON_DECODE_ANY, NULL);
+    const struct config_error *first = &errors->items[0];
 
-    json_decref(json);
-    return json ? 422 : 400;
+    return !*first->pointer && !strncmp(first->text, "line ", 5) ? 400 : 422;
 }
 
 void
@@ -140,11 +140,11 @@ api_reply_errors(struct api_call *call, struct config_errors *errors)
     json_object_set_new(members, "pointer", api_json_text(first->pointer));
     json_object_set_new(members, "errors", api_json_errors(errors));
     if (n == 1) {
-        api_reply_problem_with(call, status_of_bad_body(call), members,
+        api_reply_problem_with(call, status_of_bad_body(errors), members,
                                "%s%s%s", first->pointer,
                                *first->pointer ? ": " : "", first->text);
     } else {
-        api_reply_problem_with(call, status_of_bad_body(call), members,
+        api_reply_problem_with(call, status_of_bad_body(errors), members,
                                "%zu errors; the first: %s%s%s", n,
                                first->pointer, *first->pointer ? ": " : "",
                                first->text);
