@@ -60,6 +60,7 @@ single(struct fh_buf *out, const char *name, const char *type,
     }
 COUNTER(punts)
 COUNTER(probes)
+COUNTER(probes_missed)
 COUNTER(probe_packets)
 COUNTER(flow_adds)
 COUNTER(flow_deletes)
@@ -115,6 +116,8 @@ static const struct router_metric {
       "Clients that the router reaches.", get_clients_reachable },
     { "probes_sent_total", "counter", "Probes sent to clients.",
       get_probes },
+    { "probes_missed_total", "counter",
+      "Probes that were not answered in time.", get_probes_missed },
     { "probe_packet_outs_total", "counter",
       "OpenFlow messages that carried the probes.", get_probe_packets },
     { "punts_total", "counter", "Frames that the bridge has handed up.",

@@ -57,8 +57,8 @@ struct router_stack {
 struct router_probe;
 
 struct router_counters {
-    uint64_t punts, probes, probe_packets, flow_adds, flow_deletes,
-             commits, commits_failed;
+    uint64_t punts, probes, probes_missed, probe_packets, flow_adds,
+             flow_deletes, commits, commits_failed;
 };
 
 struct router;

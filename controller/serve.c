@@ -394,9 +394,11 @@ reach_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
     struct client *c = client_of_reach(r);
     struct router *router = member_router(c, r->index);
     bool was_up = reach_is_up(r);
+    uint32_t n_missed = r->missed;
     struct reach_verdict v = reach_timer(r, &c->segment->probe,
                                          router->fence_done, now_ms);
 
+    router->counters.probes_missed += r->missed - n_missed;
     arm_probe(fh, r, v.next_ms);
     if (v.probe) {
         probe(fh, c, r->index);
