@@ -311,6 +311,45 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
     }
 }
 
+/* How long the other next hops have to show themselves once one has fallen
+ * silent or come back, in ms. */
+#define UPLINK_JUDGE_MS (UPLINK_RETRY_MS + 2 * UPLINK_TICK_MS)
+
+static void
+check_uplinks(struct firsthop *fh)
+{
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        struct router *router = fh->routers[i];
+
+        for (size_t j = 0; j < router->n_uplinks; j++) {
+            struct uplink *uplink = &router->uplinks[j];
+
+            if (!uplink->misses || uplink->dead) {
+                uplink->next_ms = fh_now_ms(fh);
+            }
+        }
+    }
+}
+
+void
+firsthop_next_hop_changed(struct firsthop *fh, struct router *router)
+{
+    int64_t at_ms = fh_now_ms(fh) + UPLINK_JUDGE_MS;
+
+    check_uplinks(fh);
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router
+                && (!c->elect_at_ms || c->elect_at_ms > at_ms)) {
+                c->elect_at_ms = at_ms;
+                serve_arm(fh, c);
+            }
+        }
+    }
+}
+
 void
 firsthop_uplink_changed(struct firsthop *fh, struct router *router)
 {
@@ -419,7 +458,7 @@ tick_uplink(struct firsthop *fh, struct router *router,
         uplink->dead = true;
         log_warn("router %s: its next hop %s does not answer",
                  router->config->name, fh_addr_format(arp.tpa, text));
-        firsthop_uplink_changed(fh, router);
+        firsthop_next_hop_changed(fh, router);
     }
     if (uplink->misses <= UPLINK_MISSES) {
         uplink->misses++;

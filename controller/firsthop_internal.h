@@ -75,6 +75,10 @@ void firsthop_holders_changed(struct firsthop *);
 
 /* An uplink of the router works again, or no more: elect anew. */
 void firsthop_uplink_changed(struct firsthop *, struct router *);
+/* The same for a next hop that answers again, or no more.  It may be the core
+ * that has gone or come back, for which nobody should move: the election
+ * waits until the other routers' next hops have been asked. */
+void firsthop_next_hop_changed(struct firsthop *, struct router *);
 /* Gateway or local address of a segment of that routing domain. */
 bool firsthop_is_own_address(const struct router *, uint64_t domain,
                              struct fh_addr);

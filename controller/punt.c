@@ -471,8 +471,8 @@ next_hop_is_at(struct firsthop *fh, struct router *router,
             router_update_base(router);
         }
     }
-    if (was_dead || changed) {
-        firsthop_uplink_changed(fh, router);
+    if (was_dead) {
+        firsthop_next_hop_changed(fh, router);
     }
 }
 

@@ -489,7 +489,9 @@ serve_snapshot(const struct firsthop *fh, const struct client *c,
         candidates[i] = (struct elect_candidate) {
             .connected = m->router->ready,
             .draining = m->router->draining,
-            .uplink_ok = uplink_is_ok(m->uplink),
+            .uplink_ok = (uplink_is_ok(m->uplink)
+                          && (c->active == (int) i
+                              || m->uplink->misses < UPLINK_DOUBTFUL)),
             .expected = m->router->expected,
             .reach = c->reaches[i].state,
             .priority = m->config->priority,

@@ -25,7 +25,7 @@ struct host {
 static struct {
     struct host hosts[WORLD_MAX_HOSTS];
     size_t n;
-    bool core_silent, show_probes, show_core;
+    bool show_probes, show_core;
 } all;
 
 static const struct eth_addr next_hop_mac = { .ea = { 2, 0, 0, 0, 0, 1 } };
@@ -44,12 +44,6 @@ void
 hosts_clear(void)
 {
     memset(&all, 0, sizeof all);
-}
-
-void
-world_core_answers(bool answers)
-{
-    all.core_silent = !answers;
 }
 
 void
@@ -260,7 +254,7 @@ core_answer(struct bridge *b, const struct frame *frame,
     uint8_t buf[ARP_FRAME_MAX];
     size_t len = arp_build(buf, asked->sha, &frame->vlan, &arp);
 
-    if (!all.core_silent) {
+    if (!b->core_silent) {
         bridge_punt(b, WORLD_UPLINK_PORT, buf, len, ANSWER_MS);
     }
 }

@@ -299,7 +299,8 @@ do_mac(struct runner *r, const struct words *w)
 static void
 do_core(struct runner *r, const struct words *w)
 {
-    world_core_answers(!strcmp(word(w, 0), "answers"));
+    world_core_answers(w->n > 1 ? world_bridge(word(w, 1)) : NULL,
+                       !strcmp(word(w, 0), "answers"));
 }
 
 /* Verbs of the operator. */
@@ -495,7 +496,7 @@ static const struct {
     { "cut", do_cut },                  /* HOST BRIDGE */
     { "mood", do_mood },        /* HOST answers|ignores-notices|silent */
     { "mac", do_mac },                  /* HOST MAC */
-    { "core", do_core },                /* answers|silent */
+    { "core", do_core },                /* answers|silent [BRIDGE] */
     { "move", do_move },                /* ADDRESS ROUTER */
     { "drain", do_drain },              /* ROUTER */
     { "undrain", do_undrain },          /* ROUTER */

@@ -701,6 +701,16 @@ bridge_refuse(struct bridge *b, bool refuse)
 }
 
 void
+world_core_answers(struct bridge *b, bool answers)
+{
+    for (size_t i = 0; i < world.n_bridges; i++) {
+        if (!b || b == &world.bridges[i]) {
+            world.bridges[i].core_silent = !answers;
+        }
+    }
+}
+
+void
 bridge_hide_flows(struct bridge *b, bool hide)
 {
     b->hide = hide;

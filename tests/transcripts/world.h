@@ -74,8 +74,8 @@ void host_ask(struct host *, const char *target);
 void host_announce(struct host *);
 void host_probe_address(struct host *);
 
-/* The core's next hop. */
-void world_core_answers(bool);
+/* The core's next hop, as that bridge has it; all, where it is NULL. */
+void world_core_answers(struct bridge *, bool);
 
 /* What to say besides: nothing of the regular course of things otherwise. */
 void world_show_probes(bool);

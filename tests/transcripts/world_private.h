@@ -15,7 +15,7 @@ struct bridge {
     struct ofconn *conn;        /* NULL: not connected. */
     struct fh_buf bundle;       /* Flow mods of the open one. */
     struct fh_buf held;         /* Replies withheld. */
-    bool hold, refuse, stall, hide;
+    bool hold, refuse, stall, hide, core_silent;
     unsigned int n_probes;
 };
 
