@@ -524,6 +524,21 @@ def test_prometheus_scrapes_it(article):
         )
 
 
+def test_dashboard_shows_what_there_is(article):
+    with open(
+        os.path.join(TOP, "controller/firsthop-grafana.json"), encoding="utf-8"
+    ) as file:
+        panels = json.load(file)["panels"]
+    metrics = article.daemon.get("/metrics")
+    assert panels
+    for panel in panels:
+        for target in panel["targets"]:
+            for name in re.findall(
+                r"\b(?:firsthop|process)_\w+", target["expr"]
+            ):
+                assert re.search(rf"\n{name}[{{ ]", metrics), panel["title"]
+
+
 # Completion.
 
 
