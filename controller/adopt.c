@@ -106,7 +106,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     if (c->active == (int) member) {
         /* As before it went; maybe in the middle of a takeover. */
         c->reaches[member].port = info.port;
-        c->reinstall = c->unreported;
+        c->reinstall = c->reinstall || c->unreported;
     } else if (is_later(c, info.decision)
                && takeover_is_idle(&c->takeover)) {
         /* The other one may have been announced in the meantime. */
@@ -171,6 +171,54 @@ adopt_next_hop(const struct fh_flow *flow, void *adoption_)
             uplink->view.next_hop_mac = mac;
         }
     }
+}
+
+/* Is the client on its way to another router than 'member'?  Then that one
+ * keeps its flows until the takeover takes them away. */
+static bool
+is_leaving(const struct client *c, size_t member)
+{
+    return (c->active != ELECT_NONE && c->active != (int) member
+            && (!takeover_is_idle(&c->takeover) || c->reinstall));
+}
+
+struct keeping {
+    struct adoption *adoption;
+    struct flow_set *desired;
+};
+
+static void
+keep_leaving(const struct fh_flow *flow, void *keeping_)
+{
+    struct keeping *keeping = keeping_;
+    const struct router *router = keeping->adoption->router;
+    struct fh_flow flows[FLOW_CLIENT_N];
+    struct flow_client_info info;
+    struct segment *segment;
+    struct fh_client view;
+    struct client *c;
+    uint32_t port;
+    size_t member;
+
+    if (!flow_client_read(flow, &info)) {
+        return;
+    }
+    segment = find_segment(router, &info, &member);
+    c = (segment ? clients_find(keeping->adoption->fh->clients, info.address,
+                                segment->id) : NULL);
+    if (!c || !is_leaving(c, member) || !may_adopt(segment, c, &info)) {
+        return;
+    }
+    port = c->reaches[member].port;
+    c->reaches[member].port = info.port;
+    if (router_client_view(c, member, &view)) {
+        view.decision = info.decision;
+        flow_client_build(&view, flows);
+        for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+            flow_set_put(keeping->desired, &flows[i]);
+        }
+    }
+    c->reaches[member].port = port;
 }
 
 /* The flows that the bridge should hold, clients included. */
@@ -253,8 +301,8 @@ start_service(struct firsthop *fh, struct router *router)
             if (c->segment->members[j].router != router) {
                 continue;
             }
-            /* Flows of a loser are deleted by the comparison below. */
-            if (c->active != (int) j) {
+            /* Flows of a loser have been deleted by the comparison. */
+            if (c->active != (int) j && !is_leaving(c, j)) {
                 c->takeover.holders &= ~(UINT32_C(1) << j);
                 c->reaches[j].flow_port = 0;
             }
@@ -298,6 +346,8 @@ read_done(int error, void *adoption_)
 
     desired = flow_set_create();
     build_desired(fh, router, desired);
+    flow_set_for_each(router->installed, keep_leaving,
+                      &(struct keeping) { adoption, desired });
     flow_diff(desired, router->installed, &router->changes);
     flow_set_destroy(desired);
     log_info("router %s: %zu flows of ours found, %zu changes needed",

@@ -174,6 +174,12 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
     c->n_answered = old->n_answered;
     c->cap_answered = old->cap_answered;
     old->answered = NULL;
+    c->detect_ms = old->detect_ms;
+    c->unreported = old->unreported;
+    if (old->unreported && old->moved_from != ELECT_NONE) {
+        c->moved_from = find_member(c->segment, (old->segment->members
+                                                 [old->moved_from].router));
+    }
     for (size_t i = 0; i < old->n_reaches; i++) {
         int member = find_member(c->segment, old->segment->members[i].router);
 

@@ -245,9 +245,11 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
     struct takeover_actions acts = { .n = 0 };
     struct reach *r = &c->reaches[member];
 
-    takeover_member_back(&c->takeover, member, holds,
-                         serve_ready_members(c->segment), &acts);
-    serve_act(fh, c, &acts);
+    if (!c->reinstall) {        /* Or its flows stay until that is done. */
+        takeover_member_back(&c->takeover, member, holds,
+                             serve_ready_members(c->segment), &acts);
+        serve_act(fh, c, &acts);
+    }
     if (!wheel_is_armed(&r->timer)) {
         arm_probe(fh, r, fh_now_ms(fh) + spread_ms(c, member));
     }
