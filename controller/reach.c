@@ -36,6 +36,17 @@ reach_rto_ms(const struct reach *r, const struct reach_params *params)
     return rto_ms < params->retry_ms ? rto_ms : params->retry_ms;
 }
 
+int64_t
+reach_next_ms(const struct reach *r, const struct reach_params *params,
+              int64_t now_ms)
+{
+    int64_t interval_ms = params->interval_ms;
+    int64_t phase_ms = r->phase % params->interval_ms;
+
+    return (now_ms - phase_ms + interval_ms) / interval_ms * interval_ms
+           + phase_ms;
+}
+
 /* A fence number wraps; the distance tells. */
 static bool
 fence_is_done(uint32_t fence, uint32_t done)
@@ -60,8 +71,8 @@ reach_timer(struct reach *r, const struct reach_params *params,
 
     if (!r->outstanding) {
         v.probe = true;
-        v.next_ms = now_ms + (r->state == REACH_DOWN ? params->interval_ms
-                              : reach_rto_ms(r, params));
+        v.next_ms = (r->state == REACH_DOWN ? reach_next_ms(r, params, now_ms)
+                     : now_ms + reach_rto_ms(r, params));
         return v;
     }
     if (!fence_is_done(r->fence, fence_done)) {
@@ -79,15 +90,15 @@ reach_timer(struct reach *r, const struct reach_params *params,
     } else if (r->misses > params->retries) {
         go_down(r);
         v.event = REACH_WENT_DOWN;
-        v.next_ms = now_ms + params->interval_ms;
+        v.next_ms = reach_next_ms(r, params, now_ms);
         return v;
     } else if (r->state == REACH_UP) {
         r->state = REACH_SUSPECT;
         v.event = REACH_LATE;
     }
     v.probe = true;
-    v.next_ms = now_ms + (r->state == REACH_DOWN ? params->interval_ms
-                          : reach_rto_ms(r, params));
+    v.next_ms = (r->state == REACH_DOWN ? reach_next_ms(r, params, now_ms)
+                 : now_ms + reach_rto_ms(r, params));
     return v;
 }
 
@@ -133,10 +144,7 @@ reach_reply(struct reach *r, const struct reach_params *params,
     }
     r->outstanding = false;
     r->port = port;
-    *next_ms = r->sent_us / 1000 + params->interval_ms;
-    if (*next_ms <= now_ms) {
-        *next_ms = now_ms + params->interval_ms;
-    }
+    *next_ms = reach_next_ms(r, params, now_ms);
     return go_up(r, now_ms);
 }
 

@@ -50,6 +50,8 @@ struct reach {
     uint32_t learned_port;      /* Whose count of learnt clients it is in. */
     uint32_t srtt_us;           /* 0: not measured. */
     uint32_t rttvar_us;
+    uint32_t phase;             /* Any number: where in the interval its
+                                 * probes fall, modulo that. */
     uint32_t sent;              /* Probes, for metrics. */
     uint32_t missed;
     uint8_t state;              /* enum reach_state */
@@ -80,6 +82,12 @@ reach_is_up(const struct reach *r)
 
 /* The timeout, in ms, of a probe that is sent now. */
 uint32_t reach_rto_ms(const struct reach *, const struct reach_params *);
+
+/* The first moment after 'now_ms' that is the reach's own in the interval.
+ * Probes that keep to it stay spread evenly, however many clients were learnt
+ * or asked at once. */
+int64_t reach_next_ms(const struct reach *, const struct reach_params *,
+                      int64_t now_ms);
 
 /* The timer fired.  'fence_done' is the last fence that came back. */
 struct reach_verdict reach_timer(struct reach *, const struct reach_params *,

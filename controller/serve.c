@@ -106,6 +106,7 @@ serve_add(struct firsthop *fh, struct segment *segment, struct fh_addr addr,
     segment->n_learned += origin == CLIENT_LEARNED;
     for (size_t i = 0; i < c->n_reaches; i++) {
         c->reaches[i].timer.fire = reach_timer_fired;
+        c->reaches[i].phase = elect_hash(addr, i);
     }
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (member_router(c, i)->ready) {
@@ -230,14 +231,6 @@ serve_probe_now(struct firsthop *fh, struct client *c, size_t member)
     arm_probe(fh, r, fh_now_ms(fh) + reach_rto_ms(r, &c->segment->probe));
 }
 
-/* The first probes of many clients must not all go at once: the time within
- * the interval follows from the address. */
-static int64_t
-spread_ms(const struct client *c, size_t member)
-{
-    return elect_hash(c->key.address, member) % c->segment->probe.interval_ms;
-}
-
 void
 serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
                    bool holds)
@@ -251,7 +244,8 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
         serve_act(fh, c, &acts);
     }
     if (!wheel_is_armed(&r->timer)) {
-        arm_probe(fh, r, fh_now_ms(fh) + spread_ms(c, member));
+        arm_probe(fh, r, reach_next_ms(r, &c->segment->probe,
+                                       fh_now_ms(fh)));
     }
     if (c->active == ELECT_NONE
         && (c->state == CLIENT_ACTIVE || reach_is_up(r))) {

@@ -132,8 +132,20 @@ a_reply_brings_an_unknown_client_up(void **state)
     assert_int_equal(r.up_since_ms, 1003);
     assert_int_equal(r.last_reply_ms, 1003);
     assert_false(r.outstanding);
-    /* One interval after the probe, not after the reply. */
+    /* Its own moment in the interval: phase 0. */
     assert_int_equal(next_ms, 2000);
+}
+
+static void
+probes_keep_to_their_own_moment_in_the_interval(void **state)
+{
+    struct reach r = { .phase = 123456 };   /* 456 modulo 1000. */
+
+    assert_int_equal(reach_next_ms(&r, &params, 5000), 5456);
+    assert_int_equal(reach_next_ms(&r, &params, 5455), 5456);
+    assert_int_equal(reach_next_ms(&r, &params, 5456), 6456);
+    assert_int_equal(reach_next_ms(&r, &params, 5999), 6456);
+    assert_int_equal(reach_next_ms(&r, &params, 0), 456);
 }
 
 static void
@@ -144,7 +156,7 @@ a_reply_later_than_the_interval_waits_for_another(void **state)
 
     send_probe(&r, 1, 1000);
     reach_reply(&r, &params, PORT, 2500 * 1000, &next_ms);
-    assert_int_equal(next_ms, 3500);
+    assert_int_equal(next_ms, 3000);
 }
 
 static void
@@ -223,8 +235,8 @@ one_lost_probe_more_than_retries_is_down(void **state)
     assert_false(r.outstanding);
     assert_int_equal(r.up_since_ms, 0);
     assert_int_equal(r.missed, params.retries + 1);
-    /* Three probes, 20, 30 and 40 ms; then an interval of rest. */
-    assert_int_equal(v.next_ms, 2090 + params.interval_ms);
+    /* Three probes, 20, 30 and 40 ms; then rest until its own moment. */
+    assert_int_equal(v.next_ms, 3000);
 }
 
 static void
@@ -363,6 +375,7 @@ main(void)
         cmocka_unit_test(a_clock_that_went_back_measures_nothing),
         cmocka_unit_test(a_reply_brings_an_unknown_client_up),
         cmocka_unit_test(a_reply_later_than_the_interval_waits_for_another),
+        cmocka_unit_test(probes_keep_to_their_own_moment_in_the_interval),
         cmocka_unit_test(the_timer_of_an_idle_client_asks_for_a_probe),
         cmocka_unit_test(one_lost_probe_is_suspect_and_repeated_at_once),
         cmocka_unit_test(a_suspect_that_answers_is_up_as_before),
