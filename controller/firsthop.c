@@ -758,6 +758,9 @@ firsthop_destroy(struct firsthop *fh)
     if (fh->store && wheel_is_armed(&fh->store_timer)) {
         store_timer(&fh->store_timer, fh_now_ms(fh), fh);
     }
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        router_cancel_install(clients_at(fh->clients, i));
+    }
     for (size_t i = 0; i < fh->n_routers; i++) {
         if (fh->routers[i]->conn) {
             ofconn_set_aux(fh->routers[i]->conn, NULL);
