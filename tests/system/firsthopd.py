@@ -32,6 +32,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def default_build():
+    """The build directory: $FIRSTHOP_BUILD, or _build of the repository."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    top = os.path.dirname(os.path.dirname(here))
+    return os.environ.get("FIRSTHOP_BUILD") or os.path.join(top, "_build")
+
+
 def control_request(path, method, url, body=None, headers=None, timeout=5.0):
     """One request to the control socket at 'path': (status, headers, bytes).
 
@@ -54,7 +61,7 @@ class Firsthopd:
     def __init__(self, directory, config, netns=None, build=None):
         self.directory = str(directory)
         self.netns = netns
-        self.build = build or os.environ.get("FIRSTHOP_BUILD", "_build")
+        self.build = build or default_build()
         self.socket_path = os.path.join(self.directory, "control.sock")
         self.state_dir = os.path.join(self.directory, "state")
         self.config_path = os.path.join(self.directory, "firsthop.json")

@@ -20,7 +20,7 @@ import copy
 import os
 import shutil
 
-from firsthopd import Firsthopd
+from firsthopd import Firsthopd, default_build
 from frames import Tap
 from meter import Meter, meter_binary
 from netns import Netns, add_veth, run, unique_directory, wait_for
@@ -464,7 +464,9 @@ def require_tools():
         return "system tests make network namespaces: run them as root"
     for tool in ("ip", "bridge", "nsenter", "ovs-vswitchd", "ovsdb-server"):
         if not shutil.which(tool):
-            return f"{tool} is not installed: run the setup script first"
+            return f"{tool} is not installed: run ./setup.sh first"
+    if not os.access(default_build() + "/firsthopd", os.X_OK):
+        return f"no firsthopd in {default_build()}: set FIRSTHOP_BUILD"
     return None
 
 
