@@ -636,8 +636,10 @@ serve_elect(struct firsthop *fh, struct client *c, enum event_cause hint)
             && c->reaches[r.winner].port != c->reaches[r.winner].flow_port) {
             /* It is behind another port, or its flows were refused. */
             begin_takeover(fh, c, r.winner, c->cause);
-        } else if (c->asked_members & UINT32_C(1) << r.winner) {
-            serve_answer_asked(fh, c);
+        } else if (c->asked_members & UINT32_C(1) << r.winner
+                   && c->takeover.phase != TAKEOVER_FLOWS
+                   && c->takeover.phase != TAKEOVER_CORE) {
+            serve_answer_asked(fh, c);      /* Else with the notice. */
         }
     }
     serve_arm(fh, c);

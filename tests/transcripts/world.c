@@ -253,6 +253,7 @@ conn_free(struct ofconn *conn)
         }
     }
     if (conn->bridge) {
+        fh_buf_clear(&conn->bridge->held);
         conn->bridge->conn = NULL;
     }
     for (size_t i = 0; i < world.n_conns; i++) {
@@ -691,7 +692,9 @@ bridge_hold(struct bridge *b, bool hold)
         reply(b, b->held.data + at, n, 0);
         at += n;
     }
-    fh_buf_clear(&b->held);
+    if (!hold) {
+        fh_buf_clear(&b->held);
+    }
 }
 
 void
@@ -786,6 +789,37 @@ bridge_say_flows(const struct bridge *b)
     }
     of_message_uninit(&msg);
     fh_buf_destroy(&stats);
+}
+
+uint32_t
+bridge_holds(const struct bridge *b, struct fh_addr addr)
+{
+    struct fh_buf stats = { 0 };
+    struct of_message msg;
+    uint32_t port = 0;
+    const char *why;
+
+    build_flow_stats(b, NULL, &stats);
+    if (ofcodec_decode(stats.data, stats.len, OF_14, &msg, &why)) {
+        oops("way to read flows", why);
+    }
+    for (size_t i = 0; i < msg.flow_stats.n; i++) {
+        struct flow_client_info info;
+
+        if (flow_client_read(&msg.flow_stats.flows[i], &info)
+            && fh_addr_equal(info.address, addr)) {
+            port = info.port;
+        }
+    }
+    of_message_uninit(&msg);
+    fh_buf_destroy(&stats);
+    return port;
+}
+
+bool
+bridge_is_connected(const struct bridge *b)
+{
+    return b->conn != NULL;
 }
 
 void

@@ -53,6 +53,9 @@ void bridge_refuse(struct bridge *, bool refuse);
 void bridge_hide_flows(struct bridge *, bool hide);
 /* Does not answer echo requests, though it forwards. */
 void bridge_stall(struct bridge *, bool stall);
+/* The access port by which it has a client, 0 if it does not hold it. */
+uint32_t bridge_holds(const struct bridge *, struct fh_addr);
+bool bridge_is_connected(const struct bridge *);
 /* Says which client flows it holds. */
 void bridge_say_flows(const struct bridge *);
 /* Says how many probes it has sent since it was asked last. */

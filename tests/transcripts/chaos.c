@@ -1,0 +1,297 @@
+/* Whatever happens, and in whatever order: once all is well again, each client
+ * has one router, which holds its flows, and nobody else does.
+ *
+ *     chaos [SEED...]
+ *
+ * Runs the controller in the transcripts' world and lets random things happen
+ * to two bridges and two hosts for half a minute, then repairs everything.
+ * Prints TAP, one test per seed, and for one that fails what has happened. */
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/log.h"
+#include "tests/transcripts/world.h"
+
+#define N_SEEDS   150
+#define CHAOS_MS  30000
+#define REPAIR_MS 30000
+
+static const char config_text[] =
+"{ \"routers\": {"
+"    \"A\": { \"datapath_id\": \"000000000000000a\","
+"             \"mac\": \"02:00:00:00:00:0a\","
+"             \"access_ports\": [\"a-access\"],"
+"             \"uplink\": { \"port\": \"a-uplink\","
+"             \"address\": \"192.0.2.2/24\", \"next_hop\": \"192.0.2.1\" } },"
+"    \"B\": { \"datapath_id\": \"000000000000000b\","
+"             \"mac\": \"02:00:00:00:00:0b\","
+"             \"access_ports\": [\"b-access\"],"
+"             \"uplink\": { \"port\": \"b-uplink\","
+"             \"address\": \"192.0.2.3/24\", \"next_hop\": \"192.0.2.1\" } } },"
+"  \"segments\": { \"metro\": {"
+"    \"gateway\": \"10.0.0.1\", \"prefixes\": [\"10.0.0.0/24\"],"
+"    \"withdraw_after_ms\": 5000,"
+"    \"routers\": { \"A\": { \"priority\": 200, \"address\": \"10.0.0.2\" },"
+"                   \"B\": { \"priority\": 100, \"address\": \"10.0.0.3\" }"
+"    } } } }";
+
+static const char *const bridge_names[] = { "A", "B" };
+static const char *const host_names[] = { "C", "D" };
+static const char *const host_addrs[] = { "10.0.0.10", "10.0.0.11" };
+
+struct chaos {
+    uint32_t state;             /* Of the pseudo-random sequence. */
+    struct fh_buf log;          /* What has happened. */
+};
+
+static uint32_t
+draw(struct chaos *chaos, uint32_t n)
+{
+    chaos->state = chaos->state * 1664525 + 1013904223;
+    return (chaos->state >> 8) % n;
+}
+
+static void
+heard(const char *line, void *chaos_)
+{
+    struct chaos *chaos = chaos_;
+
+    fh_buf_append(&chaos->log, "# ", 2);
+    fh_buf_append(&chaos->log, line, strlen(line));
+    fh_buf_append(&chaos->log, "\n", 1);
+}
+
+static struct config *
+make_config(void)
+{
+    struct config_errors errors = { .n = 0 };
+    struct config *config = config_parse(config_text, strlen(config_text),
+                                         &errors, NULL);
+
+    if (!config) {
+        fprintf(stderr, "%s: %s\n", errors.items[0].pointer,
+                errors.items[0].text);
+        exit(2);
+    }
+    config_errors_destroy(&errors);
+    return config;
+}
+
+static struct client *
+find_client(int i)
+{
+    struct firsthop *fh = world_firsthop();
+    struct fh_addr addr;
+
+    fh_addr_parse(host_addrs[i], &addr);
+    return clients_find(firsthop_clients(fh), addr,
+                        firsthop_segment(fh, 0)->id);
+}
+
+/* What the operator does. */
+static void
+operate(struct chaos *chaos, const char *router, int host)
+{
+    struct firsthop *fh = world_firsthop();
+    struct client *c = find_client(host);
+
+    switch (draw(chaos, 5)) {
+    case 0:
+        world_say("-- drain %s", router);
+        free(firsthop_set_draining(fh, firsthop_find_router(fh, router),
+                                   true));
+        break;
+    case 1:
+        world_say("-- undrain %s", router);
+        free(firsthop_set_draining(fh, firsthop_find_router(fh, router),
+                                   false));
+        break;
+    case 2:
+        world_say("-- reload");
+        free(firsthop_apply(fh, make_config(), false));
+        break;
+    case 3:
+        world_say("-- restart");
+        world_stop();
+        world_start(make_config());
+        break;
+    case 4:
+        if (c) {
+            world_say("-- move %s to %s", host_addrs[host], router);
+            free(firsthop_move(fh, c, router[0] - 'A'));
+        }
+        break;
+    }
+}
+
+static void
+port(struct bridge *b, const char *router, bool up)
+{
+    char name[16];
+
+    snprintf(name, sizeof name, "%c-access", router[0] - 'A' + 'a');
+    bridge_set_port_up(b, name, up);
+}
+
+/* What the network does. */
+static void
+happen(struct chaos *chaos)
+{
+    const char *router = bridge_names[draw(chaos, 2)];
+    struct bridge *b = world_bridge(router);
+    int i = draw(chaos, 2);
+    struct host *h = world_host(host_names[i]);
+    bool yes = draw(chaos, 2);
+
+    switch (draw(chaos, 10)) {
+    case 0:
+    case 1:
+        world_say("-- %s %s", bridge_is_connected(b) ? "disconnect"
+                  : "connect", router);
+        if (bridge_is_connected(b)) {
+            bridge_disconnect(b);
+        } else {
+            bridge_connect(b);
+        }
+        break;
+    case 2:
+    case 3:
+        world_say("-- %s %s %s", yes ? "place" : "cut", host_names[i],
+                  router);
+        host_place(h, b, yes);
+        break;
+    case 4:
+        world_say("-- %s %s", yes ? "hold" : "release", router);
+        bridge_hold(b, yes);
+        break;
+    case 5:
+        world_say("-- core %s on %s", yes ? "answers" : "silent", router);
+        world_core_answers(b, yes);
+        break;
+    case 6:
+        if (bridge_is_connected(b)) {
+            world_say("-- port %s %s", router, yes ? "up" : "down");
+            port(b, router, yes);
+        }
+        break;
+    case 7:
+        world_say("-- %s asks", host_names[i]);
+        host_ask(h, "10.0.0.1");
+        break;
+    case 8:
+        world_say("-- %s %s", host_names[i], yes ? "answers" : "ignores");
+        host_set_mood(h, yes ? HOST_ANSWERS : HOST_IGNORES_NOTICES);
+        break;
+    case 9:
+        operate(chaos, router, i);
+        break;
+    }
+    world_settle();
+}
+
+static void
+repair(void)
+{
+    struct firsthop *fh = world_firsthop();
+
+    world_say("-- repair");
+    for (int i = 0; i < 2; i++) {
+        struct bridge *b = world_bridge(bridge_names[i]);
+
+        if (!bridge_is_connected(b)) {
+            bridge_connect(b);
+        }
+        world_settle();
+        bridge_hold(b, false);
+        world_core_answers(b, true);
+        port(b, bridge_names[i], true);
+        free(firsthop_set_draining(fh, firsthop_router(fh, i), false));
+        for (int j = 0; j < 2; j++) {
+            host_place(world_host(host_names[j]), b, 1);
+            host_set_mood(world_host(host_names[j]), HOST_ANSWERS);
+        }
+    }
+    world_run_to(world_now_ms() + REPAIR_MS);
+    for (int j = 0; j < 2; j++) {
+        host_ask(world_host(host_names[j]), "10.0.0.1");
+    }
+    world_run_to(world_now_ms() + REPAIR_MS);
+}
+
+static bool
+is_well(int i)
+{
+    struct client *c = find_client(i);
+    struct fh_addr addr;
+    bool well = c && c->state == CLIENT_ACTIVE && c->active != ELECT_NONE
+                && takeover_is_idle(&c->takeover);
+
+    fh_addr_parse(host_addrs[i], &addr);
+    for (int j = 0; j < 2; j++) {
+        uint32_t held = bridge_holds(world_bridge(bridge_names[j]), addr);
+
+        if (!well || held != (c->active == j ? 1 : 0)) {
+            world_say("%s: state %d, active %d, on %s port %u",
+                      host_addrs[i], c ? c->state : -1, c ? c->active : -1,
+                      bridge_names[j], held);
+            well = false;
+        }
+    }
+    return well;
+}
+
+static bool
+run(uint32_t seed)
+{
+    struct chaos chaos = { .state = seed };
+    bool well;
+
+    world_create(heard, &chaos);
+    world_start(make_config());
+    for (int i = 0; i < 2; i++) {
+        struct host *h = world_add_host(host_names[i], host_addrs[i],
+                                        i ? "02:00:00:00:01:0b"
+                                        : "02:00:00:00:01:0a");
+
+        host_place(h, world_bridge("A"), 1);
+        host_place(h, world_bridge("B"), 1);
+    }
+    while (world_now_ms() < CHAOS_MS) {
+        happen(&chaos);
+        world_run_to(world_now_ms() + draw(&chaos, 4) * draw(&chaos, 400));
+    }
+    repair();
+    well = is_well(0);
+    well = is_well(1) && well;
+    world_destroy();
+    if (!well) {
+        fwrite(chaos.log.data, 1, chaos.log.len, stdout);
+    }
+    fh_buf_destroy(&chaos.log);
+    return well;
+}
+
+int
+main(int argc, char *argv[])
+{
+    int n = argc > 1 ? argc - 1 : N_SEEDS;
+    bool all_well = true;
+
+    log_set_level(LOG_LVL_ERR);
+    printf("1..%d\n", n);
+    for (int i = 0; i < n; i++) {
+        uint32_t seed = argc > 1 ? strtoul(argv[i + 1], NULL, 10) : i + 1;
+        bool well = run(seed);
+
+        printf("%sok %d - all is well after seed %" PRIu32 "\n",
+               well ? "" : "not ", i + 1, seed);
+        fflush(stdout);
+        all_well = all_well && well;
+    }
+    return all_well ? 0 : 1;
+}
