@@ -8,6 +8,16 @@
 
 #include <firsthop/buf.h>
 
+/* A key is 8 bytes without padding: one multiplication mixes them. */
+static uint32_t
+hash_key(const struct client_key *key)
+{
+    uint64_t x;
+
+    memcpy(&x, key, sizeof x);
+    return (x * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+}
+
 struct clients {
     struct client *by_key;      /* uthash */
     struct client **order;      /* By address, then segment. */
@@ -98,7 +108,8 @@ clients_add(struct clients *cs, struct segment *segment,
     for (size_t i = 0; i < n; i++) {
         c->reaches[i].index = i;
     }
-    HASH_ADD(hh, cs->by_key, key, sizeof c->key, c);
+    HASH_ADD_BYHASHVALUE(hh, cs->by_key, key, sizeof c->key, hash_key(&key),
+                         c);
     order_insert(cs, c);
     return c;
 }
@@ -123,7 +134,8 @@ clients_find(const struct clients *cs, struct fh_addr address,
     struct client_key key = { address, segment };
     struct client *c;
 
-    HASH_FIND(hh, cs->by_key, &key, sizeof key, c);
+    HASH_FIND_BYHASHVALUE(hh, cs->by_key, &key, sizeof key, hash_key(&key),
+                          c);
     return c;
 }
 

@@ -10,6 +10,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/runtime.h"
+#include "controller/sweep.h"
 #include "controller/upstream_arp.h"
 #include "controller/upstream_bgp.h"
 #include "controller/upstream_core.h"
@@ -112,6 +113,16 @@ arm_tick(struct firsthop *fh)
     evtimer_add(fh->tick, &tv);
 }
 
+/* The clock, once a turn: punts come by the thousand. */
+static void
+wake(struct firsthop *fh)
+{
+    if (!fh->awake) {
+        firsthop_read_clock(fh);
+        fh->awake = true;
+    }
+}
+
 /* A wake-up ends: whatever it was for, what is due is done and what was
  * queued is sent. */
 static void
@@ -123,6 +134,7 @@ end_of_turn(void *fh_)
     wheel_advance(fh->wheel, fh_now_ms(fh));
     flush(fh);
     arm_tick(fh);
+    fh->awake = false;
 }
 
 static void
@@ -185,20 +197,13 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s", reason);
     firsthop_event(fh, &e);
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
-
-        for (size_t j = 0; j < c->n_reaches; j++) {
-            if (c->segment->members[j].router == router) {
-                serve_member_gone(fh, c, j);
-            }
-        }
-    }
+    sweep_start(fh, router, serve_member_gone, 0);
 }
 
 static void
 start_reading(struct firsthop *fh, struct router *router)
 {
+    sweep_finish(fh, router);   /* What it was gone for comes first. */
     router->xact = ofxact_create(ofconn_tx(router->conn),
                                  ofconn_version(router->conn), next_xid,
                                  router->conn);
@@ -293,7 +298,7 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
     }
     if (msg->type == OF_PACKET_IN) {
         if (router->ready) {
-            firsthop_read_clock(fh);
+            wake(fh);
             punt_packet_in(fh, router, &msg->packet_in);
         }
     } else if (msg->type == OF_ECHO_REPLY) {
@@ -350,20 +355,6 @@ firsthop_next_hop_changed(struct firsthop *fh, struct router *router)
     }
 }
 
-void
-firsthop_uplink_changed(struct firsthop *fh, struct router *router)
-{
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
-
-        for (size_t j = 0; j < c->n_reaches; j++) {
-            if (c->segment->members[j].router == router) {
-                serve_elect(fh, c, CAUSE_NONE);
-            }
-        }
-    }
-}
-
 static bool
 is_ours(const struct router *router, const char *name)
 {
@@ -402,13 +393,13 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
     if (was_up && (deleted || !port->up)) {
         log_warn("router %s: port %s is down", router->config->name,
                  port->name);
-        serve_port_down(fh, router, port->number);
+        sweep_start(fh, router, serve_port_down, port->number);
     }
     router_find_ports(router);
     if (router->ready) {
         router_put_meters(router);
         router_update_base(router);
-        firsthop_uplink_changed(fh, router);
+        sweep_start(fh, router, serve_elect_again, 0);
         if (access && !was_up && port->up) {
             log_info("router %s: port %s is up", router->config->name,
                      port->name);
@@ -755,6 +746,7 @@ firsthop_destroy(struct firsthop *fh)
     if (!fh) {
         return;
     }
+    sweep_finish(fh, NULL);
     if (fh->store && wheel_is_armed(&fh->store_timer)) {
         store_timer(&fh->store_timer, fh_now_ms(fh), fh);
     }

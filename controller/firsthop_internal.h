@@ -4,6 +4,7 @@
  *   adopt.c      a bridge connects: what it holds against what it should
  *   punt.c       a frame comes in: ARP and ICMP
  *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
+ *   sweep.c      one thing to be done for all clients of a router
  *   runtime.c    from the configuration to what runs
  *   reload.c     from one configuration to the next
  *   change.c     what an operator asks for
@@ -44,6 +45,8 @@ struct firsthop {
     int64_t started_ms;                 /* Unix time. */
     int64_t tick_due_ms;                /* When the tick was asked for. */
     uint32_t next_segment_id;
+    struct sweep *sweeps;               /* Under way. */
+    bool awake;                         /* The clock was read in this turn. */
     bool holders_changed;
 };
 
@@ -73,8 +76,6 @@ void firsthop_configure_upstreams(struct firsthop *);
 /* A router got its first client, or lost its last. */
 void firsthop_holders_changed(struct firsthop *);
 
-/* An uplink of the router works again, or no more: elect anew. */
-void firsthop_uplink_changed(struct firsthop *, struct router *);
 /* The same for a next hop that answers again, or no more.  It may be the core
  * that has gone or come back, for which nobody should move: the election
  * waits until the other routers' next hops have been asked. */
@@ -111,8 +112,12 @@ void serve_discover(struct firsthop *, struct client *, size_t member,
 /* Starts, or stops, probing by a router that came or went. */
 void serve_member_ready(struct firsthop *, struct client *, size_t member,
                         bool holds);
-void serve_member_gone(struct firsthop *, struct client *, size_t member);
-void serve_port_down(struct firsthop *, struct router *, uint32_t port);
+void serve_member_gone(struct firsthop *, struct client *, size_t member,
+                       uint32_t);
+void serve_port_down(struct firsthop *, struct client *, size_t member,
+                     uint32_t port);
+void serve_elect_again(struct firsthop *, struct client *, size_t member,
+                       uint32_t);
 /* A verdict about a client on a router. */
 void serve_reach_event(struct firsthop *, struct client *, size_t member,
                        enum reach_event, enum event_cause);

@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/runtime.h"
+#include "controller/sweep.h"
 
 /* What ran before. */
 struct old {
@@ -318,6 +319,7 @@ reload(struct firsthop *fh, struct config *config)
     struct old old;
     char *error;
 
+    sweep_finish(fh, NULL);
     set_aside(fh, &old);
     fh->config = config;
     firsthop_configure_upstreams(fh);

@@ -18,6 +18,10 @@
 /* Ports by which one probe goes where the client's is not known. */
 #define PROBE_MAX_PORTS 16
 
+/* Flow changes after which clients that are being moved are sent on their
+ * way: the first of many is not to wait for the last. */
+#define INSTALL_CHUNK 200
+
 struct router_probe {
     const struct segment *segment;
     struct fh_addr local, target;
@@ -444,7 +448,7 @@ router_queue_install(struct router *router, struct client *c, size_t member)
         r->flow_port = r->port;
     }
     batch_add(router, c);
-    if (router->changes.n >= OFXACT_CHUNK - FLOW_CLIENT_N * 2) {
+    if (router->changes.n >= INSTALL_CHUNK) {
         send_changes(router);
     }
 }

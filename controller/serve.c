@@ -258,7 +258,8 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
 }
 
 void
-serve_member_gone(struct firsthop *fh, struct client *c, size_t member)
+serve_member_gone(struct firsthop *fh, struct client *c, size_t member,
+                  uint32_t unused)
 {
     struct takeover_actions acts = { .n = 0 };
     struct reach *r = &c->reaches[member];
@@ -405,26 +406,28 @@ reach_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 }
 
 void
-serve_port_down(struct firsthop *fh, struct router *router, uint32_t port)
+serve_port_down(struct firsthop *fh, struct client *c, size_t member,
+                uint32_t port)
 {
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    struct reach *r = &c->reaches[member];
 
-        for (size_t j = 0; j < c->n_reaches; j++) {
-            struct reach *r = &c->reaches[j];
-
-            if (member_router(c, j) == router && r->port == port
-                && reach_lost(r, true)) {
-                /* It may be behind another port by now. */
-                arm_probe(fh, r, fh_now_ms(fh));
-                c->alive_ms = fh_now_ms(fh);
-                router->n_reachable--;
-                if (c->active == (int) j) {
-                    serve_elect(fh, c, CAUSE_PORT_DOWN);
-                }
-            }
-        }
+    if (r->port != port || !reach_lost(r, true)) {
+        return;
     }
+    /* It may be behind another port by now. */
+    arm_probe(fh, r, fh_now_ms(fh));
+    c->alive_ms = fh_now_ms(fh);
+    member_router(c, member)->n_reachable--;
+    if (c->active == (int) member) {
+        serve_elect(fh, c, CAUSE_PORT_DOWN);
+    }
+}
+
+void
+serve_elect_again(struct firsthop *fh, struct client *c, size_t member,
+                  uint32_t unused)
+{
+    serve_elect(fh, c, CAUSE_NONE);
 }
 
 /* Discovery. */
