@@ -588,6 +588,13 @@ check_upstream(struct check *check, const struct config_segment *segment)
         add_error(check, at, "\"bgp\" needs /bgp/api_in and /bgp/api_out");
     }
     if (segment->upstream == UPSTREAM_CORE) {
+        for (size_t i = 0; i < segment->n_members; i++) {
+            if (segment->members[i].uplink.vlan.n > 1) {
+                add_error(check, at, "\"core\" needs uplinks with at most "
+                          "one tag");
+                break;
+            }
+        }
         for (size_t i = 0; i < config->n_cores; i++) {
             if (core_serves_segment(&config->cores[i], segment)) {
                 return;
@@ -1021,6 +1028,42 @@ report_shared_uplink(struct check *check, size_t router,
     free(pointer);
 }
 
+/* One table of routes, one address, two meanings.  'router' is none. */
+static void
+report_shared_route(struct check *check, size_t router,
+                    const struct claim *outer, const struct claim *inner)
+{
+    char *pointer, *other;
+
+    if (outer->segment == inner->segment) {
+        return;
+    }
+    pointer = claim_pointer(inner);
+    other = claim_pointer(outer);
+    config_errors_add(check->errors, pointer,
+                      "overlaps %s, and both have \"upstream\": \"bgp\": an "
+                      "address has one route", other);
+    free(other);
+    free(pointer);
+}
+
+/* BGP tells neither tags nor uplinks. */
+static void
+check_routes(struct check *check)
+{
+    struct claims claims = { NULL, 0, 0 };
+
+    for (size_t i = 0; i < check->config->n_segments; i++) {
+        const struct config_segment *segment = &check->config->segments[i];
+
+        if (segment->upstream == UPSTREAM_BGP) {
+            claims_add_prefixes(&claims, 0, segment);
+        }
+    }
+    claims_sweep(check, &claims, SIZE_MAX, report_shared_route);
+    free(claims.items);
+}
+
 /* A number for the network behind an uplink of 'router': that of the first
  * segment's member on it with the same port and tags.  '*uplinks' is its
  * scratch, for at most 'n_uplinks'. */
@@ -1261,6 +1304,7 @@ config_check(const struct config *config, struct config_errors *errors,
     }
     check_clients(&check);
     check_overlaps(&check);
+    check_routes(&check);
     check_specials(&check);
 }
 

@@ -914,6 +914,35 @@ numbers_keep_their_bounds(void **state)
 }
 
 static void
+upstreams_get_what_they_can_carry(void **state)
+{
+#define PIPES { "/bgp", "{\"api_in\": \"/a\", \"api_out\": \"/b\"}" }
+#define CORE \
+    { "/cores", "{\"K\": {\"datapath_id\": \"00000000000000cc\"," \
+      "\"ports\": {\"A\": \"k-a\", \"B\": \"k-b\"}}}" }
+#define RURAL(PREFIX, UPSTREAM) \
+    { "/segments/rural", SEGMENT("10.0.0.1", PREFIX, "\"vlan\": [7]," \
+      "\"upstream\": \"" UPSTREAM "\"," \
+      "\"routers\": {\"A\": {\"address\": \"10.0.0.2\"}}") }
+    static const struct test_case cases[] = {
+        { { PIPES, { METRO "/upstream", "\"bgp\"" } }, { NULL } },
+        { { PIPES, { METRO "/upstream", "\"bgp\"" },
+            RURAL("10.0.0.0/24", "bgp") }, { "/segments/rural/prefixes/0" } },
+        { { PIPES, { METRO "/upstream", "\"bgp\"" },
+            RURAL("10.0.0.0/24", "arp") }, { NULL } },
+        { { PIPES, { METRO "/upstream", "\"bgp\"" },
+            RURAL("10.0.1.0/24", "bgp") }, { NULL } },
+        { { CORE, { METRO "/upstream", "\"core\"" } }, { NULL } },
+        { { CORE, { METRO "/upstream", "\"core\"" },
+            { A_UPLINK "/vlan", "[200]" } }, { NULL } },
+        { { CORE, { METRO "/upstream", "\"core\"" },
+            { A_UPLINK "/vlan", "[200, 100]" } }, { METRO "/upstream" } },
+    };
+
+    RUN_CASES(cases);
+}
+
+static void
 vlan_stacks_keep_their_bounds(void **state)
 {
     static const struct test_case cases[] = {
@@ -1345,6 +1374,7 @@ main(void)
         cmocka_unit_test(names_are_fit_for_urls),
         cmocka_unit_test(bad_values_are_refused_where_they_are),
         cmocka_unit_test(numbers_keep_their_bounds),
+        cmocka_unit_test(upstreams_get_what_they_can_carry),
         cmocka_unit_test(vlan_stacks_keep_their_bounds),
         cmocka_unit_test(collisions_between_routers_are_refused),
         cmocka_unit_test(overlapping_segments_are_refused),
