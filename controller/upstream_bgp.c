@@ -343,7 +343,9 @@ open_pipe(const char *path, int flags)
     struct stat st;
     int fd;
 
-    if (mkfifo(path, 0660) && errno != EEXIST) {
+    if (!mkfifo(path, 0660)) {
+        chmod(path, 0660);      /* For the group, whatever the umask. */
+    } else if (errno != EEXIST) {
         return -1;
     }
     fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);

@@ -532,6 +532,21 @@ a_file_in_the_pipes_place_is_left_alone(void **state)
 }
 
 static void
+pipes_are_made_for_the_group(void **state)
+{
+    struct fixture *f = *state;
+    mode_t former = umask(077);
+    struct stat st;
+
+    upstream_bgp_configure(f->u, f->in, f->out, 0);
+    umask(former);
+    assert_int_equal(stat(f->in, &st), 0);
+    assert_int_equal(st.st_mode, S_IFIFO | 0660);
+    assert_int_equal(stat(f->out, &st), 0);
+    assert_int_equal(st.st_mode, S_IFIFO | 0660);
+}
+
+static void
 other_pipes_get_the_table_too(void **state)
 {
     struct fixture *f = *state;
@@ -573,6 +588,7 @@ main(void)
         TEST(what_the_speaker_says_is_heard),
         TEST(endless_lines_do_no_harm),
         TEST(a_file_in_the_pipes_place_is_left_alone),
+        TEST(pipes_are_made_for_the_group),
         TEST(other_pipes_get_the_table_too),
     };
 
