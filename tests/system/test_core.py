@@ -218,6 +218,22 @@ def test_move_while_the_core_is_away(article):
     assert any("cookie=0x77" in f for f in article.k.flows("br-K"))
 
 
+def test_move_while_the_core_is_hung(article):
+    """The takeover waits until the core bridge is known to be dead, and no
+    longer; what it missed is put right when it goes on."""
+    article.k.pause_switch()
+    article.links["X", "Y"].silence()
+    article.wait_for(
+        lambda: article.daemon.events(
+            type="client.moved", client=article.c.address
+        ),
+        what="the move to be complete",
+    )
+    article.k.resume_switch()
+    article.wait_sends_to(article.c, article.b)
+    article.wait_for(lambda: article.c.ping(harness.NEXT_HOP, timeout=1))
+
+
 def test_flow_that_nobody_knows_goes_in_the_end(lab):
     """Left by a daemon that has died: kept until it is settled that nobody
     comes for it, then removed."""
