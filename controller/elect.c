@@ -3,6 +3,8 @@
 
 #include "controller/elect.h"
 
+#include <arpa/inet.h>
+
 bool
 elect_is_eligible(const struct elect_candidate *c)
 {
@@ -165,7 +167,8 @@ elect_run(const struct elect_input *in)
 uint32_t
 elect_hash(struct fh_addr client, uint64_t dpid)
 {
-    uint64_t x = dpid ^ (uint64_t) client.ip4 << 32 ^ client.ip4;
+    uint64_t ip = ntohl(client.ip4);
+    uint64_t x = dpid ^ ip << 32 ^ ip;
 
     x += UINT64_C(0x9e3779b97f4a7c15);
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

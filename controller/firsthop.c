@@ -204,6 +204,7 @@ static void
 start_reading(struct firsthop *fh, struct router *router)
 {
     sweep_finish(fh, router);   /* What it was gone for comes first. */
+    router->progress_ms = fh_now_ms(fh);
     router->xact = ofxact_create(ofconn_tx(router->conn),
                                  ofconn_version(router->conn), next_xid,
                                  router->conn);
@@ -461,6 +462,45 @@ tick_uplink(struct firsthop *fh, struct router *router,
     router_send_arp(router, uplink->view.port, dst, &uplink->view.vlan, &arp);
 }
 
+/* A bridge that answers echoes but confirms no flow change for so long is
+ * not to be trusted with clients. */
+#define CONFIRM_WITHIN_MS 10000
+/* What it refuses once it may refuse again: not more often than this. */
+#define REREAD_MS 5000
+
+static void
+reread(struct firsthop *fh, struct router *router)
+{
+    if (!router->reread_ms) {
+        router->reread_ms = fh_now_ms(fh) + REREAD_MS;
+    }
+    if (fh_now_ms(fh) >= router->reread_ms) {
+        router->refused = false;
+        router->reread_ms = 0;
+        router->ready = false;
+        router->expected = true;        /* Its clients stay meanwhile. */
+        adopt_start(fh, router);
+    }
+}
+
+static void
+watch_bridge(struct firsthop *fh, struct router *router)
+{
+    bool busy = router->reading || ofxact_in_flight(router->xact);
+
+    if (!busy || router->n_confirmed != router->watched) {
+        router->watched = router->n_confirmed;
+        router->progress_ms = fh_now_ms(fh);
+    } else if (fh_now_ms(fh) - router->progress_ms > CONFIRM_WITHIN_MS) {
+        ofconn_close(router->conn, "it does not confirm flow changes");
+        return;
+    }
+    if (router->refused && router->ready && !busy
+        && !ofxact_waiting(router->xact)) {
+        reread(fh, router);
+    }
+}
+
 static void
 uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 {
@@ -471,6 +511,9 @@ uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 
         for (size_t j = 0; router->ready && j < router->n_uplinks; j++) {
             tick_uplink(fh, router, &router->uplinks[j]);
+        }
+        if (router->xact) {
+            watch_bridge(fh, router);
         }
     }
     wheel_arm(fh->wheel, timer, now_ms + UPLINK_TICK_MS);

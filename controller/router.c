@@ -468,6 +468,22 @@ router_queue_remove(struct router *router, struct client *c, size_t member)
     r->flow_port = 0;
 }
 
+/* A bundle is refused as a whole, whoever's changes are in it: what the
+ * bridge holds now must be read. */
+static void
+note_done(struct router *router, int error)
+{
+    router->n_confirmed++;
+    if (error) {
+        router->counters.commits_failed++;
+    }
+    if (error && error != ECONNRESET) {
+        log_warn("router %s: the bridge refused a change of flows",
+                 router->config->name);
+        router->refused = true;
+    }
+}
+
 /* The barrier behind a batch has come back.  The batch's clients go on. */
 static void
 batch_done(int error, void *batch_)
@@ -475,9 +491,7 @@ batch_done(int error, void *batch_)
     struct install_batch *batch = batch_;
     struct router *router = batch->router;
 
-    if (error) {
-        router->counters.commits_failed++;
-    }
+    note_done(router, error);
     for (size_t i = 0; i < batch->n; i++) {
         struct client *c = batch->clients[i];
 
@@ -493,13 +507,7 @@ batch_done(int error, void *batch_)
 static void
 changes_done(int error, void *router_)
 {
-    struct router *router = router_;
-
-    if (error && error != ECONNRESET) {
-        router->counters.commits_failed++;
-        log_warn("router %s: the bridge refused a change of flows",
-                 router->config->name);
-    }
+    note_done(router_, error);
 }
 
 static void

@@ -100,6 +100,11 @@ struct router {
     uint32_t fence_next, fence_done, fence_xid;
     bool fence_out;
     bool fence_wanted;
+    bool refused;                       /* A change was: read it again. */
+    int64_t reread_ms;                  /* When that is due, 0: not yet set. */
+    uint64_t n_confirmed;               /* Commits whose barrier came back. */
+    uint64_t watched;                   /* n_confirmed when last looked at. */
+    int64_t progress_ms;                /* When it last grew. */
     struct router_counters counters;
 };
 
