@@ -5,6 +5,7 @@
 
 import json
 import os
+import random
 import shutil
 import subprocess
 
@@ -203,6 +204,8 @@ def _move_on_bridges(hosts, fault):
             "port_down": a.access[0].down,
             "silent": a.access[0].silence,
         }
+        # At any moment of the probe interval, not just after the learning.
+        farm.do("run", random.uniform(0, 1))
         farm.do("mark")
         faults[fault]()
         answer = farm.do("moved", 0, 10000)
