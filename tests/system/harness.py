@@ -170,6 +170,9 @@ class Lab:
         self._ovses = []
         self._meters = []
         self.add_switch("mgmt")
+        # A bridge follows the lowest MAC address of its ports, and drops what
+        # is for the one it had, unless it has been given one.
+        self.netns.ip("link set mgmt address 02:00:00:00:03:01")
         self.netns.ip(f"addr add {CONTROLLER_HOST}/24 dev mgmt")
 
     # Building.
