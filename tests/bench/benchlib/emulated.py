@@ -180,6 +180,7 @@ def move(quick):
             ("killed 1", "first_ms", "<=", 15, None),
             ("port_down 1", "first_ms", "<=", 25, None),
             ("silent 1", "all_ms", "<=", 600, None),
+            ("silent 1", "max all_ms", "<=", 1200, None),
             ("silent 1000", "p99_ms", "<=", 150, None),
             ("silent 10000", "p99_ms", "<=", 400, None),
             ("killed 100000", "all_ms", "<=", 1500, None),

@@ -15,7 +15,8 @@ class Figure:
     units          {metric: unit}, of those whose name does not end in _ms
     reference      the contestant that ratios are taken against, or None
     targets        [(label, metric, "<=" or ">=", value, of)]: 'of' is None
-                   for an absolute value, or a contestant for a ratio
+                   for an absolute value, or a contestant for a ratio; of
+                   medians, or of the largest for "max METRIC"
     """
 
     def __init__(
@@ -59,6 +60,14 @@ class Figure:
             return None
         return statistics.median(values)
 
+    def _statistic(self, label, metric):
+        """The median of 'metric', or of "max METRIC" the largest."""
+        word, _, rest = metric.rpartition(" ")
+        if word != "max":
+            return self.median(label, metric)
+        values = self.samples.get(label, {}).get(rest, [])
+        return max(values) if values and None not in values else None
+
     def ratio(self, label, metric, of):
         """median of 'label' over that of 'of', or None."""
         mine, other = self.median(label, metric), self.median(of, metric)
@@ -72,7 +81,7 @@ class Figure:
             value = (
                 self.ratio(label, metric, of)
                 if of
-                else self.median(label, metric)
+                else self._statistic(label, metric)
             )
             met = value is not None and (
                 value <= bound if relation == "<=" else value >= bound
