@@ -9,6 +9,7 @@ from frames import (
     Tap,
     arp,
     arp_request,
+    wait_socket,
 )
 
 
@@ -43,7 +44,7 @@ class Farm:
 
     def _serve(self):
         while not self._stop.is_set():
-            select.select([self._tap], [], [], 0.1)
+            wait_socket(self._tap, select.POLLIN, 0.1)
             for frame in self._tap.take():
                 self._handle(frame)
 

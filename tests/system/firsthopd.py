@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 
 from netns import end, popen, wait_for
 
@@ -29,7 +30,15 @@ class _UnixConnection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        deadline = time.monotonic() + self.timeout
+        while True:
+            try:
+                return self.sock.connect(self._path)
+            except BlockingIOError:
+                # Its backlog is full, of a test's idle peers.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
 
 
 def default_build():

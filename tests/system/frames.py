@@ -118,6 +118,14 @@ class Frame:
         return f"{text} type {self.ethertype:#06x}"
 
 
+def wait_socket(sock, events, timeout):
+    """Waits until 'sock' is ready for 'events', at most 'timeout' seconds.
+    Unlike select() this takes descriptors of any number."""
+    poll = select.poll()
+    poll.register(sock, events)
+    poll.poll(max(0, timeout) * 1000)
+
+
 class Tap:
     """A packet socket on 'dev' in 'netns': sends frames, and sees all that
     arrive (and, with 'outgoing', all that are sent)."""
@@ -144,7 +152,7 @@ class Tap:
                 self._socket.send(frame)
                 return
             except BlockingIOError:
-                select.select([], [self._socket], [], 1.0)
+                wait_socket(self._socket, select.POLLOUT, 1.0)
 
     def collect(self):
         """Moves what has arrived to 'frames' and returns all of them."""
@@ -185,7 +193,7 @@ class Tap:
                 raise AssertionError(
                     f"waited {timeout} s for {what}; arrived:\n{arrived}"
                 )
-            select.select([self._socket], [], [], left)
+            wait_socket(self._socket, select.POLLIN, left)
 
 
 def is_arp_reply(address=None):
