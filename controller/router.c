@@ -12,23 +12,11 @@
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
-/* Probes in one packet-out: beyond 50 the bridge gains nothing more (FACTS),
- * and 64 fit with room to spare. */
-#define PROBES_PER_MESSAGE 64
-/* Ports by which one probe goes where the client's is not known. */
-#define PROBE_MAX_PORTS 16
-
 /* Flow changes after which clients that are being moved are sent on their
- * way: the first of many is not to wait for the last. */
-#define INSTALL_CHUNK 200
-
-struct router_probe {
-    const struct segment *segment;
-    struct fh_addr local, target;
-    struct eth_addr mac;
-    struct fh_vlan vlan;
-    uint32_t port;              /* 0: every access port. */
-};
+ * way.  The first of many is not to wait for the last: so few at first, four
+ * times as many each time, while the loop does not turn. */
+#define INSTALL_FIRST 32
+#define INSTALL_MOST  (OFXACT_CHUNK - 2 * FLOW_CLIENT_N)
 
 struct router *
 router_create(const struct config_router *config,
@@ -40,6 +28,8 @@ router_create(const struct config_router *config,
     router->on_installed = installed;
     router->owner = owner;
     router->base = flow_set_create();
+    router->arpq = arpq_create();
+    router->install_chunk = INSTALL_FIRST;
     router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
     return router;
 }
@@ -75,8 +65,7 @@ router_destroy(struct router *router)
     free(router->segments);
     free(router->member_index);
     free(router->stacks);
-    free(router->probes);
-    fh_buf_destroy(&router->later);
+    arpq_destroy(router->arpq);
     free(router);
 }
 
@@ -448,8 +437,10 @@ router_queue_install(struct router *router, struct client *c, size_t member)
         r->flow_port = r->port;
     }
     batch_add(router, c);
-    if (router->changes.n >= INSTALL_CHUNK) {
+    if (router->changes.n >= router->install_chunk) {
         send_changes(router);
+        router->install_chunk = (router->install_chunk * 4 < INSTALL_MOST
+                                 ? router->install_chunk * 4 : INSTALL_MOST);
     }
 }
 
@@ -574,45 +565,36 @@ router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
 
 /* Probes. */
 
-static struct router_probe *
-queue_request(struct router *router, const struct client *c,
-              struct fh_addr sender, uint32_t port)
-{
-    struct router_probe *probe;
-
-    if (router->n_probes == router->cap_probes) {
-        router->cap_probes = router->cap_probes ? router->cap_probes * 2 : 64;
-        router->probes = fh_xrealloc(router->probes, (router->cap_probes
-                                     * sizeof *router->probes));
-    }
-    probe = &router->probes[router->n_probes++];
-    *probe = (struct router_probe) {
-        .segment = c->segment,
-        .local = sender,
-        .target = c->key.address,
-        .mac = c->mac,
-        .vlan = c->vlan,
-        .port = port,
-    };
-    if (fh_mac_is_zero(probe->mac)) {
-        memset(&probe->mac, 0xff, sizeof probe->mac);
-    }
-    return probe;
-}
-
 void
 router_queue_probe(struct router *router, struct client *c, size_t member,
                    int64_t now_us)
 {
     struct reach *r = &c->reaches[member];
-    struct router_probe *probe
-        = queue_request(router, c,
-                        c->segment->members[member].config->address,
-                        reach_is_up(r) ? r->port : 0);
+    struct fh_vlan vlan = c->vlan;
+    struct eth_addr dst = c->mac;
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = c->segment->members[member].config->address,
+        .tpa = c->key.address,
+    };
 
-    if (c->vlan.n == 2 && !c->vlan.tpid && r->sent & 1) {
+    if (fh_mac_is_zero(dst)) {
+        memset(&dst, 0xff, sizeof dst);
+    }
+    if (vlan.n == 2 && !vlan.tpid && r->sent & 1) {
         /* Which Ethertype its outer tag has shows only when it answers. */
-        probe->vlan.tpid = ETHERTYPE_8021Q;
+        vlan.tpid = ETHERTYPE_8021Q;
+    }
+    if (reach_is_up(r)) {
+        arpq_put(router->arpq, ARPQ_CLIENT, r->port, dst, &vlan, &arp);
+    } else {
+        for (size_t i = 0; i < router->config->n_access_ports; i++) {
+            if (router->ports[i].number) {
+                arpq_put(router->arpq, ARPQ_CLIENT, router->ports[i].number,
+                         dst, &vlan, &arp);
+            }
+        }
     }
     reach_probe_sent(r, router->fence_next, now_us);
     router->fence_wanted = true;
@@ -624,111 +606,34 @@ router_queue_notice(struct router *router, const struct client *c,
                     size_t member, struct fh_addr owned)
 {
     const struct reach *r = &c->reaches[member];
-    struct arp reply = {
-        .op = ARP_OP_REPLY,
-        .sha = router->config->mac, .spa = owned,
-        .tha = c->mac, .tpa = c->key.address,
-    };
-
-    if (!router->conn || !r->port || fh_mac_is_zero(c->mac)) {
-        return;
-    }
-    queue_request(router, c, owned, r->port);
-    put_arp(router, &router->later, r->port, c->mac, &c->vlan, &reply);
-}
-
-static int
-compare_probes(const void *a_, const void *b_)
-{
-    const struct router_probe *a = a_, *b = b_;
-    uint64_t va = flow_meta_stack(&a->vlan), vb = flow_meta_stack(&b->vlan);
-
-    if (a->segment->id != b->segment->id) {
-        return a->segment->id < b->segment->id ? -1 : 1;
-    }
-    if (va != vb) {
-        return va < vb ? -1 : 1;
-    }
-    if (!fh_addr_equal(a->local, b->local)) {
-        return fh_addr_compare(a->local, b->local);
-    }
-    return (a->vlan.tpid > b->vlan.tpid) - (a->vlan.tpid < b->vlan.tpid);
-}
-
-/* The actions that turn the base frame into 'probe' and send it. */
-static size_t
-probe_actions(const struct router *router, const struct router_probe *probe,
-              struct fh_action *actions)
-{
-    size_t n = 0;
-
-    memset(actions, 0, (2 + PROBE_MAX_PORTS) * sizeof *actions);
-    actions[n].type = FH_ACT_SET_ARP_TPA;
-    actions[n++].u.ip4 = probe->target.ip4;
-    actions[n].type = FH_ACT_SET_ETH_DST;
-    actions[n++].u.mac = probe->mac;
-    if (probe->port) {
-        actions[n].type = FH_ACT_OUTPUT;
-        actions[n++].u.port = probe->port;
-        return n;
-    }
-    for (size_t i = 0; i < router->config->n_access_ports
-                       && n < 2 + PROBE_MAX_PORTS; i++) {
-        if (router->ports[i].number) {
-            actions[n].type = FH_ACT_OUTPUT;
-            actions[n++].u.port = router->ports[i].number;
-        }
-    }
-    return n;
-}
-
-/* One packet-out for probes[0...n), which differ in target, MAC and port. */
-static void
-send_probes(struct router *router, const struct router_probe *probes,
-            size_t n)
-{
-    struct fh_action actions[PROBES_PER_MESSAGE * 3 + 2 + PROBE_MAX_PORTS];
     struct arp arp = {
         .op = ARP_OP_REQUEST,
         .sha = router->config->mac,
-        .spa = probes[0].local,
-        .tpa = probes[0].target,
+        .spa = owned,
+        .tpa = c->key.address,
     };
-    uint8_t frame[ARP_FRAME_MAX];
-    size_t len = arp_build(frame, probes[0].mac, &probes[0].vlan, &arp);
-    size_t n_actions = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (n_actions > PROBES_PER_MESSAGE * 3) {
-            send_probes(router, &probes[i], n - i);
-            break;
-        }
-        n_actions += probe_actions(router, &probes[i], &actions[n_actions]);
+    if (!r->port || fh_mac_is_zero(c->mac)) {
+        return;
     }
-    ofcodec_put_packet_out(ofconn_tx(router->conn),
-                           ofconn_version(router->conn),
-                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
-                           actions, n_actions, frame, len);
-    router->counters.probe_packets++;
+    arpq_put(router->arpq, ARPQ_CLIENT, r->port, c->mac, &c->vlan, &arp);
+    arp.op = ARP_OP_REPLY;
+    arp.tha = c->mac;
+    arpq_put(router->arpq, ARPQ_CLIENT, r->port, c->mac, &c->vlan, &arp);
 }
 
-static void
-flush_probes(struct router *router)
+void
+router_queue_arp(struct router *router, enum arpq_class class,
+                 uint32_t port, struct eth_addr dst,
+                 const struct fh_vlan *vlan, const struct arp *arp)
 {
-    size_t start = 0;
+    arpq_put(router->arpq, class, port, dst, vlan, arp);
+}
 
-    if (router->n_probes > 1) {
-        qsort(router->probes, router->n_probes, sizeof *router->probes,
-              compare_probes);
-    }
-    for (size_t i = 1; i <= router->n_probes; i++) {
-        if (i == router->n_probes || i - start == PROBES_PER_MESSAGE
-            || compare_probes(&router->probes[i], &router->probes[start])) {
-            send_probes(router, &router->probes[start], i - start);
-            start = i;
-        }
-    }
-    router->n_probes = 0;
+static uint32_t
+next_xid(void *conn)
+{
+    return ofconn_next_xid(conn);
 }
 
 /* One fence at a time: its return sends the next, so that their number
@@ -764,15 +669,14 @@ router_flush(struct router *router)
 {
     if (!router->conn || !router->xact) {
         fh_changes_clear(&router->changes);
-        fh_buf_clear(&router->later);
-        router->n_probes = 0;
+        arpq_clear(router->arpq);
         return;
     }
     send_changes(router);
-    flush_probes(router);
-    fh_buf_append(ofconn_tx(router->conn), router->later.data,
-                  router->later.len);
-    fh_buf_clear(&router->later);
+    router->install_chunk = INSTALL_FIRST;
+    router->counters.probe_packets
+        += arpq_flush(router->arpq, ofconn_tx(router->conn),
+                      ofconn_version(router->conn), next_xid, router->conn);
     send_fence(router);
 }
 

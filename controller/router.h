@@ -8,6 +8,7 @@
 
 #include <firsthop/snapshot.h>
 
+#include "controller/arpq.h"
 #include "controller/clients.h"
 #include "controller/config.h"
 #include "controller/ofconn.h"
@@ -55,8 +56,6 @@ struct router_stack {
     uint32_t segment;                   /* Index into router.segments. */
 };
 
-struct router_probe;
-
 struct router_counters {
     uint64_t punts, probes, probes_missed, probe_packets, flow_adds,
              flow_deletes, commits, commits_failed;
@@ -93,10 +92,9 @@ struct router {
     struct flow_set *base;              /* Base flows as last sent. */
 
     struct fh_changes changes;          /* To be committed next. */
+    size_t install_chunk;               /* So many at once. */
     struct install_batch *batch;        /* Whose; NULL: nobody's. */
-    struct router_probe *probes;        /* To be sent next. */
-    size_t n_probes, cap_probes;
-    struct fh_buf later;                /* Behind the probes. */
+    struct arpq *arpq;                  /* Owned; to be sent next. */
     uint32_t fence_next, fence_done, fence_xid;
     bool fence_out;
     bool fence_wanted;
@@ -155,6 +153,11 @@ void router_queue_probe(struct router *, struct client *, size_t member,
  * reply for those who heed only that.  Requests go out first. */
 void router_queue_notice(struct router *, const struct client *,
                          size_t member, struct fh_addr owned);
+
+/* Queues an ARP packet from the router's MAC. */
+void router_queue_arp(struct router *, enum arpq_class, uint32_t port,
+                      struct eth_addr dst, const struct fh_vlan *,
+                      const struct arp *);
 
 /* Sends all that is queued. */
 void router_flush(struct router *);

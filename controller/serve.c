@@ -698,8 +698,8 @@ serve_answer_asked(struct firsthop *fh, struct client *c)
         .sha = router->config->mac, .spa = c->asked,
         .tha = c->mac, .tpa = c->key.address,
     };
-    router_send_arp(router, c->reaches[c->active].port, c->mac, &c->vlan,
-                    &reply);
+    router_queue_arp(router, ARPQ_CLIENT, c->reaches[c->active].port, c->mac,
+                     &c->vlan, &reply);
     fh->stats.arp_answers++;
     client_note_answered(c, c->asked, fh_now_ms(fh));
     c->asked.ip4 = 0;

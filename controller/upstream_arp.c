@@ -30,12 +30,13 @@ arp_announce(struct upstream *u, const struct upstream_route *route,
     if (how == UPSTREAM_RESTORED || !uplink->port) {
         return true;
     }
-    router_send_arp(m->router, uplink->port,
-                    fh_mac_is_zero(uplink->next_hop_mac)
-                    ? broadcast : uplink->next_hop_mac,
-                    &uplink->vlan, &arp);
+    router_queue_arp(m->router, ARPQ_CORE, uplink->port,
+                     fh_mac_is_zero(uplink->next_hop_mac)
+                     ? broadcast : uplink->next_hop_mac,
+                     &uplink->vlan, &arp);
     arp.tpa = route->client;
-    router_send_arp(m->router, uplink->port, broadcast, &uplink->vlan, &arp);
+    router_queue_arp(m->router, ARPQ_CORE, uplink->port, broadcast,
+                     &uplink->vlan, &arp);
     return true;
 }
 

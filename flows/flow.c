@@ -83,7 +83,9 @@ action_same(const struct fh_action *a, const struct fh_action *b)
         return a->u.port == b->u.port;
     case FH_ACT_SET_ETH_SRC:
     case FH_ACT_SET_ETH_DST:
+    case FH_ACT_SET_ARP_THA:
         return fh_mac_equal(a->u.mac, b->u.mac);
+    case FH_ACT_SET_ARP_SPA:
     case FH_ACT_SET_ARP_TPA:
         return a->u.ip4 == b->u.ip4;
     case FH_ACT_PUSH_VLAN:
@@ -270,9 +272,14 @@ put_action(struct fh_buf *buf, const struct fh_action *action)
     case FH_ACT_SET_ETH_DST:
         put_mac(buf, "set_eth_dst:", action->u.mac);
         return;
+    case FH_ACT_SET_ARP_SPA:
     case FH_ACT_SET_ARP_TPA:
-        put(buf, "set_arp_tpa:%s",
+        put(buf, "set_arp_%s:%s",
+            action->type == FH_ACT_SET_ARP_SPA ? "spa" : "tpa",
             fh_addr_format((struct fh_addr) { action->u.ip4 }, text));
+        return;
+    case FH_ACT_SET_ARP_THA:
+        put_mac(buf, "set_arp_tha:", action->u.mac);
         return;
     case FH_ACT_DEC_TTL:
         put(buf, "dec_ttl");

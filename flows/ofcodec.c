@@ -792,6 +792,13 @@ put_ofpact(struct ofpbuf *acts, const struct fh_action *action)
     case FH_ACT_SET_ETH_DST:
         put_set_mac(acts, MFF_ETH_DST, action->u.mac);
         break;
+    case FH_ACT_SET_ARP_SPA:
+        ofpact_put_set_field(acts, mf_from_id(MFF_ARP_SPA), &action->u.ip4,
+                             NULL);
+        break;
+    case FH_ACT_SET_ARP_THA:
+        put_set_mac(acts, MFF_ARP_THA, action->u.mac);
+        break;
     case FH_ACT_SET_ARP_TPA:
         ofpact_put_set_field(acts, mf_from_id(MFF_ARP_TPA), &action->u.ip4,
                              NULL);

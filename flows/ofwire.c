@@ -31,6 +31,7 @@ enum oxm_field {
     OXM_ARP_OP = 21,
     OXM_ARP_SPA = 22,
     OXM_ARP_TPA = 23,
+    OXM_ARP_THA = 25,
 };
 
 #define VID_PRESENT 0x1000      /* OFPVID_PRESENT */
@@ -291,6 +292,8 @@ match_store(struct fh_match *m, const struct oxm *oxm)
     case OXM_ARP_TPA:
         match_store_masked(oxm, &m->arp_tpa, &m->arp_tpa_mask);
         return true;
+    case OXM_ARP_THA:           /* Set, never matched. */
+        break;
     }
     return false;
 }
@@ -371,8 +374,10 @@ set_field_read(const uint8_t *p, size_t len, struct fh_action *action)
                                                  : FH_ACT_SET_ETH_DST);
         action->u.mac = wire_get_mac(oxm.value);
         return OFWIRE_OK;
+    case OXM_ARP_SPA:
     case OXM_ARP_TPA:
-        action->type = FH_ACT_SET_ARP_TPA;
+        action->type = (oxm.field == OXM_ARP_SPA ? FH_ACT_SET_ARP_SPA
+                                                 : FH_ACT_SET_ARP_TPA);
         action->u.ip4 = get_be32(oxm.value);
         return OFWIRE_OK;
     case OXM_VLAN_VID:
@@ -772,7 +777,9 @@ ofwire_action_len(const struct fh_action *action)
     case FH_ACT_CONTROLLER:
     case FH_ACT_SET_ETH_SRC:
     case FH_ACT_SET_ETH_DST:
+    case FH_ACT_SET_ARP_SPA:
     case FH_ACT_SET_ARP_TPA:
+    case FH_ACT_SET_ARP_THA:
     case FH_ACT_SET_VLAN:
         return 16;
     case FH_ACT_DEC_TTL:
@@ -821,9 +828,17 @@ ofwire_put_action(uint8_t *p, const struct fh_action *action)
         wire_put_u16(p, ACTION_SET_FIELD);
         put_set_field(p, OXM_ETH_DST, &action->u.mac, 6);
         break;
+    case FH_ACT_SET_ARP_SPA:
+        wire_put_u16(p, ACTION_SET_FIELD);
+        put_set_field(p, OXM_ARP_SPA, &action->u.ip4, 4);
+        break;
     case FH_ACT_SET_ARP_TPA:
         wire_put_u16(p, ACTION_SET_FIELD);
         put_set_field(p, OXM_ARP_TPA, &action->u.ip4, 4);
+        break;
+    case FH_ACT_SET_ARP_THA:
+        wire_put_u16(p, ACTION_SET_FIELD);
+        put_set_field(p, OXM_ARP_THA, &action->u.mac, 6);
         break;
     case FH_ACT_SET_VLAN:
         vid = htons((uint16_t) (action->u.vid | VID_PRESENT));

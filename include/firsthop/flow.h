@@ -67,7 +67,9 @@ enum fh_action_type {
     FH_ACT_CONTROLLER,          /* whole frame, no buffer */
     FH_ACT_SET_ETH_SRC,         /* u.mac */
     FH_ACT_SET_ETH_DST,         /* u.mac */
+    FH_ACT_SET_ARP_SPA,         /* u.ip4 */
     FH_ACT_SET_ARP_TPA,         /* u.ip4 */
+    FH_ACT_SET_ARP_THA,         /* u.mac; only in packet-outs. */
     FH_ACT_DEC_TTL,
     FH_ACT_PUSH_VLAN,           /* u.vid = TPID; new tag copies VID 0 */
     FH_ACT_SET_VLAN,            /* u.vid = 1...4094, outermost tag */
