@@ -84,6 +84,7 @@ class Router:
         self.local = f"10.0.0.{number - 8}"
         self.uplink_address = f"192.0.2.{number - 8}"
         self.priority = 100
+        self.controller = None
 
     def config(self):
         """The router's entry in the configuration."""
@@ -241,8 +242,7 @@ class Lab:
         )
         ports = router.access_ports + [router.uplink_port]
         ovs.add_bridge(router.bridge, router.datapath_id, ports)
-        if controller:
-            ovs.set_controller(router.bridge, controller)
+        router.controller = controller
         self.routers[name] = router
         return router
 
@@ -299,6 +299,10 @@ class Lab:
             self.netns,
         )
         self.daemon.start()
+        # Not before: a bridge that dials in vain backs off for seconds.
+        for router in self.routers.values():
+            if router.controller:
+                router.ovs.set_controller(router.bridge, router.controller)
         if connected:
             self.wait_connected()
             for router in self.routers.values():

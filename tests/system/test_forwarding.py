@@ -139,6 +139,8 @@ def test_spoofed_datagram_is_dropped(net, what, change):
         bad,
         good,
     )
+    # Where the bad one has taught the switches a wrong place.
+    assert net.d.ping(harness.GATEWAY)
 
 
 def test_unknown_client_is_not_reached_from_the_core(net):
