@@ -17,7 +17,7 @@
 #define LATE_WINDOW_MS 50
 #define LATE_FEW       64
 /* A sweep probes so many clients a millisecond, and not again for a while. */
-#define SWEEP_PER_MS   50
+#define SWEEP_PER_MS   100
 #define SWEEP_PAUSE_MS 200
 
 static void client_timer(struct wheel_timer *, int64_t now_ms, void *fh);

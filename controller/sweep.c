@@ -7,8 +7,10 @@
 
 #include <firsthop/buf.h>
 
-/* Clients a slice: some 2 ms of work. */
-#define SLICE 1000
+/* Clients a slice: few at first, so that those are on their way at once, then
+ * four times as many each time, up to some 2 ms of work. */
+#define SLICE_FIRST 16
+#define SLICE_MOST  1024
 
 struct sweep {
     struct sweep *next;
@@ -17,6 +19,7 @@ struct sweep {
     struct router *router;
     sweep_cb *cb;
     uint32_t arg;
+    size_t slice;
     struct client_key from;     /* Where the next slice begins. */
 };
 
@@ -57,9 +60,10 @@ destroy(struct sweep *s)
 static void
 go_on(struct sweep *s)
 {
-    if (run_slice(s, SLICE)) {
+    if (run_slice(s, s->slice)) {
         destroy(s);
     } else {
+        s->slice = s->slice * 4 < SLICE_MOST ? s->slice * 4 : SLICE_MOST;
         wheel_arm(s->fh->wheel, &s->timer, fh_now_ms(s->fh));
     }
 }
@@ -87,6 +91,7 @@ sweep_start(struct firsthop *fh, struct router *router, sweep_cb *cb,
     s->router = router;
     s->cb = cb;
     s->arg = arg;
+    s->slice = SLICE_FIRST;
     s->timer.fire = timer_fired;
     s->next = fh->sweeps;
     fh->sweeps = s;
