@@ -29,6 +29,9 @@ still_serves(const struct elect_candidate *c)
 static int
 compare(const struct elect_candidate *a, const struct elect_candidate *b)
 {
+    if ((a->reach == REACH_UP) != (b->reach == REACH_UP)) {
+        return a->reach == REACH_UP ? 1 : -1;
+    }
     if (a->uplink_ok != b->uplink_ok) {
         return a->uplink_ok ? 1 : -1;
     }
@@ -55,7 +58,8 @@ best(const struct elect_input *in)
         n++;
         if (r.winner != ELECT_NONE) {
             const struct elect_candidate *w = &in->candidates[r.winner];
-            bool even = (c->uplink_ok == w->uplink_ok
+            bool even = (c->reach == w->reach
+                         && c->uplink_ok == w->uplink_ok
                          && c->priority == w->priority);
 
             if (compare(c, w) <= 0) {
@@ -86,7 +90,8 @@ find_preemptor(const struct elect_input *in, const struct elect_candidate *a,
         const struct elect_candidate *c = &in->candidates[i];
         int64_t due_ms = c->up_since_ms + in->hold_down_ms;
 
-        if (!elect_is_eligible(c) || c->uplink_ok != a->uplink_ok
+        if (!elect_is_eligible(c) || c->reach != REACH_UP
+            || c->uplink_ok != a->uplink_ok
             || c->priority <= a->priority) {
             continue;
         }
@@ -101,6 +106,14 @@ find_preemptor(const struct elect_input *in, const struct elect_candidate *a,
     return winner;
 }
 
+/* Is the best that there is somebody whose own probe is late? */
+static bool
+is_late(const struct elect_input *in, const struct elect_result *top)
+{
+    return top->winner != ELECT_NONE
+           && in->candidates[top->winner].reach == REACH_SUSPECT;
+}
+
 /* The active one may stay.  Should another take over all the same? */
 static struct elect_result
 challenge(const struct elect_input *in, const struct elect_result *top)
@@ -109,6 +122,9 @@ challenge(const struct elect_input *in, const struct elect_result *top)
     struct elect_result r = { in->active, ELECT_STAYS, 0 };
 
     if (top->winner == ELECT_NONE || top->winner == in->active) {
+        return r;
+    }
+    if (is_late(in, top)) {
         return r;
     }
     if (in->candidates[top->winner].uplink_ok && !a->uplink_ok) {
@@ -146,7 +162,8 @@ elect_run(const struct elect_input *in)
         if (someone_is_expected(in)) {
             return (struct elect_result) { ELECT_NONE, ELECT_WAITS, 0 };
         }
-        return top;
+        return (is_late(in, &top)
+                ? (struct elect_result) { ELECT_NONE, ELECT_LATE, 0 } : top);
     }
     a = &in->candidates[in->active];
     if (may_stay(a)) {
@@ -156,7 +173,8 @@ elect_run(const struct elect_input *in)
         return (struct elect_result) { in->active, ELECT_WAITS, 0 };
     }
     if (top.winner != ELECT_NONE) {
-        return top;
+        return (is_late(in, &top)
+                ? (struct elect_result) { in->active, ELECT_LATE, 0 } : top);
     }
     return (struct elect_result) {
         in->active, still_serves(a) ? ELECT_STAYS_DRAINING : ELECT_LOST, 0
@@ -188,6 +206,7 @@ elect_reason_text(enum elect_reason reason)
     case ELECT_PREEMPTS: return "higher priority, up for the hold-down time";
     case ELECT_UPLINK: return "its uplink works, the active router's does not";
     case ELECT_WAITS: return "waiting for a router that held clients before";
+    case ELECT_LATE: return "waiting for a late answer to another router";
     case ELECT_LOST: return "no router reaches the client";
     }
     return "";

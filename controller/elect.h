@@ -4,7 +4,9 @@
  *   1. startup   a router that held clients before is not back yet, and no
  *                active one is known: wait for it
  *   2. the active one is among them, and no preemption is due: it stays
- *   3. a candidate whose uplink works before one whose uplink does not
+ *   3. if all others' probes are late: wait for their verdict, for a client
+ *      that has gone silent everywhere is lost, not moved
+ *      a candidate whose uplink works before one whose uplink does not
  *   4. the highest priority
  *   5. the highest hash of client and router, so that equals share the
  *      clients and every instance agrees
@@ -52,12 +54,14 @@ enum elect_reason {
     ELECT_PREEMPTS,             /* Higher priority, up long enough. */
     ELECT_UPLINK,               /* Its uplink works, the active one's not. */
     ELECT_WAITS,                /* For a router that is on its way back. */
+    ELECT_LATE,                 /* All others' probes are late: wait for their
+                                 * verdict. */
     ELECT_LOST,                 /* No candidate. */
 };
 
 struct elect_result {
     int winner;                 /* Index; ELECT_NONE: nobody (then with
-                                 * ELECT_WAITS or ELECT_LOST). */
+                                 * ELECT_WAITS, _LATE or _LOST). */
     enum elect_reason reason;
     int64_t again_ms;           /* Preemption due: ask again; 0: no need. */
 };

@@ -350,6 +350,21 @@ all_have_answered(const struct client *c)
     return true;
 }
 
+/* The active router's probe is late.  If it is the client that is gone, the
+ * others must know by the time that an election would move it there. */
+static void
+ask_the_others(struct firsthop *fh, struct client *c, size_t member)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        const struct reach *r = &c->reaches[i];
+
+        if (i != member && reach_is_up(r) && !r->outstanding
+            && member_router(c, i)->ready) {
+            serve_probe_now(fh, c, i);
+        }
+    }
+}
+
 void
 serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
                   enum reach_event event, enum event_cause cause)
@@ -358,9 +373,15 @@ serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
 
     switch (event) {
     case REACH_NOTHING:
+        if (c->reason == ELECT_LATE) {
+            serve_elect(fh, c, CAUSE_NONE);
+        }
         break;
     case REACH_LATE:
         note_late(fh, c, member);
+        if (c->active == (int) member) {
+            ask_the_others(fh, c, member);
+        }
         break;
     case REACH_WENT_UP:
         router->n_reachable++;
@@ -375,7 +396,7 @@ serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
         if (c->alive_ms < c->reaches[member].last_reply_ms) {
             c->alive_ms = c->reaches[member].last_reply_ms;
         }
-        if (c->active == (int) member) {
+        if (c->active == (int) member || c->reason == ELECT_LATE) {
             serve_elect(fh, c, cause);
         }
         break;

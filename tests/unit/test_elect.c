@@ -117,13 +117,25 @@ the_highest_priority_is_elected(void **state)
 }
 
 static void
-a_suspect_is_still_a_candidate(void **state)
+one_whose_probe_is_late_comes_after_those_who_answer(void **state)
 {
     const struct given c[] = {
         UP(1), UP(2, .reach = SUSPECTS),
     };
 
-    ASSERT_RESULT(run(c, 2, ELECT_NONE), 1, ELECT_PRIORITY);
+    ASSERT_RESULT(run(c, 2, ELECT_NONE), 0, ELECT_PRIORITY);
+}
+
+static void
+a_late_answer_is_waited_for_where_there_is_no_other(void **state)
+{
+    const struct given c[] = {
+        UP(3, .reach = UNREACHED), UP(2, .reach = SUSPECTS),
+    };
+
+    ASSERT_RESULT(run(c, 2, ELECT_NONE), ELECT_NONE, ELECT_LATE);
+    ASSERT_RESULT(run(c, 2, 0), 0, ELECT_LATE);
+    ASSERT_RESULT(run(c, 2, 1), 1, ELECT_STAYS);
 }
 
 static void
@@ -572,7 +584,8 @@ main(void)
         cmocka_unit_test(nobody_reaches_it_and_nobody_is_elected),
         cmocka_unit_test(the_only_one_that_reaches_it_is_elected),
         cmocka_unit_test(the_highest_priority_is_elected),
-        cmocka_unit_test(a_suspect_is_still_a_candidate),
+        cmocka_unit_test(one_whose_probe_is_late_comes_after_those_who_answer),
+        cmocka_unit_test(a_late_answer_is_waited_for_where_there_is_no_other),
         cmocka_unit_test(among_equals_the_highest_hash_is_elected),
         cmocka_unit_test(equals_below_the_winner_do_not_make_it_a_tie),
         cmocka_unit_test(a_tie_counts_wherever_the_equal_stands),
