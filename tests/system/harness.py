@@ -342,7 +342,7 @@ class Lab:
 
     def settle(self, *clients, timeout=10.0):
         """Makes the clients known: each speaks once to its gateway, and every
-        router has reached each of them."""
+        router has reached each of them, and its next hop."""
         for client in clients:
             self.wait_for(
                 lambda client=client: client.ping(GATEWAY, timeout=1),
@@ -352,6 +352,11 @@ class Lab:
         for client in clients:
             for router in self.routers.values():
                 self.wait_reach(client, router)
+        for name in self.routers:
+            self.wait_for(
+                lambda name=name: self._uplinks_are_resolved(name),
+                what=f"router {name} to know its next hop",
+            )
 
     def wait_for(self, predicate, timeout=10.0, what=None):
         """wait_for() that explains a failure with the state of the lab."""
@@ -418,6 +423,13 @@ class Lab:
             raise AssertionError("sanitizer report\n" + log[-20000:])
 
     # Inside.
+
+    def _uplinks_are_resolved(self, name):
+        return all(
+            port["next_hop_state"] == "resolved"
+            for port in self.daemon.router(name)["ports"]
+            if port["role"] == "uplink"
+        )
 
     def _plug(self, switch, dev):
         self.netns.ip(f"link set {dev} master {switch}")
