@@ -391,6 +391,7 @@ def run_system(make, repeats, stay):
                 system = ensure_home(system, make)
         if stay:
             print_cli_help(system)
+            setLogLevel("output")
             CLI(system.net)
     finally:
         system.stop()
