@@ -32,6 +32,7 @@ import fcntl
 import glob
 import json
 import os
+import random
 import shutil
 import signal
 import statistics
@@ -65,6 +66,7 @@ from netns import run, sysctl, unique_directory, wait_for
 
 DIRECTORY_PREFIX = "firsthop-demo-"
 PATIENCE_S = 10  # VRRP's master-down interval is 3.6 s at its longest.
+PROBE_INTERVAL_S = 1
 SILENT_LIMIT_MS = 1400
 LOUD_LIMIT_MS = 200
 DIRECTIONS = {"up": "to S", "down": "from S"}
@@ -303,6 +305,9 @@ def measure_fault(system, key, fault):
     """Breaks, waits, repairs, and returns the two reports of the meter:
     {"fault", "repair", "repair_moves"}."""
     meter = system.meter
+    # What went before ended with the probes at a certain phase; a fault comes
+    # at any.
+    time.sleep(random.uniform(0, PROBE_INTERVAL_S))
     meter.reset()
     fault.inject(system)
     recovered = True
