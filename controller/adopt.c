@@ -69,7 +69,8 @@ may_adopt(const struct segment *segment, const struct client *c,
           const struct flow_client_info *info)
 {
     if (!c) {
-        return segment->config->learn;
+        return (segment->config->learn
+                && fh_vlan_equal(&segment->config->vlan, &info->vlan));
     }
     return fh_vlan_equal(&c->vlan, &info->vlan)
            && (fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
@@ -306,6 +307,9 @@ start_service(struct firsthop *fh, struct router *router)
                 c->takeover.holders &= ~(UINT32_C(1) << j);
                 c->reaches[j].flow_port = 0;
             }
+            if (!serve_can(c, j)) {
+                continue;
+            }
             serve_member_ready(fh, c, j, c->takeover.holders >> j & 1);
             if (c->active == (int) j && c->segment->upstream
                 && c->takeover.holders >> j & 1) {
@@ -379,6 +383,8 @@ adopt_start(struct firsthop *fh, struct router *router)
     router_find_ports(router);
     clear_holdings(fh, router);
     router_put_meters(router);
+    router->check_at_ms = 0;
+    check_two_tags(router, fh_now_ms(fh));
     flow_set_destroy(router->installed);
     router->installed = flow_set_create();
     ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,

@@ -241,6 +241,11 @@ api_json_router(const struct firsthop *fh, const struct router *router)
     put(object, "clients_active", json_integer(router->n_active));
     put(object, "clients_reachable", json_integer(router->n_reachable));
     put(object, "ports", ports);
+    if (router->conn && router->one_tag_only) {
+        put(object, "problem",
+            json_string("its bridge reads one VLAN tag only (vlan-limit): "
+                        "clients with two tags are not served on it"));
+    }
     return object;
 }
 
@@ -380,6 +385,9 @@ api_json_client(const struct firsthop *fh, const struct client *client)
                                                          client->active)));
     put(object, "since", time_or_null(client->since_ms));
     put(object, "moves", json_integer(client->moves));
+    if (client->is_static) {
+        put(object, "static", json_true());
+    }
     put(object, "reach", reaches);
     return object;
 }

@@ -47,13 +47,18 @@ struct client {
     int64_t takeover_at_ms;     /* Deadlines that 'timer' serves, 0: none. */
     int64_t discover_at_ms;
     int64_t elect_at_ms;
+    int64_t trap_at_ms;
     int64_t last_conflict_ms;   /* Monotonic: paces reports. */
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
+    int64_t quiet_again_ms;     /* Not to be had again before. */
+    int64_t rival_ms;           /* Of the last claim. */
+    int64_t rival_ask_ms;       /* The old place is not asked before. */
     int32_t detect_ms;          /* Sign of life to decision. */
     uint32_t decision;          /* Of the present active router. */
     uint32_t moves;
     struct eth_addr mac;        /* Zero while unknown. */
     struct eth_addr rival_mac;  /* Claims the address; zero: nobody. */
+    struct eth_addr contested_mac;  /* Before it was contested. */
     struct fh_vlan vlan;
     struct fh_addr asked;       /* First request, answered once elected. */
     uint32_t asked_members;     /* Bit i: member i heard it. */
@@ -67,11 +72,14 @@ struct client {
     uint8_t n_reaches;          /* Members of the segment. */
     bool mac_fixed;             /* Configured: never follows another. */
     bool discovering;           /* Waits for the first answers. */
+    bool contested;             /* Several claim it: 'mac' is who answers. */
     bool withdrawn;             /* Lost for so long that all was removed. */
     bool is_static;             /* Acknowledges, but sends to the old MAC. */
     bool reinstall;             /* Once its router is read: see reload.c. */
     bool announced;             /* The core has been told of it. */
     bool unreported;            /* No event tells of this takeover yet. */
+    int8_t trap_member;         /* Whose MAC it may still send to, or
+                                 * ELECT_NONE; see check.c. */
     uint8_t rival_member;
     uint32_t rival_port;
     struct reach reaches[];     /* By member. */

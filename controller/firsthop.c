@@ -302,6 +302,10 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
             wake(fh);
             punt_packet_in(fh, router, &msg->packet_in);
         }
+    } else if (msg->type == OF_FLOW_REMOVED) {
+        firsthop_read_clock(fh);
+        check_flow_removed(fh, router, &msg->flow_removed.flow,
+                           msg->flow_removed.packets);
     } else if (msg->type == OF_ECHO_REPLY) {
         router_fence_reply(router, msg->xid);
     } else if (msg->type == OF_ROLE_STATUS) {
@@ -511,6 +515,9 @@ uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 
         for (size_t j = 0; router->ready && j < router->n_uplinks; j++) {
             tick_uplink(fh, router, &router->uplinks[j]);
+        }
+        if (router->ready) {
+            check_two_tags(router, now_ms);
         }
         if (router->xact) {
             watch_bridge(fh, router);

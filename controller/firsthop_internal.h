@@ -3,6 +3,8 @@
  *   firsthop.c   owns and joins: connections, ticks, configuration
  *   adopt.c      a bridge connects: what it holds against what it should
  *   punt.c       a frame comes in: ARP and ICMP
+ *   rival.c      somebody else speaks for a client
+ *   check.c      what short-lived flows tell of a bridge, or of a client
  *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
  *   sweep.c      one thing to be done for all clients of a router
  *   runtime.c    from the configuration to what runs
@@ -99,7 +101,33 @@ void adopt_start(struct firsthop *, struct router *);
 void punt_packet_in(struct firsthop *, struct router *,
                     const struct of_packet_in *);
 
+/* rival.c */
+/* 'mac' speaks for the client through 'port', one of which is not its.
+ * Returns true if the client has been made to follow. */
+bool rival_claims(struct firsthop *, struct client *, size_t member,
+                  struct eth_addr mac, uint32_t port);
+/* It answers in place of the client. */
+void rival_answers(struct firsthop *, struct client *, struct eth_addr mac);
+/* The client's place has answered a probe of 'member', from 'mac'. */
+void rival_place_answered(struct firsthop *, struct client *, size_t member,
+                          struct eth_addr mac);
+/* The member reaches it no more: was the last claim a move? */
+void rival_place_silent(struct firsthop *, struct client *, size_t member);
+
+/* check.c */
+/* Asks the bridge whether it reads both tags of a frame, if that matters. */
+void check_two_tags(struct router *, int64_t now_ms);
+/* Asks the active router whether the client still sends to the MAC of
+ * 'c->trap_member'; untrap takes the question back. */
+void check_static(struct client *);
+void check_untrap(struct client *, size_t member);
+void check_flow_removed(struct firsthop *, struct router *,
+                        const struct fh_flow *, uint64_t packets);
+
 /* serve.c */
+/* May the member serve the client?  It is ready, and its bridge can read as
+ * many tags as it takes. */
+bool serve_can(const struct client *, size_t member);
 struct client *serve_add(struct firsthop *, struct segment *, struct fh_addr,
                          enum client_origin);
 /* Cancels all that is under way for it, removes its flows and frees it. */
@@ -137,7 +165,7 @@ void serve_answer_asked(struct firsthop *, struct client *);
 uint32_t serve_ready_members(const struct segment *);
 void serve_snapshot(const struct firsthop *, const struct client *,
                     struct elect_candidate *, struct elect_input *);
-/* The client answers for its place at another MAC or port from now on. */
+/* The client answers at another MAC from now on (zero: whoever answers). */
 void serve_follow(struct firsthop *, struct client *, struct eth_addr mac);
 void serve_probe_now(struct firsthop *, struct client *, size_t member);
 void serve_arm(struct firsthop *, struct client *);

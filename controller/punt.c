@@ -12,8 +12,10 @@
 
 #include "flows/flow_base.h"
 
-#define CONFLICT_PAUSE_MS 10000     /* Between two reports of one client. */
-#define QUIET_MS          10000     /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
+#define QUIET_MS       10000    /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
+/* Between two of them.  Whoever forges a client's address probes could
+ * otherwise keep its routers from noticing that it is gone. */
+#define QUIET_PAUSE_MS 60000
 
 /* An ARP packet from an access port. */
 struct arp_in {
@@ -117,68 +119,6 @@ find_client(const struct firsthop *fh, const struct router *router,
     return result;
 }
 
-/* Conflicts. */
-
-static bool
-is_up_anywhere(const struct client *c)
-{
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        if (reach_is_up(&c->reaches[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void
-report_conflict(struct firsthop *fh, struct client *c, struct eth_addr mac,
-                const char *port)
-{
-    struct event e = { .type = EVENT_CLIENT_CONFLICT,
-                       .client = c->key.address,
-                       .detect_ms = -1, .install_ms = -1, .ack_ms = -1 };
-    char text[FH_MAC_STRLEN];
-
-    fh->stats.conflicts++;
-    if (c->last_conflict_ms
-        && fh_now_ms(fh) - c->last_conflict_ms < CONFLICT_PAUSE_MS) {
-        return;
-    }
-    c->last_conflict_ms = fh_now_ms(fh);
-    snprintf(e.segment, sizeof e.segment, "%s", c->segment->config->name);
-    snprintf(e.detail, sizeof e.detail, "%s claims it%s%.40s",
-             fh_mac_format(mac, text), port ? " on port " : "",
-             port ? port : "");
-    firsthop_event(fh, &e);
-}
-
-/* Another MAC, or another port, speaks for a client.  While the old place
- * answers it is refused; ask the old place now, so that a true move shows at
- * once.  Returns true if the client has been made to follow. */
-static bool
-handle_rival(struct firsthop *fh, struct client *c, const struct arp_in *in)
-{
-    struct eth_addr mac = in->arp->sha;
-
-    if (c->mac_fixed && !fh_mac_equal(c->mac, mac)) {
-        firsthop_drop(fh, DROP_MAC_CONFLICT);
-        report_conflict(fh, c, mac, NULL);
-        return false;
-    }
-    if (!is_up_anywhere(c)) {
-        serve_follow(fh, c, mac);
-        return true;
-    }
-    firsthop_drop(fh, DROP_RIVAL);
-    c->rival_mac = mac;
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        if (reach_is_up(&c->reaches[i]) && !c->reaches[i].outstanding) {
-            serve_probe_now(fh, c, i);
-        }
-    }
-    return false;
-}
-
 /* Learning. */
 
 static bool
@@ -257,7 +197,7 @@ active_request(struct firsthop *fh, struct client *c, size_t member,
     struct reach *r = &c->reaches[member];
 
     if (r->port != in->port->number && reach_is_up(r)) {
-        handle_rival(fh, c, in);
+        rival_claims(fh, c, member, in->arp->sha, in->port->number);
     } else if (c->takeover.phase == TAKEOVER_FLOWS
                || c->takeover.phase == TAKEOVER_CORE) {
         c->asked = in->arp->tpa;
@@ -287,9 +227,20 @@ known_request(struct firsthop *fh, struct client *c, size_t member,
     }
 }
 
+/* Not by another port than the one where it answers. */
+static bool
+is_at_its_place(const struct client *c, size_t member,
+                const struct arp_in *in)
+{
+    const struct reach *r = &c->reaches[member];
+
+    return !reach_is_up(r) || r->port == in->port->number;
+}
+
 static void
 address_probe(struct firsthop *fh, const struct arp_in *in)
 {
+    int64_t now_ms = fh_now_ms(fh);
     struct segment *segment;
     struct client *c;
     size_t member;
@@ -297,10 +248,12 @@ address_probe(struct firsthop *fh, const struct arp_in *in)
     firsthop_drop(fh, DROP_PROBE);
     if (find_client(fh, in->router, &in->frame->vlan, in->arp->tpa, &segment,
                     &member, &c) != FIND_OK
-        || !c || !fh_mac_equal(c->mac, in->arp->sha)) {
+        || !c || !fh_mac_equal(c->mac, in->arp->sha)
+        || !is_at_its_place(c, member, in) || now_ms < c->quiet_again_ms) {
         return;
     }
-    c->quiet_until_ms = fh_now_ms(fh) + QUIET_MS;
+    c->quiet_until_ms = now_ms + QUIET_MS;
+    c->quiet_again_ms = now_ms + QUIET_PAUSE_MS;
     for (size_t i = 0; i < c->n_reaches; i++) {
         c->reaches[i].outstanding = false;
     }
@@ -321,9 +274,12 @@ access_request(struct firsthop *fh, struct segment *segment, size_t member,
         }
     }
     if (fh_mac_is_zero(c->mac)) {
-        c->mac = in->arp->sha;
+        if (!c->contested) {
+            c->mac = in->arp->sha;
+        }
     } else if (!fh_mac_equal(c->mac, in->arp->sha)
-               && !handle_rival(fh, c, in)) {
+               && !rival_claims(fh, c, member, in->arp->sha,
+                                in->port->number)) {
         return;
     }
     if (!c->vlan.tpid) {
@@ -346,17 +302,10 @@ probe_answered(struct firsthop *fh, struct client *c, size_t member,
         return;
     }
     if (reach_is_up(r) && r->port != in->port->number) {
-        firsthop_drop(fh, DROP_RIVAL);
-        report_conflict(fh, c, in->arp->sha, NULL);
+        rival_answers(fh, c, in->arp->sha);
         return;
     }
-    if (!fh_mac_is_zero(c->rival_mac)) {
-        report_conflict(fh, c, c->rival_mac, NULL);
-        memset(&c->rival_mac, 0, sizeof c->rival_mac);
-    }
-    if (fh_mac_is_zero(c->mac)) {
-        c->mac = in->arp->sha;
-    }
+    rival_place_answered(fh, c, member, in->arp->sha);
     if (!c->vlan.tpid) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }
@@ -375,14 +324,15 @@ access_reply(struct firsthop *fh, struct segment *segment, size_t member,
         return;
     }
     if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, in->arp->sha)) {
-        handle_rival(fh, c, in);
+        rival_answers(fh, c, in->arp->sha);
         return;
     }
     if (fh_addr_equal(in->arp->tpa,
                       segment->members[member].config->address)) {
         probe_answered(fh, c, member, in);
     } else if (c->takeover.phase == TAKEOVER_NOTICE
-               && c->takeover.winner == (int) member) {
+               && c->takeover.winner == (int) member
+               && c->reaches[member].port == in->port->number) {
         serve_acked(fh, c, member);
     } else {
         firsthop_drop(fh, DROP_UNASKED);

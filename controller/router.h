@@ -76,9 +76,11 @@ struct router {
     bool reading;                       /* They are being read. */
     bool greeted;                       /* That it connected was told. */
     bool draining;
+    bool one_tag_only;                  /* Cannot read a second VLAN tag. */
     bool expected;                      /* Held clients before the start. */
     uint32_t n_active;                  /* Clients that it is active for. */
     uint32_t n_reachable;
+    int64_t check_at_ms;                /* Of that: asks again. */
     int64_t connected_ms;               /* Unix time, 0: never. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
     size_t n_uplinks;

@@ -20,6 +20,10 @@
 #define SWEEP_PER_MS   100
 #define SWEEP_PAUSE_MS 200
 
+/* From an acknowledgement to the question whether the client heeds it: longer
+ * than Linux's locktime of 1 s, with the notice that follows it. */
+#define TRAP_AFTER_MS 2500
+
 static void client_timer(struct wheel_timer *, int64_t now_ms, void *fh);
 static void reach_timer_fired(struct wheel_timer *, int64_t now_ms, void *fh);
 static void begin_takeover(struct firsthop *, struct client *, int winner,
@@ -30,6 +34,16 @@ static struct router *
 member_router(const struct client *c, size_t member)
 {
     return c->segment->members[member].router;
+}
+
+bool
+serve_can(const struct client *c, size_t member)
+{
+    const struct member *m = &c->segment->members[member];
+
+    return (m->router->ready
+            && !(m->router->one_tag_only
+                 && (c->vlan.n > 1 || m->uplink->view.vlan.n > 1)));
 }
 
 uint32_t
@@ -77,6 +91,7 @@ serve_arm(struct firsthop *fh, struct client *c)
     earliest(&at, c->takeover_at_ms);
     earliest(&at, c->discover_at_ms);
     earliest(&at, c->elect_at_ms);
+    earliest(&at, c->trap_at_ms);
     earliest(&at, withdraw_at_ms(c));
     earliest(&at, age_at_ms(c));
     if (at) {
@@ -109,7 +124,7 @@ serve_add(struct firsthop *fh, struct segment *segment, struct fh_addr addr,
         c->reaches[i].phase = elect_hash(addr, i);
     }
     for (size_t i = 0; i < c->n_reaches; i++) {
-        if (member_router(c, i)->ready) {
+        if (serve_can(c, i)) {
             serve_member_ready(fh, c, i, false);
         }
     }
@@ -332,7 +347,7 @@ start_discovery(struct firsthop *fh, struct client *c)
     c->discovering = true;
     c->discover_at_ms = fh_now_ms(fh) + DISCOVER_MS;
     for (size_t i = 0; i < c->n_reaches; i++) {
-        if (member_router(c, i)->ready && !reach_is_up(&c->reaches[i])) {
+        if (serve_can(c, i) && !reach_is_up(&c->reaches[i])) {
             serve_probe_now(fh, c, i);
         }
     }
@@ -343,7 +358,7 @@ static bool
 all_have_answered(const struct client *c)
 {
     for (size_t i = 0; i < c->n_reaches; i++) {
-        if (member_router(c, i)->ready && !reach_is_up(&c->reaches[i])) {
+        if (serve_can(c, i) && !reach_is_up(&c->reaches[i])) {
             return false;
         }
     }
@@ -399,6 +414,7 @@ serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
         if (c->active == (int) member || c->reason == ELECT_LATE) {
             serve_elect(fh, c, cause);
         }
+        rival_place_silent(fh, c, member);
         break;
     }
 }
@@ -487,7 +503,7 @@ discovery_timeout(struct firsthop *fh, struct client *c)
     for (size_t i = 0; i < c->n_reaches && !anyone_up; i++) {
         struct reach *r = &c->reaches[i];
 
-        if (c->asked_members & UINT32_C(1) << i && member_router(c, i)->ready
+        if (c->asked_members & UINT32_C(1) << i && serve_can(c, i)
             && reach_heard(r, r->heard_port, fh_now_ms(fh))) {
             member_router(c, i)->n_reachable++;
         }
@@ -507,7 +523,7 @@ serve_snapshot(const struct firsthop *fh, const struct client *c,
         const struct member *m = &c->segment->members[i];
 
         candidates[i] = (struct elect_candidate) {
-            .connected = m->router->ready,
+            .connected = serve_can(c, i),
             .draining = m->router->draining,
             .uplink_ok = (uplink_is_ok(m->uplink)
                           && (c->active == (int) i
@@ -656,7 +672,8 @@ serve_elect(struct firsthop *fh, struct client *c, enum event_cause hint)
     } else if (elect_is_eligible(&candidates[r.winner])) {
         end_discovery(fh, c);
         set_found(fh, c);
-        if (takeover_is_idle(&c->takeover)
+        if ((takeover_is_idle(&c->takeover)
+             || c->takeover.phase == TAKEOVER_NOTICE)
             && c->reaches[r.winner].port != c->reaches[r.winner].flow_port) {
             /* It is behind another port, or its flows were refused. */
             begin_takeover(fh, c, r.winner, c->cause);
@@ -777,6 +794,19 @@ report(struct firsthop *fh, struct client *c)
     firsthop_event(fh, &e);
 }
 
+/* An acknowledgement may come from a client whose entry cannot be changed:
+ * find out, once the last notice that it may have waited for is over. */
+static void
+arm_trap(struct firsthop *fh, struct client *c)
+{
+    if (c->takeover.client_acked && c->moved_from != ELECT_NONE
+        && c->moved_from != c->active) {
+        c->trap_member = c->moved_from;
+        c->trap_at_ms = fh_now_ms(fh) + TRAP_AFTER_MS;
+        serve_arm(fh, c);
+    }
+}
+
 static void
 act_one(struct firsthop *fh, struct client *c,
         const struct takeover_action *a)
@@ -801,10 +831,12 @@ act_one(struct firsthop *fh, struct client *c,
         serve_arm(fh, c);
         break;
     case TAKEOVER_REMOVE:
+        check_untrap(c, a->member);
         router_queue_remove(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_DONE:
         c->takeover_at_ms = 0;
+        arm_trap(fh, c);
         report(fh, c);
         break;
     case TAKEOVER_ELECT:
@@ -880,16 +912,28 @@ serve_installed(void *fh_, struct client *c, struct router *router,
     }
 }
 
+/* Ends the takeover that was under way: its flows name the old MAC. */
+static void
+abandon_takeover(struct client *c)
+{
+    router_cancel_install(c);
+    if (!takeover_is_idle(&c->takeover)) {
+        c->takeover.phase = TAKEOVER_IDLE;
+        c->takeover_at_ms = 0;
+    }
+}
+
 void
 serve_follow(struct firsthop *fh, struct client *c, struct eth_addr mac)
 {
-    struct event e = client_event(c, EVENT_CLIENT_FOLLOWED);
     uint32_t ready = serve_ready_members(c->segment);
 
+    abandon_takeover(c);
     for (size_t i = 0; i < c->n_reaches; i++) {
         struct reach *r = &c->reaches[i];
 
         if (r->flow_port && ready & UINT32_C(1) << i) {
+            check_untrap(c, i);
             router_queue_remove(member_router(c, i), c, i);
             c->takeover.holders &= ~(UINT32_C(1) << i);
         }
@@ -897,9 +941,6 @@ serve_follow(struct firsthop *fh, struct client *c, struct eth_addr mac)
     }
     c->mac = mac;
     memset(&c->rival_mac, 0, sizeof c->rival_mac);
-    name_member(e.to, c, c->active);
-    fh_mac_format(mac, e.detail);
-    firsthop_event(fh, &e);
 }
 
 /* The client's own timer. */
@@ -932,6 +973,9 @@ client_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
     }
     if (is_due(&c->elect_at_ms, now_ms)) {
         serve_elect(fh, c, CAUSE_NONE);
+    }
+    if (is_due(&c->trap_at_ms, now_ms)) {
+        check_static(c);
     }
     if (withdraw_at_ms(c) && withdraw_at_ms(c) <= now_ms) {
         struct event e = client_event(c, EVENT_CLIENT_WITHDRAWN);

@@ -7,6 +7,7 @@
 #include "flows/flow_build.h"
 
 #define PRIO_CLIENT 500         /* In SOURCE, and in ROUTE (flow_base.c). */
+#define PRIO_TRAP   510
 
 static struct fh_flow
 build_source(const struct fh_client *client)
@@ -50,22 +51,34 @@ flow_client_build(const struct fh_client *client,
     flows[1] = build_route(client);
 }
 
+void
+flow_client_build_trap(const struct fh_client *client,
+                       struct eth_addr old_router, struct fh_flow *flow)
+{
+    *flow = build_source(client);
+    flow->cookie = fh_cookie(FH_KIND_TRAP, client->decision);
+    flow->priority = PRIO_TRAP;
+    flow->hard_timeout_s = FLOW_TRAP_S;
+    flow->send_removed = true;
+    flow_match_eth_dst(flow, old_router);
+}
+
 static bool
-is_client_flow(const struct fh_flow *flow, enum fh_table table)
+is_client_flow(const struct fh_flow *flow, enum fh_flow_kind kind,
+               enum fh_table table)
 {
     return fh_cookie_is_ours(flow->cookie)
-           && fh_cookie_kind(flow->cookie) == FH_KIND_CLIENT
+           && fh_cookie_kind(flow->cookie) == kind
            && flow->table == table;
 }
 
-bool
-flow_client_read(const struct fh_flow *flow, struct flow_client_info *info)
+static bool
+read_source(const struct fh_flow *flow, enum fh_flow_kind kind,
+            uint32_t fields, struct flow_client_info *info)
 {
-    const uint32_t fields = (FH_F_IN_PORT | FH_F_METADATA | FH_F_ETH_SRC
-                             | FH_F_ETH_TYPE | FH_F_IP_SRC);
     uint64_t meta = flow->match.metadata;
 
-    if (!is_client_flow(flow, FH_TABLE_SOURCE)
+    if (!is_client_flow(flow, kind, FH_TABLE_SOURCE)
         || flow->match.fields != fields
         || flow->match.ip_src_mask != UINT32_MAX
         || meta & ~FLOW_META_STACK_MASK
@@ -83,11 +96,28 @@ flow_client_read(const struct fh_flow *flow, struct flow_client_info *info)
     return true;
 }
 
+#define SOURCE_FIELDS (FH_F_IN_PORT | FH_F_METADATA | FH_F_ETH_SRC \
+                       | FH_F_ETH_TYPE | FH_F_IP_SRC)
+
+bool
+flow_client_read(const struct fh_flow *flow, struct flow_client_info *info)
+{
+    return read_source(flow, FH_KIND_CLIENT, SOURCE_FIELDS, info);
+}
+
+bool
+flow_client_read_trap(const struct fh_flow *flow,
+                      struct flow_client_info *info)
+{
+    return read_source(flow, FH_KIND_TRAP, SOURCE_FIELDS | FH_F_ETH_DST,
+                       info);
+}
+
 bool
 flow_client_read_route(const struct fh_flow *flow, struct fh_addr *addr,
                        uint16_t *tpid)
 {
-    if (!is_client_flow(flow, FH_TABLE_ROUTE)
+    if (!is_client_flow(flow, FH_KIND_CLIENT, FH_TABLE_ROUTE)
         || flow->n_actions > FH_FLOW_MAX_ACTIONS) {
         return false;
     }
