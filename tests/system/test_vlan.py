@@ -7,6 +7,7 @@ from frames import arp_request, is_arp_reply
 from vlanlab import (
     DOT1AD,
     DOT1Q,
+    TagFarm,
     TagTap,
     Tagger,
     allow_two_tags,
@@ -23,6 +24,8 @@ SEGMENTS = {
     "single": ([100], [301], 2),
     "double": ([200, 100], [302], 3),
 }
+
+PREEMPT = {"preempt": True, "hold_down_ms": 100}
 
 
 def segment_config(lab, vlan, uplink_vlan, **more):
@@ -297,3 +300,48 @@ def test_three_tags_reach_nobody(net):
         assert not tap.matching(is_arp_reply("10.0.0.83"))
     assert client_of(net, address, "plain") is None
     assert client_of(net, address, "single") is None
+
+
+def test_bridge_that_reads_one_tag_only(lab):
+    """A is limited to one tag: it serves what needs no more, B the rest; once
+    the limit is lifted A is as good as B."""
+    lab.add_core()
+    lab.add_switch("X")
+    lab.a = lab.add_router("A", ["X"], priority=200)
+    lab.b = lab.add_router("B", ["X"], priority=100)
+    lab.b.ovs.vsctl("set", "Open_vSwitch", ".", "other_config:vlan-limit=2")
+    lab.c = lab.add_client("C", "X")
+    mac, address = "02:00:00:00:05:60", "10.0.0.60"
+    config = lab.config()
+    config["segments"] = {
+        name: segment_config(lab, vlan, uplink_vlan, election=PREEMPT)
+        for name, (vlan, uplink_vlan, _) in SEGMENTS.items()
+    }
+    lab.start_daemon(config)
+    lab.wait_for(
+        lambda: lab.daemon.router("A").get("problem"),
+        what="A's problem to be shown",
+    )
+    assert "problem" not in lab.daemon.router("B")
+    assert "vlan-limit" in lab.daemon.log()
+    with TagFarm(lab.c, mac, address) as farm:
+        for vlan in ([], [100], [200, 100]):
+            farm.send(tagged(arp_request(mac, address, "10.0.0.77"), *vlan))
+        wait_client(lab, address, "plain", active="A")
+        wait_client(lab, address, "single", active="A")
+        wait_client(lab, address, "double", active="B")
+        reach = client_of(lab, address, "double")["reach"]
+        assert reach["A"]["state"] == "unknown"
+        allow_two_tags(lab)
+        lab.wait_for(
+            lambda: not lab.daemon.router("A").get("problem"),
+            timeout=20,
+            what="A's problem to be over",
+        )
+        wait_client(lab, address, "double", active="A")
+        # And back: what was served there goes to where it still can be.
+        lab.a.ovs.vsctl(
+            "set", "Open_vSwitch", ".", "other_config:vlan-limit=1"
+        )
+        wait_client(lab, address, "double", active="B", timeout=20)
+        wait_client(lab, address, "single", active="A")

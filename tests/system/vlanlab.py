@@ -5,10 +5,12 @@ is an Open vSwitch that tags on the way out and takes the tags off on the way
 in.  One instance does that for all hosts of a lab.
 """
 
+import select
 import struct
+import threading
 
 import harness
-from frames import PACKET_OUTGOING, Frame, Tap
+from frames import PACKET_OUTGOING, Frame, Tap, ip_bytes, mac_bytes
 from netns import add_veth, run
 
 # Of the outer tag.
@@ -104,14 +106,16 @@ def client_of(lab, address, segment):
     return None
 
 
-def wait_client(lab, address, segment, **fields):
+def wait_client(lab, address, segment, timeout=10, **fields):
     """Waits until all 'fields' of the client have these values."""
 
     def matches():
         client = client_of(lab, address, segment)
         return client and all(client[k] == v for k, v in fields.items())
 
-    lab.wait_for(matches, what=f"{address} in {segment} to be {fields}")
+    lab.wait_for(
+        matches, timeout, what=f"{address} in {segment} to be {fields}"
+    )
 
 
 def tagged(frame, *tags, outer=0x88A8):
@@ -166,3 +170,45 @@ def _with_tag(data, aux):
         return data
     tpid = tpid if status & TPID_VALID else 0x8100
     return data[:12] + struct.pack("!HH", tpid, tci) + data[12:]
+
+
+class TagFarm:
+    """One host that speaks ARP under any tags: answers every request for
+    'address' under the tags that it came with, until close()."""
+
+    def __init__(self, host, mac, address):
+        self._mac, self._address = mac_bytes(mac), ip_bytes(address)
+        self._tap = TagTap(host)
+        self._stop = threading.Event()
+        host.netns.ip("link set eth0 promisc on")
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self._tap.__exit__()
+
+    def send(self, frame):
+        self._tap.send(frame)
+
+    def _serve(self):
+        while not self._stop.is_set():
+            select.select([self._tap], [], [], 0.1)
+            for frame in self._tap.take():
+                self._handle(frame.bytes)
+
+    def _handle(self, data):
+        at = 12
+        while data[at : at + 2] in (b"\x81\x00", b"\x88\xa8"):
+            at += 4
+        body = data[at + 2 :]
+        if data[at : at + 2] != b"\x08\x06" or body[6:8] != b"\0\1":
+            return
+        if body[24:28] == self._address:
+            reply = body[:6] + b"\0\2" + self._mac + self._address
+            reply += body[8:18] + body[28:]
+            self._tap.send(data[6:12] + self._mac + data[12 : at + 2] + reply)
