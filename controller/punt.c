@@ -104,8 +104,8 @@ find_client(const struct firsthop *fh, const struct router *router,
         struct segment *segment = router->segments[stack->segment];
         struct client *c;
 
-        result = FIND_OUTSIDE;
         if (!in_prefixes(segment, addr)) {
+            result = FIND_OUTSIDE;
             continue;
         }
         c = clients_find(fh->clients, addr, segment->id);
