@@ -311,6 +311,15 @@ def test_bridge_that_reads_one_tag_only(lab):
     lab.b = lab.add_router("B", ["X"], priority=100)
     lab.b.ovs.vsctl("set", "Open_vSwitch", ".", "other_config:vlan-limit=2")
     lab.c = lab.add_client("C", "X")
+    tagger = Tagger(lab)
+    for name, tag in (("s1", 301), ("s2", 302)):
+        tagger.add_host(
+            name,
+            "core",
+            [tag],
+            harness.NEXT_HOP,
+            f"02:00:00:00:02:1{tag % 10}",
+        )
     mac, address = "02:00:00:00:05:60", "10.0.0.60"
     config = lab.config()
     config["segments"] = {
