@@ -43,6 +43,7 @@ packages="
     mininet
     openvswitch-switch
     tcpdump
+    traceroute
 "
 
 say() {
