@@ -9,26 +9,13 @@
  * one thing. */
 #include <config.h>
 
-#include "controller/config_ask.h"
+#include "controller/config_check_internal.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
-
-struct check {
-    const struct config *config;
-    struct config_errors *errors;
-    struct config_errors *warnings;
-};
-
-/* What a value is compared by, and whose it is. */
-struct tagged {
-    uint64_t value;
-    size_t index;
-};
 
 static int
 compare_tagged(const void *a_, const void *b_)
@@ -40,8 +27,8 @@ compare_tagged(const void *a_, const void *b_)
             : (a->index > b->index) - (a->index < b->index));
 }
 
-static void
-sort_tagged(struct tagged *items, size_t n)
+void
+config_sort_tagged(struct tagged *items, size_t n)
 {
     if (n) {
         qsort(items, n, sizeof *items, compare_tagged);
@@ -67,18 +54,12 @@ lower_bound(const struct tagged *items, size_t n, uint64_t value)
 }
 
 /* The first of 'items' (sorted) with 'value', or NULL. */
-static const struct tagged *
-find_tagged(const struct tagged *items, size_t n, uint64_t value)
+const struct tagged *
+config_find_tagged(const struct tagged *items, size_t n, uint64_t value)
 {
     size_t i = lower_bound(items, n, value);
 
     return i < n && items[i].value == value ? &items[i] : NULL;
-}
-
-static uint32_t
-addr_number(struct fh_addr addr)
-{
-    return ntohl(addr.ip4);
 }
 
 static uint64_t
@@ -92,25 +73,11 @@ mac_number(struct eth_addr mac)
     return number;
 }
 
-static bool
-vlan_is_known(const struct fh_vlan *vlan)
-{
-    return vlan->n != CONFIG_VLAN_UNKNOWN;
-}
-
 /* Are both known and the same? */
 static bool
 vlans_match(const struct fh_vlan *a, const struct fh_vlan *b)
 {
     return vlan_is_known(a) && fh_vlan_equal(a, b);
-}
-
-/* 24 bits, different for different stacks: tags are never 0. */
-static uint32_t
-vlan_number(const struct fh_vlan *vlan)
-{
-    return ((vlan->n > 0 ? vlan->vids[0] : 0u) << 12
-            | (vlan->n > 1 ? vlan->vids[1] : 0u));
 }
 
 /* An address on a network told apart by tags alone. */
@@ -172,8 +139,8 @@ member_router(const struct config *config, const struct config_member *member)
 }
 
 /* Members are sorted by router, those of unknown ones apart. */
-static const struct config_member *
-find_member(const struct config_segment *segment, size_t router)
+const struct config_member *
+config_find_member(const struct config_segment *segment, size_t router)
 {
     for (size_t i = 0; i < segment->n_members; i++) {
         if (segment->members[i].router == router) {
@@ -184,13 +151,14 @@ find_member(const struct config_segment *segment, size_t router)
 }
 
 /* The first router that serves both, or SIZE_MAX. */
-static size_t
-shared_router(const struct config_segment *a, const struct config_segment *b)
+size_t
+config_shared_router(const struct config_segment *a,
+                     const struct config_segment *b)
 {
     for (size_t i = 0; i < a->n_members; i++) {
         size_t router = a->members[i].router;
 
-        if (router != SIZE_MAX && find_member(b, router)) {
+        if (router != SIZE_MAX && config_find_member(b, router)) {
             return router;
         }
     }
@@ -248,7 +216,7 @@ check_dpids(struct check *check)
             dpids[n++] = (struct tagged) { dpid, i };
         }
     }
-    sort_tagged(dpids, n);
+    config_sort_tagged(dpids, n);
     for (size_t i = 1; i < n; i++) {
         if (dpids[i].value == dpids[i - 1].value) {
             char *pointer = bridge_pointer(config, dpids[i].index);
@@ -276,7 +244,7 @@ check_client_mac(const struct config *config,
     if (!client->has_mac) {
         return;
     }
-    found = find_tagged(macs, n, mac_number(client->mac));
+    found = config_find_tagged(macs, n, mac_number(client->mac));
     if (found) {
         char *at = config_pointer_key(pointer, "mac");
 
@@ -300,7 +268,7 @@ collect_macs(const struct config *config, size_t *n)
             };
         }
     }
-    sort_tagged(macs, *n);
+    config_sort_tagged(macs, *n);
     return macs;
 }
 
@@ -466,7 +434,7 @@ check_next_hop(struct check *check, const struct uplink_ref *ref,
                const struct uplink_ref *refs, const struct tagged *places,
                size_t n)
 {
-    const struct tagged *found = find_tagged(
+    const struct tagged *found = config_find_tagged(
         places, n, place_number(ref->uplink->next_hop, &ref->uplink->vlan));
 
     if (found && vlan_is_known(&ref->uplink->vlan)
@@ -498,7 +466,7 @@ check_uplink_collisions(struct check *check, const struct uplink_ref *refs,
             };
         }
     }
-    sort_tagged(places, n);
+    config_sort_tagged(places, n);
     for (size_t i = 1; i < n; i++) {
         if (places[i].value != places[first].value) {
             first = i;
@@ -760,12 +728,6 @@ check_client_address(const struct config *config,
     }
 }
 
-static bool
-client_is_usable(const struct config_client *client)
-{
-    return client->segment != SIZE_MAX && !fh_addr_is_zero(client->address);
-}
-
 /* Clients sort by address, then segment: CONFIG_MAX_SEGMENTS fits 12 bits. */
 static uint64_t
 client_number(struct fh_addr addr, size_t segment)
@@ -812,7 +774,7 @@ check_special_address(struct check *check, size_t segment,
 
         if (client->segment != segment
             && vlans_match(&client->vlan, &ours->vlan)
-            && shared_router(&config->segments[client->segment], ours)
+            && config_shared_router(&config->segments[client->segment], ours)
                != SIZE_MAX) {
             add_error(check,
                       CONFIG_AT("clients",
@@ -840,7 +802,7 @@ collect_clients(const struct config *config, size_t *n)
             };
         }
     }
-    sort_tagged(clients, *n);
+    config_sort_tagged(clients, *n);
     return clients;
 }
 
@@ -870,311 +832,6 @@ check_clients(struct check *check)
         }
     }
     free(clients);
-}
-
-/* Overlaps.
- *
- * On each router, what the segments claim is sorted by network, then by first
- * address, larger blocks first.  CIDR blocks nest or are disjoint, so a block
- * overlaps an earlier one exactly if it is inside the innermost one still
- * open; reporting that pair is enough, and never quadratic. */
-
-struct claim {
-    uint32_t network;           /* Tags, or an uplink. */
-    uint32_t first, last;       /* Addresses. */
-    const struct config_segment *segment;
-    size_t index;               /* Of the prefix, or the client... */
-    bool is_client;             /* ...with tags of its own. */
-};
-
-struct claims {
-    struct claim *items;
-    size_t n, cap;
-};
-
-static void
-claims_add(struct claims *claims, const struct claim *claim)
-{
-    if (claims->n == claims->cap) {
-        claims->cap = claims->cap ? 2 * claims->cap : 64;
-        claims->items = fh_xrealloc(claims->items,
-                                    claims->cap * sizeof *claims->items);
-    }
-    claims->items[claims->n++] = *claim;
-}
-
-static int
-compare_claims(const void *a_, const void *b_)
-{
-    const struct claim *a = a_;
-    const struct claim *b = b_;
-
-    if (a->network != b->network) {
-        return a->network < b->network ? -1 : 1;
-    } else if (a->first != b->first) {
-        return a->first < b->first ? -1 : 1;
-    } else if (a->last != b->last) {
-        return a->last > b->last ? -1 : 1;
-    } else if (a->segment != b->segment) {
-        return a->segment < b->segment ? -1 : 1;
-    } else if (a->is_client != b->is_client) {
-        return a->is_client ? 1 : -1;
-    }
-    return (a->index > b->index) - (a->index < b->index);
-}
-
-static void
-claims_add_prefixes(struct claims *claims, uint32_t network,
-                    const struct config_segment *segment)
-{
-    for (size_t i = 0; i < segment->n_prefixes; i++) {
-        const struct fh_prefix *prefix = &segment->prefixes[i];
-        uint32_t first = addr_number(prefix->addr);
-
-        if (prefix->plen) {
-            claims_add(claims, &(struct claim) {
-                .network = network,
-                .first = first,
-                .last = first | ~ntohl(fh_prefix_mask(prefix->plen)),
-                .segment = segment,
-                .index = i,
-            });
-        }
-    }
-}
-
-/* Calls 'cb' for each claim and the innermost one that it is inside of. */
-static void
-claims_sweep(struct check *check, struct claims *claims, size_t router,
-             void (*cb)(struct check *, size_t router,
-                        const struct claim *outer, const struct claim *inner))
-{
-    struct claim **open = fh_xcalloc(claims->n + 1, sizeof *open);
-    size_t n_open = 0;
-
-    if (claims->n) {
-        qsort(claims->items, claims->n, sizeof *claims->items,
-              compare_claims);
-    }
-    for (size_t i = 0; i < claims->n; i++) {
-        struct claim *claim = &claims->items[i];
-
-        while (n_open && (open[n_open - 1]->network != claim->network
-                          || open[n_open - 1]->last < claim->first)) {
-            n_open--;
-        }
-        if (n_open) {
-            cb(check, router, open[n_open - 1], claim);
-        }
-        open[n_open++] = claim;
-    }
-    free(open);
-}
-
-static char *
-claim_pointer(const struct claim *claim)
-{
-    char index[CONFIG_INDEX_STRLEN];
-
-    return config_pointer(
-        claim->is_client
-        ? CONFIG_AT("clients", config_index(claim->index, index), "address")
-        : CONFIG_AT("segments", claim->segment->name, "prefixes",
-                    config_index(claim->index, index)));
-}
-
-/* One network, one address, two meanings. */
-static void
-report_overlap(struct check *check, size_t router, const struct claim *outer,
-               const struct claim *inner)
-{
-    char *pointer, *other;
-
-    /* Two clients of one segment are check_duplicate_clients()'s. */
-    if (outer->is_client && inner->is_client
-        && outer->segment == inner->segment) {
-        return;
-    }
-    if (shared_router(outer->segment, inner->segment) != router) {
-        return;                 /* Said for that router. */
-    }
-    pointer = claim_pointer(inner);
-    other = claim_pointer(outer);
-    config_errors_add(check->errors, pointer,
-                      "overlaps %s, and no tag or port tells them apart",
-                      other);
-    free(other);
-    free(pointer);
-}
-
-/* Different tags towards the clients, one network towards the core. */
-static void
-report_shared_uplink(struct check *check, size_t router,
-                     const struct claim *outer, const struct claim *inner)
-{
-    char *pointer, *other;
-
-    if (fh_vlan_equal(&outer->segment->vlan, &inner->segment->vlan)
-        || shared_router(outer->segment, inner->segment) != router) {
-        return;
-    }
-    pointer = claim_pointer(inner);
-    other = claim_pointer(outer);
-    config_errors_add(check->warnings, pointer,
-                      "overlaps %s, and both have the same uplink on router "
-                      "%s: the core cannot tell their clients apart", other,
-                      check->config->routers[router].name);
-    free(other);
-    free(pointer);
-}
-
-/* One table of routes, one address, two meanings.  'router' is none. */
-static void
-report_shared_route(struct check *check, size_t router,
-                    const struct claim *outer, const struct claim *inner)
-{
-    char *pointer, *other;
-
-    if (outer->segment == inner->segment) {
-        return;
-    }
-    pointer = claim_pointer(inner);
-    other = claim_pointer(outer);
-    config_errors_add(check->errors, pointer,
-                      "overlaps %s, and both have \"upstream\": \"bgp\": an "
-                      "address has one route", other);
-    free(other);
-    free(pointer);
-}
-
-/* BGP tells neither tags nor uplinks. */
-static void
-check_routes(struct check *check)
-{
-    struct claims claims = { NULL, 0, 0 };
-
-    for (size_t i = 0; i < check->config->n_segments; i++) {
-        const struct config_segment *segment = &check->config->segments[i];
-
-        if (segment->upstream == UPSTREAM_BGP) {
-            claims_add_prefixes(&claims, 0, segment);
-        }
-    }
-    claims_sweep(check, &claims, SIZE_MAX, report_shared_route);
-    free(claims.items);
-}
-
-/* A number for the network behind an uplink of 'router': that of the first
- * segment's member on it with the same port and tags.  '*uplinks' is its
- * scratch, for at most 'n_uplinks'. */
-static uint32_t
-uplink_network(const struct config_uplink *uplink,
-               const struct config_uplink **uplinks, size_t *n_uplinks)
-{
-    for (size_t i = 0; i < *n_uplinks; i++) {
-        if (fh_vlan_equal(&uplinks[i]->vlan, &uplink->vlan)
-            && !strcmp(uplinks[i]->port, uplink->port)) {
-            return i;
-        }
-    }
-    uplinks[*n_uplinks] = uplink;
-    return (*n_uplinks)++;
-}
-
-/* Clients with tags of their own, by segment. */
-struct own_clients {
-    struct tagged *items;       /* value: segment, index: client. */
-    size_t n;
-};
-
-static void
-claims_add_clients(struct claims *claims, const struct config *config,
-                   size_t segment, const struct own_clients *own)
-{
-    const struct tagged *item = find_tagged(own->items, own->n, segment);
-
-    for (; item && item < own->items + own->n && item->value == segment;
-         item++) {
-        const struct config_client *client = &config->clients[item->index];
-        uint32_t number = addr_number(client->address);
-
-        claims_add(claims, &(struct claim) {
-            .network = vlan_number(&client->vlan),
-            .first = number,
-            .last = number,
-            .segment = &config->segments[segment],
-            .index = item->index,
-            .is_client = true,
-        });
-    }
-}
-
-static void
-check_router_overlaps(struct check *check, size_t router,
-                      const struct own_clients *own)
-{
-    const struct config *config = check->config;
-    const struct config_uplink **uplinks
-        = fh_xcalloc(config->n_segments + 1, sizeof *uplinks);
-    struct claims access = { NULL, 0, 0 };
-    struct claims core = { NULL, 0, 0 };
-    size_t n_uplinks = 0;
-
-    for (size_t i = 0; i < config->n_segments; i++) {
-        const struct config_segment *segment = &config->segments[i];
-        const struct config_member *member = find_member(segment, router);
-
-        if (!member || !vlan_is_known(&segment->vlan)) {
-            continue;
-        }
-        claims_add_prefixes(&access, vlan_number(&segment->vlan), segment);
-        claims_add_clients(&access, config, i, own);
-        if (member->uplink.port && vlan_is_known(&member->uplink.vlan)
-            && segment->upstream != UPSTREAM_NONE) {
-            claims_add_prefixes(&core,
-                                uplink_network(&member->uplink, uplinks,
-                                               &n_uplinks),
-                                segment);
-        }
-    }
-    claims_sweep(check, &access, router, report_overlap);
-    claims_sweep(check, &core, router, report_shared_uplink);
-    free(access.items);
-    free(core.items);
-    free(uplinks);
-}
-
-/* A client whose own tags are its segment's is in the segment's prefix, and
- * that is no overlap. */
-static struct own_clients
-collect_own_clients(const struct config *config)
-{
-    struct own_clients own = {
-        fh_xcalloc(config->n_clients + 1, sizeof *own.items), 0
-    };
-
-    for (size_t i = 0; i < config->n_clients; i++) {
-        const struct config_client *client = &config->clients[i];
-
-        if (client_is_usable(client) && vlan_is_known(&client->vlan)
-            && !fh_vlan_equal(&client->vlan,
-                              &config->segments[client->segment].vlan)) {
-            own.items[own.n++] = (struct tagged) { client->segment, i };
-        }
-    }
-    sort_tagged(own.items, own.n);
-    return own;
-}
-
-static void
-check_overlaps(struct check *check)
-{
-    struct own_clients own = collect_own_clients(check->config);
-
-    for (size_t i = 0; i < check->config->n_routers; i++) {
-        check_router_overlaps(check, i, &own);
-    }
-    free(own.items);
 }
 
 /* Gateways and local addresses of different segments on one network.  Two
@@ -1233,7 +890,7 @@ check_special_run(struct check *check, const struct special *run, size_t n)
         for (size_t j = 0; j < i; j++) {
             if (run[i].segment == run[j].segment
                 || run[i].owner == run[j].owner
-                || shared_router(run[i].segment, run[j].segment)
+                || config_shared_router(run[i].segment, run[j].segment)
                    == SIZE_MAX) {
                 continue;
             }
@@ -1303,8 +960,7 @@ config_check(const struct config *config, struct config_errors *errors,
         check_segment(&check, &config->segments[i]);
     }
     check_clients(&check);
-    check_overlaps(&check);
-    check_routes(&check);
+    config_check_overlaps(&check);
     check_specials(&check);
 }
 
@@ -1323,7 +979,7 @@ check_client_network(const struct config *config,
 
         if (i == client->segment
             || !vlans_match(&other->vlan, &client->vlan)
-            || shared_router(ours, other) == SIZE_MAX) {
+            || config_shared_router(ours, other) == SIZE_MAX) {
             continue;
         }
         claimed = (!is_outside(other, client->address)
