@@ -49,7 +49,6 @@ struct firsthop {
     uint32_t next_segment_id;
     struct sweep *sweeps;               /* Under way. */
     bool awake;                         /* The clock was read in this turn. */
-    bool holders_changed;
 };
 
 static inline int64_t

@@ -54,6 +54,5 @@ void log_at(enum log_level, struct log_rate_limit *rl, const char *format, ...)
 #define log_err_rl(RL, ...) log_at(LOG_LVL_ERR, RL, __VA_ARGS__)
 #define log_warn_rl(RL, ...) log_at(LOG_LVL_WARN, RL, __VA_ARGS__)
 #define log_info_rl(RL, ...) log_at(LOG_LVL_INFO, RL, __VA_ARGS__)
-#define log_dbg_rl(RL, ...) log_at(LOG_LVL_DBG, RL, __VA_ARGS__)
 
 #endif /* controller/log.h */

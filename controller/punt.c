@@ -428,8 +428,7 @@ next_hop_is_at(struct firsthop *fh, struct router *router,
 
 static void
 uplink_arp(struct firsthop *fh, struct router *router,
-           struct uplink *uplink, const struct frame *frame,
-           const struct arp *arp)
+           struct uplink *uplink, const struct arp *arp)
 {
     bool from_next_hop = fh_addr_equal(arp->spa, uplink->config->next_hop);
     bool asks_us = fh_addr_equal(arp->tpa, uplink->config->address.addr);
@@ -467,7 +466,6 @@ uplink_arp(struct firsthop *fh, struct router *router,
             fh->stats.arp_answers++;
         }
     }
-    (void) frame;
 }
 
 /* ICMP. */
@@ -642,7 +640,7 @@ arp_punt(struct firsthop *fh, struct router *router,
     }
     uplink = router_uplink_by_port(router, pin->in_port, &frame->vlan);
     if (uplink) {
-        uplink_arp(fh, router, uplink, frame, &arp);
+        uplink_arp(fh, router, uplink, &arp);
     } else {
         firsthop_drop(fh, router_is_uplink_port(router, pin->in_port)
                       ? DROP_UNKNOWN_TAG : DROP_UNKNOWN_PORT);

@@ -892,7 +892,7 @@ take_back(struct firsthop *fh, struct client *c)
 
 void
 serve_installed(void *fh_, struct client *c, struct router *router,
-                   bool ok)
+                bool ok)
 {
     struct firsthop *fh = fh_;
     struct takeover_actions acts = { .n = 0 };
