@@ -17,6 +17,10 @@
  * otherwise keep its routers from noticing that it is gone. */
 #define QUIET_PAUSE_MS 60000
 
+/* Packets whose TTL has expired that one router may punt in a window. */
+#define TTL_MAX        100
+#define TTL_WINDOW_MS  500
+
 /* An ARP packet from an access port. */
 struct arp_in {
     struct router *router;
@@ -556,6 +560,43 @@ icmp_to_core(struct firsthop *fh, struct router *router,
     send_icmp(fh, router, uplink->view.port, &envelope, src, type, code, ip);
 }
 
+/* No meter covers what dec_ttl punts, and a flood of it would crowd out the
+ * probe replies.  Who sends more than is answered gets nothing for a second. */
+static void
+set_ttl_punts(struct router *router, bool on)
+{
+    router->ttl_off = !on;
+    ofcodec_put_set_async_ttl(ofconn_tx(router->conn),
+                              ofconn_version(router->conn),
+                              ofconn_next_xid(router->conn), on);
+}
+
+static bool
+may_answer_ttl(struct firsthop *fh, struct router *router)
+{
+    int64_t now_ms = fh_now_ms(fh);
+
+    if (now_ms - router->ttl_since_ms >= TTL_WINDOW_MS) {
+        router->ttl_since_ms = now_ms;
+        router->n_ttl = 0;
+    }
+    if (++router->n_ttl == TTL_MAX) {
+        set_ttl_punts(router, false);
+    }
+    return router->n_ttl < TTL_MAX;
+}
+
+void
+punt_tick(struct router *router, int64_t now_ms)
+{
+    if (router->ttl_off
+        && now_ms - router->ttl_since_ms >= 2 * TTL_WINDOW_MS) {
+        router->ttl_since_ms = now_ms;
+        router->n_ttl = 0;
+        set_ttl_punts(router, true);
+    }
+}
+
 static void
 icmp_punt(struct firsthop *fh, struct router *router,
           const struct of_packet_in *pin, const struct frame *frame)
@@ -576,6 +617,10 @@ icmp_punt(struct firsthop *fh, struct router *router,
         }
     }
     if (!uplink) {
+        return;
+    }
+    if (pin->reason == OF_PIN_TTL && !may_answer_ttl(fh, router)) {
+        firsthop_drop(fh, DROP_ICMP);
         return;
     }
     if (pin->reason == OF_PIN_TTL) {

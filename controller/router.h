@@ -81,6 +81,9 @@ struct router {
     bool expected;                      /* Held clients before the start. */
     uint32_t n_active;                  /* Clients that it is active for. */
     uint32_t n_reachable;
+    uint32_t n_ttl;                     /* Expired packets, of this second. */
+    int64_t ttl_since_ms;
+    bool ttl_off;                       /* Too many: not to be punted now. */
     int64_t check_at_ms;                /* Of that: asks again. */
     int64_t connected_ms;               /* Unix time, 0: never. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */

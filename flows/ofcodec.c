@@ -617,12 +617,19 @@ ofcodec_put_set_config(struct fh_buf *buf, int version, uint32_t xid)
 void
 ofcodec_put_set_async(struct fh_buf *buf, int version, uint32_t xid)
 {
+    ofcodec_put_set_async_ttl(buf, version, xid, true);
+}
+
+void
+ofcodec_put_set_async_ttl(struct fh_buf *buf, int version, uint32_t xid,
+                          bool ttl)
+{
     struct ofputil_async_cfg ac = OFPUTIL_ASYNC_CFG_INIT;
     uint32_t oams = (1u << OAM_PACKET_IN | 1u << OAM_PORT_STATUS
                      | 1u << OAM_FLOW_REMOVED | 1u << OAM_ROLE_STATUS);
 
     ac.primary[OAM_PACKET_IN] = (1u << OFPR_NO_MATCH | 1u << OFPR_ACTION
-                                 | 1u << OFPR_INVALID_TTL);
+                                 | (unsigned int) ttl << OFPR_INVALID_TTL);
     if (version >= OF_14) {
         ac.primary[OAM_PACKET_IN] |= (1u << OFPR_ACTION_SET | 1u << OFPR_GROUP
                                       | 1u << OFPR_PACKET_OUT);

@@ -149,6 +149,9 @@ void ofcodec_put_set_config(struct fh_buf *, int version, uint32_t xid);
 /* Packet-in: actions and invalid TTL; port status; flow removed; all as
  * master or equal. */
 void ofcodec_put_set_async(struct fh_buf *, int version, uint32_t xid);
+/* The same, invalid TTL only if 'ttl'. */
+void ofcodec_put_set_async_ttl(struct fh_buf *, int version, uint32_t xid,
+                               bool ttl);
 void ofcodec_put_role_master(struct fh_buf *, int version, uint32_t xid,
                              uint64_t generation);
 void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);

@@ -373,3 +373,20 @@ def test_router_speaks_icmp_only_where_it_serves(net):
         assert not tap.matching(
             lambda f: f.proto == 1 and f.eth_src == net.b.mac
         )
+
+
+def test_time_exceeded_is_limited(net):
+    """Of thousands at once few are answered; a while later one is again."""
+    ip = packet(net.c.address, harness.SERVER, ttl=1)
+    with net.c.tap() as tap:
+        for _ in range(3000):
+            tap.send(from_c(net, ip))
+        assert net.c.ping(harness.GATEWAY)
+        assert 1 <= len(tap.matching(is_icmp(TIME_EXCEEDED))) <= 1000
+        tap.take()
+
+        def answered():
+            tap.send(from_c(net, ip))
+            return tap.matching(is_icmp(TIME_EXCEEDED))
+
+        net.wait_for(answered, what="an error, once the flood is over")
