@@ -502,6 +502,16 @@ watch_bridge(struct firsthop *fh, struct router *router)
         ofconn_close(router->conn, "it does not confirm flow changes");
         return;
     }
+    if (router->counters.probes_postponed != router->told_postponed) {
+        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 3);
+
+        log_warn_rl(&rl, "router %s: the bridge takes fewer probes than the "
+                    "configuration asks for: intervals are longer (%llu "
+                    "probes postponed)", router->config->name,
+                    (unsigned long long) router->counters.probes_postponed
+                    - router->told_postponed);
+        router->told_postponed = router->counters.probes_postponed;
+    }
     if (router->refused && router->ready && !busy
         && !ofxact_waiting(router->xact)) {
         reread(fh, router);

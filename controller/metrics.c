@@ -61,6 +61,7 @@ single(struct fh_buf *out, const char *name, const char *type,
 COUNTER(punts)
 COUNTER(probes)
 COUNTER(probes_missed)
+COUNTER(probes_postponed)
 COUNTER(probe_packets)
 COUNTER(flow_adds)
 COUNTER(flow_deletes)
@@ -118,6 +119,9 @@ static const struct router_metric {
       get_probes },
     { "probes_missed_total", "counter",
       "Probes that were not answered in time.", get_probes_missed },
+    { "probes_postponed_total", "counter",
+      "Probes put off because the bridge has not come to earlier ones.",
+      get_probes_postponed },
     { "probe_packet_outs_total", "counter",
       "OpenFlow messages that carried the probes.", get_probe_packets },
     { "punts_total", "counter", "Frames that the bridge has handed up.",

@@ -598,6 +598,7 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
     }
     reach_probe_sent(r, router->fence_next, now_us);
     router->fence_wanted = true;
+    router->n_unfenced++;
     router->counters.probes++;
 }
 
@@ -650,6 +651,7 @@ send_fence(struct router *router)
     router->fence_next++;
     router->fence_out = true;
     router->fence_wanted = false;
+    router->n_unfenced = 0;
 }
 
 bool

@@ -58,7 +58,8 @@ struct router_stack {
 };
 
 struct router_counters {
-    uint64_t punts, probes, probes_missed, probe_packets, flow_adds,
+    uint64_t punts, probes, probes_missed, probes_postponed, probe_packets,
+             flow_adds,
              flow_deletes, commits, commits_failed;
 };
 
@@ -103,6 +104,8 @@ struct router {
     struct arpq *arpq;                  /* Owned; to be sent next. */
     uint32_t fence_next, fence_done, fence_xid;
     bool fence_out;
+    uint32_t n_unfenced;                /* Probes since the last fence. */
+    uint64_t told_postponed;            /* So many were warned about. */
     bool fence_wanted;
     bool refused;                       /* A change was: read it again. */
     int64_t reread_ms;                  /* When that is due, 0: not yet set. */
@@ -153,6 +156,18 @@ void router_cancel_install(struct client *);
  * it is not up. */
 void router_queue_probe(struct router *, struct client *, size_t member,
                         int64_t now_us);
+
+/* Probes that may be on their way to a bridge that has not yet come to the
+ * last fence.  So it sets the pace itself: one that takes 50,000 a second
+ * gets no more, whatever the configuration asks for. */
+#define ROUTER_PROBE_BUDGET 4096
+
+/* May another client be probed?  (A late probe is always repeated.) */
+static inline bool
+router_has_probe_budget(const struct router *router)
+{
+    return !router->fence_out || router->n_unfenced < ROUTER_PROBE_BUDGET;
+}
 
 /* Queues a takeover notice for one address that the client uses: an ARP
  * request that makes it send to this router and answer, and an unsolicited

@@ -232,9 +232,16 @@ arm_probe(struct firsthop *fh, struct reach *r, int64_t at_ms)
 static void
 probe(struct firsthop *fh, struct client *c, size_t member)
 {
-    if (c->quiet_until_ms <= fh_now_ms(fh)) {
-        router_queue_probe(member_router(c, member), c, member, fh->now_us);
+    struct router *router = member_router(c, member);
+
+    if (c->quiet_until_ms > fh_now_ms(fh)) {
+        return;
     }
+    if (!c->reaches[member].outstanding && !router_has_probe_budget(router)) {
+        router->counters.probes_postponed++;    /* To the next timeout. */
+        return;
+    }
+    router_queue_probe(router, c, member, fh->now_us);
 }
 
 void
