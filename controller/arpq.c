@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* Beyond 50 the bridge gains nothing more (FACTS). */
+/* Beyond 50 the bridge gains nothing more (measured). */
 #define PACKETS_PER_MESSAGE 64
 #define ACTIONS_PER_PACKET  5       /* Four fields, and the output. */
 

@@ -1,7 +1,7 @@
 /* ARP packets of one router that wait to be sent together.
  *
  * A bridge takes a packet-out with many packets in it three times as fast as
- * as many packet-outs (FACTS): one frame, and actions that turn it into one
+ * as many packet-outs: one frame, and actions that turn it into one
  * packet after the other.  Touches no socket. */
 #ifndef ARPQ_H
 #define ARPQ_H 1

@@ -14,7 +14,7 @@
 
 #include <firsthop/types.h>
 
-#define TAKEOVER_NOTICES 5      /* At 0, 100, 300, 1100, 2200 ms: FACTS of
+#define TAKEOVER_NOTICES 5      /* At 0, 100, 300, 1100, 2200 ms: because of
                                  * Linux's locktime of 1 s. */
 
 enum takeover_phase {

@@ -10,7 +10,7 @@
 #include "controller/router.h"
 
 /* A unicast request with the client as its sender moves the next hop's entry
- * at once, whatever its age, and is answered (FACTS); the broadcast
+ * at once, whatever its age, and is answered; the broadcast
  * announcement is for all others on the uplink. */
 static bool
 arp_announce(struct upstream *u, const struct upstream_route *route,
