@@ -26,6 +26,26 @@ is_up_anywhere(const struct client *c)
     return false;
 }
 
+/* A router that has just come back has no verdict yet on whom it served. */
+static bool
+awaits_verdict(const struct client *c, size_t member)
+{
+    return (c->active != ELECT_NONE && serve_can(c, member)
+            && c->reaches[member].state == REACH_UNKNOWN);
+}
+
+/* The old place has not been found silent. */
+static bool
+may_be_at_its_place(const struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (awaits_verdict(c, i)) {
+            return true;
+        }
+    }
+    return is_up_anywhere(c);
+}
+
 static struct event
 client_event(const struct client *c, enum event_type type,
              struct eth_addr mac, const char *what)
@@ -98,7 +118,8 @@ ask_old_place(struct firsthop *fh, struct client *c)
     for (size_t i = 0; i < c->n_reaches; i++) {
         struct reach *r = &c->reaches[i];
 
-        if (is_about_claim(c, i) && reach_is_up(r) && !r->outstanding) {
+        if (is_about_claim(c, i) && !r->outstanding
+            && (reach_is_up(r) || awaits_verdict(c, i))) {
             serve_probe_now(fh, c, i);
         }
     }
@@ -129,7 +150,7 @@ rival_claims(struct firsthop *fh, struct client *c, size_t member,
         report_conflict(fh, c, mac);
         return false;
     }
-    if (is_up_anywhere(c)) {
+    if (may_be_at_its_place(c)) {
         firsthop_drop(fh, DROP_RIVAL);
         c->rival_mac = mac;
         c->rival_member = member;
@@ -181,7 +202,8 @@ rival_place_silent(struct firsthop *fh, struct client *c, size_t member)
 {
     bool same_mac = fh_mac_equal(c->rival_mac, c->mac);
 
-    if (!is_about_claim(c, member) || (!same_mac && is_up_anywhere(c))) {
+    if (!is_about_claim(c, member)
+        || (!same_mac && may_be_at_its_place(c))) {
         return;
     }
     if (fh_now_ms(fh) - c->rival_ms > CLAIM_VALID_MS) {
