@@ -48,16 +48,26 @@ base_start(enum fh_table table, uint16_t priority)
 }
 
 static void
-put_arp_punt(struct flow_set *out, uint32_t port, uint16_t op, uint32_t meter)
+put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
 {
-    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_ARP);
+    struct fh_flow request = base_start(FH_TABLE_CLASSIFY, PRIO_ARP);
+    struct fh_flow reply;
 
-    flow_match_in_port(&flow, port);
-    flow_match_eth_type(&flow, ETHERTYPE_ARP);
-    flow.match.fields |= FH_F_ARP_OP;
-    flow.match.arp_op = op;
-    flow_act_controller(&flow, meter);
-    flow_set_put(out, &flow);
+    flow_match_in_port(&request, port);
+    flow_match_eth_type(&request, ETHERTYPE_ARP);
+    request.match.fields |= FH_F_ARP_OP;
+    reply = request;
+
+    request.match.arp_op = ARP_OP_REQUEST;
+    flow_act_controller(&request, FLOW_METER_REQUESTS(port));
+    flow_set_put(out, &request);
+
+    /* Answers to our probes come to our MAC.  What else the port hears must
+     * not use up their allowance. */
+    flow_match_eth_dst(&reply, router_mac);
+    reply.match.arp_op = ARP_OP_REPLY;
+    flow_act_controller(&reply, FLOW_METER_REPLIES(port));
+    flow_set_put(out, &reply);
 }
 
 static void
@@ -139,10 +149,7 @@ static void
 put_access_port(struct flow_set *out, const struct fh_router *router,
                 const struct fh_port_limits *access)
 {
-    put_arp_punt(out, access->port, ARP_OP_REQUEST,
-                 FLOW_METER_REQUESTS(access->port));
-    put_arp_punt(out, access->port, ARP_OP_REPLY,
-                 FLOW_METER_REPLIES(access->port));
+    put_arp_punts(out, access->port, router->mac);
     put_drop(out, access->port);
     put_output(out, access->port);
 
@@ -247,10 +254,7 @@ put_uplink(struct flow_set *out, const struct fh_router *router,
 {
     struct fh_flow flow;
 
-    put_arp_punt(out, uplink->port, ARP_OP_REQUEST,
-                 FLOW_METER_REQUESTS(uplink->port));
-    put_arp_punt(out, uplink->port, ARP_OP_REPLY,
-                 FLOW_METER_REPLIES(uplink->port));
+    put_arp_punts(out, uplink->port, router->mac);
     put_drop(out, uplink->port);
     put_output(out, uplink->port);
     put_entry(out, uplink->port, router->mac, &uplink->vlan,
