@@ -196,3 +196,26 @@ def test_what_was_put_over_the_socket_outlives_a_restart(article):
     assert article.daemon.client("10.0.0.77") is None
     article.daemon.restart()
     assert article.daemon.client("10.0.0.77") is None
+
+
+def test_the_daemon_dials_bridges_that_do_not_call(lab):
+    """"connect": the bridges know of no controller; after a restart of the
+    daemon nothing has to wait for their back-off."""
+    harness.build_article(lab)
+    config = lab.config()
+    for name, router in lab.routers.items():
+        router.controller = None
+        path = f"unix:{router.ovs.directory}/{router.bridge}.mgmt"
+        config["routers"][name]["connect"] = path
+    lab.start_daemon(config)
+    lab.settle(lab.c, lab.d)
+    with lab.meter(lab.c, lab.d) as meter:
+        meter.wait_steady(explain=lab.explain)
+        meter.reset()
+        lab.daemon.kill()
+        lab.daemon.start()
+        lab.wait_connected(timeout=3)
+        for router in (lab.a, lab.b):
+            lab.wait_reach(lab.c, router)
+        assert total_lost(meter.report()) == 0
+    assert lab.daemon.active(lab.c.address) == "A"
