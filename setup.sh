@@ -42,6 +42,7 @@ packages="
     keepalived
     mininet
     openvswitch-switch
+    prometheus
     tcpdump
     traceroute
 "
