@@ -27,6 +27,7 @@ packages="
     uthash-dev
 
     curl
+    git
     libcmocka-dev
     procps
     python3-pytest
