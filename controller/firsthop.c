@@ -462,10 +462,7 @@ tick_uplink(struct firsthop *fh, struct router *router,
     if (!uplink->resolved || uplink->misses > 1) {
         memset(&dst, 0xff, sizeof dst);
     }
-    /* The first answer may come before the flow that punts it. */
-    uplink->next_ms = fh_now_ms(fh) + (uplink->resolved
-                                       || uplink->misses > UPLINK_MISSES
-                                       ? UPLINK_RETRY_MS : UPLINK_FIRST_MS);
+    uplink->next_ms = fh_now_ms(fh) + UPLINK_RETRY_MS;
     router_send_arp(router, uplink->view.port, dst, &uplink->view.vlan, &arp);
 }
 

@@ -30,7 +30,6 @@ struct uplink {
 };
 
 #define UPLINK_RETRY_MS   1000
-#define UPLINK_FIRST_MS   100           /* Instead, the first few times. */
 #define UPLINK_REFRESH_MS 3000
 #define UPLINK_MISSES     3             /* Then the next hop is dead. */
 #define UPLINK_DOUBTFUL   2             /* Then nobody is moved to it. */
