@@ -16,33 +16,51 @@
 
 #define DEFAULT_SOCKET "/run/firsthop/control.sock"
 
+/* Options that some commands have. */
+enum {
+    FOLLOW = 1 << 0,
+    DRY_RUN = 1 << 1,
+    SEGMENT = 1 << 2,
+    STATE = 1 << 3,
+    ACTIVE = 1 << 4,
+    SINCE = 1 << 5,
+};
+
+static const char *const option_names[] = {
+    "--follow", "--dry-run", "--segment", "--state", "--active", "--since",
+};
+
+#define N_OPTIONS (sizeof option_names / sizeof *option_names)
+
 static const struct command {
     const char *name;
     int min_args, max_args;
+    unsigned int options;
     ctl_command *run;
     const char *usage;
     const char *help;
 } commands[] = {
-    { "status", 0, 0, ctl_status, "status", "how the daemon does" },
-    { "routers", 0, 1, ctl_routers, "routers [NAME]",
+    { "status", 0, 0, 0, ctl_status, "status", "how the daemon does" },
+    { "routers", 0, 1, 0, ctl_routers, "routers [NAME]",
       "all routers, or one and its ports" },
-    { "clients", 0, 1, ctl_clients, "clients [ADDRESS]",
-      "all clients, or one" },
-    { "explain", 1, 1, ctl_explain, "explain ADDRESS",
+    { "clients", 0, 1, SEGMENT | STATE | ACTIVE, ctl_clients,
+      "clients [ADDRESS]", "all clients, or one" },
+    { "explain", 1, 1, SEGMENT, ctl_explain, "explain ADDRESS",
       "why a client has the router that it has" },
-    { "events", 0, 0, ctl_events, "events [--follow] [--since SEQ]",
-      "what has happened, or happens" },
-    { "move", 2, 2, ctl_move, "move ADDRESS ROUTER",
+    { "events", 0, 0, FOLLOW | SINCE, ctl_events,
+      "events [--follow] [--since SEQ]", "what has happened, or happens" },
+    { "move", 2, 2, SEGMENT, ctl_move, "move ADDRESS ROUTER",
       "make another router active for a client" },
-    { "drain", 1, 1, ctl_drain, "drain ROUTER",
+    { "drain", 1, 1, 0, ctl_drain, "drain ROUTER",
       "move a router's clients away" },
-    { "undrain", 1, 1, ctl_undrain, "undrain ROUTER",
+    { "undrain", 1, 1, 0, ctl_undrain, "undrain ROUTER",
       "let a router take clients again" },
-    { "config", 1, 2, ctl_config,
+    { "config", 1, 2, DRY_RUN, ctl_config,
       "config check FILE | show | apply FILE",
-      "check a file (without the daemon), show or\n"
-      "                                   replace the configuration" },
-    { "top", 0, 0, ctl_top, "top", "a live screen; q leaves it" },
+      "check a file (without the daemon), show\n"
+      "                                         or replace the "
+      "configuration" },
+    { "top", 0, 0, 0, ctl_top, "top", "a live screen; q leaves it" },
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -53,7 +71,7 @@ print_help(FILE *stream)
     fputs("Usage: firsthopctl [OPTION]... COMMAND\n"
           "Asks firsthopd, and tells it what to do.\n\nCommands:\n", stream);
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        fprintf(stream, "  %-31s  %s\n", commands[i].usage,
+        fprintf(stream, "  %-37s  %s\n", commands[i].usage,
                 commands[i].help);
     }
     fputs("\nOptions:\n"
@@ -139,9 +157,49 @@ parse_options(int argc, char *argv[], struct ctl *ctl)
             print_help(stdout);
             exit(CTL_DONE);
         default:
-            usage_error("see above");
+            /* getopt_long() has said what is wrong. */
+            fputs("Try 'firsthopctl --help'.\n", stderr);
+            exit(CTL_USAGE);
         }
     }
+}
+
+/* Which options of some commands were given? */
+static unsigned int
+given_options(const struct ctl *ctl)
+{
+    return ((ctl->follow ? FOLLOW : 0) | (ctl->dry_run ? DRY_RUN : 0)
+            | (ctl->segment ? SEGMENT : 0) | (ctl->state ? STATE : 0)
+            | (ctl->active ? ACTIVE : 0) | (ctl->since ? SINCE : 0));
+}
+
+/* An option that would be ignored is an error: who writes "--dry-run drain"
+ * does not want to drain. */
+static void
+check_options(const struct ctl *ctl, unsigned int allowed)
+{
+    unsigned int wrong = given_options(ctl) & ~allowed;
+
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (wrong & 1u << i) {
+            usage_error("%s is not for %s%s%s", option_names[i],
+                        ctl->command, ctl->n_args ? " " : "",
+                        ctl->n_args ? ctl->args[0] : "");
+        }
+    }
+}
+
+/* What the command with its arguments allows. */
+static unsigned int
+allowed_options(const struct command *command, const struct ctl *ctl)
+{
+    if (command->run == ctl_clients && ctl->n_args) {
+        return SEGMENT;
+    }
+    if (command->run == ctl_config && strcmp(ctl->args[0], "apply")) {
+        return 0;
+    }
+    return command->options;
 }
 
 static const struct command *
@@ -174,6 +232,7 @@ main(int argc, char *argv[])
     if (ctl.n_args < command->min_args || ctl.n_args > command->max_args) {
         usage_error("usage: firsthopctl %s", command->usage);
     }
+    check_options(&ctl, allowed_options(command, &ctl));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     status = command->run(&ctl);
     curl_global_cleanup();

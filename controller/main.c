@@ -119,7 +119,9 @@ parse_options(int argc, char *argv[], struct options *o)
             usage(stdout);
             exit(0);
         default:
-            usage_error("", "see above");
+            /* getopt_long() has said what is wrong. */
+            fputs("Try 'firsthopd --help'.\n", stderr);
+            exit(2);
         }
     }
     if (optind < argc) {

@@ -244,6 +244,12 @@ def test_configuration_shown_can_be_applied(article):
         ["config", "eat", "file"],
         ["--colour", "status"],
         ["--socket"],
+        # Options that would be ignored.
+        ["--dry-run", "drain", "A"],
+        ["--dry-run", "config", "show"],
+        ["--follow", "status"],
+        ["--state", "lost", "clients", "10.0.0.10"],
+        ["--segment", "metro", "events"],
     ],
 )
 def test_wrong_command_lines_are_usage(args):
