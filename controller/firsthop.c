@@ -671,8 +671,9 @@ open_store(struct firsthop *fh, const char *dir, char **errp)
     }
     error = store_open(dir, &fh->store, &message);
     if (error) {
-        *errp = message ? message : fh_xasprintf("%s: %s", dir,
-                                                 strerror(error));
+        *errp = fh_xasprintf("state directory %s",
+                             message ? message : strerror(error));
+        free(message);
         return false;
     }
     if (message) {
@@ -762,6 +763,7 @@ firsthop_create(struct event_base *base, struct config *config,
 {
     struct firsthop *fh = fh_xcalloc(1, sizeof *fh);
     struct config *stored;
+    char *error;
 
     firsthop_read_clock(fh);
     fh->base = base;
@@ -790,8 +792,10 @@ firsthop_create(struct event_base *base, struct config *config,
     create_server(fh);
     firsthop_configure_upstreams(fh);
     runtime_build(fh);
-    *errp = runtime_listen(fh, NULL);
-    if (*errp) {
+    error = runtime_listen(fh, NULL);
+    if (error) {
+        *errp = fh_xasprintf("listening for bridges on %s", error);
+        free(error);
         firsthop_destroy(fh);
         return NULL;
     }

@@ -129,6 +129,22 @@ parse_options(int argc, char *argv[], struct options *o)
     }
 }
 
+/* FILE: /json/pointer: what is wrong, in the log. */
+static void
+log_errors(enum log_level level, const char *path,
+           const struct config_errors *errors)
+{
+    for (size_t i = 0; i < errors->n; i++) {
+        const struct config_error *e = &errors->items[i];
+
+        log_at(level, NULL, "%s: %s: %s", path,
+               e->pointer[0] ? e->pointer : "/", e->text);
+    }
+    if (errors->n_dropped) {
+        log_at(level, NULL, "%s: and %zu more", path, errors->n_dropped);
+    }
+}
+
 /* FILE: /json/pointer: what is wrong.  The whole has the pointer "". */
 static void
 print_errors(const char *path, const struct config_errors *errors,
@@ -145,14 +161,20 @@ print_errors(const char *path, const struct config_errors *errors,
     }
 }
 
+/* Says on stderr what is wrong; while the daemon runs, in the log. */
 static struct config *
-load(const char *path)
+load(const char *path, bool running)
 {
     struct config_errors errors = { .n = 0 }, warnings = { .n = 0 };
     struct config *config = config_load_file(path, &errors, &warnings);
 
-    print_errors(path, &warnings, "warning: ");
-    print_errors(path, &errors, "");
+    if (running) {
+        log_errors(LOG_LVL_WARN, path, &warnings);
+        log_errors(LOG_LVL_ERR, path, &errors);
+    } else {
+        print_errors(path, &warnings, "warning: ");
+        print_errors(path, &errors, "");
+    }
     config_errors_destroy(&errors);
     config_errors_destroy(&warnings);
     return config;
@@ -177,7 +199,7 @@ on_reload(evutil_socket_t sig, short what, void *daemon_)
     char *error;
 
     sdnotify_reloading(d->notify);
-    config = load(d->options.config);
+    config = load(d->options.config, true);
     if (!config) {
         log_err("%s is not valid: nothing was changed", d->options.config);
     } else {
@@ -231,6 +253,20 @@ free_signals(struct signals *s)
     event_free(s->watchdog);
 }
 
+/* Returns NULL and '*errp', new, if the control socket cannot be had. */
+static struct api *
+create_api(struct daemon *d, char **errp)
+{
+    char *error = NULL;
+    struct api *api = api_create(d->base, d->fh, d->options.socket, &error);
+
+    if (!api) {
+        *errp = fh_xasprintf("control socket %s", error);
+        free(error);
+    }
+    return api;
+}
+
 static int
 run(struct daemon *d, struct config *config)
 {
@@ -242,7 +278,7 @@ run(struct daemon *d, struct config *config)
     d->notify = sdnotify_create(&ignored);
     d->fh = firsthop_create(d->base, config, &d->options.firsthop, &error);
     if (d->fh) {
-        d->api = api_create(d->base, d->fh, d->options.socket, &error);
+        d->api = create_api(d, &error);
     }
     if (d->api) {
         add_signals(d, &signals);
@@ -252,7 +288,7 @@ run(struct daemon *d, struct config *config)
         event_base_dispatch(d->base);
         free_signals(&signals);
     } else {
-        log_err("%s", error ? error : "cannot start");
+        log_err("cannot start: %s", error);
     }
     free(error);
     api_destroy(d->api);
@@ -273,7 +309,7 @@ main(int argc, char *argv[])
     int status = 0;
 
     parse_options(argc, argv, &d.options);
-    config = load(d.options.config);
+    config = load(d.options.config, false);
     if (!config) {
         status = 1;
     } else if (d.options.check) {

@@ -141,7 +141,9 @@ def test_a_bad_configuration_changes_nothing(article):
         what="the refusal to be logged",
     )
     log = article.daemon.log()
-    assert "/segments/metro/gateway" in log and "/routers/A/mac" in log
+    for pointer in ("/segments/metro/gateway", "/routers/A/mac"):
+        (line,) = [t for t in log.splitlines() if f": {pointer}: " in t]
+        assert " ERR " in line
     assert article.daemon.active(article.c.address) == "A"
     assert article.c.ping(harness.NEXT_HOP)
 
