@@ -279,15 +279,34 @@ keeps_client(const struct firsthop *fh, const struct router *router,
               == client->active;
 }
 
-/* Why no other router takes the client, for a person. */
+/* Does another router reach the client that drains as well? */
+static bool
+is_reached_by_draining(const struct router *router,
+                       const struct client *client)
+{
+    for (size_t i = 0; i < client->n_reaches; i++) {
+        const struct router *other = client->segment->members[i].router;
+
+        if (other != router && other->conn && other->draining
+            && reach_is_up(&client->reaches[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why no other router takes the client from 'router', for a person. */
 static const char *
-why_kept(const struct client *client)
+why_kept(const struct router *router, const struct client *client)
 {
     if (client->segment->n_members == 1) {
         return "its segment has no other router";
+    } else if (client->state == CLIENT_LOST) {
+        return "it is lost";
     }
-    return client->state == CLIENT_LOST ? "it is lost"
-                                        : "no other router reaches it";
+    return (is_reached_by_draining(router, client)
+            ? "the other routers that reach it drain too"
+            : "no other router reaches it");
 }
 
 json_t *
@@ -309,7 +328,7 @@ api_json_router_details(const struct firsthop *fh,
         json_t *item = json_object();
         put(item, "address", address(c->key.address));
         put(item, "segment", json_string(c->segment->config->name));
-        put(item, "reason", json_string(why_kept(c)));
+        put(item, "reason", json_string(why_kept(router, c)));
         append(list, item);
     }
     put(object, "clients_left_behind", json_integer(n_kept));

@@ -199,7 +199,7 @@ elect_reason_text(enum elect_reason reason)
 {
     switch (reason) {
     case ELECT_STAYS: return "the active router still reaches the client";
-    case ELECT_STAYS_DRAINING: return "no other router reaches the client";
+    case ELECT_STAYS_DRAINING: return "it drains, but no other router can take over";
     case ELECT_PRIORITY: return "highest priority";
     case ELECT_HASH: return "highest hash among equal priorities";
     case ELECT_ONLY: return "the only router that reaches the client";
@@ -207,7 +207,7 @@ elect_reason_text(enum elect_reason reason)
     case ELECT_UPLINK: return "its uplink works, the active router's does not";
     case ELECT_WAITS: return "waiting for a router that held clients before";
     case ELECT_LATE: return "waiting for a late answer to another router";
-    case ELECT_LOST: return "no router reaches the client";
+    case ELECT_LOST: return "no router reaches the client: nothing is moved";
     }
     return "";
 }

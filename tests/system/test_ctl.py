@@ -179,6 +179,14 @@ def test_drain_says_who_stays_and_undrain_ends_it(article):
     assert article.daemon.router("A")["admin"] == "up"
 
 
+def test_drain_of_the_last_router_says_that_the_others_drain(article):
+    ctl(article, "drain", "B")
+    out, _ = ctl(article, "drain", "A")
+    assert out.count("the other routers that reach it drain too") == 2
+    out, _ = ctl(article, "explain", "10.0.0.10")
+    assert "elected: A (it drains, but no other router can take over)" in out
+
+
 # Configuration.
 
 BAD = {"routers": {"A": {"colour": 1}}, "clients": 7}
