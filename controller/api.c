@@ -93,6 +93,11 @@ reply_problem_va(struct api_call *call, int status, json_t *members,
     if (vasprintf(&detail, format, args) < 0) {
         abort();
     }
+    if (strcmp(call->request->head->method, "GET")
+        && strcmp(call->request->head->method, "HEAD")) {
+        log_info("api: %s %s: refused, %d: %s", call->request->head->method,
+                 call->request->head->path, status, detail);
+    }
     reply_json_as(call, status, "application/problem+json",
                   problem(status, members, detail));
     free(detail);

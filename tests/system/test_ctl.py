@@ -158,6 +158,10 @@ def test_refusals_have_their_reason_on_stderr(article):
         out, err = ctl(article, *args, status=REFUSED)
         assert out == ""
         assert reason in err
+    assert (
+        "POST /v1/clients/10.0.0.10/move: refused, 422: "
+        in article.daemon.log()
+    )
 
 
 def test_move_to_where_the_client_is_not_reached_is_refused(article):
