@@ -1,25 +1,9 @@
-/* IPv4 headers and the ICMP that a router owes.  RFC 791, 792, 1812.
+/* The ICMP that a router owes.  RFC 792, RFC 1812.
  * Pure: no clock, no descriptor, no global. */
 #ifndef ICMP_H
 #define ICMP_H 1
 
-#include "flows/arp.h"
-
-struct ipv4 {
-    struct fh_addr src, dst;
-    uint8_t ttl, proto, tos;
-    bool dont_fragment;
-    bool later_fragment;        /* Offset other than 0. */
-    const uint8_t *header;      /* 'header_len' + 'payload_len' bytes. */
-    size_t header_len;          /* 20...60. */
-    const uint8_t *payload;
-    size_t payload_len;         /* By the header's total length; what the
-                                 * frame holds beyond is padding. */
-};
-
-/* Parses the IPv4 packet in '*frame': version, lengths against each other and
- * the frame, header checksum.  Returns 0, or EPROTO. */
-int ipv4_parse(const struct frame *frame, struct ipv4 *out);
+#include "flows/ipv4.h"
 
 #define ICMP_ECHO_REPLY       0
 #define ICMP_UNREACHABLE      3
@@ -42,23 +26,17 @@ bool icmp_is_echo_request(const struct ipv4 *);
  * a prefix is for the caller to know. */
 bool icmp_error_allowed(const struct ipv4 *offending, struct eth_addr eth_dst);
 
-/* Where a built frame goes. */
-struct icmp_envelope {
-    struct eth_addr eth_src, eth_dst;
-    struct fh_vlan vlan;
-};
-
 /* Build into 'buf' ('cap' bytes) and return the length, padding included, or
  * 0 if it does not fit.  '*request' and '*offending' must not be in 'buf'.
  * The echo reply is from the address that was asked, with the request's TOS,
  * DF and identification. */
 size_t icmp_build_echo_reply(uint8_t *buf, size_t cap,
-                             const struct icmp_envelope *,
+                             const struct ipv4_envelope *,
                              const struct ipv4 *request);
 /* Quotes as much of '*offending' as keeps the whole within 576 bytes, RFC
  * 1812 4.3.2.3.  'mtu' is for ICMP_FRAG_NEEDED (RFC 1191), else 0. */
 size_t icmp_build_error(uint8_t *buf, size_t cap,
-                        const struct icmp_envelope *, struct fh_addr src,
+                        const struct ipv4_envelope *, struct fh_addr src,
                         uint8_t type, uint8_t code, uint16_t mtu,
                         const struct ipv4 *offending);
 

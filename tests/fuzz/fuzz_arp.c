@@ -62,11 +62,35 @@ check_built(const uint8_t *buf, size_t len, bool is_error)
     require(!is_error || !icmp_error_allowed(&ip, frame.dst));
 }
 
+/* All of the packet, in its order, in pieces that fit. */
+static void
+try_fragments(const struct ipv4 *ip, const struct ipv4_envelope *envelope)
+{
+    uint8_t buf[IPV4_FRAME_MAX(IPV4_MIN_MTU)];
+    size_t offset = 0, sum = 0, len;
+
+    while ((len = ipv4_build_fragment(buf, envelope, ip, IPV4_MIN_MTU,
+                                      &offset)) > 0) {
+        struct frame frame;
+        struct ipv4 fragment;
+
+        require(len <= sizeof buf);
+        require(frame_parse(buf, len, &frame) == FRAME_OK);
+        require(!ipv4_parse(&frame, &fragment));
+        require(fragment.ttl == ip->ttl - 1);
+        require(!memcmp(fragment.payload, ip->payload + sum,
+                        fragment.payload_len));
+        sum += fragment.payload_len;
+        require(sum == offset);
+    }
+    require(!sum || sum == ip->payload_len);
+}
+
 static void
 try_ipv4(const struct frame *frame, size_t size)
 {
     size_t cap = ICMP_FRAME_MAX(size), len;
-    struct icmp_envelope envelope = {
+    struct ipv4_envelope envelope = {
         .eth_src = { { { 0x02, 0, 0, 0, 0, 0x0a } } },
         .eth_dst = frame->src,
         .vlan = frame->vlan,
@@ -91,6 +115,9 @@ try_ipv4(const struct frame *frame, size_t size)
                                   ICMP_TIME_EXCEEDED, 0, 0, &ip));
     }
     free(buf);
+    if (!ip.dont_fragment && ip.ttl > 1) {
+        try_fragments(&ip, &envelope);
+    }
 }
 
 int

@@ -43,10 +43,10 @@ addr(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
     return value;
 }
 
-static struct icmp_envelope
+static struct ipv4_envelope
 to_client(uint8_t n_tags)
 {
-    return (struct icmp_envelope) {
+    return (struct ipv4_envelope) {
         .eth_src = router_mac,
         .eth_dst = client_mac,
         .vlan = { .vids = { n_tags == 1 ? 100 : 200, 100 }, .n = n_tags },
@@ -390,7 +390,7 @@ echo_reply_mirrors_its_request(void **state)
         /* ICMP: echo reply, id 7, sequence 1, "abc", and padding. */
         0x00, 0x00, 0x3b, 0x95, 0x00, 0x07, 0x00, 0x01, 'a', 'b', 'c',
     };
-    struct icmp_envelope envelope = to_client(0);
+    struct ipv4_envelope envelope = to_client(0);
     uint8_t buf[sizeof expected];
     struct ipv4 ip;
 
@@ -422,7 +422,7 @@ time_exceeded_quotes_the_packet(void **state)
         0x0b, 0x00, 0xc1, 0x30, 0x00, 0x00, 0x00, 0x00,
         ERROR_QUOTE,
     };
-    struct icmp_envelope envelope = to_client(0);
+    struct ipv4_envelope envelope = to_client(0);
     uint8_t buf[sizeof expected];
     struct ipv4 ip;
 
@@ -444,7 +444,7 @@ fragmentation_needed_tells_the_mtu_under_two_tags(void **state)
         0x03, 0x04, 0xc3, 0xb4, 0x00, 0x00, 0x05, 0x78,
         ERROR_QUOTE,
     };
-    struct icmp_envelope envelope = to_client(2);
+    struct ipv4_envelope envelope = to_client(2);
     uint8_t buf[sizeof expected];
     struct ipv4 ip;
 
@@ -477,7 +477,7 @@ static void
 error_quotes_no_more_than_fits_in_576_bytes(void **state)
 {
     static const size_t lens[] = { 547, 548, 549, 1500, 65535 };
-    struct icmp_envelope envelope = to_client(1);
+    struct ipv4_envelope envelope = to_client(1);
     uint8_t *packet = malloc(65535);
 
     assert_non_null(packet);
@@ -505,7 +505,7 @@ error_quotes_no_more_than_fits_in_576_bytes(void **state)
 static void
 what_does_not_fit_is_not_begun(void **state)
 {
-    struct icmp_envelope envelope = to_client(0);
+    struct ipv4_envelope envelope = to_client(0);
     struct ipv4 request, offending;
 
     assert_int_equal(parse(echo_request, sizeof echo_request, &request), 0);
@@ -532,7 +532,7 @@ static void
 longest_echo_reply_fits_in_the_documented_room(void **state)
 {
     static uint8_t packet[65535], buf[ICMP_FRAME_MAX(sizeof packet)];
-    struct icmp_envelope envelope = to_client(2);
+    struct ipv4_envelope envelope = to_client(2);
     struct ipv4 ip = big_packet(packet, sizeof packet), reply;
     struct frame frame;
     size_t len;
