@@ -51,6 +51,7 @@ struct firsthop_stats {
     uint64_t moves[CAUSE_N];            /* By cause. */
     uint64_t arp_answers;
     uint64_t icmp_answers;
+    uint64_t fragments;                 /* Sent, of packets too long. */
     uint64_t conflicts;
     struct firsthop_histogram detect, install, ack, loop_lag;
 };

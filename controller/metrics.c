@@ -227,6 +227,9 @@ write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
            stats->arp_answers);
     single(out, "icmp_answers_total", "counter", "ICMP messages sent.",
            stats->icmp_answers);
+    single(out, "fragments_total", "counter",
+           "Fragments sent, of packets too long for an uplink.",
+           stats->fragments);
     single(out, "conflicts_total", "counter",
            "Times that two hosts claimed one address.", stats->conflicts);
 }

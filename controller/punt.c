@@ -474,17 +474,25 @@ uplink_arp(struct firsthop *fh, struct router *router,
 
 /* ICMP. */
 
+/* What is owed about a packet. */
+struct icmp_owed {
+    uint8_t type, code;
+    uint16_t mtu;               /* With ICMP_FRAG_NEEDED. */
+    const struct ipv4 *ip;
+};
+
 static void
 send_icmp(struct firsthop *fh, struct router *router, uint32_t port,
-          const struct icmp_envelope *envelope, struct fh_addr src,
-          uint8_t type, uint8_t code, const struct ipv4 *ip)
+          const struct ipv4_envelope *envelope, struct fh_addr src,
+          const struct icmp_owed *owed)
 {
+    const struct ipv4 *ip = owed->ip;
     size_t cap = ICMP_FRAME_MAX(ip->header_len + ip->payload_len);
     uint8_t *buf = fh_xmalloc(cap);
-    size_t len = (type == ICMP_ECHO_REPLY
+    size_t len = (owed->type == ICMP_ECHO_REPLY
                   ? icmp_build_echo_reply(buf, cap, envelope, ip)
-                  : icmp_build_error(buf, cap, envelope, src, type, code, 0,
-                                     ip));
+                  : icmp_build_error(buf, cap, envelope, src, owed->type,
+                                     owed->code, owed->mtu, ip));
 
     if (len) {
         router_send(router, port, buf, len);
@@ -514,50 +522,49 @@ find_in_domain(const struct firsthop *fh, const struct router *router,
     return NULL;
 }
 
-/* About a packet of a client: back to it. */
+/* About a packet of a client, which SOURCE has let pass: back to it. */
 static void
 icmp_to_client(struct firsthop *fh, struct router *router, uint32_t in_port,
-               uint64_t domain, uint8_t type, uint8_t code,
-               const struct frame *frame, const struct ipv4 *ip)
+               uint64_t domain, const struct icmp_owed *owed)
 {
     struct segment *segment;
     size_t member;
-    struct client *c = find_in_domain(fh, router, domain, ip->src, &member,
-                                      &segment);
-    struct icmp_envelope envelope;
+    struct client *c = find_in_domain(fh, router, domain, owed->ip->src,
+                                      &member, &segment);
+    struct ipv4_envelope envelope;
 
-    if (!c || c->active != (int) member
-        || !fh_mac_equal(c->mac, frame->src)) {
+    if (!c || c->active != (int) member) {
         firsthop_drop(fh, DROP_ICMP);
         return;
     }
-    envelope = (struct icmp_envelope) { router->config->mac, c->mac,
+    envelope = (struct ipv4_envelope) { router->config->mac, c->mac,
                                         c->vlan };
     send_icmp(fh, router, in_port, &envelope,
-              segment->members[member].config->address, type, code, ip);
+              segment->members[member].config->address, owed);
 }
 
-/* About a packet from the core: back to the core. */
+/* About a packet that 'sender' has sent from the core: back to it. */
 static void
 icmp_to_core(struct firsthop *fh, struct router *router,
-             const struct uplink *uplink, uint64_t domain, uint8_t type,
-             uint8_t code, const struct frame *frame, const struct ipv4 *ip)
+             const struct uplink *uplink, struct eth_addr sender,
+             const struct icmp_owed *owed)
 {
-    struct icmp_envelope envelope = { router->config->mac, frame->src,
+    struct ipv4_envelope envelope = { router->config->mac, sender,
                                       uplink->view.vlan };
     struct fh_addr src = uplink->config->address.addr;
     struct segment *segment;
     size_t member;
-    struct client *c = find_in_domain(fh, router, domain, ip->dst, &member,
-                                      &segment);
+    struct client *c = find_in_domain(fh, router,
+                                      flow_meta_domain(&uplink->view),
+                                      owed->ip->dst, &member, &segment);
 
     if (segment) {
         src = segment->members[member].config->address;
     }
-    if (type == ICMP_UNREACHABLE && c && c->state == CLIENT_ACTIVE) {
+    if (owed->type == ICMP_UNREACHABLE && c && c->state == CLIENT_ACTIVE) {
         return;                 /* Served elsewhere: the core is behind. */
     }
-    send_icmp(fh, router, uplink->view.port, &envelope, src, type, code, ip);
+    send_icmp(fh, router, uplink->view.port, &envelope, src, owed);
 }
 
 /* No meter covers what dec_ttl punts, and a flood of it would crowd out the
@@ -597,25 +604,79 @@ punt_tick(struct router *router, int64_t now_ms)
     }
 }
 
+/* A packet that the uplink cannot carry and that may be cut (RFC 791, 2.3;
+ * RFC 1812, 4.2.2.7). */
 static void
-icmp_punt(struct firsthop *fh, struct router *router,
-          const struct of_packet_in *pin, const struct frame *frame)
+forward_fragments(struct firsthop *fh, struct router *router,
+                  const struct uplink *uplink, const struct ipv4 *ip)
+{
+    const struct ipv4_envelope envelope = { router->config->mac,
+                                            uplink->view.next_hop_mac,
+                                            uplink->view.vlan };
+    uint8_t *buf = fh_xmalloc(IPV4_FRAME_MAX(uplink->view.mtu));
+    size_t offset = 0, len;
+
+    while ((len = ipv4_build_fragment(buf, &envelope, ip, uplink->view.mtu,
+                                      &offset)) > 0) {
+        router_send(router, uplink->view.port, buf, len);
+        fh->stats.fragments++;
+    }
+    free(buf);
+}
+
+/* Returns false where nothing is owed: the packet goes on in fragments. */
+static bool
+decide_icmp(struct firsthop *fh, struct router *router,
+            const struct uplink *uplink, const struct of_packet_in *pin,
+            struct icmp_owed *owed)
+{
+    bool larger = (pin->reason != OF_PIN_TTL
+                   && pin->metadata & FLOW_META_LARGER);
+    const struct ipv4 *ip = owed->ip;
+
+    if (pin->reason == OF_PIN_TTL || (larger && ip->ttl < 2)) {
+        owed->type = ICMP_TIME_EXCEEDED;
+    } else if (larger) {
+        owed->type = ICMP_UNREACHABLE;
+        owed->code = ICMP_FRAG_NEEDED;
+        owed->mtu = uplink->view.mtu;
+        return ip->dont_fragment;
+    } else if (icmp_is_echo_request(ip)
+               && (fh_addr_equal(ip->dst, uplink->config->address.addr)
+                   || pin->metadata & FLOW_META_FROM_ACCESS
+                   || firsthop_is_own_address(
+                          router, flow_meta_domain(&uplink->view),
+                          ip->dst))) {
+        owed->type = ICMP_ECHO_REPLY;
+    } else {
+        owed->type = ICMP_UNREACHABLE;
+        owed->code = ICMP_HOST_UNREACHABLE;
+    }
+    return true;
+}
+
+static struct uplink *
+find_uplink(const struct router *router, uint64_t domain)
+{
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (flow_meta_domain(&router->uplinks[i].view) == domain) {
+            return &router->uplinks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Before it was sent anywhere: it is as it came, but for its tags. */
+static void
+routing_punt(struct firsthop *fh, struct router *router,
+             const struct of_packet_in *pin, const struct frame *frame,
+             const struct ipv4 *ip)
 {
     uint64_t domain = pin->metadata & (FLOW_META_DOMAIN_MASK
                                        | FLOW_META_ROUTING);
-    struct uplink *uplink = NULL;
-    uint8_t type, code = 0;
-    struct ipv4 ip;
+    struct uplink *uplink = find_uplink(router, domain);
+    struct icmp_owed owed = { .ip = ip };
 
-    if (frame->eth_type != ETHERTYPE_IPV4 || ipv4_parse(frame, &ip)) {
-        firsthop_drop(fh, DROP_MALFORMED);
-        return;
-    }
-    for (size_t i = 0; i < router->n_uplinks; i++) {
-        if (flow_meta_domain(&router->uplinks[i].view) == domain) {
-            uplink = &router->uplinks[i];
-        }
-    }
     if (!uplink) {
         return;
     }
@@ -623,26 +684,64 @@ icmp_punt(struct firsthop *fh, struct router *router,
         firsthop_drop(fh, DROP_ICMP);
         return;
     }
-    if (pin->reason == OF_PIN_TTL) {
-        type = ICMP_TIME_EXCEEDED;
-    } else if (icmp_is_echo_request(&ip)
-               && (fh_addr_equal(ip.dst, uplink->config->address.addr)
-                   || pin->metadata & FLOW_META_FROM_ACCESS
-                   || firsthop_is_own_address(router, domain, ip.dst))) {
-        type = ICMP_ECHO_REPLY;
-    } else {
-        type = ICMP_UNREACHABLE;
-        code = ICMP_HOST_UNREACHABLE;
+    if (!decide_icmp(fh, router, uplink, pin, &owed)) {
+        forward_fragments(fh, router, uplink, ip);
+        return;
     }
-    if (type != ICMP_ECHO_REPLY && !icmp_error_allowed(&ip, frame->dst)) {
+    if (owed.type != ICMP_ECHO_REPLY
+        && !icmp_error_allowed(ip, frame->dst)) {
         firsthop_drop(fh, DROP_ICMP);
         return;
     }
     if (pin->metadata & FLOW_META_FROM_ACCESS) {
-        icmp_to_client(fh, router, pin->in_port, domain, type, code, frame,
-                       &ip);
+        icmp_to_client(fh, router, pin->in_port, domain, &owed);
     } else {
-        icmp_to_core(fh, router, uplink, domain, type, code, frame, &ip);
+        icmp_to_core(fh, router, uplink, frame->src, &owed);
+    }
+}
+
+/* It has been sent to a client that is lost: who sent it is told.  The frame
+ * is as it went out, with the client's tags and our MAC for the sender's. */
+static void
+lost_punt(struct firsthop *fh, struct router *router,
+          const struct of_packet_in *pin, const struct frame *frame,
+          const struct ipv4 *ip)
+{
+    const struct icmp_owed owed = { ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE,
+                                    0, ip };
+    const struct uplink *uplink;
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    if (find_client(fh, router, &frame->vlan, ip->dst, &segment, &member, &c)
+        != FIND_OK
+        || !c || c->state != CLIENT_LOST || c->active != (int) member
+        || !icmp_error_allowed(ip, frame->dst)) {
+        firsthop_drop(fh, DROP_ICMP);
+        return;
+    }
+    uplink = segment->members[member].uplink;
+    if (router_access_port(router, pin->in_port)) {
+        icmp_to_client(fh, router, pin->in_port,
+                       flow_meta_domain(&uplink->view), &owed);
+    } else if (uplink->resolved) {
+        icmp_to_core(fh, router, uplink, uplink->view.next_hop_mac, &owed);
+    }
+}
+
+static void
+icmp_punt(struct firsthop *fh, struct router *router,
+          const struct of_packet_in *pin, const struct frame *frame)
+{
+    struct ipv4 ip;
+
+    if (ipv4_parse(frame, &ip)) {
+        firsthop_drop(fh, DROP_MALFORMED);
+    } else if (pin->metadata & FLOW_META_ROUTING) {
+        routing_punt(fh, router, pin, frame, &ip);
+    } else {
+        lost_punt(fh, router, pin, frame, &ip);
     }
 }
 

@@ -371,6 +371,7 @@ router_client_view(const struct client *c, size_t member,
     view->router_mac = m->router->config->mac;
     view->uplink = &m->uplink->view;
     view->isolate = c->segment->config->isolate;
+    view->lost = c->state == CLIENT_LOST;
     view->decision = c->decision;
     return true;
 }
@@ -444,19 +445,42 @@ router_queue_install(struct router *router, struct client *c, size_t member)
     }
 }
 
+/* The client at the port that is in its flows, wherever it is now. */
+static bool
+held_view(struct client *c, size_t member, struct fh_client *view)
+{
+    struct reach *r = &c->reaches[member];
+    uint32_t port = r->port;
+    bool ok;
+
+    r->port = r->flow_port;
+    ok = router_client_view(c, member, view);
+    r->port = port;
+    return ok;
+}
+
 void
 router_queue_remove(struct router *router, struct client *c, size_t member)
 {
-    struct reach *r = &c->reaches[member];
     struct fh_client view;
-    uint32_t port = r->port;
 
-    r->port = r->flow_port;
-    if (router_client_view(c, member, &view)) {
+    if (held_view(c, member, &view)) {
         queue_flows(router, FH_CHANGE_DELETE, &view);
     }
-    r->port = port;
-    r->flow_port = 0;
+    c->reaches[member].flow_port = 0;
+}
+
+void
+router_queue_lost(struct router *router, struct client *c, size_t member)
+{
+    struct fh_client view;
+    struct fh_flow flow;
+
+    if (router->ready && held_view(c, member, &view)) {
+        flow_client_build_route(&view, &flow);
+        fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
+        router->counters.flow_adds++;
+    }
 }
 
 /* A bundle is refused as a whole, whoever's changes are in it: what the

@@ -149,6 +149,9 @@ bool router_client_view(const struct client *, size_t member,
 void router_queue_install(struct router *, struct client *, size_t member);
 void router_queue_remove(struct router *, struct client *, size_t member);
 void router_cancel_install(struct client *);
+/* The client has become lost, or is found again: in the flows that the router
+ * holds for it, if any. */
+void router_queue_lost(struct router *, struct client *, size_t member);
 
 /* Queues one ARP request to the client, and notes it in its reach: to its
  * MAC, or to all while that is unknown; by its port, or by every port while

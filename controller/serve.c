@@ -571,6 +571,9 @@ set_lost(struct firsthop *fh, struct client *c)
     }
     set_state(fh, c, CLIENT_LOST);
     c->lost_ms = fh_now_ms(fh);
+    if (c->active != ELECT_NONE) {
+        router_queue_lost(member_router(c, c->active), c, c->active);
+    }
     name_member(e.from, c, c->active);
     e.detect_ms = fh_now_ms(fh) - c->alive_ms;
     firsthop_event(fh, &e);
@@ -585,6 +588,7 @@ set_found(struct firsthop *fh, struct client *c)
         return;
     }
     set_state(fh, c, CLIENT_ACTIVE);
+    router_queue_lost(member_router(c, c->active), c, c->active);
     name_member(e.to, c, c->active);
     firsthop_event(fh, &e);
 }

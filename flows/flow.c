@@ -91,6 +91,8 @@ action_same(const struct fh_action *a, const struct fh_action *b)
     case FH_ACT_PUSH_VLAN:
     case FH_ACT_SET_VLAN:
         return a->u.vid == b->u.vid;
+    case FH_ACT_CHECK_LARGER:
+        return a->u.len == b->u.len;
     case FH_ACT_CONTROLLER:
     case FH_ACT_DEC_TTL:
     case FH_ACT_POP_VLAN:
@@ -292,6 +294,9 @@ put_action(struct fh_buf *buf, const struct fh_action *action)
         return;
     case FH_ACT_POP_VLAN:
         put(buf, "pop_vlan");
+        return;
+    case FH_ACT_CHECK_LARGER:
+        put(buf, "check_larger:%" PRIu32, action->u.len);
         return;
     }
     put(buf, "unknown:%" PRIu32, action->type);

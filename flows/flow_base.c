@@ -18,7 +18,9 @@
 #define PRIO_NO_HOST  850
 #define PRIO_ISOLATE  800
 #define PRIO_UNKNOWN  400
-#define PRIO_UPLINK   100
+#define PRIO_UPLINK   100       /* In MTU as well. */
+
+#define PRIO_TOO_LONG 200       /* In MTU. */
 
 uint64_t
 flow_meta_stack(const struct fh_vlan *vlan)
@@ -79,22 +81,39 @@ put_drop(struct flow_set *out, uint32_t port)
     flow_set_put(out, &flow);
 }
 
-/* OUTPUT: metadata names the port.  A frame that leaves where it came in
- * needs IN_PORT, or the bridge drops it (OpenFlow 1.3, 5.12). */
+/* OUTPUT: metadata 'meta' names the port.  A frame that leaves where it came
+ * in needs IN_PORT, or the bridge drops it (OpenFlow 1.3, 5.12). */
 static void
-put_output(struct flow_set *out, uint32_t port)
+put_output(struct flow_set *out, uint32_t port, uint64_t meta,
+           enum fh_table next_table)
 {
     struct fh_flow other = base_start(FH_TABLE_OUTPUT, 100);
-    struct fh_flow same = base_start(FH_TABLE_OUTPUT, 200);
+    struct fh_flow same;
 
-    flow_match_metadata(&other, port, UINT64_MAX);
+    flow_match_metadata(&other, meta, UINT64_MAX);
+    other.next_table = next_table;
+    same = other;
+    same.priority = 200;
+
     flow_act_output(&other, port);
     flow_set_put(out, &other);
 
-    flow_match_metadata(&same, port, UINT64_MAX);
     flow_match_in_port(&same, port);
     flow_act_output(&same, FH_PORT_IN_PORT);
     flow_set_put(out, &same);
+}
+
+/* A client that is lost keeps its flows for a while, and what is sent to it
+ * leaves: it may be deaf to our probes alone.  But its senders are told.  By
+ * a table of its own, since a meter drops the packet with all that follows. */
+static void
+put_lost(struct flow_set *out)
+{
+    struct fh_flow flow = base_start(FH_TABLE_LOST, 100);
+
+    flow_match_metadata(&flow, FLOW_META_LOST, FLOW_META_LOST);
+    flow_act_controller(&flow, FLOW_METER_ICMP);
+    flow_set_put(out, &flow);
 }
 
 /* One tag, or two, taken off in INNER: from the outer tag's metadata to what
@@ -151,7 +170,9 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
 {
     put_arp_punts(out, access->port, router->mac);
     put_drop(out, access->port);
-    put_output(out, access->port);
+    put_output(out, access->port, access->port, 0);
+    put_output(out, access->port, FLOW_META_LOST | access->port,
+               FH_TABLE_LOST);
 
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct fh_segment *segment = &router->segments[i];
@@ -248,6 +269,32 @@ put_segment(struct flow_set *out, const struct fh_segment *segment)
     }
 }
 
+/* What goes to the core, if it fits.  OpenFlow cannot match what a long
+ * packet's header says of fragments: the controller looks. */
+static void
+put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
+{
+    struct fh_flow check = base_start(FH_TABLE_ROUTE, PRIO_UPLINK);
+    struct fh_flow too_long = base_start(FH_TABLE_MTU, PRIO_TOO_LONG);
+    uint64_t domain = flow_meta_domain(uplink) | FLOW_META_FROM_ACCESS;
+    uint64_t mask = (FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
+                     | FLOW_META_FROM_ACCESS);
+    uint32_t len = FLOW_FRAME_LEN(uplink->mtu);
+
+    flow_match_metadata(&check, domain, mask);
+    flow_match_eth_type(&check, ETHERTYPE_IPV4);
+    flow_action(&check, FH_ACT_CHECK_LARGER)->u.len
+        = len < UINT16_MAX ? len : UINT16_MAX;
+    check.next_table = FH_TABLE_MTU;
+    flow_set_put(out, &check);
+
+    flow_match_metadata(&too_long, domain | FLOW_META_LARGER,
+                        mask | FLOW_META_LARGER);
+    flow_match_eth_type(&too_long, ETHERTYPE_IPV4);
+    flow_act_controller(&too_long, FLOW_METER_ICMP);
+    flow_set_put(out, &too_long);
+}
+
 static void
 put_uplink(struct flow_set *out, const struct fh_router *router,
            const struct fh_uplink *uplink)
@@ -256,11 +303,12 @@ put_uplink(struct flow_set *out, const struct fh_router *router,
 
     put_arp_punts(out, uplink->port, router->mac);
     put_drop(out, uplink->port);
-    put_output(out, uplink->port);
+    put_output(out, uplink->port, uplink->port, 0);
     put_entry(out, uplink->port, router->mac, &uplink->vlan,
               (uint64_t) uplink->port << FLOW_META_PORT_SHIFT,
               flow_meta_domain(uplink), FH_TABLE_ROUTE);
     put_own_address(out, uplink, uplink->address);
+    put_mtu(out, uplink);
     if (flow_uplink_build(uplink, router->mac, &flow)) {
         flow_set_put(out, &flow);
     }
@@ -276,6 +324,7 @@ flow_base_build(const struct fh_router *router, struct flow_set *out)
     put_no_host(out, &multicast, 0, 0, PRIO_NO_HOST);   /* And class E. */
     put_no_host(out, &this_net, 0, 0, PRIO_NO_HOST);
     put_no_host(out, &loopback, 0, 0, PRIO_NO_HOST);
+    put_lost(out);
     for (size_t i = 0; i < router->n_access; i++) {
         put_access_port(out, router, &router->access[i]);
     }
@@ -294,7 +343,7 @@ flow_uplink_build(const struct fh_uplink *uplink, struct eth_addr router_mac,
     if (fh_mac_is_zero(uplink->next_hop_mac)) {
         return false;
     }
-    *flow = flow_start(FH_KIND_UPLINK, 0, FH_TABLE_ROUTE, PRIO_UPLINK);
+    *flow = flow_start(FH_KIND_UPLINK, 0, FH_TABLE_MTU, PRIO_UPLINK);
     flow_match_metadata(flow,
                         flow_meta_domain(uplink) | FLOW_META_FROM_ACCESS,
                         FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
@@ -311,7 +360,7 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
 {
     if (!fh_cookie_is_ours(flow->cookie)
         || fh_cookie_kind(flow->cookie) != FH_KIND_UPLINK
-        || flow->table != FH_TABLE_ROUTE
+        || flow->table != FH_TABLE_MTU
         || flow->n_actions > FH_FLOW_MAX_ACTIONS) {
         return false;
     }

@@ -11,8 +11,11 @@
  *           no host's address, or a neighbour under isolation -> nowhere
  *           (flow_client)
  *           from the core to an address of ours that is no client -> controller
- *           from a client to anywhere else -> next hop
+ *           from a client to anywhere else -> MTU
+ * MTU       longer than the uplink takes -> controller
+ *           else -> next hop
  * OUTPUT    metadata -> port
+ * LOST      sent to a client that is lost -> controller as well
  */
 #ifndef FLOW_BASE_H
 #define FLOW_BASE_H 1
@@ -37,6 +40,9 @@
 #define FLOW_META_FROM_ACCESS (UINT64_C(1) << 62)
 #define FLOW_META_ISOLATED    (UINT64_C(1) << 61)
 #define FLOW_META_ROUTING     (UINT64_C(1) << 63)   /* Set from SOURCE on. */
+#define FLOW_META_LARGER      (UINT64_C(1) << FH_META_LARGER_BIT)
+/* In OUTPUT, beside the port: that of a client which is lost. */
+#define FLOW_META_LOST        (UINT64_C(1) << 32)
 
 uint64_t flow_meta_stack(const struct fh_vlan *);
 uint64_t flow_meta_domain(const struct fh_uplink *);
@@ -47,6 +53,9 @@ uint64_t flow_meta_domain(const struct fh_uplink *);
 #define FLOW_METER_ICMP           1     /* Pings and errors owed. */
 #define FLOW_ICMP_PPS             1000
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core. */
+
+/* The length of a frame without tags that carries 'mtu' bytes of IP. */
+#define FLOW_FRAME_LEN(MTU) ((MTU) + 14)
 
 /* Puts the base flows of '*router' into 'out', the way to each next hop that
  * is resolved among them. */

@@ -40,7 +40,16 @@ build_route(const struct fh_client *client)
     flow_match_ip_dst_host(&flow, client->address);
     flow_act_forward(&flow, client->router_mac, client->mac, &client->vlan,
                      client->port);
+    if (client->lost) {
+        flow.metadata |= FLOW_META_LOST;
+    }
     return flow;
+}
+
+void
+flow_client_build_route(const struct fh_client *client, struct fh_flow *flow)
+{
+    *flow = build_route(client);
 }
 
 void

@@ -18,6 +18,10 @@ struct flow_client_info;
 void flow_client_build(const struct fh_client *client,
                        struct fh_flow flows[FLOW_CLIENT_N]);
 
+/* Builds the one of them that changes with 'client->lost'. */
+void flow_client_build_route(const struct fh_client *client,
+                             struct fh_flow *);
+
 /* Builds the flow that counts what the client still sends to 'old_router', the
  * MAC of the router that it has moved from, and lets it pass like any other:
  * short-lived, its removal tells the count. */

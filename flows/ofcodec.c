@@ -782,6 +782,18 @@ put_ofpact_output(struct ofpbuf *acts, uint32_t port)
 }
 
 static void
+put_check_larger(struct ofpbuf *acts, uint32_t len)
+{
+    struct ofpact_check_pkt_larger *check
+        = ofpact_put_CHECK_PKT_LARGER(acts);
+
+    check->dst.field = mf_from_id(MFF_METADATA);
+    check->dst.ofs = FH_META_LARGER_BIT;
+    check->dst.n_bits = 1;
+    check->pkt_len = (uint16_t) len;
+}
+
+static void
 put_ofpact(struct ofpbuf *acts, const struct fh_action *action)
 {
     ovs_be16 vid;
@@ -830,6 +842,9 @@ put_ofpact(struct ofpbuf *acts, const struct fh_action *action)
         break;
     case FH_ACT_POP_VLAN:
         ofpact_put_STRIP_VLAN(acts);
+        break;
+    case FH_ACT_CHECK_LARGER:
+        put_check_larger(acts, action->u.len);
         break;
     }
 }

@@ -51,7 +51,14 @@ enum {                          /* 7.2.4, 7.2.5 */
     ACTION_DEC_NW_TTL = 24,
     ACTION_SET_FIELD = 25,
     ACTION_METER = 29,          /* 1.5: was an instruction. */
+    ACTION_EXPERIMENTER = 0xffff,
 };
+
+/* Open vSwitch's action that compares a frame's length (ovs-actions(7),
+ * check_pkt_larger): vendor 32, subtype 16, length 16, number of the bit 16,
+ * the OXM header of the field that it is in, pad. */
+#define NX_VENDOR           0x00002320
+#define NX_CHECK_PKT_LARGER 49
 
 #define CONTROLLER_WHOLE_FRAME 0xffff   /* OFPCML_NO_BUFFER */
 
@@ -408,6 +415,20 @@ output_read(const uint8_t *p, struct fh_action *action)
     return ofwire_port_is_valid(port) ? OFWIRE_OK : OFWIRE_FOREIGN;
 }
 
+static enum ofwire_verdict
+experimenter_read(const uint8_t *p, size_t len, struct fh_action *action)
+{
+    if (len != 24 || ofwire_get_u32(p + 4) != NX_VENDOR
+        || wire_get_u16(p + 8) != NX_CHECK_PKT_LARGER
+        || wire_get_u16(p + 12) != FH_META_LARGER_BIT
+        || ofwire_get_u32(p + 14) != OXM_HEADER(OXM_METADATA, 8)) {
+        return OFWIRE_FOREIGN;
+    }
+    action->type = FH_ACT_CHECK_LARGER;
+    action->u.len = wire_get_u16(p + 10);
+    return OFWIRE_OK;
+}
+
 /* Reads the action of 'len' bytes at 'p', which is not a meter. */
 static enum ofwire_verdict
 action_read(const uint8_t *p, size_t len, struct fh_action *action)
@@ -428,6 +449,8 @@ action_read(const uint8_t *p, size_t len, struct fh_action *action)
     case ACTION_POP_VLAN:
         action->type = FH_ACT_POP_VLAN;
         return len == 8 ? OFWIRE_OK : OFWIRE_MALFORMED;
+    case ACTION_EXPERIMENTER:
+        return experimenter_read(p, len, action);
     default:
         return OFWIRE_FOREIGN;
     }
@@ -786,8 +809,10 @@ ofwire_action_len(const struct fh_action *action)
     case FH_ACT_PUSH_VLAN:
     case FH_ACT_POP_VLAN:
         return 8;
+    case FH_ACT_CHECK_LARGER:
+        break;
     }
-    assert(!"action of no known type");
+    assert(!"no action of a packet-out");
     return 0;
 }
 
@@ -855,5 +880,7 @@ ofwire_put_action(uint8_t *p, const struct fh_action *action)
     case FH_ACT_POP_VLAN:
         wire_put_u16(p, ACTION_POP_VLAN);
         break;
+    case FH_ACT_CHECK_LARGER:
+        break;                  /* ofwire_action_len() refuses it. */
     }
 }

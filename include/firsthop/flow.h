@@ -15,15 +15,19 @@
  *   CLASSIFY  port and outer tag: punt ARP, send IPv4 on      -> INNER, SOURCE
  *   INNER     the inner tag of a double-tagged frame          -> SOURCE
  *   SOURCE    is it one of our clients, at its place?         -> ROUTE
- *   ROUTE     by destination: client, uplink, ourselves       -> OUTPUT
+ *   ROUTE     by destination: client, uplink, ourselves       -> MTU, OUTPUT
+ *   MTU       may it be too long for the uplink?              -> OUTPUT
  *   OUTPUT    a port number in metadata -> that port, even if it is in_port
+ *   LOST      what has left for a client that is lost is punted as well
  */
 enum fh_table {
     FH_TABLE_CLASSIFY,
     FH_TABLE_INNER,
     FH_TABLE_SOURCE,
     FH_TABLE_ROUTE,
+    FH_TABLE_MTU,
     FH_TABLE_OUTPUT,
+    FH_TABLE_LOST,
     FH_N_TABLES
 };
 
@@ -74,7 +78,13 @@ enum fh_action_type {
     FH_ACT_PUSH_VLAN,           /* u.vid = TPID; new tag copies VID 0 */
     FH_ACT_SET_VLAN,            /* u.vid = 1...4094, outermost tag */
     FH_ACT_POP_VLAN,
+    FH_ACT_CHECK_LARGER,        /* u.len: bit FH_META_LARGER_BIT of metadata
+                                 * tells whether the frame, without checksum,
+                                 * is longer than so many bytes.  Of Open
+                                 * vSwitch; not in packet-outs. */
 };
+
+#define FH_META_LARGER_BIT 60
 
 #define FH_PORT_IN_PORT    0xfffffff8u   /* OFPP_IN_PORT */
 #define FH_PORT_TABLE      0xfffffff9u   /* OFPP_TABLE: packet-out only. */
@@ -87,6 +97,7 @@ struct fh_action {
     union {
         uint32_t port;
         uint32_t vid;
+        uint32_t len;
         ovs_be32 ip4;
         struct eth_addr mac;
         uint8_t raw[8];         /* Zero what the member does not cover. */

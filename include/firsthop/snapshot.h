@@ -14,7 +14,7 @@ struct fh_uplink {
     struct fh_vlan vlan;
     struct fh_addr address;         /* The router's own on this uplink. */
     struct eth_addr next_hop_mac;   /* Zero while it is not resolved. */
-    uint16_t mtu;                   /* Bytes of IP. */
+    uint16_t mtu;                   /* The longest IP packet, in bytes. */
 };
 
 /* A segment as one router serves it.  Arrays are borrowed. */
@@ -56,6 +56,7 @@ struct fh_client {
     struct eth_addr router_mac;
     const struct fh_uplink *uplink;
     bool isolate;
+    bool lost;                      /* Who sends to it is told so. */
     uint32_t decision;              /* For the cookie. */
 };
 

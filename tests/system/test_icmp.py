@@ -48,6 +48,13 @@ def is_icmp(kind, code=0, source=None):
     )
 
 
+def says_unreachable(data):
+    """Predicate: host unreachable, about a packet that holds 'data'."""
+    return lambda frame: (
+        is_icmp(UNREACHABLE, 1)(frame) and data in frame.data
+    )
+
+
 def quotes(data):
     """Predicate: an ICMP error about a packet that holds 'data'."""
     return lambda frame: (
@@ -188,13 +195,36 @@ def test_unknown_host_is_unreachable_from_the_core(net):
     assert error.src == net.a.local
 
 
-def test_lost_client_keeps_its_flows(article):
+def test_lost_client_is_unreachable_and_keeps_its_flows(article):
+    """It may be deaf to probes alone: what is sent to it still leaves, and
+    its senders, in the core and beside it, are told; until it is found."""
     lab, c = article, article.c
     assert lab.server.ping(c.address)
-    c.link.down()
+    c.netns.ip("link set eth0 arp off")
     lab.wait_for(lambda: lab.daemon.client(c.address)["state"] == "lost")
-    # Its flows stay until withdraw_after_ms: traffic goes nowhere, silently.
-    assert not lab.server.ping(c.address, timeout=1)
+    for sender, host in (
+        (harness.NEXT_HOP, lab.server),
+        (lab.d.address, lab.d),
+    ):
+        data = f"from {sender}".encode()
+        ip = packet(sender, c.address, payload=udp_payload(data))
+        with host.tap() as tap, c.tap() as c_tap:
+            tap.send(ethernet(lab.a.mac, host.mac, ETH_P_IP, ip))
+            error = tap.wait(says_unreachable(data))
+            assert (error.src, error.dst) == (lab.a.local, sender)
+            assert (error.eth_src, error.eth_dst) == (lab.a.mac, host.mac)
+            c_tap.wait(is_udp(data))
+    c.netns.ip("link set eth0 arp on")
+    lab.wait_for(lambda: lab.daemon.client(c.address)["state"] == "active")
+    lab.wait_for(lambda: lab.server.ping(c.address, timeout=1))
+    data, sentinel = b"found again", b"sentinel"
+    with lab.server.tap() as tap, c.tap() as c_tap:
+        for target, text in ((c.address, data), ("10.0.0.99", sentinel)):
+            ip = packet(harness.NEXT_HOP, target, payload=udp_payload(text))
+            tap.send(from_core(lab, ip))
+        c_tap.wait(is_udp(data))
+        tap.wait(says_unreachable(sentinel))
+        assert not tap.matching(says_unreachable(data))
 
 
 def test_withdrawn_client_is_unreachable(lab):

@@ -246,7 +246,7 @@ a_full_flow_reads_in_the_order_of_the_bridge(void **state)
                   " eth_src=02:00:00:00:00:0a eth_type=0x0800 vlan=100"
                   " ip_src=10.0.0.10"
                   " actions=meter:3,set_eth_src:02:00:00:00:00:0b,dec_ttl,"
-                  "write_metadata:0x2/0xffff,goto:4");
+                  "write_metadata:0x2/0xffff,goto:5");
 }
 
 static void
@@ -293,7 +293,7 @@ every_action_reads(void **state)
         { FH_ACT_OUTPUT, { .port = 7 } },
         { FH_ACT_OUTPUT, { .port = FH_PORT_IN_PORT } },
         { FH_ACT_OUTPUT, { .port = FH_PORT_TABLE } },
-        { FH_ACT_SET_ARP_TPA, { .ip4 = 0 } },
+        { FH_ACT_CHECK_LARGER, { .len = 1514 } },
         { 99, { .port = 0 } },
     };
     struct fh_flow flow;
@@ -305,7 +305,7 @@ every_action_reads(void **state)
                   "table=0 priority=0 cookie=0x0 actions=controller,"
                   "set_eth_dst:02:00:00:00:00:01,pop_vlan,push_vlan:0x88a8,"
                   "set_vlan:4094,output:7,output:in_port,output:table,"
-                  "set_arp_tpa:0.0.0.0,unknown:99");
+                  "check_larger:1514,unknown:99");
     flow.n_actions = UINT8_MAX;
     assert_format(&flow,
                   "table=0 priority=0 cookie=0x0 actions=unknown");

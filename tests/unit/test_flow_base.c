@@ -185,25 +185,68 @@ routes_without_any_client(void **state)
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 "
         "actions=meter:1,controller\n");
     assert_flows(*state, FH_TABLE_ROUTE, 100,
-        "table=3 priority=100 cookie=0xf1a5020000000000 "
+        "table=3 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 actions=check_larger:1514,goto:4\n");
+}
+
+static void
+what_is_too_long_for_the_uplink_is_punted(void **state)
+{
+    struct fixture *f = *state;
+
+    f->uplink.mtu = 9000;
+    assert_flows(f, FH_TABLE_ROUTE, 100,
+        "table=3 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 actions=check_larger:9014,goto:4\n");
+    assert_flows(f, FH_TABLE_MTU, -1,
+        "table=4 priority=200 cookie=0xf1a5010000000000 "
+        "metadata=0xd000000a00000000/0xd0ffffff03ffffff "
+        "eth_type=0x0800 actions=meter:1,controller\n"
+        "table=4 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
         "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
-        "write_metadata:0xa,goto:4\n");
+        "write_metadata:0xa,goto:5\n");
+}
+
+static void
+nothing_is_too_long_for_an_uplink_that_takes_every_packet(void **state)
+{
+    struct fixture *f = *state;
+
+    f->uplink.mtu = 65535;
+    assert_flows(f, FH_TABLE_ROUTE, 100,
+        "table=3 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 actions=check_larger:65535,goto:4\n");
 }
 
 static void
 a_frame_leaves_even_by_the_port_that_it_came_in_by(void **state)
 {
     assert_flows(*state, FH_TABLE_OUTPUT, -1,
-        "table=4 priority=100 cookie=0xf1a5010000000000 metadata=0x1 "
+        "table=5 priority=100 cookie=0xf1a5010000000000 metadata=0x1 "
         "actions=output:1\n"
-        "table=4 priority=200 cookie=0xf1a5010000000000 in_port=1 "
+        "table=5 priority=200 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x1 actions=output:in_port\n"
-        "table=4 priority=100 cookie=0xf1a5010000000000 metadata=0xa "
+        "table=5 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0x100000001 actions=output:1,goto:6\n"
+        "table=5 priority=200 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x100000001 actions=output:in_port,goto:6\n"
+        "table=5 priority=100 cookie=0xf1a5010000000000 metadata=0xa "
         "actions=output:10\n"
-        "table=4 priority=200 cookie=0xf1a5010000000000 in_port=10 "
+        "table=5 priority=200 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0xa actions=output:in_port\n");
+}
+
+static void
+what_has_left_for_a_client_that_is_lost_is_punted_as_well(void **state)
+{
+    assert_flows(*state, FH_TABLE_LOST, -1,
+        "table=6 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0x100000000/0x100000000 actions=meter:1,controller\n");
 }
 
 static void
@@ -315,7 +358,7 @@ an_unresolved_next_hop_has_no_way_to_it(void **state)
     struct fh_flow flow = { .priority = 77 };
 
     memset(&f->uplink.next_hop_mac, 0, sizeof f->uplink.next_hop_mac);
-    assert_flows(f, FH_TABLE_ROUTE, 100, "");
+    assert_flows(f, FH_TABLE_MTU, 100, "");
     assert_false(flow_uplink_build(&f->uplink, f->router.mac, &flow));
     assert_int_equal(flow.priority, 77);
 }
@@ -331,17 +374,17 @@ two_uplinks_with_one_port_are_two_domains(void **state)
     f->router.n_uplinks = 2;
     assert_true(flow_meta_domain(&uplinks[0])
                 != flow_meta_domain(&uplinks[1]));
-    assert_flows(f, FH_TABLE_ROUTE, 100,
-        "table=3 priority=100 cookie=0xf1a5020000000000 "
+    assert_flows(f, FH_TABLE_MTU, 100,
+        "table=4 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
         "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
-        "write_metadata:0xa,goto:4\n"
-        "table=3 priority=100 cookie=0xf1a5020000000000 "
+        "write_metadata:0xa,goto:5\n"
+        "table=4 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a01000007/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
         "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
-        "push_vlan:0x8100,set_vlan:7,write_metadata:0xa,goto:4\n");
+        "push_vlan:0x8100,set_vlan:7,write_metadata:0xa,goto:5\n");
 }
 
 static void
@@ -439,6 +482,9 @@ main(void)
         TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
         TEST(anything_else_of_our_ports_is_dropped),
         TEST(routes_without_any_client),
+        TEST(what_is_too_long_for_the_uplink_is_punted),
+        TEST(nothing_is_too_long_for_an_uplink_that_takes_every_packet),
+        TEST(what_has_left_for_a_client_that_is_lost_is_punted_as_well),
         TEST(a_frame_leaves_even_by_the_port_that_it_came_in_by),
         TEST(nobody_is_a_client_by_the_base_flows_alone),
         TEST(one_tag_is_popped_and_no_second_one_let_through),

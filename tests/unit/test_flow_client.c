@@ -76,7 +76,7 @@ an_untagged_client(void **state)
         "table=3 priority=500 cookie=0xf1a5030000000007 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:4");
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:5");
 }
 
 static void
@@ -94,7 +94,7 @@ a_client_under_one_tag(void **state)
         "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:100,"
-        "write_metadata:0x1,goto:4");
+        "write_metadata:0x1,goto:5");
 }
 
 static void
@@ -112,7 +112,7 @@ a_client_under_two_tags(void **state)
         "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:100,"
-        "push_vlan:0x88a8,set_vlan:200,write_metadata:0x1,goto:4");
+        "push_vlan:0x88a8,set_vlan:200,write_metadata:0x1,goto:5");
 }
 
 static void
@@ -131,7 +131,7 @@ a_client_whose_outer_ethertype_was_seen(void **state)
         "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:1,"
-        "push_vlan:0x8100,set_vlan:4094,write_metadata:0x1,goto:4");
+        "push_vlan:0x8100,set_vlan:4094,write_metadata:0x1,goto:5");
 }
 
 static void
@@ -148,7 +148,7 @@ an_isolated_client_is_marked(void **state)
         "table=3 priority=500 cookie=0xf1a5030000000007 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:4");
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:5");
 }
 
 static void
@@ -168,7 +168,28 @@ a_tagged_uplink_is_another_domain(void **state)
         "table=3 priority=500 cookie=0xf1a5030000000007 "
         "metadata=0x8000000a01000007/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:4");
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:5");
+}
+
+static void
+a_client_that_is_lost_is_told_of_where_it_was_sent_to(void **state)
+{
+    struct fh_flow flows[FLOW_CLIENT_N], route;
+    struct fh_client c = client();
+
+    c.lost = true;
+    flow_client_build(&c, flows);
+    flow_client_build_route(&c, &route);
+    assert_true(fh_flow_same(&flows[1], &route));
+    assert_flow(&route,
+        "table=3 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
+        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x100000001,goto:5");
+    c.lost = false;
+    flow_client_build_route(&c, &route);
+    assert_true(fh_flow_same_key(&flows[1], &route));
+    assert_false(fh_flow_same(&flows[1], &route));
 }
 
 /* Reading what is not ours, or not what we would write. */
@@ -243,6 +264,8 @@ main(void)
         cmocka_unit_test(a_client_whose_outer_ethertype_was_seen),
         cmocka_unit_test(an_isolated_client_is_marked),
         cmocka_unit_test(a_tagged_uplink_is_another_domain),
+        cmocka_unit_test(
+            a_client_that_is_lost_is_told_of_where_it_was_sent_to),
         cmocka_unit_test(other_flows_are_no_client),
         cmocka_unit_test(a_source_flow_that_says_more_or_less_is_not_believed),
         cmocka_unit_test(a_route_with_unknown_actions_is_not_read),

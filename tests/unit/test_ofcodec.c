@@ -314,6 +314,12 @@ act_vid(enum fh_action_type type, uint32_t vid)
 }
 
 static struct fh_action
+act_len(enum fh_action_type type, uint32_t len)
+{
+    return (struct fh_action) { .type = type, .u = { .len = len } };
+}
+
+static struct fh_action
 act_mac(enum fh_action_type type, struct eth_addr mac)
 {
     return (struct fh_action) { .type = type, .u = { .mac = mac } };
@@ -479,6 +485,13 @@ sample_flows(struct fh_flow *flows)
     f->actions[1] = act_port(0xfffffffe);   /* OFPP_LOCAL */
     f++;
 
+    *f = base_flow();
+    f->next_table = 4;
+    f->n_actions = 2;
+    f->actions[0] = act_len(FH_ACT_CHECK_LARGER, 1514);
+    f->actions[1] = act_len(FH_ACT_CHECK_LARGER, UINT16_MAX);
+    f++;
+
     return f - flows;
 }
 #define MAX_SAMPLES 8
@@ -626,6 +639,8 @@ foreign_actions_make_a_flow_that_equals_none(void **state)
         "actions=write_actions(output:2)", "actions=clear_actions",
         "actions=load:1->NXM_NX_REG0[]", "actions=controller(max_len=100)",
         "actions=set_field:1->ip_dscp", "actions=ct(commit)",
+        "actions=check_pkt_larger(1514)->NXM_NX_REG0[0]",
+        "actions=check_pkt_larger(1514)->OXM_OF_METADATA[59]",
         "actions=1,2,3,4,5,6,7,8,9,10,11", "idle_timeout=4,actions=output:1",
     };
 
