@@ -5,7 +5,7 @@
  * Other people's flows are neither read nor touched. */
 #include <config.h>
 
-#include "controller/firsthop_internal.h"
+#include "controller/learned.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,7 +99,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     }
     if (!c) {
         c = serve_add(fh, segment, info.address, CLIENT_LEARNED);
-        c->reaches[member].learned_port = info.port;
+        learned_enter(c, member, info.port);
     }
     c->mac = info.mac;
     c->reaches[member].flow_port = info.port;
@@ -266,23 +266,12 @@ static void
 count_clients(struct firsthop *fh, struct router *router)
 {
     router->n_reachable = 0;
-    for (size_t i = 0; i < router->config->n_access_ports; i++) {
-        router->ports[i].n_learned = 0;
-    }
     for (size_t i = 0; i < clients_count(fh->clients); i++) {
         const struct client *c = clients_at(fh->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
-            const struct reach *r = &c->reaches[j];
-            struct router_port *port;
-
-            if (c->segment->members[j].router != router) {
-                continue;
-            }
-            router->n_reachable += reach_is_up(r);
-            port = router_access_port(router, r->learned_port);
-            if (port) {
-                port->n_learned++;
+            if (c->segment->members[j].router == router) {
+                router->n_reachable += reach_is_up(&c->reaches[j]);
             }
         }
     }

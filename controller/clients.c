@@ -104,6 +104,7 @@ clients_add(struct clients *cs, struct segment *segment,
     c->segment = segment;
     c->n_reaches = n;
     c->active = c->moved_from = c->trap_member = ELECT_NONE;
+    c->learned_member = ELECT_NONE;
     takeover_init(&c->takeover);
     for (size_t i = 0; i < n; i++) {
         c->reaches[i].index = i;

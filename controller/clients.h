@@ -5,6 +5,8 @@
 #ifndef CLIENTS_H
 #define CLIENTS_H 1
 
+#include <sys/queue.h>
+
 #include <uthash.h>
 
 #include "controller/elect.h"
@@ -37,6 +39,7 @@ struct client {
     struct client_key key;
     struct segment *segment;    /* Borrowed. */
     struct wheel_timer timer;   /* The earliest deadline below. */
+    TAILQ_ENTRY(client) segment_node, port_node;    /* While a guest. */
     struct takeover takeover;
     struct install_batch *batch;    /* Flows under way in, or NULL. */
     size_t batch_index;
@@ -62,6 +65,9 @@ struct client {
     struct fh_vlan vlan;
     struct fh_addr asked;       /* First request, answered once elected. */
     uint32_t asked_members;     /* Bit i: member i heard it. */
+    uint16_t learned_port;      /* Whose count of learnt clients it is in: an
+                                 * index into the access ports of */
+    int8_t learned_member;      /* this one, or ELECT_NONE. */
     int8_t active;              /* Member, ELECT_NONE. */
     int8_t moved_from;          /* Member before this takeover, ELECT_NONE. */
     uint8_t origin;             /* enum client_origin */
@@ -70,6 +76,10 @@ struct client {
     uint8_t reason;             /* enum elect_reason of the last election. */
     uint8_t n_answered, cap_answered;
     uint8_t n_reaches;          /* Members of the segment. */
+    bool guest;                 /* May be put out: see learned.h. */
+    bool proved;                /* Has answered a probe. */
+    bool prove_first;           /* Was learnt at a limit: is not served until
+                                 * it has. */
     bool mac_fixed;             /* Configured: never follows another. */
     bool discovering;           /* Waits for the first answers. */
     bool contested;             /* Several claim it: 'mac' is who answers. */

@@ -53,6 +53,7 @@ struct firsthop_stats {
     uint64_t icmp_answers;
     uint64_t fragments;                 /* Sent, of packets too long. */
     uint64_t conflicts;
+    uint64_t displaced;                 /* Guests put out: see learned.h. */
     struct firsthop_histogram detect, install, ack, loop_lag;
 };
 

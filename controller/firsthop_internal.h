@@ -4,6 +4,7 @@
  *   adopt.c      a bridge connects: what it holds against what it should
  *   punt.c       a frame comes in: ARP and ICMP
  *   rival.c      somebody else speaks for a client
+ *   learned.c    how many may be learnt, and who makes room
  *   check.c      what short-lived flows tell of a bridge, or of a client
  *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
  *   sweep.c      one thing to be done for all clients of a router
@@ -131,7 +132,8 @@ void check_flow_removed(struct firsthop *, struct router *,
 bool serve_can(const struct client *, size_t member);
 struct client *serve_add(struct firsthop *, struct segment *, struct fh_addr,
                          enum client_origin);
-/* Cancels all that is under way for it, removes its flows and frees it. */
+/* Cancels all that is under way for it, removes its flows and frees it.
+ * 'why' is for the event; NULL: none. */
 void serve_forget(struct firsthop *, struct client *, const char *why);
 /* The client spoke, and has no router that reaches it: probe from all, elect
  * when they have answered or a moment has passed, then answer for 'asked'

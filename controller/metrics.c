@@ -232,6 +232,9 @@ write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
            stats->fragments);
     single(out, "conflicts_total", "counter",
            "Times that two hosts claimed one address.", stats->conflicts);
+    single(out, "clients_displaced_total", "counter",
+           "Learnt clients that had never answered and made room for others.",
+           stats->displaced);
 }
 
 static void

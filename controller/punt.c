@@ -3,7 +3,7 @@
  * counted and changes nothing. */
 #include <config.h>
 
-#include "controller/firsthop_internal.h"
+#include "controller/learned.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -126,8 +126,8 @@ find_client(const struct firsthop *fh, const struct router *router,
 /* Learning. */
 
 static bool
-may_learn(struct firsthop *fh, const struct segment *segment,
-          const struct arp_in *in)
+may_learn(struct firsthop *fh, struct segment *segment,
+          const struct arp_in *in, bool *at_limit)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     char text[FH_ADDR_STRLEN];
@@ -136,8 +136,7 @@ may_learn(struct firsthop *fh, const struct segment *segment,
         firsthop_drop(fh, DROP_UNLISTED);
         return false;
     }
-    if (segment->n_learned < segment->config->limits.learned
-        && in->port->n_learned < segment->config->limits.learned_per_port) {
+    if (learned_make_room(fh, segment, in->port, at_limit)) {
         return true;
     }
     firsthop_drop(fh, DROP_LIMIT);
@@ -152,13 +151,15 @@ learn(struct firsthop *fh, struct segment *segment, size_t member,
       const struct arp_in *in)
 {
     struct client *c;
+    bool at_limit;
 
-    if (!may_learn(fh, segment, in)) {
+    if (!may_learn(fh, segment, in, &at_limit)) {
         return NULL;
     }
     c = serve_add(fh, segment, in->arp->spa, CLIENT_LEARNED);
-    c->reaches[member].learned_port = in->port->number;
-    in->port->n_learned++;
+    learned_enter(c, member, in->port->number);
+    learned_set_guest(c);
+    c->prove_first = at_limit;
     return c;
 }
 
@@ -310,6 +311,7 @@ probe_answered(struct firsthop *fh, struct client *c, size_t member,
         return;
     }
     rival_place_answered(fh, c, member, in->arp->sha);
+    learned_prove(c);
     if (!c->vlan.tpid) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }

@@ -47,7 +47,6 @@ struct reach {
     uint32_t fence;             /* Covers the last probe. */
     uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
     uint32_t heard_port;        /* By which it was heard to speak. */
-    uint32_t learned_port;      /* Whose count of learnt clients it is in. */
     uint32_t srtt_us;           /* 0: not measured. */
     uint32_t rttvar_us;
     uint32_t phase;             /* Any number: where in the interval its

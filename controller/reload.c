@@ -7,6 +7,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/learned.h"
 #include "controller/runtime.h"
 #include "controller/sweep.h"
 
@@ -154,8 +155,38 @@ inherit_reach(struct client *c, int member, const struct reach *old)
     r->rttvar_us = old->rttvar_us;
     r->sent = old->sent;
     r->missed = old->missed;
-    r->learned_port = old->learned_port;
     r->state = old->state == REACH_SUSPECT ? REACH_UP : old->state;
+}
+
+/* It counts where it did, if that port is still there. */
+static void
+inherit_learned(struct client *c, const struct client *old)
+{
+    const struct config_router *was, *now;
+    int member = ELECT_NONE;
+
+    c->proved = old->proved;
+    c->prove_first = old->prove_first;
+    if (c->origin != CLIENT_LEARNED) {
+        return;
+    }
+    if (old->learned_member != ELECT_NONE) {
+        was = old->segment->members[old->learned_member].router->config;
+        member = find_member(c->segment, (old->segment->members
+                                          [old->learned_member].router));
+    }
+    if (member != ELECT_NONE) {
+        now = c->segment->members[member].router->config;
+        for (size_t i = 0; i < now->n_access_ports; i++) {
+            if (!strcmp(now->access_ports[i],
+                        was->access_ports[old->learned_port])) {
+                learned_enter_at(c, member, i);
+            }
+        }
+    }
+    if (old->guest) {
+        learned_set_guest(c);
+    }
 }
 
 static void
@@ -175,6 +206,7 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
     c->n_answered = old->n_answered;
     c->cap_answered = old->cap_answered;
     old->answered = NULL;
+    inherit_learned(c, old);
     c->detect_ms = old->detect_ms;
     c->unreported = old->unreported;
     if (old->unreported && old->moved_from != ELECT_NONE) {

@@ -31,6 +31,9 @@ router_create(const struct config_router *config,
     router->arpq = arpq_create();
     router->install_chunk = INSTALL_FIRST;
     router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
+    for (size_t i = 0; i < config->n_access_ports; i++) {
+        TAILQ_INIT(&router->ports[i].guests);
+    }
     return router;
 }
 

@@ -38,6 +38,7 @@ struct router_port {
     uint32_t number;                    /* 0: the bridge has none such. */
     bool up;
     uint32_t n_learned;                 /* Clients learnt behind it. */
+    struct guests guests;
     uint8_t n_late;                     /* Late probes of late. */
     int64_t late_since_ms;
     int64_t swept_ms;                   /* Last time all were probed. */

@@ -74,6 +74,7 @@ build_segment(struct firsthop *fh, const struct config_segment *config)
         config->probe.interval_ms, config->probe.retry_ms,
         config->probe.retries
     };
+    TAILQ_INIT(&segment->guests);
     segment->n_members = config->n_members;
     segment->members = fh_xcalloc(config->n_members + 1,
                                   sizeof *segment->members);

@@ -2,9 +2,12 @@
 #ifndef SEGMENT_H
 #define SEGMENT_H 1
 
+#include <sys/queue.h>
+
 #include "controller/config.h"
 #include "controller/reach.h"
 
+struct client;
 struct router;
 struct uplink;
 struct upstream;
@@ -15,6 +18,9 @@ struct member {
     struct uplink *uplink;              /* Of the router: where to the core. */
     const struct config_member *config; /* Borrowed. */
 };
+
+/* Learnt clients that have never answered, the oldest first. */
+TAILQ_HEAD(guests, client);
 
 struct segment {
     uint32_t id;                        /* Never reused while running. */
@@ -28,6 +34,7 @@ struct segment {
     struct reach_params probe;
     uint32_t n_clients;
     uint32_t n_learned;
+    struct guests guests;
 };
 
 #endif /* controller/segment.h */

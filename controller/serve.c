@@ -4,7 +4,7 @@
  * out what they say.  Called by punt.c, adopt.c and firsthop.c. */
 #include <config.h>
 
-#include "controller/firsthop_internal.h"
+#include "controller/learned.h"
 
 #include <stdlib.h>
 
@@ -76,11 +76,20 @@ withdraw_at_ms(const struct client *c)
             ? c->lost_ms + c->segment->config->withdraw_after_ms : 0);
 }
 
+/* A guest has nothing to keep beyond its flows. */
 static int64_t
 age_at_ms(const struct client *c)
 {
-    return (c->state != CLIENT_ACTIVE && c->origin == CLIENT_LEARNED
-            ? c->lost_ms + INT64_C(1000) * c->segment->config->age_s : 0);
+    const struct config_segment *config = c->segment->config;
+    int64_t age_ms = INT64_C(1000) * config->age_s;
+
+    if (c->state == CLIENT_ACTIVE || c->origin != CLIENT_LEARNED) {
+        return 0;
+    }
+    if (c->guest && config->withdraw_after_ms < age_ms) {
+        age_ms = config->withdraw_after_ms;
+    }
+    return c->lost_ms + age_ms;
 }
 
 void
@@ -178,16 +187,12 @@ serve_forget(struct firsthop *fh, struct client *c, const char *why)
     struct event e = client_event(c, EVENT_CLIENT_FORGOTTEN);
 
     name_member(e.from, c, c->active);
-    snprintf(e.detail, sizeof e.detail, "%s", why);
+    snprintf(e.detail, sizeof e.detail, "%s", why ? why : "");
     withdraw(fh, c);
+    learned_leave(c);
     for (size_t i = 0; i < c->n_reaches; i++) {
         struct reach *r = &c->reaches[i];
-        struct router_port *port = router_access_port(member_router(c, i),
-                                                      r->learned_port);
 
-        if (port) {
-            port->n_learned--;
-        }
         member_router(c, i)->n_reachable -= reach_is_up(r);
         wheel_cancel(&r->timer);
     }
@@ -195,7 +200,9 @@ serve_forget(struct firsthop *fh, struct client *c, const char *why)
     c->segment->n_clients--;
     c->segment->n_learned -= c->origin == CLIENT_LEARNED;
     clients_remove(fh->clients, c);
-    firsthop_event(fh, &e);
+    if (why) {
+        firsthop_event(fh, &e);
+    }
 }
 
 void
@@ -216,6 +223,7 @@ serve_set_active(struct firsthop *fh, struct client *c, int member)
 void
 serve_set_origin(struct client *c, enum client_origin origin)
 {
+    learned_leave(c);
     c->segment->n_learned -= c->origin == CLIENT_LEARNED;
     c->origin = origin;
     c->segment->n_learned += c->origin == CLIENT_LEARNED;
@@ -418,6 +426,9 @@ serve_reach_event(struct firsthop *fh, struct client *c, size_t member,
         if (c->alive_ms < c->reaches[member].last_reply_ms) {
             c->alive_ms = c->reaches[member].last_reply_ms;
         }
+        if (c->active == (int) member) {
+            learned_set_guest(c);       /* If it was adopted. */
+        }
         if (c->active == (int) member || c->reason == ELECT_LATE) {
             serve_elect(fh, c, cause);
         }
@@ -497,7 +508,9 @@ end_discovery(struct firsthop *fh, struct client *c)
     c->discover_at_ms = 0;
 }
 
-/* Nobody's probe has been answered in time.  To be heard will do. */
+/* Nobody's probe has been answered in time.  To be heard will do, but not
+ * where clients press to be learnt: each forged one would cost the bridges
+ * flows, and the core a route. */
 static void
 discovery_timeout(struct firsthop *fh, struct client *c)
 {
@@ -507,7 +520,8 @@ discovery_timeout(struct firsthop *fh, struct client *c)
     for (size_t i = 0; i < c->n_reaches; i++) {
         anyone_up = anyone_up || reach_is_up(&c->reaches[i]);
     }
-    for (size_t i = 0; i < c->n_reaches && !anyone_up; i++) {
+    for (size_t i = 0; i < c->n_reaches && !anyone_up && !c->prove_first;
+         i++) {
         struct reach *r = &c->reaches[i];
 
         if (c->asked_members & UINT32_C(1) << i && serve_can(c, i)
@@ -997,7 +1011,8 @@ client_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
         firsthop_event(fh, &e);
     }
     if (age_at_ms(c) && age_at_ms(c) <= now_ms) {
-        serve_forget(fh, c, "lost for longer than age_s");
+        serve_forget(fh, c, c->guest ? "never answered a probe"
+                     : "lost for longer than age_s");
         return;
     }
     serve_arm(fh, c);

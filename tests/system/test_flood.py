@@ -64,3 +64,50 @@ def test_flood_from_one_port(lab):
     finally:
         end(process)
     assert c.ping(harness.NEXT_HOP) and d.ping(harness.NEXT_HOP)
+
+
+def metric(lab, name):
+    """A counter without labels, from /metrics."""
+    for line in lab.daemon.get("/metrics").splitlines():
+        if line.startswith(f"firsthop_{name} "):
+            return int(line.split()[1])
+    raise AssertionError(f"no metric {name}")
+
+
+def test_forged_senders_keep_nobody_from_being_learnt(lab):
+    """F forges three times the limit of its port.  D, behind the same port,
+    is served all the same, and C, which was there before, goes on."""
+    lab.add_core()
+    lab.add_switch("X")
+    a = lab.add_router("A", ["X"])
+    c, d = lab.add_client("C", "X"), lab.add_client("D", "X")
+    forger = lab.add_client("F", "X")
+    limit = 20
+    lab.start_daemon(lab.config(limits={"learned_per_port": limit}))
+    lab.settle(c)
+    seq = lab.daemon.last_seq()
+
+    def forge(tap, first):
+        before = metric(lab, "clients_displaced_total")
+        for i in range(3 * limit):
+            mac, sender = f"02:00:00:00:09:{first + i:02x}", first + i
+            tap.send(arp_request(mac, f"10.0.0.{sender}", harness.GATEWAY))
+        lab.wait_for(
+            lambda: metric(lab, "clients_displaced_total")
+            >= before + 2 * limit - 1,
+            what="forged clients to make room",
+        )
+
+    with forger.tap() as tap:
+        forge(tap, 60)
+        assert d.ping(harness.GATEWAY)
+        lab.wait_reach(d, a)
+        forge(tap, 140)
+    assert c.ping(harness.NEXT_HOP) and d.ping(harness.NEXT_HOP)
+    for host in (c, d):
+        events = lab.daemon.events(seq, client=host.address)
+        assert not {e["type"] for e in events} - {"client.elected"}
+        assert lab.daemon.client(host.address)["state"] == "active"
+    assert len(lab.daemon.clients()) == limit
+    # The last ones were learnt at the limit: the bridge has not heard of them.
+    assert not a.flows("ip,nw_src=10.0.0.199")

@@ -225,6 +225,13 @@ do_port(struct runner *r, const struct words *w)
 }
 
 static void
+do_renumber(struct runner *r, const struct words *w)
+{
+    bridge_renumber_port(world_bridge(word(w, 0)), word(w, 1),
+                         atoi(word(w, 2)));
+}
+
+static void
 do_flows(struct runner *r, const struct words *w)
 {
     for (size_t i = 0; i < w->n; i++) {
@@ -487,6 +494,7 @@ static const struct {
     { "hide", do_hide },                /* BRIDGE: lists no flows */
     { "list", do_list },                /* BRIDGE */
     { "port", do_port },                /* BRIDGE PORT up|down */
+    { "renumber", do_renumber },        /* BRIDGE PORT NUMBER */
     { "flows", do_flows },              /* BRIDGE...: say the clients' */
     { "probes", do_probes },            /* BRIDGE...: say how many */
     { "ask", do_ask },                  /* HOST ADDRESS: ARP request */

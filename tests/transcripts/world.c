@@ -672,18 +672,38 @@ bridge_disconnect(struct bridge *b)
     }
 }
 
-void
-bridge_set_port_up(struct bridge *b, const char *name, bool up)
+static struct of_port *
+find_port(struct bridge *b, const char *name)
 {
     for (size_t i = 0; i < b->n_ports; i++) {
         if (!strcmp(b->ports[i].name, name)) {
-            b->ports[i].up = up;
-            world.server->cbs.port(b->conn, &b->ports[i], false,
-                                   world.server->aux);
-            return;
+            return &b->ports[i];
         }
     }
     oops("port", name);
+    return NULL;
+}
+
+void
+bridge_set_port_up(struct bridge *b, const char *name, bool up)
+{
+    struct of_port *port = find_port(b, name);
+
+    port->up = up;
+    world.server->cbs.port(b->conn, port, false, world.server->aux);
+}
+
+void
+bridge_renumber_port(struct bridge *b, const char *name, uint32_t number)
+{
+    struct of_port *port = find_port(b, name);
+    struct of_port was = *port;
+
+    *port = b->ports[--b->n_ports];
+    world.server->cbs.port(b->conn, &was, true, world.server->aux);
+    was.number = number;
+    b->ports[b->n_ports++] = was;
+    world.server->cbs.port(b->conn, &was, false, world.server->aux);
 }
 
 void

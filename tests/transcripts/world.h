@@ -45,6 +45,8 @@ struct bridge *world_bridge(const char *name);
 void bridge_connect(struct bridge *);
 void bridge_disconnect(struct bridge *);
 void bridge_set_port_up(struct bridge *, const char *port, bool up);
+/* Takes the port away and adds it anew, under another number. */
+void bridge_renumber_port(struct bridge *, const char *port, uint32_t number);
 /* Withholds what confirms changes of flows; then lets it go. */
 void bridge_hold(struct bridge *, bool hold);
 /* Refuses every bundle. */
