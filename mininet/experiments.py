@@ -61,7 +61,7 @@ from topology import (
 
 # topology.py has made these findable.
 from firsthopd import Firsthopd  # isort: skip
-from meter import Meter, meter_binary
+from meter import Meter, is_over, meter_binary
 from netns import run, sysctl, unique_directory, wait_for
 
 DIRECTORY_PREFIX = "firsthop-demo-"
@@ -339,18 +339,6 @@ def measure_fault(system, key, fault):
     )
     say(f"{'  repaired':<22} {system.who():<20} {lost} lost")
     return {"fault": after_fault, "repair": after_repair, "moves": moves}
-
-
-def is_over(report, hits):
-    """Has every client that the fault hits noticed it and recovered?
-
-    A fault takes effect within milliseconds; a second without any loss says
-    that there was, or will be, no outage to wait for."""
-    pairs = report["pairs"]
-    ways = [pairs[name][way] for name in hits for way in DIRECTIONS]
-    if not all(way["good_ms"] >= 500 for way in ways):
-        return False
-    return any(way["lost"] for way in ways) or report["seconds"] > 2
 
 
 def rows_of(system, repeat, key, reports):

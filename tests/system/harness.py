@@ -477,6 +477,19 @@ def build_article(lab):
     return lab
 
 
+class ArticleLab(Lab):
+    """The article's topology: build(), then start()."""
+
+    def build(self):
+        build_article(self)
+
+    def start(self, **segment):
+        """The daemon, until all routers reach both clients; keywords as for
+        config()."""
+        self.start_daemon(self.config(**segment))
+        self.settle(self.c, self.d)
+
+
 def require_tools():
     """Returns what is missing to run labs here, or None."""
     if os.geteuid():

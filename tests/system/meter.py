@@ -110,3 +110,20 @@ class Meter:
     def _command(self, line):
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
+
+
+def losses(report, name):
+    """What the pair 'name' lost, by direction."""
+    return {way: report["pairs"][name][way]["lost"] for way in ("up", "down")}
+
+
+def is_over(report, names):
+    """Has every pair of 'names', which a fault since the last reset hits,
+    noticed it and recovered?
+
+    A fault takes effect within milliseconds; a second without any loss says
+    that there was, or will be, no outage to wait for."""
+    ways = [way for name in names for way in report["pairs"][name].values()]
+    if not all(way["good_ms"] >= 500 for way in ways):
+        return False
+    return any(way["lost"] for way in ways) or report["seconds"] > 2

@@ -3,55 +3,9 @@
 import pytest
 
 import harness
+from faults import FAULTS
 from frames import is_arp_request
-
-
-class Fault:
-    """'hits' are the clients whose path breaks, 'cause' the event's."""
-
-    def __init__(self, inject, repair, hits, cause):
-        self.inject = inject
-        self.repair = repair
-        self.hits = hits
-        self.cause = cause
-
-
-FAULTS = {
-    "xy_cut": Fault(
-        lambda lab: lab.links["X", "Y"].down(),
-        lambda lab: lab.links["X", "Y"].up(),
-        "C",
-        "unreachable",
-    ),
-    "xy_silent": Fault(
-        lambda lab: lab.links["X", "Y"].silence(),
-        lambda lab: lab.links["X", "Y"].unsilence(),
-        "C",
-        "unreachable",
-    ),
-    "ax_silent": Fault(
-        lambda lab: lab.a.access[0].silence(),
-        lambda lab: lab.a.access[0].unsilence(),
-        "CD",
-        "unreachable",
-    ),
-    "port_down": Fault(
-        lambda lab: lab.a.access[0].down(),
-        lambda lab: lab.a.access[0].up(),
-        "CD",
-        "port_down",
-    ),
-    "killed": Fault(
-        lambda lab: lab.a.kill(),
-        lambda lab: lab.a.revive(),
-        "CD",
-        "router_lost",
-    ),
-}
-
-
-def losses(report, name):
-    return {way: report["pairs"][name][way]["lost"] for way in ("up", "down")}
+from meter import losses
 
 
 def duplicates(report):
