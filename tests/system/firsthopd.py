@@ -186,6 +186,11 @@ class Firsthopd:
         client = self.client(address)
         return client and client["active"]
 
+    def move(self, address, router):
+        """`firsthopctl move ADDRESS ROUTER`."""
+        path = f"/v1/clients/{address}/move"
+        return self.request("POST", path, {"router": router})
+
     def events(self, since=0, **match):
         """Events after 'since' whose fields equal 'match', for example
         events(type="client.moved", client="10.0.0.10")."""

@@ -140,6 +140,14 @@ class Host:
         out = self.netns.run(*args, target, check=False)
         return ", 0 received" not in out and "received" in out
 
+    def hops(self, target):
+        """What `traceroute -n` shows: the addresses, in order."""
+        out = self.netns.run(
+            *("traceroute", "-n", "-q", 1, "-w", 1, "-m", 4), target
+        )
+        print(out)
+        return [line.split()[1] for line in out.splitlines()[1:]]
+
     def neighbour(self, address):
         """The neighbour entry of 'address': (mac or None, state or None)."""
         words = self.netns.ip(f"neigh show {address} dev eth0").split()

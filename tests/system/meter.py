@@ -117,6 +117,15 @@ def losses(report, name):
     return {way: report["pairs"][name][way]["lost"] for way in ("up", "down")}
 
 
+def duplicates(report):
+    """How many arrived twice, stream by stream."""
+    return [
+        way["duplicates"]
+        for pair in report["pairs"].values()
+        for way in pair.values()
+    ]
+
+
 def is_over(report, names):
     """Has every pair of 'names', which a fault since the last reset hits,
     noticed it and recovered?

@@ -149,12 +149,15 @@ protocol bgp firsthop {{
             check=False,
         )
 
+    def table(self):
+        """What an operator looks at."""
+        return self.show("route")
+
     def next_hop(self, address):
         """Where the table sends 'address': an address, or None."""
-        text = self.show("route", "for", f"{address}/32", "all")
-        if "Network not found" in text:
-            return None
-        return re.search(r"via (\S+) on", text).group(1)
+        route = rf"^{re.escape(address)}/32 .*\n\s+via (\S+) on eth0$"
+        found = re.search(route, self.table(), re.MULTILINE)
+        return found.group(1) if found else None
 
     def attributes(self, address):
         """(local preference, communities) of the route."""
@@ -212,9 +215,14 @@ router bgp {ASN}
             *("-c", "show " + " ".join(what)),
         )
 
+    def table(self):
+        """What an operator looks at."""
+        return self.show("ip", "route")
+
     def next_hop(self, address):
-        text = self.show("ip", "route", f"{address}/32")
-        found = re.search(r"^\s*\* (\S+), via eth0", text, re.MULTILINE)
+        """Where the table sends 'address': an address, or None."""
+        route = rf"^B.* {re.escape(address)}/32 \[\S+\] via ([\d.]+)"
+        found = re.search(route, self.table(), re.MULTILINE)
         return found.group(1) if found else None
 
     def attributes(self, address):
@@ -232,7 +240,7 @@ router bgp {ASN}
 
 
 class RouteWatch:
-    """Sees every route that goes from a namespace's kernel table."""
+    """Sees every route that comes to a namespace's kernel table or goes."""
 
     def __init__(self, directory, netns):
         self.path = os.path.join(directory, "routes.log")
@@ -249,6 +257,12 @@ class RouteWatch:
     def _text(self):
         with open(self.path, encoding="utf-8") as log:
             return log.read()
+
+    def next_hops(self, address):
+        """Where the kernel was told to send 'address', in order.  A route in
+        place of another is one of these, and nothing is deleted."""
+        route = rf"^{re.escape(address)} .*?via (\S+)"
+        return re.findall(route, self._text(), re.MULTILINE)
 
     def deleted(self, address):
         """The lines about routes to 'address' that were deleted."""

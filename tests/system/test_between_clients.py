@@ -33,9 +33,7 @@ def build(lab, **segment):
 
 
 def move_c_to_b(lab):
-    lab.daemon.request(
-        "POST", f"/v1/clients/{lab.c.address}/move", {"router": "B"}
-    )
+    lab.daemon.move(lab.c.address, "B")
     lab.wait_active(lab.c, lab.b)
     lab.wait_for(
         lambda: lab.c.ping(harness.NEXT_HOP, timeout=1),

@@ -5,15 +5,7 @@ import pytest
 import harness
 from faults import FAULTS
 from frames import is_arp_request
-from meter import losses
-
-
-def duplicates(report):
-    return [
-        way["duplicates"]
-        for pair in report["pairs"].values()
-        for way in pair.values()
-    ]
+from meter import duplicates, losses
 
 
 @pytest.mark.parametrize("name", FAULTS)

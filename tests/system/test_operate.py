@@ -88,9 +88,7 @@ def test_move_loses_nothing(article):
     with article.meter(article.c, article.d) as meter:
         meter.wait_steady(explain=article.explain)
         meter.reset()
-        article.daemon.request(
-            "POST", f"/v1/clients/{article.c.address}/move", {"router": "B"}
-        )
+        article.daemon.move(article.c.address, "B")
         article.wait_active(article.c, article.b)
         article.wait_for(
             lambda: not article.a.flows_of(article.c),
@@ -105,9 +103,7 @@ def test_move_to_a_router_that_does_not_reach_is_refused(article):
     article.links["Y", "Z"].silence()
     article.wait_reach(article.c, article.b, "down")
     with pytest.raises(ApiError) as error:
-        article.daemon.request(
-            "POST", f"/v1/clients/{article.c.address}/move", {"router": "B"}
-        )
+        article.daemon.move(article.c.address, "B")
     assert error.value.status == 409
     assert article.daemon.active(article.c.address) == "A"
 
