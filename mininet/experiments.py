@@ -32,7 +32,6 @@ import fcntl
 import glob
 import json
 import os
-import random
 import shutil
 import signal
 import statistics
@@ -60,13 +59,13 @@ from topology import (
 )
 
 # topology.py has made these findable.
+from faults import cost_of_repair, outage_of
 from firsthopd import Firsthopd  # isort: skip
 from meter import Meter, is_over, meter_binary
 from netns import run, sysctl, unique_directory, wait_for
 
 DIRECTORY_PREFIX = "firsthop-demo-"
 PATIENCE_S = 10  # VRRP's master-down interval is 3.6 s at its longest.
-PROBE_INTERVAL_S = 1
 SILENT_LIMIT_MS = 1400
 LOUD_LIMIT_MS = 200
 DIRECTIONS = {"up": "to S", "down": "from S"}
@@ -304,33 +303,18 @@ def systems_of(options):
 def measure_fault(system, key, fault):
     """Breaks, waits, repairs, and returns the two reports of the meter:
     {"fault", "repair", "repair_moves"}."""
-    meter = system.meter
-    # What went before ended with the probes at a certain phase; a fault comes
-    # at any.
-    time.sleep(random.uniform(0, PROBE_INTERVAL_S))
-    meter.reset()
-    fault.inject(system)
-    recovered = True
-    try:
-        wait_for(
-            lambda: is_over(meter.report(), fault.hits),
-            PATIENCE_S,
-            poll=0.05,
-        )
-    except AssertionError:
-        recovered = False
-    after_fault = meter.report()
-    who = system.who()
+    after_fault = outage_of(fault, system, system.meter, PATIENCE_S)
+    recovered = is_over(after_fault, fault.hits)
     say(
-        f"{fault.title:<22} {who:<20} "
+        f"{fault.title:<22} {system.who():<20} "
         + ("back" if recovered else f"not back within {PATIENCE_S} s")
     )
 
     moves = system.moves()
-    meter.reset()
-    fault.repair(system)
-    time.sleep(system.watch_repair_s)
-    after_repair = meter.report()
+    after_repair = cost_of_repair(
+        *(fault, system, system.meter),
+        lambda: time.sleep(system.watch_repair_s),
+    )
     moves = None if moves is None else system.moves() - moves
     lost = sum(
         way["lost"]

@@ -1,4 +1,13 @@
-"""The faults of the article, in its topology (harness.build_article())."""
+"""The faults of the article, in its topology (harness.build_article()), and
+what they and their repair cost."""
+
+import random
+import time
+
+from meter import is_over
+
+PROBE_INTERVAL_S = 1  # The default of firsthopd.
+PATIENCE_S = 10
 
 
 class Fault:
@@ -49,3 +58,28 @@ FAULTS = {
         "router_lost",
     ),
 }
+
+
+def outage_of(fault, lab, meter, patience_s=PATIENCE_S):
+    """Breaks it, at any phase of the probes, and returns the meter's report
+    of when those that it hits are back: good_ms is 0 for a direction that is
+    not after 'patience_s'.  'lab' is what the fault's functions take."""
+    # What went before ended with the probes at a certain phase.
+    time.sleep(random.uniform(0, PROBE_INTERVAL_S))
+    meter.reset()
+    fault.inject(lab)
+    deadline = time.monotonic() + patience_s
+    while True:
+        report = meter.report()
+        if is_over(report, fault.hits) or time.monotonic() > deadline:
+            return report
+        time.sleep(0.05)
+
+
+def cost_of_repair(fault, lab, meter, watch):
+    """Repairs it and returns the meter's report of the time until 'watch()'
+    returns."""
+    meter.reset()
+    fault.repair(lab)
+    watch()
+    return meter.report()

@@ -17,10 +17,19 @@ class Figure:
     targets        [(label, metric, "<=" or ">=", value, of)]: 'of' is None
                    for an absolute value, or a contestant for a ratio; of
                    medians, or of the largest for "max METRIC"
+    layout         function of the figure that returns its table, or None for
+                   one row a metric
     """
 
     def __init__(
-        self, name, title, contestants, units, reference=None, targets=()
+        self,
+        name,
+        title,
+        contestants,
+        units,
+        reference=None,
+        targets=(),
+        layout=None,
     ):
         self.name = name
         self.title = title
@@ -28,6 +37,7 @@ class Figure:
         self.units = units
         self.reference = reference
         self.targets = list(targets)
+        self.layout = layout
         self.samples = {label: {} for label in contestants}
         self.errors = {}
 

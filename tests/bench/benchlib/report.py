@@ -39,29 +39,34 @@ def table(figures):
     text = []
     for figure in figures:
         text.append(f"\n{figure.name}: {figure.title}")
-        rows = [("", "", "median", "min", "max", "unit", "ratio")]
-        for label, metrics in figure.samples.items():
-            for metric, values in metrics.items():
-                known = [value for value in values if value is not None]
-                ratio = None
-                if figure.reference and label != figure.reference:
-                    ratio = figure.ratio(label, metric, figure.reference)
-                rows.append(
-                    (
-                        f"  {label}",
-                        metric,
-                        format_number(figure.median(label, metric)),
-                        format_number(min(known, default=None)),
-                        format_number(max(known, default=None)),
-                        figure.unit(metric),
-                        "" if ratio is None else f"{format_number(ratio)} x",
-                    )
-                )
-        text.append(_align(rows))
+        text.append((figure.layout or _medians)(figure))
         for label, errors in figure.errors.items():
             for error in errors:
                 text.append(f"  FAILED {label}: {error}")
     return "\n".join(text)
+
+
+def _medians(figure):
+    """One row for each metric of each contestant."""
+    rows = [("", "", "median", "min", "max", "unit", "ratio")]
+    for label, metrics in figure.samples.items():
+        for metric, values in metrics.items():
+            known = [value for value in values if value is not None]
+            ratio = None
+            if figure.reference and label != figure.reference:
+                ratio = figure.ratio(label, metric, figure.reference)
+            rows.append(
+                (
+                    f"  {label}",
+                    metric,
+                    format_number(figure.median(label, metric)),
+                    format_number(min(known, default=None)),
+                    format_number(max(known, default=None)),
+                    figure.unit(metric),
+                    "" if ratio is None else f"{format_number(ratio)} x",
+                )
+            )
+    return _align(rows)
 
 
 def targets(figures):
