@@ -88,6 +88,9 @@ class BgpLab(harness.ArticleLab):
             f"the core to send {client.name} to {address}",
         )
 
+    def look_at_core(self):
+        return self.core.TABLE, self.core.table()
+
     def watch(self):
         watch = speakers.RouteWatch(self.directory, self.server.netns)
         self.watches.append(watch)

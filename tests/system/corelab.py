@@ -101,6 +101,10 @@ class CoreLab(harness.ArticleLab):
             what=f"K to send {client.name}'s packets to {router.name}",
         )
 
+    def look_at_core(self):
+        flows = [f for f in self.k.flows("br-K") if "nw_dst=" in f]
+        return "ovs-ofctl --no-stats dump-flows br-K ip", "\n".join(flows)
+
     def explain(self):
         try:
             flows = "\n".join(self.k.flows("br-K"))

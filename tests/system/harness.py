@@ -497,6 +497,12 @@ class ArticleLab(Lab):
         self.start_daemon(self.config(**segment))
         self.settle(self.c, self.d)
 
+    def look_at_core(self):
+        """Where an operator sees where the core sends the clients' packets:
+        (command, what it prints)."""
+        command = "ip neigh show dev eth0"
+        return command, self.server.netns.run(*command.split())
+
 
 def require_tools():
     """Returns what is missing to run labs here, or None."""

@@ -113,6 +113,8 @@ neighbor {peer} {{
 class Bird(Speaker):
     """BIRD 2 at 'address', which waits for the peer 'peer'."""
 
+    TABLE = "birdc show route"
+
     def __init__(self, directory, netns, address, peer):
         super().__init__(directory, netns)
         self.write(
@@ -150,7 +152,7 @@ protocol bgp firsthop {{
         )
 
     def table(self):
-        """What an operator looks at."""
+        """What TABLE prints."""
         return self.show("route")
 
     def next_hop(self, address):
@@ -173,6 +175,8 @@ protocol bgp firsthop {{
 
 class Frr(Speaker):
     """FRR's zebra and bgpd at 'address', which waits for the peer 'peer'."""
+
+    TABLE = "vtysh -c 'show ip route'"
 
     def __init__(self, directory, netns, address, peer):
         super().__init__(directory, netns)
@@ -216,7 +220,7 @@ router bgp {ASN}
         )
 
     def table(self):
-        """What an operator looks at."""
+        """What TABLE prints."""
         return self.show("ip", "route")
 
     def next_hop(self, address):

@@ -1,12 +1,18 @@
 """What a client and an operator see of a move, whichever way the core learns
 of it.  The topology is the article's."""
 
+import os
+import sys
+
 import pytest
 
 from faults import FAULTS
 from harness import GATEWAY, SERVER
 from meter import duplicates, is_over, losses
+from netns import run
 from upstreams import UPSTREAMS, missing
+
+SHOW = os.path.join(os.path.dirname(os.path.abspath(__file__)), "show.py")
 
 
 @pytest.fixture(params=UPSTREAMS)
@@ -55,3 +61,16 @@ def test_silent_cut_and_repair(lab):
             assert losses(meter.report(), name) == {"up": 0, "down": 0}
     assert lab.daemon.active(c.address) == "B"
     assert c.hops(SERVER) == [lab.b.local, SERVER]
+
+
+def test_show():
+    """`mininet/demo --show`: the hop and the route, before and after."""
+    if missing("bgp-frr"):
+        pytest.skip(missing("bgp-frr"))
+    out = run(sys.executable, "-B", SHOW, "bgp-frr")
+    print(out)
+    stages = out.split(f"=== {FAULTS['xy_silent'].title}")
+    for stage, last in zip(stages, (2, 3), strict=True):
+        assert f"\n 1  10.0.0.{last} " in stage
+        assert f" 10.0.0.10/32 [200/0] via 192.0.2.{last}, eth0" in stage
+        assert " 10.0.0.11/32 [200/0] via 192.0.2.2, eth0" in stage
