@@ -168,7 +168,8 @@ adopt_next_hop(const struct fh_flow *flow, void *adoption_)
     for (size_t i = 0; i < router->n_uplinks; i++) {
         struct uplink *uplink = &router->uplinks[i];
 
-        if (flow_meta_domain(&uplink->view) == domain && !uplink->resolved) {
+        if (flow_meta_domain(&uplink->view) == domain
+            && !uplink_is_resolved(uplink)) {
             uplink->view.next_hop_mac = mac;
         }
     }

@@ -208,11 +208,12 @@ uplink_port(const struct router *router, const struct uplink *uplink)
         json_string(fh_prefix_format(&uplink->config->address, buf)));
     put(object, "next_hop", address(uplink->config->next_hop));
     put(object, "next_hop_mac",
-        uplink->resolved ? mac_or_null(uplink->view.next_hop_mac)
-                         : json_null());
+        uplink_is_resolved(uplink) ? mac_or_null(uplink->view.next_hop_mac)
+                                   : json_null());
     put(object, "next_hop_state",
-        json_string(uplink->dead ? "dead"
-                    : uplink->resolved ? "resolved" : "unresolved"));
+        json_string(uplink->state == UPLINK_DEAD ? "dead"
+                    : uplink_is_resolved(uplink) ? "resolved"
+                    : "unresolved"));
     return object;
 }
 

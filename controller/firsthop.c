@@ -19,7 +19,6 @@
 #define MAX_BACKLOG_BYTES (256u << 20)
 #define HANDSHAKE_MS 10000
 #define EVENTS_KEPT 10000
-#define UPLINK_TICK_MS 100
 #define STORE_DELAY_MS 100
 
 const int firsthop_bucket_ms[FIRSTHOP_N_BUCKETS - 1] = {
@@ -188,8 +187,7 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     router->xact = NULL;
     fh_changes_clear(&router->changes);
     for (size_t i = 0; i < router->n_uplinks; i++) {
-        router->uplinks[i].resolved = false;
-        router->uplinks[i].dead = false;
+        uplink_reset(&router->uplinks[i]);
     }
     if (!was_ready) {
         return;
@@ -326,27 +324,26 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
 #define UPLINK_JUDGE_MS (UPLINK_RETRY_MS + 2 * UPLINK_TICK_MS)
 
 static void
-check_uplinks(struct firsthop *fh)
+ask_next_hops(struct firsthop *fh)
 {
     for (size_t i = 0; i < fh->n_routers; i++) {
         struct router *router = fh->routers[i];
 
         for (size_t j = 0; j < router->n_uplinks; j++) {
-            struct uplink *uplink = &router->uplinks[j];
-
-            if (!uplink->misses || uplink->dead) {
-                uplink->next_ms = fh_now_ms(fh);
-            }
+            uplink_ask_soon(&router->uplinks[j], fh_now_ms(fh));
         }
     }
 }
 
-void
-firsthop_next_hop_changed(struct firsthop *fh, struct router *router)
+/* A next hop answers again, or no more.  It may be the core that has gone or
+ * come back, for which nobody should move: the election waits until the other
+ * routers' next hops have been asked. */
+static void
+next_hop_changed(struct firsthop *fh, struct router *router)
 {
     int64_t at_ms = fh_now_ms(fh) + UPLINK_JUDGE_MS;
 
-    check_uplinks(fh);
+    ask_next_hops(fh);
     for (size_t i = 0; i < clients_count(fh->clients); i++) {
         struct client *c = clients_at(fh->clients, i);
 
@@ -357,6 +354,78 @@ firsthop_next_hop_changed(struct firsthop *fh, struct router *router)
                 serve_arm(fh, c);
             }
         }
+    }
+}
+
+static void
+log_next_hop(const struct router *router, const struct uplink *uplink,
+             enum uplink_event event)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+    static struct log_rate_limit refused = LOG_RATE_LIMIT_INIT(10000, 5);
+    const char *name = router->config->name;
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], rival[FH_MAC_STRLEN];
+
+    fh_addr_format(uplink->config->next_hop, ip);
+    fh_mac_format(uplink->view.next_hop_mac, mac);
+    if (event == UPLINK_WENT_DEAD) {
+        log_warn("router %s: its next hop %s does not answer", name, ip);
+    } else if (event == UPLINK_CAME_BACK) {
+        log_info("router %s: its next hop %s answers again, at %s", name, ip,
+                 mac);
+    } else if (event == UPLINK_MOVED) {
+        log_info_rl(&rl, "router %s: its next hop %s is now at %s, the old "
+                    "one being silent", name, ip, mac);
+    } else if (event == UPLINK_REFUSED) {
+        log_warn_rl(&refused, "router %s: %s speaks as its next hop %s, "
+                    "which is at %s: not believed", name,
+                    fh_mac_format(uplink->rival, rival), ip, mac);
+    }
+}
+
+static void
+ask_next_hop(struct router *router, const struct uplink *uplink,
+             enum uplink_ask ask)
+{
+    struct eth_addr dst = uplink->view.next_hop_mac;
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = uplink->config->address.addr,
+        .tpa = uplink->config->next_hop,
+    };
+
+    if (ask == UPLINK_ASK_ALL) {
+        memset(&dst, 0xff, sizeof dst);
+    }
+    router_send_arp(router, uplink->view.port, dst, &uplink->view.vlan, &arp);
+}
+
+void
+firsthop_next_hop_act(struct firsthop *fh, struct router *router,
+                      struct uplink *uplink, struct uplink_verdict verdict)
+{
+    log_next_hop(router, uplink, verdict.event);
+    switch (verdict.event) {
+    case UPLINK_NOTHING:
+        break;
+    case UPLINK_FOUND:
+    case UPLINK_MOVED:
+        router_update_next_hop(router, uplink);
+        break;
+    case UPLINK_CAME_BACK:
+        router_update_next_hop(router, uplink);
+        next_hop_changed(fh, router);
+        break;
+    case UPLINK_WENT_DEAD:
+        next_hop_changed(fh, router);
+        break;
+    case UPLINK_REFUSED:
+        firsthop_drop(fh, DROP_NEXT_HOP);
+        break;
+    }
+    if (verdict.ask != UPLINK_ASK_NOBODY) {
+        ask_next_hop(router, uplink, verdict.ask);
     }
 }
 
@@ -432,40 +501,6 @@ on_closed(struct ofconn *conn, const char *reason, void *fh_)
 
 /* Timers of the whole. */
 
-static void
-tick_uplink(struct firsthop *fh, struct router *router,
-            struct uplink *uplink)
-{
-    struct eth_addr dst = uplink->view.next_hop_mac;
-    struct arp arp = {
-        .op = ARP_OP_REQUEST,
-        .sha = router->config->mac,
-        .spa = uplink->config->address.addr,
-        .tpa = uplink->config->next_hop,
-    };
-
-    if (!uplink->view.port || uplink->next_ms > fh_now_ms(fh)) {
-        return;
-    }
-    if (uplink->misses == UPLINK_MISSES && uplink->resolved
-        && !uplink->dead) {
-        char text[FH_ADDR_STRLEN];
-
-        uplink->dead = true;
-        log_warn("router %s: its next hop %s does not answer",
-                 router->config->name, fh_addr_format(arp.tpa, text));
-        firsthop_next_hop_changed(fh, router);
-    }
-    if (uplink->misses <= UPLINK_MISSES) {
-        uplink->misses++;
-    }
-    if (!uplink->resolved || uplink->misses > 1) {
-        memset(&dst, 0xff, sizeof dst);
-    }
-    uplink->next_ms = fh_now_ms(fh) + UPLINK_RETRY_MS;
-    router_send_arp(router, uplink->view.port, dst, &uplink->view.vlan, &arp);
-}
-
 /* A bridge that answers echoes but confirms no flow change for so long is
  * not to be trusted with clients. */
 #define CONFIRM_WITHIN_MS 10000
@@ -524,7 +559,10 @@ uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
         struct router *router = fh->routers[i];
 
         for (size_t j = 0; router->ready && j < router->n_uplinks; j++) {
-            tick_uplink(fh, router, &router->uplinks[j]);
+            struct uplink *uplink = &router->uplinks[j];
+
+            firsthop_next_hop_act(fh, router, uplink,
+                                  uplink_tick(uplink, now_ms));
         }
         if (router->ready) {
             check_two_tags(router, now_ms);
@@ -965,6 +1003,7 @@ firsthop_drop_name(enum firsthop_drop drop)
         [DROP_UNASKED] = "unasked",
         [DROP_PROBE] = "address_probe",
         [DROP_ICMP] = "icmp",
+        [DROP_NEXT_HOP] = "next_hop",
     };
 
     return names[drop];

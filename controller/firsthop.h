@@ -32,6 +32,8 @@ enum firsthop_drop {
     DROP_UNASKED,               /* A reply that nobody asked for. */
     DROP_PROBE,                 /* Address probes: never answered. */
     DROP_ICMP,                  /* An ICMP error that may not be sent. */
+    DROP_NEXT_HOP,              /* Speaks as a next hop that still answers at
+                                 * another MAC. */
     FIRSTHOP_N_DROPS
 };
 const char *firsthop_drop_name(enum firsthop_drop);     /* "malformed" */

@@ -78,10 +78,9 @@ void firsthop_configure_upstreams(struct firsthop *);
 /* A router got its first client, or lost its last. */
 void firsthop_holders_changed(struct firsthop *);
 
-/* The same for a next hop that answers again, or no more.  It may be the core
- * that has gone or come back, for which nobody should move: the election
- * waits until the other routers' next hops have been asked. */
-void firsthop_next_hop_changed(struct firsthop *, struct router *);
+/* Does what follows from a verdict of uplink.h about an uplink. */
+void firsthop_next_hop_act(struct firsthop *, struct router *,
+                           struct uplink *, struct uplink_verdict);
 /* Gateway or local address of a segment of that routing domain. */
 bool firsthop_is_own_address(const struct router *, uint64_t domain,
                              struct fh_addr);

@@ -409,27 +409,14 @@ find_behind(const struct firsthop *fh, const struct router *router,
     return NULL;
 }
 
-static void
+/* Is it at 'mac', as a frame says? */
+static bool
 next_hop_is_at(struct firsthop *fh, struct router *router,
                struct uplink *uplink, struct eth_addr mac)
 {
-    bool was_dead = uplink->dead;
-    bool changed = (!uplink->resolved
-                    || !fh_mac_equal(uplink->view.next_hop_mac, mac));
-
-    uplink->misses = 0;
-    uplink->dead = false;
-    uplink->resolved = true;
-    uplink->next_ms = fh_now_ms(fh) + UPLINK_REFRESH_MS;
-    if (changed) {
-        uplink->view.next_hop_mac = mac;
-        if (router->ready) {
-            router_update_base(router);
-        }
-    }
-    if (was_dead) {
-        firsthop_next_hop_changed(fh, router);
-    }
+    firsthop_next_hop_act(fh, router, uplink,
+                          uplink_heard(uplink, mac, fh_now_ms(fh)));
+    return fh_mac_equal(uplink->view.next_hop_mac, mac);
 }
 
 static void
@@ -443,13 +430,16 @@ uplink_arp(struct firsthop *fh, struct router *router,
     if (is_router_mac(router, arp->sha)) {
         return;
     }
+    if (from_next_hop && arp_is_announcement(arp)) {
+        next_hop_is_at(fh, router, uplink, arp->sha);
+        return;
+    }
     if (arp->op == ARP_OP_REPLY) {
         if (!fh_mac_equal(arp->tha, router->config->mac) || !from_next_hop) {
             firsthop_drop(fh, DROP_UNASKED);
             return;
         }
-        next_hop_is_at(fh, router, uplink, arp->sha);
-        if (c) {
+        if (next_hop_is_at(fh, router, uplink, arp->sha) && c) {
             takeover_core_acked(&c->takeover, c->active);
         }
         return;
@@ -727,7 +717,7 @@ lost_punt(struct firsthop *fh, struct router *router,
     if (router_access_port(router, pin->in_port)) {
         icmp_to_client(fh, router, pin->in_port,
                        flow_meta_domain(&uplink->view), &owed);
-    } else if (uplink->resolved) {
+    } else if (uplink_is_resolved(uplink)) {
         icmp_to_core(fh, router, uplink, uplink->view.next_hop_mac, &owed);
     }
 }

@@ -279,10 +279,7 @@ inherit_uplinks(struct router *router, const struct router *old)
                 && fh_vlan_equal(&u->config->vlan, &was->config->vlan)
                 && fh_addr_equal(u->config->next_hop,
                                  was->config->next_hop)) {
-                u->view.next_hop_mac = was->view.next_hop_mac;
-                u->resolved = was->resolved;
-                u->dead = was->dead;
-                u->misses = was->misses;
+                uplink_inherit(u, was);
             }
         }
     }

@@ -138,12 +138,6 @@ router_is_uplink_port(const struct router *router, uint32_t port)
     return false;
 }
 
-bool
-uplink_is_ok(const struct uplink *uplink)
-{
-    return uplink->view.port && uplink->port_up && !uplink->dead;
-}
-
 /* VLAN stacks. */
 
 static int
@@ -352,6 +346,23 @@ router_update_base(struct router *router)
     flow_diff(desired, router->base, &router->changes);
     flow_set_destroy(router->base);
     router->base = desired;
+}
+
+void
+router_update_next_hop(struct router *router, const struct uplink *uplink)
+{
+    const struct fh_flow *was;
+    struct fh_flow flow;
+
+    if (!uplink->view.port
+        || !flow_uplink_build(&uplink->view, router->config->mac, &flow)) {
+        return;
+    }
+    was = flow_set_find(router->base, &flow);
+    if (!was || !fh_flow_same(was, &flow)) {
+        fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
+        flow_set_put(router->base, &flow);
+    }
 }
 
 /* Clients' flows. */

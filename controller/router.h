@@ -14,25 +14,9 @@
 #include "controller/ofconn.h"
 #include "controller/ofxact.h"
 #include "controller/segment.h"
+#include "controller/uplink.h"
 #include "flows/arp.h"
 #include "flows/flow_diff.h"
-
-/* One way to the core: a port and its tags, shared by all segments that use
- * it.  The next hop is found, and kept fresh, by ARP. */
-struct uplink {
-    const struct config_uplink *config;     /* Borrowed. */
-    struct fh_uplink view;              /* For builders; port 0: absent. */
-    bool port_up;
-    bool resolved;                      /* view.next_hop_mac is believed. */
-    bool dead;                          /* Was resolved and has fallen silent */
-    uint8_t misses;
-    int64_t next_ms;                    /* Next ARP request; monotonic. */
-};
-
-#define UPLINK_RETRY_MS   1000
-#define UPLINK_REFRESH_MS 3000
-#define UPLINK_MISSES     3             /* Then the next hop is dead. */
-#define UPLINK_DOUBTFUL   2             /* Then nobody is moved to it. */
 
 struct router_port {
     uint32_t number;                    /* 0: the bridge has none such. */
@@ -125,7 +109,6 @@ struct router_port *router_access_port(const struct router *, uint32_t port);
 struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
                                      const struct fh_vlan *);
 bool router_is_uplink_port(const struct router *, uint32_t port);
-bool uplink_is_ok(const struct uplink *);
 
 /* Makes 'stacks' follow the segments' VLAN stacks. */
 void router_index_stacks(struct router *);
@@ -138,6 +121,8 @@ const struct router_stack *router_find_stack(const struct router *,
 void router_build_base(const struct router *, struct flow_set *);
 /* Sends what has changed in them since the last time, and the meters. */
 void router_update_base(struct router *);
+/* The same for the one flow that names the next hop's MAC. */
+void router_update_next_hop(struct router *, const struct uplink *);
 void router_put_meters(struct router *);
 
 /* A client as the builders want it, on this router.  Returns false if its

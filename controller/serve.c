@@ -548,7 +548,7 @@ serve_snapshot(const struct firsthop *fh, const struct client *c,
             .draining = m->router->draining,
             .uplink_ok = (uplink_is_ok(m->uplink)
                           && (c->active == (int) i
-                              || m->uplink->misses < UPLINK_DOUBTFUL)),
+                              || !uplink_is_doubtful(m->uplink))),
             .expected = m->router->expected,
             .reach = c->reaches[i].state,
             .priority = m->config->priority,

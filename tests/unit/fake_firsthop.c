@@ -353,7 +353,7 @@ firsthop_drop_name(enum firsthop_drop drop)
     static const char *const names[] = {
         "malformed", "tags", "unknown_tag", "unknown_port", "outside",
         "own_address", "mac_conflict", "rival", "limit", "unlisted",
-        "unasked", "probe", "icmp",
+        "unasked", "probe", "icmp", "next_hop",
     };
 
     return names[drop];
