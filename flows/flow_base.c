@@ -72,6 +72,22 @@ put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
     flow_set_put(out, &reply);
 }
 
+/* A next hop that has got another MAC may say so in a reply to everybody. */
+static void
+put_announcement_punt(struct flow_set *out, uint32_t port)
+{
+    const struct eth_addr broadcast = { .ea = { [0 ... 5] = 0xff } };
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_ARP);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_type(&flow, ETHERTYPE_ARP);
+    flow_match_eth_dst(&flow, broadcast);
+    flow.match.fields |= FH_F_ARP_OP;
+    flow.match.arp_op = ARP_OP_REPLY;
+    flow_act_controller(&flow, FLOW_METER_REQUESTS(port));
+    flow_set_put(out, &flow);
+}
+
 static void
 put_drop(struct flow_set *out, uint32_t port)
 {
@@ -302,6 +318,7 @@ put_uplink(struct flow_set *out, const struct fh_router *router,
     struct fh_flow flow;
 
     put_arp_punts(out, uplink->port, router->mac);
+    put_announcement_punt(out, uplink->port);
     put_drop(out, uplink->port);
     put_output(out, uplink->port, uplink->port, 0);
     put_entry(out, uplink->port, router->mac, &uplink->vlan,

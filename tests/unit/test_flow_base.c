@@ -115,7 +115,9 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_type=0x0806 arp_op=1 actions=meter:36,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:37,controller\n");
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:37,controller\n"
+        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:36,controller\n");
 }
 
 static void
