@@ -43,6 +43,7 @@ enum {
     TYPE_PACKET_IN = 10,
     TYPE_FLOW_REMOVED = 11,
     TYPE_PACKET_OUT = 13,
+    TYPE_MULTIPART_REQUEST = 18,
     TYPE_MULTIPART_REPLY = 19,
     TYPE_BARRIER_REQUEST = 20,
     TYPE_BARRIER_REPLY = 21,
@@ -51,6 +52,7 @@ enum {
 
 #define MULTIPART_HEADER_LEN 16
 #define MULTIPART_FLOW       1
+#define MULTIPART_METER      9
 #define MULTIPART_PORT_DESC  13
 #define MULTIPART_MORE       1
 
@@ -387,6 +389,25 @@ decode_flow_stats(struct ofwire_cursor c, int version, struct of_message *msg,
 }
 
 static int
+decode_meter_stats(struct ofwire_cursor c, struct of_message *msg,
+                   const char **why)
+{
+    msg->type = OF_METER_STATS_REPLY;
+    msg->meter_stats.meters = fh_xcalloc(c.left / OFWIRE_METER_STATS_MIN + 1,
+                                         sizeof *msg->meter_stats.meters);
+    msg->meter_stats.n = 0;
+    while (c.left) {
+        if (ofwire_pull_meter_stats(&c, &msg->meter_stats.meters
+                                         [msg->meter_stats.n])) {
+            of_message_uninit(msg);
+            return fail(why, "bad meter statistics");
+        }
+        msg->meter_stats.n++;
+    }
+    return 0;
+}
+
+static int
 decode_multipart(const uint8_t *data, size_t len, int version,
                  struct of_message *msg, const char **why)
 {
@@ -405,6 +426,8 @@ decode_multipart(const uint8_t *data, size_t len, int version,
         error = decode_flow_stats(c, version, msg, why);
         msg->flow_stats.more = more;
         return error;
+    case MULTIPART_METER:
+        return decode_meter_stats(c, msg, why);
     case MULTIPART_PORT_DESC:
         error = decode_port_desc(c, version, msg, why);
         msg->port_desc.more = more;
@@ -474,6 +497,10 @@ of_message_uninit(struct of_message *msg)
         free(msg->flow_stats.flows);
         msg->flow_stats.flows = NULL;
         msg->flow_stats.n = 0;
+    } else if (msg->type == OF_METER_STATS_REPLY) {
+        free(msg->meter_stats.meters);
+        msg->meter_stats.meters = NULL;
+        msg->meter_stats.n = 0;
     }
 }
 
@@ -685,6 +712,20 @@ ofcodec_put_meter(struct fh_buf *buf, int version, uint32_t xid,
     mod.command = OFPMC13_MODIFY;
     put_ofpbuf(buf, ofputil_encode_meter_mod((enum ofp_version) version,
                                              &mod), xid);
+}
+
+/* 7.3.5.13 of 1.3: type 16, flags 16, pad 32, meter 32, pad 32. */
+void
+ofcodec_put_meter_stats_request(struct fh_buf *buf, int version, uint32_t xid,
+                                uint32_t meter)
+{
+    size_t len = MULTIPART_HEADER_LEN + 8;
+    uint8_t *p = fh_buf_put(buf, len);
+
+    memset(p, 0, len);
+    put_header(p, version, TYPE_MULTIPART_REQUEST, len, xid);
+    wire_put_u16(p + 8, MULTIPART_METER);
+    ofwire_put_u32(p + MULTIPART_HEADER_LEN, meter);
 }
 
 void

@@ -44,6 +44,7 @@ enum of_type {
     OF_PORT_STATUS,
     OF_PORT_DESC_REPLY,
     OF_FLOW_STATS_REPLY,
+    OF_METER_STATS_REPLY,
     OF_BARRIER_REPLY,
     OF_ROLE_REPLY,
     OF_ROLE_STATUS,             /* We have lost the master role. */
@@ -77,6 +78,12 @@ struct of_port {
                                  * and live if the bridge tells liveness. */
 };
 
+/* What a meter has dropped, all its bands together. */
+struct of_meter_drops {
+    uint32_t id;
+    uint64_t packets;
+};
+
 struct of_message {
     enum of_type type;
     uint32_t xid;
@@ -100,6 +107,9 @@ struct of_message {
         struct {
             struct fh_flow *flows; size_t n; bool more;
         } flow_stats;                       /* Owned: of_message_uninit(). */
+        struct {
+            struct of_meter_drops *meters; size_t n;
+        } meter_stats;                      /* Owned: of_message_uninit(). */
         struct {
             struct fh_flow flow; uint64_t packets;
         } flow_removed;                     /* Match, table, cookie only. */
@@ -161,6 +171,8 @@ void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);
  * OF_ERROR_METER_EXISTS, which means nothing. */
 void ofcodec_put_meter(struct fh_buf *, int version, uint32_t xid,
                        const struct fh_meter *);
+void ofcodec_put_meter_stats_request(struct fh_buf *, int version,
+                                     uint32_t xid, uint32_t meter);
 void ofcodec_put_flow_stats_request(struct fh_buf *, int version,
                                     uint32_t xid, uint64_t cookie,
                                     uint64_t cookie_mask);

@@ -65,6 +65,10 @@ enum ofwire_verdict ofwire_pull_match(struct ofwire_cursor *,
 enum ofwire_verdict ofwire_pull_flow_stats(struct ofwire_cursor *, int version,
                                            struct fh_flow *flow);
 
+/* Pulls one entry of a meter stats reply.  Returns 0, or EPROTO. */
+int ofwire_pull_meter_stats(struct ofwire_cursor *, struct of_meter_drops *);
+#define OFWIRE_METER_STATS_MIN 40   /* Bytes of an entry without bands. */
+
 /* Reads the flow removed of 'len' bytes, header included.  Returns 0, or
  * EPROTO and '*why', static. */
 int ofwire_get_flow_removed(const uint8_t *data, size_t len, int version,

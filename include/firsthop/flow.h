@@ -202,9 +202,12 @@ char *fh_flow_format(const struct fh_flow *);
 
 /* A meter: packets a second, with a burst. */
 struct fh_meter {
-    uint32_t id;                /* 1... */
+    uint32_t id;                /* 1..., or FH_METER_CONTROLLER */
     uint32_t rate_pps;
     uint32_t burst;             /* Packets. */
 };
+
+/* OFPM_CONTROLLER: the meter of all that goes to the controller (7.3.4.5). */
+#define FH_METER_CONTROLLER UINT32_C(0xfffffffe)
 
 #endif /* firsthop/flow.h */

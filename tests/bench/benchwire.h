@@ -120,6 +120,7 @@ enum ofp_flow_mod_command {
 enum ofp_multipart {
     OFPMP_DESC = 0,
     OFPMP_FLOW = 1,
+    OFPMP_METER = 9,
     OFPMP_PORT_DESC = 13,
 };
 

@@ -264,6 +264,23 @@ reply_ports(struct bridge *b, const uint8_t *msg)
     }
 }
 
+/* No meter of ours drops anything. */
+static void
+reply_meter(struct bridge *b, const uint8_t *msg, size_t len)
+{
+    uint8_t *p;
+
+    if (len < 24) {
+        bridge_put_error(b, msg, len, 1, 6);
+        return;
+    }
+    b->counters.meter_reads++;
+    p = put_multipart(b, msg, 56, false);
+    memset(p, 0, 56);
+    memcpy(p, msg + 16, 4);
+    wire_put16(p + 4, 56);      /* One band. */
+}
+
 static void
 handle_multipart(struct bridge *b, const uint8_t *msg, size_t len)
 {
@@ -277,6 +294,9 @@ handle_multipart(struct bridge *b, const uint8_t *msg, size_t len)
         break;
     case OFPMP_FLOW:
         reply_flows(b, msg, len);
+        break;
+    case OFPMP_METER:
+        reply_meter(b, msg, len);
         break;
     case OFPMP_PORT_DESC:
         reply_ports(b, msg);

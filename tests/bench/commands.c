@@ -387,6 +387,7 @@ print_bridge(const struct bridge *b)
     FIELD(c, connects);
     FIELD(c, dumps);
     FIELD(c, meter_mods);
+    FIELD(c, meter_reads);
     FIELD(f, adds);
     FIELD(f, replaced);
     FIELD(f, same);

@@ -33,7 +33,8 @@ struct bundle {
 
 struct bridge_counters {
     uint64_t packet_ins, packet_outs, outputs, not_punted, bad, errors,
-             flow_mods, bundles, barriers, connects, dumps, meter_mods;
+             flow_mods, bundles, barriers, connects, dumps, meter_mods,
+             meter_reads;
 };
 
 /* What the tables said of one kind of ARP frame, while they stay the same. */

@@ -36,6 +36,7 @@ static void
 use(const struct of_message *msg, int version)
 {
     volatile uint8_t sum = 0;
+    volatile uint64_t drops = 0;
 
     if (msg->type == OF_PACKET_IN) {
         for (size_t i = 0; i < msg->packet_in.len; i++) {
@@ -44,6 +45,10 @@ use(const struct of_message *msg, int version)
     } else if (msg->type == OF_ECHO_REQUEST) {
         for (size_t i = 0; i < msg->echo.len; i++) {
             sum = (uint8_t) (sum + msg->echo.data[i]);
+        }
+    } else if (msg->type == OF_METER_STATS_REPLY) {
+        for (size_t i = 0; i < msg->meter_stats.n; i++) {
+            drops += msg->meter_stats.meters[i].packets;
         }
     } else if (msg->type == OF_FLOW_STATS_REPLY) {
         for (size_t i = 0; i < msg->flow_stats.n; i++) {

@@ -859,7 +859,7 @@ bundle_replies_name_bundle_and_kind(void **state)
 static void
 a_meter_is_added_then_modified_and_never_deleted(void **state)
 {
-    const struct fh_meter meter = { 7, 1000, 50 };
+    const struct fh_meter meter = { FH_METER_CONTROLLER, 1000, 50 };
 
     for (size_t i = 0; i < N_ELEMS(versions); i++) {
         const int commands[] = { OFPMC13_ADD, OFPMC13_MODIFY };
@@ -875,7 +875,7 @@ a_meter_is_added_then_modified_and_never_deleted(void **state)
             ofpbuf_init(&bands, 0);
             assert_int_equal(ofputil_decode_meter_mod(oh, &mod, &bands), 0);
             assert_int_equal(mod.command, commands[j]);
-            assert_int_equal(mod.meter.meter_id, 7);
+            assert_int_equal(mod.meter.meter_id, OFPM13_CONTROLLER);
             assert_int_equal(mod.meter.flags, OFPMF13_PKTPS | OFPMF13_BURST);
             assert_int_equal(mod.meter.n_bands, 1);
             assert_int_equal(mod.meter.bands[0].type, OFPMBT13_DROP);
@@ -1225,6 +1225,93 @@ ports_without_properties_all_fit(void **state)
     fh_buf_destroy(&buf);
 }
 
+/* Two meters, of no band and of two. */
+static struct ofpbuf *
+encode_meter_stats(int version)
+{
+    struct ofputil_meter_band_stats bands[] = {
+        { .packet_count = UINT64_C(0x100000000), .byte_count = 60 },
+        { .packet_count = 5, .byte_count = 300 },
+    };
+    struct ofputil_meter_stats stats[] = {
+        { .meter_id = 19, .packet_in_count = 7 },
+        { .meter_id = OFPM13_CONTROLLER, .packet_in_count = 9,
+          .n_bands = N_ELEMS(bands), .bands = bands },
+    };
+    struct fh_buf buf = { 0 };
+    struct ovs_list replies;
+
+    ofcodec_put_meter_stats_request(&buf, version, 3, 19);
+    ofpmp_init(&replies, header_of(&buf));
+    for (size_t i = 0; i < N_ELEMS(stats); i++) {
+        ofputil_append_meter_stats(&replies, &stats[i]);
+    }
+    fh_buf_destroy(&buf);
+    return ofpbuf_from_list(ovs_list_pop_front(&replies));
+}
+
+static void
+meters_tell_what_they_have_dropped(void **state)
+{
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct of_message msg;
+        uint8_t *copy;
+
+        decode_ofpbuf(encode_meter_stats(versions[i]), versions[i], &msg,
+                      &copy);
+        assert_int_equal(msg.type, OF_METER_STATS_REPLY);
+        assert_int_equal(msg.xid, 3);
+        assert_int_equal(msg.meter_stats.n, 2);
+        assert_int_equal(msg.meter_stats.meters[0].id, 19);
+        assert_int_equal(msg.meter_stats.meters[0].packets, 0);
+        assert_int_equal(msg.meter_stats.meters[1].id, FH_METER_CONTROLLER);
+        assert_int_equal(msg.meter_stats.meters[1].packets,
+                         UINT64_C(0x100000005));
+        of_message_uninit(&msg);
+        free(copy);
+    }
+}
+
+static void
+meter_stats_are_asked_for_one_meter(void **state)
+{
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct fh_buf buf = { 0 };
+        uint32_t id;
+
+        ofcodec_put_meter_stats_request(&buf, versions[i], 3,
+                                        FH_METER_CONTROLLER);
+        ofputil_decode_meter_request(header_of(&buf), &id);
+        assert_int_equal(id, OFPM13_CONTROLLER);
+        assert_int_equal(buf.len, 24);
+        fh_buf_destroy(&buf);
+    }
+}
+
+/* What cannot be an entry of meter statistics, by its length. */
+static void
+meter_stats_of_a_wrong_length_are_refused(void **state)
+{
+    const uint16_t lengths[] = { 0, 39, 41, 55, 57, 0xffff };
+    uint8_t reply[16 + 56] = { OF_14, 19, 0, sizeof reply, 0, 0, 0, 1, 0, 9 };
+    struct of_message msg;
+    uint8_t *copy;
+
+    reply[16 + 5] = 56;
+    assert_int_equal(decode_exact(reply, sizeof reply, OF_14, &msg, &copy),
+                     0);
+    assert_int_equal(msg.meter_stats.n, 1);
+    of_message_uninit(&msg);
+    free(copy);
+    for (size_t i = 0; i < N_ELEMS(lengths); i++) {
+        reply[16 + 4] = (uint8_t) (lengths[i] >> 8);
+        reply[16 + 5] = (uint8_t) lengths[i];
+        assert_int_equal(decode_exact(reply, sizeof reply, OF_14, &msg,
+                                      &copy), EPROTO);
+        free(copy);
+    }
+}
+
 static struct ofpbuf *
 encode_port_status(int version)
 {
@@ -1295,6 +1382,7 @@ sample_messages(int version, struct ofpbuf **samples)
     samples[n++] = encode_features(version);
     samples[n++] = encode_role_status(version);
     samples[n++] = encode_error(version, OFPERR_OFPFMFC_TABLE_FULL);
+    samples[n++] = encode_meter_stats(version);
     for (size_t i = 0; i < n_flows; i++) {
         struct fh_change change = { FH_CHANGE_ADD, flows[i] };
 
@@ -1313,6 +1401,7 @@ sample_messages(int version, struct ofpbuf **samples)
     return n;
 }
 #define MAX_MESSAGES 32
+#define METERS 7                /* Index; behind it are the flows. */
 
 /* Decodes the first 'len' bytes with a header that claims just them. */
 static int
@@ -1346,7 +1435,7 @@ a_cut_message_is_refused_wherever_it_is_cut(void **state)
         for (size_t j = 0; j < n; j++) {
             const struct ofp_header *oh = samples[j]->data;
             /* These are whole with less: a frame of any length, a list of
-             * ports or flows, the text of an error, a bare hello. */
+             * ports, meters or flows, the text of an error, a bare hello. */
             bool whole_with_less = (oh->type == 10 || oh->type == 19
                                     || oh->type == 1 || oh->type == 0);
 
@@ -1358,7 +1447,9 @@ a_cut_message_is_refused_wherever_it_is_cut(void **state)
                 assert_true(error || whole_with_less);
                 if (oh->type == 10 && len < samples[j]->size - sizeof frame) {
                     assert_int_equal(error, EPROTO);
-                } else if (oh->type == 19 && len > 16 && j >= 7) {
+                } else if (oh->type == 19 && len > 16 && j == METERS) {
+                    assert_int_equal(error, len == 16 + 40 ? 0 : EPROTO);
+                } else if (oh->type == 19 && len > 16 && j > METERS) {
                     assert_int_equal(error, EPROTO);    /* One flow. */
                 }
             }
@@ -1431,6 +1522,9 @@ main(void)
         cmocka_unit_test(a_bundle_opens_and_commits_with_the_same_flags),
         cmocka_unit_test(bundle_replies_name_bundle_and_kind),
         cmocka_unit_test(a_meter_is_added_then_modified_and_never_deleted),
+        cmocka_unit_test(meter_stats_are_asked_for_one_meter),
+        cmocka_unit_test(meters_tell_what_they_have_dropped),
+        cmocka_unit_test(meter_stats_of_a_wrong_length_are_refused),
         cmocka_unit_test(async_asks_for_actions_and_invalid_ttl),
         cmocka_unit_test(whole_frames_are_asked_for),
         cmocka_unit_test(the_master_role_is_asked_for_with_its_generation),
