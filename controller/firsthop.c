@@ -183,6 +183,7 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     router->ready = router->reading = router->greeted = false;
     router->fence_out = router->fence_wanted = false;
     router->fence_done = router->fence_next - 1;
+    router->punt_meter_refused = false;
     ofxact_destroy(router->xact);
     router->xact = NULL;
     fh_changes_clear(&router->changes);
@@ -311,7 +312,8 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
                  router->config->name);
         ofconn_close(conn, "the master role was lost");
     } else if (!ofxact_receive(router->xact, msg)
-               && msg->type == OF_ERROR) {
+               && msg->type == OF_ERROR
+               && !router_meter_error(router, msg)) {
         static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
 
         log_warn_rl(&rl, "router %s: the bridge reports an error: %s",

@@ -225,6 +225,43 @@ port_limits(const struct router *router, uint32_t port,
     }
 }
 
+/* Clients that the segment has, or may come to have by 'n_ports' ports. */
+static uint64_t
+most_clients(const struct segment *segment, size_t n_ports)
+{
+    const struct config_segment *config = segment->config;
+    uint64_t learned = (uint64_t) config->limits.learned_per_port * n_ports;
+
+    if (learned > config->limits.learned) {
+        learned = config->limits.learned;
+    }
+    if (learned < segment->n_learned) {
+        learned = segment->n_learned;
+    }
+    return learned + segment->n_clients - segment->n_learned;
+}
+
+uint32_t
+router_punts_pps(const struct router *router)
+{
+    uint32_t pps = 0;
+    size_t n_ports = 0;
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        n_ports += router->ports[i].number != 0;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct config_segment *config = segment->config;
+
+        pps = sum_capped(pps, (uint64_t) config->limits.requests_per_s
+                              * n_ports);
+        pps = sum_capped(pps, most_clients(segment, n_ports) * 1000
+                              / config->probe.interval_ms);
+    }
+    return pps;
+}
+
 /* Everything that a struct fh_router borrows, in one place to free. */
 struct router_view {
     struct fh_router router;
@@ -293,6 +330,7 @@ view_create(const struct router *router, struct router_view *view)
     }
     view->router = (struct fh_router) {
         .mac = router->config->mac,
+        .punts_pps = router_punts_pps(router),
         .access = view->access, .n_access = n_access,
         .uplinks = view->uplinks, .n_uplinks = n_uplinks,
         .segments = view->segments, .n_segments = n_segments,
@@ -329,12 +367,30 @@ router_put_meters(struct router *router)
     meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
     n = flow_base_meters(&view.router, meters);
     for (size_t i = 0; i < n; i++) {
+        uint32_t xid = ofconn_next_xid(router->conn);
+
         ofcodec_put_meter(ofconn_tx(router->conn),
-                          ofconn_version(router->conn),
-                          ofconn_next_xid(router->conn), &meters[i]);
+                          ofconn_version(router->conn), xid, &meters[i]);
+        if (meters[i].id == FH_METER_CONTROLLER) {
+            router->punt_meter_xid = xid;
+        }
     }
     free(meters);
     view_destroy(&view);
+}
+
+bool
+router_meter_error(struct router *router, const struct of_message *msg)
+{
+    if (!router->punt_meter_xid || msg->xid != router->punt_meter_xid) {
+        return false;
+    }
+    if (!router->punt_meter_refused) {
+        router->punt_meter_refused = true;
+        log_warn("router %s: the bridge has no meter for all that it "
+                 "hands up: %s", router->config->name, msg->error.text);
+    }
+    return true;
 }
 
 void

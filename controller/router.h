@@ -88,6 +88,8 @@ struct router {
     struct arpq *arpq;                  /* Owned; to be sent next. */
     uint32_t fence_next, fence_done, fence_xid;
     bool fence_out;
+    uint32_t punt_meter_xid;            /* The meter of all was set by this. */
+    bool punt_meter_refused;            /* The bridge has none such. */
     uint32_t n_unfenced;                /* Probes since the last fence. */
     uint64_t told_postponed;            /* So many were warned about. */
     bool fence_wanted;
@@ -124,6 +126,12 @@ void router_update_base(struct router *);
 /* The same for the one flow that names the next hop's MAC. */
 void router_update_next_hop(struct router *, const struct uplink *);
 void router_put_meters(struct router *);
+
+/* What all clients of the router may bring a second: answers to as many
+ * probes as they are sent, and the requests that their ports may punt. */
+uint32_t router_punts_pps(const struct router *);
+/* An error: is it about the meters?  Then it is dealt with. */
+bool router_meter_error(struct router *, const struct of_message *);
 
 /* A client as the builders want it, on this router.  Returns false if its
  * port, or the uplink's, is not there. */

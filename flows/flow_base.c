@@ -395,7 +395,7 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
 size_t
 flow_base_n_meters(const struct fh_router *router)
 {
-    return 1 + 2 * (router->n_access + router->n_uplinks);
+    return 2 + 2 * (router->n_access + router->n_uplinks);
 }
 
 static size_t
@@ -412,10 +412,14 @@ put_port_meters(struct fh_meter *meters, uint32_t port, uint32_t requests_pps,
 size_t
 flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
 {
+    uint32_t punts_pps = (router->punts_pps > FLOW_PUNTS_MIN_PPS
+                          ? router->punts_pps : FLOW_PUNTS_MIN_PPS);
     size_t n = 0;
 
     meters[n++] = (struct fh_meter) { FLOW_METER_ICMP, FLOW_ICMP_PPS,
                                       FLOW_ICMP_PPS };
+    meters[n++] = (struct fh_meter) { FH_METER_CONTROLLER, punts_pps,
+                                      punts_pps };
     for (size_t i = 0; i < router->n_access; i++) {
         const struct fh_port_limits *access = &router->access[i];
 

@@ -53,6 +53,9 @@ uint64_t flow_meta_domain(const struct fh_uplink *);
 #define FLOW_METER_ICMP           1     /* Pings and errors owed. */
 #define FLOW_ICMP_PPS             1000
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core. */
+/* All punts together, at least: what Open vSwitch hands up on a busy
+ * machine.  (It has 40,000 to 110,000 a second in it.) */
+#define FLOW_PUNTS_MIN_PPS        50000
 
 /* The length of a frame without tags that carries 'mtu' bytes of IP. */
 #define FLOW_FRAME_LEN(MTU) ((MTU) + 14)

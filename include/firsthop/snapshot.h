@@ -39,6 +39,7 @@ struct fh_port_limits {
 
 struct fh_router {
     struct eth_addr mac;
+    uint32_t punts_pps;             /* All that its clients may bring. */
     const struct fh_port_limits *access;
     size_t n_access;
     const struct fh_uplink *uplinks;    /* Distinct (port, vlan). */

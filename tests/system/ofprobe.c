@@ -42,6 +42,7 @@ struct probe {
     struct of_packet_in pin;    /* The last one; its frame is gone. */
     uint32_t pin_ethertype;
     int n_packet_ins;
+    struct of_meter_drops drops;    /* The last that were told. */
     int n_roles_lost;
     bool tell_ports;
 };
@@ -112,6 +113,8 @@ message_cb(struct ofconn *conn, struct of_message *msg, void *p_)
                            : msg->packet_in.frame[12] << 8
                              | msg->packet_in.frame[13];
         p->n_packet_ins++;
+    } else if (msg->type == OF_METER_STATS_REPLY && msg->meter_stats.n == 1) {
+        p->drops = msg->meter_stats.meters[0];
     } else if (msg->type == OF_ROLE_STATUS && !msg->role.master) {
         p->n_roles_lost++;
     } else if (msg->type == OF_ERROR) {
@@ -352,13 +355,12 @@ connect_to_bridge(struct probe *p, const char *target, const char *version)
 }
 
 static void
-set_meter(struct probe *p)
+set_meter(struct probe *p, const struct fh_meter *meter)
 {
-    const struct fh_meter meter = { METER, 1000, 100 };
     const struct fh_changes none = { 0 };
 
     ofcodec_put_meter(ofconn_tx(p->conn), ofconn_version(p->conn),
-                      ofconn_next_xid(p->conn), &meter);
+                      ofconn_next_xid(p->conn), meter);
     if (commit(p, &none)) {
         give_up("barrier: %s", strerror(p->error));
     }
@@ -367,10 +369,11 @@ set_meter(struct probe *p)
 static void
 install(struct probe *p)
 {
+    const struct fh_meter meter = { METER, 1000, 1000 };
     struct fh_changes changes = { 0 };
 
     begin("commit");
-    set_meter(p);
+    set_meter(p, &meter);
     add_clients(&changes);
     add_punts(&changes);
     add_oddities(&changes);
@@ -388,7 +391,7 @@ install(struct probe *p)
     end();
 
     begin("meter again");
-    set_meter(p);
+    set_meter(p, &meter);
     expect_installed(p);
     end();
 }
@@ -462,22 +465,27 @@ packet_out(struct probe *p, const uint8_t *frame, size_t len)
                            len);
 }
 
+static const uint8_t asking[60] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 1, 10, 0x08, 0x06,
+    0, 1, 0x08, 0, 6, 4, 0, 1, 2, 0, 0, 0, 1, 10, 10, 0, 0, 10,
+    0, 0, 0, 0, 0, 0, 10, 0, 0, 1,
+};
+static const uint8_t expiring[60] = {
+    2, 0, 0, 0, 0, 10, 2, 0, 0, 0, 1, 10, 0x08, 0x00,
+    0x45, 0, 0, 46, 0, 0, 0, 0, 1, 17, 0x65, 0xb4, 10, 0, 0, 10,
+    10, 0, 1, 5, 0, 7, 0, 7, 0, 26, 0, 0,
+};
+
 static void
 punt(struct probe *p)
 {
-    const uint8_t frame[60] = {
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 1, 10, 0x08, 0x06,
-        0, 1, 0x08, 0, 6, 4, 0, 1, 2, 0, 0, 0, 1, 10, 10, 0, 0, 10,
-        0, 0, 0, 0, 0, 0, 10, 0, 0, 1,
-    };
-
     begin("punted with metadata");
     p->n_packet_ins = 0;
-    packet_out(p, frame, sizeof frame);
+    packet_out(p, asking, sizeof asking);
     RUN_UNTIL(p, p->n_packet_ins);
     if (p->pin.metadata != METADATA || p->pin.in_port != 1
         || p->pin.table != FH_TABLE_INNER || p->pin.cookie != COOKIE
-        || p->pin.reason != OF_PIN_ACTION || p->pin.len != sizeof frame
+        || p->pin.reason != OF_PIN_ACTION || p->pin.len != sizeof asking
         || p->pin_ethertype != 0x0806) {
         give_up("metadata %"PRIx64" port %"PRIu32" table %u cookie %"PRIx64
                 " reason %d length %zu", p->pin.metadata, p->pin.in_port,
@@ -489,20 +497,57 @@ punt(struct probe *p)
 static void
 expire(struct probe *p)
 {
-    const uint8_t frame[60] = {
-        2, 0, 0, 0, 0, 10, 2, 0, 0, 0, 1, 10, 0x08, 0x00,
-        0x45, 0, 0, 46, 0, 0, 0, 0, 1, 17, 0x65, 0xb4, 10, 0, 0, 10,
-        10, 0, 1, 5, 0, 7, 0, 7, 0, 26, 0, 0,
-    };
-
     begin("punted when the TTL ends");
     p->n_packet_ins = 0;
-    packet_out(p, frame, sizeof frame);
+    packet_out(p, expiring, sizeof expiring);
     RUN_UNTIL(p, p->n_packet_ins);
     if (p->pin.reason != OF_PIN_TTL || p->pin.in_port != 1
         || p->pin_ethertype != 0x0800) {
         give_up("reason %d", p->pin.reason);
     }
+    end();
+}
+
+/* What the meter has dropped so far. */
+static uint64_t
+read_drops(struct probe *p, uint32_t meter)
+{
+    p->drops.id = 0;
+    ofcodec_put_meter_stats_request(ofconn_tx(p->conn),
+                                    ofconn_version(p->conn),
+                                    ofconn_next_xid(p->conn), meter);
+    RUN_UNTIL(p, p->drops.id == meter);
+    return p->drops.packets;
+}
+
+static void
+expect_drops(struct probe *p, const uint8_t *frame, size_t len)
+{
+    uint64_t before = read_drops(p, FH_METER_CONTROLLER);
+
+    for (int i = 0; i < 100; i++) {
+        packet_out(p, frame, len);
+    }
+    if (read_drops(p, FH_METER_CONTROLLER) - before < 50) {
+        give_up("%"PRIu64" of 100 dropped", p->drops.packets - before);
+    }
+}
+
+/* The virtual meter: of all punts, whatever they are for. */
+static void
+limit_punts(struct probe *p)
+{
+    struct fh_meter meter = { FH_METER_CONTROLLER, 10, 10 };
+
+    begin("all punts metered");
+    set_meter(p, &meter);
+    expect_drops(p, asking, sizeof asking);
+    expect_drops(p, expiring, sizeof expiring);
+    if (read_drops(p, METER)) {
+        give_up("the meter of the flow drops");
+    }
+    meter.rate_pps = meter.burst = 1000000;
+    set_meter(p, &meter);
     end();
 }
 
@@ -573,6 +618,7 @@ main(int argc, char **argv)
     install(&p);
     punt(&p);
     expire(&p);
+    limit_punts(&p);
     refuse(&p);
     delete_one(&p);
     if (ofconn_version(p.conn) >= OF_14) {

@@ -4,8 +4,8 @@ One bridge with one port (a veth pair whose other end stands in for whatever is
 behind it).  ofprobe, built beside the daemon, dials the bridge's own listener
 once for each version of OpenFlow and checks, step by step, that 2,500 flows
 of every kind come back as they were sent, that a bad flow fails its commit
-and no other, and that punted frames arrive with their metadata; then it tells
-what it hears about the port.
+and no other, that punted frames arrive with their metadata, and that one meter
+holds all punts together; then it tells what it hears about the port.
 """
 
 import os
@@ -23,6 +23,7 @@ STEPS = {
     "meter again",
     "punted with metadata",
     "punted when the TTL ends",
+    "all punts metered",
     "refused",
     "delete",
 }

@@ -439,15 +439,30 @@ each_port_has_a_meter_for_requests_and_one_for_replies(void **state)
     struct fh_meter meters[8];
     size_t n = flow_base_meters(&f->router, meters);
 
-    assert_int_equal(n, 5);
-    assert_int_equal(flow_base_n_meters(&f->router), 5);
+    assert_int_equal(n, 6);
+    assert_int_equal(flow_base_n_meters(&f->router), 6);
     assert_int_equal(meters[0].id, FLOW_METER_ICMP);
-    assert_int_equal(meters[1].id, FLOW_METER_REQUESTS(ACCESS));
-    assert_int_equal(meters[1].rate_pps, 1000);
-    assert_int_equal(meters[2].id, FLOW_METER_REPLIES(ACCESS));
-    assert_int_equal(meters[2].rate_pps, 9000);
-    assert_int_equal(meters[3].id, FLOW_METER_REQUESTS(UPLINK));
-    assert_int_equal(meters[4].id, FLOW_METER_REPLIES(UPLINK));
+    assert_int_equal(meters[1].id, FH_METER_CONTROLLER);
+    assert_int_equal(meters[2].id, FLOW_METER_REQUESTS(ACCESS));
+    assert_int_equal(meters[2].rate_pps, 1000);
+    assert_int_equal(meters[3].id, FLOW_METER_REPLIES(ACCESS));
+    assert_int_equal(meters[3].rate_pps, 9000);
+    assert_int_equal(meters[4].id, FLOW_METER_REQUESTS(UPLINK));
+    assert_int_equal(meters[5].id, FLOW_METER_REPLIES(UPLINK));
+}
+
+static void
+all_punts_share_what_clients_may_bring_but_50000_at_least(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_meter meters[8];
+
+    flow_base_meters(&f->router, meters);
+    assert_int_equal(meters[1].rate_pps, 50000);
+    assert_int_equal(meters[1].burst, 50000);
+    f->router.punts_pps = 50001;
+    flow_base_meters(&f->router, meters);
+    assert_int_equal(meters[1].rate_pps, 50001);
 }
 
 static void
@@ -460,8 +475,8 @@ uplinks_that_share_a_port_share_its_meters(void **state)
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 5);
-    assert_true(flow_base_n_meters(&f->router) >= 5);
+    assert_int_equal(flow_base_meters(&f->router, meters), 6);
+    assert_true(flow_base_n_meters(&f->router) >= 6);
 }
 
 static void
@@ -499,6 +514,7 @@ main(void)
         TEST(the_next_hop_can_be_read_back),
         TEST(stacks_that_differ_differ_in_metadata),
         TEST(each_port_has_a_meter_for_requests_and_one_for_replies),
+        TEST(all_punts_share_what_clients_may_bring_but_50000_at_least),
         TEST(uplinks_that_share_a_port_share_its_meters),
         TEST(meters_of_different_ports_differ),
     };
