@@ -181,9 +181,7 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     ofconn_set_aux(router->conn, NULL);
     router->conn = NULL;
     router->ready = router->reading = router->greeted = false;
-    router->fence_out = router->fence_wanted = false;
-    router->fence_done = router->fence_next - 1;
-    router->punt_meter_refused = false;
+    router_forget_questions(router);
     ofxact_destroy(router->xact);
     router->xact = NULL;
     fh_changes_clear(&router->changes);
@@ -307,6 +305,9 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
                            msg->flow_removed.packets);
     } else if (msg->type == OF_ECHO_REPLY) {
         router_fence_reply(router, msg->xid);
+    } else if (msg->type == OF_METER_STATS_REPLY) {
+        wake(fh);
+        router_drops_reply(router, msg, fh->now_us);
     } else if (msg->type == OF_ROLE_STATUS) {
         log_warn("router %s: another controller has taken the master role",
                  router->config->name);
@@ -569,6 +570,7 @@ uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
         if (router->ready) {
             check_two_tags(router, now_ms);
             punt_tick(router, now_ms);
+            router_drops_tick(router, now_ms);
         }
         if (router->xact) {
             watch_bridge(fh, router);

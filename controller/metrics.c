@@ -62,6 +62,7 @@ COUNTER(punts)
 COUNTER(probes)
 COUNTER(probes_missed)
 COUNTER(probes_postponed)
+COUNTER(probes_unjudged)
 COUNTER(probe_packets)
 COUNTER(flow_adds)
 COUNTER(flow_deletes)
@@ -98,6 +99,12 @@ get_clients_reachable(const struct router *router)
     return router->n_reachable;
 }
 
+static uint64_t
+get_punts_dropped(const struct router *router)
+{
+    return router->punt_drops.total;
+}
+
 static const struct router_metric {
     const char *name;
     const char *type;
@@ -122,6 +129,12 @@ static const struct router_metric {
     { "probes_postponed_total", "counter",
       "Probes put off because the bridge has not come to earlier ones.",
       get_probes_postponed },
+    { "probes_unjudged_total", "counter",
+      "Probes of no consequence because the bridge was dropping replies.",
+      get_probes_unjudged },
+    { "punts_dropped_total", "counter",
+      "Frames that the bridge's meter of all punts has dropped.",
+      get_punts_dropped },
     { "probe_packet_outs_total", "counter",
       "OpenFlow messages that carried the probes.", get_probe_packets },
     { "punts_total", "counter", "Frames that the bridge has handed up.",
@@ -150,6 +163,38 @@ write_routers(const struct firsthop *fh, struct fh_buf *out)
 
             put(out, "firsthop_%s{router=\"%s\"} %" PRIu64 "\n", m->name,
                 router->config->name, m->get(router));
+        }
+    }
+}
+
+/* A port's name may have any printable character. */
+static void
+escape(const char *name, char escaped[2 * OF_PORT_NAME_LEN])
+{
+    while (*name) {
+        if (*name == '"' || *name == '\\') {
+            *escaped++ = '\\';
+        }
+        *escaped++ = *name++;
+    }
+    *escaped = '\0';
+}
+
+static void
+write_ports(const struct firsthop *fh, struct fh_buf *out)
+{
+    head(out, "replies_dropped_total", "counter",
+         "ARP replies that an access port's meter has dropped.");
+    for (size_t i = 0; i < firsthop_n_routers(fh); i++) {
+        const struct router *router = firsthop_router(fh, i);
+
+        for (size_t j = 0; j < router->config->n_access_ports; j++) {
+            char port[2 * OF_PORT_NAME_LEN];
+
+            escape(router->config->access_ports[j], port);
+            put(out, "firsthop_replies_dropped_total{router=\"%s\","
+                "port=\"%s\"} %" PRIu64 "\n", router->config->name, port,
+                router->ports[j].drops.total);
         }
     }
 }
@@ -305,6 +350,7 @@ metrics_write(const struct firsthop *fh, size_t n_connections,
     put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
     write_clients(fh, out);
     write_routers(fh, out);
+    write_ports(fh, out);
     write_stats(firsthop_stats(fh), out);
     write_openflow(fh, out);
     single(out, "events_total", "counter", "Events so far.",

@@ -63,22 +63,93 @@ go_down(struct reach *r)
     r->up_since_ms = 0;
 }
 
+/* How long before the timeout the meter is looked at: a quarter is time for
+ * the answer to come back, and the reply that was dropped would have come in
+ * the first three. */
+static uint32_t
+look_ahead_ms(uint32_t rto_ms)
+{
+    return rto_ms / 4;
+}
+
+int64_t
+reach_look_ms(const struct reach *r, const struct reach_params *params,
+              int64_t now_ms)
+{
+    uint32_t rto_ms = reach_rto_ms(r, params);
+
+    return now_ms + rto_ms - (r->state == REACH_DOWN ? 0
+                              : look_ahead_ms(rto_ms));
+}
+
+/* The same for a probe in its turn, of which one that is down has but one. */
+static int64_t
+after_probe_ms(const struct reach *r, const struct reach_params *params,
+               int64_t now_ms)
+{
+    return (r->state == REACH_DOWN ? reach_next_ms(r, params, now_ms)
+            : reach_look_ms(r, params, now_ms));
+}
+
+/* Asks for a look at the meter, and to be called again when the probe is
+ * late: not later for having looked. */
+static struct reach_verdict
+look(struct reach *r, uint32_t rto_ms, int64_t now_ms)
+{
+    uint32_t age_ms = (uint32_t) now_ms - r->probed_ms;
+
+    r->looked = true;
+    return (struct reach_verdict) {
+        .event = REACH_NOTHING,
+        .look = true,
+        .next_ms = now_ms + (age_ms < rto_ms ? rto_ms - age_ms : 0),
+    };
+}
+
+/* What the client said may have been dropped on the way: as if it had not
+ * been asked. */
+static struct reach_verdict
+leave_unjudged(struct reach *r, const struct reach_params *params,
+               int64_t now_ms)
+{
+    r->outstanding = false;
+    r->misses = 0;
+    if (r->state == REACH_SUSPECT) {
+        r->state = REACH_UP;
+    }
+    return (struct reach_verdict) {
+        .event = REACH_NOTHING,
+        .unjudged = true,
+        .next_ms = reach_next_ms(r, params, now_ms),
+    };
+}
+
 struct reach_verdict
 reach_timer(struct reach *r, const struct reach_params *params,
-            uint32_t fence_done, int64_t now_ms)
+            const struct reach_bridge *bridge, int64_t now_ms)
 {
     struct reach_verdict v = { .event = REACH_NOTHING };
+    uint32_t rto_ms = reach_rto_ms(r, params);
 
     if (!r->outstanding) {
         v.probe = true;
-        v.next_ms = (r->state == REACH_DOWN ? reach_next_ms(r, params, now_ms)
-                     : now_ms + reach_rto_ms(r, params));
+        v.next_ms = after_probe_ms(r, params, now_ms);
         return v;
     }
-    if (!fence_is_done(r->fence, fence_done)) {
+    if (!r->looked && r->state != REACH_DOWN) {
+        return look(r, rto_ms, now_ms);
+    }
+    if (!fence_is_done(r->fence, bridge->fence_done)) {
         /* The bridge has not come to it yet: hold still. */
-        v.next_ms = now_ms + reach_rto_ms(r, params);
+        v.next_ms = now_ms + rto_ms;
         return v;
+    }
+    if (r->looked && !fence_is_done(r->reading, bridge->reading_done)) {
+        v.next_ms = now_ms + 1 + look_ahead_ms(rto_ms);
+        return v;
+    }
+    if (bridge->dropped_us >= r->sent_us && r->state != REACH_DOWN) {
+        return leave_unjudged(r, params, now_ms);
     }
 
     r->missed++;
@@ -97,8 +168,7 @@ reach_timer(struct reach *r, const struct reach_params *params,
         v.event = REACH_LATE;
     }
     v.probe = true;
-    v.next_ms = (r->state == REACH_DOWN ? reach_next_ms(r, params, now_ms)
-                 : now_ms + reach_rto_ms(r, params));
+    v.next_ms = after_probe_ms(r, params, now_ms);
     return v;
 }
 
@@ -110,7 +180,15 @@ reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
         r->sent_us = now_us;
     }
     r->fence = fence;
+    r->probed_ms = (uint32_t) (now_us / 1000);
     r->outstanding = true;
+    r->looked = false;
+}
+
+void
+reach_look_sent(struct reach *r, uint32_t reading)
+{
+    r->reading = reading;
 }
 
 static enum reach_event

@@ -10,10 +10,17 @@
  *
  * A probe is late after a retransmission timeout that follows the measured
  * round trip (RFC 6298, 2), never longer than 'retry_ms'.  A late probe is
- * repeated at once, and each repetition is given half a timeout more.  But a probe only counts as missed if the bridge is known
- * to have taken it: each is covered by a fence, an echo request behind it on
- * the same connection, and while that has not come back it is the bridge that
- * is slow, not the client that is dead. */
+ * repeated at once, and each repetition is given half a timeout more.  But a
+ * probe only counts as missed if the bridge is known to have taken it: each is
+ * covered by a fence, an echo request behind it on the same connection, and
+ * while that has not come back it is the bridge that is slow, not the client
+ * that is dead.
+ *
+ * Nor is silence evidence while the bridge drops what is said: somebody may
+ * flood the meter that all the replies of a port go through.  So shortly
+ * before a probe is late the meter's drops are read, and if it has dropped
+ * anything since the first probe that was not answered, nothing is concluded
+ * from those; the client is probed again in its turn. */
 #ifndef REACH_H
 #define REACH_H 1
 
@@ -45,6 +52,8 @@ struct reach {
     int64_t up_since_ms;        /* Monotonic, while up. */
     uint32_t port;              /* Access port that leads there, 0: unknown */
     uint32_t fence;             /* Covers the last probe. */
+    uint32_t reading;           /* Covers the look at the meter. */
+    uint32_t probed_ms;         /* When the last went out, modulo 2^32. */
     uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
     uint32_t heard_port;        /* By which it was heard to speak. */
     uint32_t srtt_us;           /* 0: not measured. */
@@ -56,6 +65,7 @@ struct reach {
     uint8_t state;              /* enum reach_state */
     uint8_t misses;             /* In a row. */
     bool outstanding;           /* A probe awaits its reply. */
+    bool looked;                /* The meter is being, or was, read. */
     uint8_t index;              /* In client.reaches: finds the client. */
 };
 
@@ -66,10 +76,20 @@ enum reach_event {
     REACH_WENT_DOWN,
 };
 
+/* What the router knows of its bridge. */
+struct reach_bridge {
+    uint32_t fence_done;        /* The last fence that came back, */
+    uint32_t reading_done;      /* and the last reading of the meters. */
+    int64_t dropped_us;         /* When replies on the client's port were last
+                                 * found dropped; monotonic, 0: never. */
+};
+
 /* What to do when the timer has fired. */
 struct reach_verdict {
     enum reach_event event;
     bool probe;                 /* Send one now, then reach_probe_sent(). */
+    bool look;                  /* Read the meter, then reach_look_sent(). */
+    bool unjudged;              /* Silence that was no evidence. */
     int64_t next_ms;            /* Arm the timer for this. */
 };
 
@@ -82,18 +102,26 @@ reach_is_up(const struct reach *r)
 /* The timeout, in ms, of a probe that is sent now. */
 uint32_t reach_rto_ms(const struct reach *, const struct reach_params *);
 
+/* When the timer must fire for a probe that is sent now: to look at the meter,
+ * or, where a miss is none, when it is late. */
+int64_t reach_look_ms(const struct reach *, const struct reach_params *,
+                      int64_t now_ms);
+
 /* The first moment after 'now_ms' that is the reach's own in the interval.
  * Probes that keep to it stay spread evenly, however many clients were learnt
  * or asked at once. */
 int64_t reach_next_ms(const struct reach *, const struct reach_params *,
                       int64_t now_ms);
 
-/* The timer fired.  'fence_done' is the last fence that came back. */
+/* The timer fired. */
 struct reach_verdict reach_timer(struct reach *, const struct reach_params *,
-                                 uint32_t fence_done, int64_t now_ms);
+                                 const struct reach_bridge *, int64_t now_ms);
 
 /* A probe went to the bridge; 'fence' will cover it. */
 void reach_probe_sent(struct reach *, uint32_t fence, int64_t now_us);
+
+/* The meter is asked; 'reading' will have the answer, if there is one. */
+void reach_look_sent(struct reach *, uint32_t reading);
 
 /* The client answered a probe of this router through 'port'.  '*next_ms' is
  * when the next probe is due. */

@@ -18,6 +18,9 @@
 #define INSTALL_FIRST 32
 #define INSTALL_MOST  (OFXACT_CHUNK - 2 * FLOW_CLIENT_N)
 
+/* How often the meters are read when nobody asks. */
+#define DROPS_READ_MS 1000
+
 struct router *
 router_create(const struct config_router *config,
               router_installed_cb *installed, void *owner)
@@ -34,6 +37,7 @@ router_create(const struct config_router *config,
     for (size_t i = 0; i < config->n_access_ports; i++) {
         TAILQ_INIT(&router->ports[i].guests);
     }
+    router->fence.next = router->meter_fence.next = 1;
     return router;
 }
 
@@ -363,6 +367,7 @@ router_put_meters(struct router *router)
     struct router_view view;
     size_t n;
 
+    router->meters_unreadable = false;      /* Perhaps it has them now. */
     view_create(router, &view);
     meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
     n = flow_base_meters(&view.router, meters);
@@ -377,20 +382,6 @@ router_put_meters(struct router *router)
     }
     free(meters);
     view_destroy(&view);
-}
-
-bool
-router_meter_error(struct router *router, const struct of_message *msg)
-{
-    if (!router->punt_meter_xid || msg->xid != router->punt_meter_xid) {
-        return false;
-    }
-    if (!router->punt_meter_refused) {
-        router->punt_meter_refused = true;
-        log_warn("router %s: the bridge has no meter for all that it "
-                 "hands up: %s", router->config->name, msg->error.text);
-    }
-    return true;
 }
 
 void
@@ -690,8 +681,8 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
             }
         }
     }
-    reach_probe_sent(r, router->fence_next, now_us);
-    router->fence_wanted = true;
+    reach_probe_sent(r, router->fence.next, now_us);
+    router->fence.wanted = true;
     router->n_unfenced++;
     router->counters.probes++;
 }
@@ -731,33 +722,194 @@ next_xid(void *conn)
     return ofconn_next_xid(conn);
 }
 
-/* One fence at a time: its return sends the next, so that their number
- * follows the bridge's pace. */
+/* Fences. */
+
+static bool
+fence_is_due(const struct router_fence *fence)
+{
+    return fence->wanted && !fence->out;
+}
+
+static void
+put_fence(struct router *router, struct router_fence *fence, uint32_t xid)
+{
+    ofcodec_put_echo_request(ofconn_tx(router->conn),
+                             ofconn_version(router->conn), xid);
+    fence->xid = xid;
+    fence->next++;
+    fence->out = true;
+    fence->wanted = false;
+}
+
 static void
 send_fence(struct router *router)
 {
-    if (router->fence_out || !router->fence_wanted) {
+    if (fence_is_due(&router->fence)) {
+        put_fence(router, &router->fence, ofconn_next_xid(router->conn));
+        router->n_unfenced = 0;
+    }
+}
+
+static void
+put_reading(struct router *router, struct drops *drops, uint32_t meter,
+            uint32_t xid)
+{
+    ofcodec_put_meter_stats_request(ofconn_tx(router->conn),
+                                    ofconn_version(router->conn), xid, meter);
+    drops->wanted = false;
+}
+
+static void
+send_reading(struct router *router)
+{
+    uint32_t xid;
+
+    if (!fence_is_due(&router->meter_fence)) {
         return;
     }
-    router->fence_xid = ofconn_next_xid(router->conn);
-    ofcodec_put_echo_request(ofconn_tx(router->conn),
-                             ofconn_version(router->conn), router->fence_xid);
-    router->fence_next++;
-    router->fence_out = true;
-    router->fence_wanted = false;
-    router->n_unfenced = 0;
+    xid = ofconn_next_xid(router->conn);
+    if (!router->punt_meter_refused) {
+        put_reading(router, &router->punt_drops, FH_METER_CONTROLLER, xid);
+    }
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        struct router_port *port = &router->ports[i];
+
+        if (port->number && port->drops.wanted) {
+            put_reading(router, &port->drops,
+                        FLOW_METER_REPLIES(port->number), xid);
+        }
+    }
+    put_fence(router, &router->meter_fence, xid);
+}
+
+void
+router_fence_reply(struct router *router, uint32_t xid)
+{
+    if (router->fence.out && xid == router->fence.xid) {
+        router->fence.out = false;
+        router->fence.done = router->fence.next - 1;
+        send_fence(router);
+    } else if (router->meter_fence.out && xid == router->meter_fence.xid) {
+        router->meter_fence.out = false;
+        router->meter_fence.done = router->meter_fence.next - 1;
+        send_reading(router);
+    }
+}
+
+static void
+fence_forget(struct router_fence *fence)
+{
+    fence->out = fence->wanted = false;
+    fence->done = fence->next - 1;
+}
+
+void
+router_forget_questions(struct router *router)
+{
+    fence_forget(&router->fence);
+    fence_forget(&router->meter_fence);
+    drops_forget(&router->punt_drops);
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        drops_forget(&router->ports[i].drops);
+    }
+    router->punt_meter_refused = router->meters_unreadable = false;
+}
+
+/* What the meters drop. */
+
+uint32_t
+router_read_drops(struct router *router, uint32_t port)
+{
+    if (router->meters_unreadable) {
+        return router->meter_fence.done;
+    }
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (!port || router->ports[i].number == port) {
+            router->ports[i].drops.wanted = true;
+        }
+    }
+    router->meter_fence.wanted = true;
+    return router->meter_fence.next;
+}
+
+void
+router_drops_tick(struct router *router, int64_t now_ms)
+{
+    if (now_ms >= router->read_at_ms) {
+        router->read_at_ms = now_ms + DROPS_READ_MS;
+        router_read_drops(router, 0);
+    }
+}
+
+void
+router_drops_reply(struct router *router, const struct of_message *msg,
+                   int64_t now_us)
+{
+    if (!router->meter_fence.out || msg->xid != router->meter_fence.xid) {
+        return;
+    }
+    for (size_t i = 0; i < msg->meter_stats.n; i++) {
+        const struct of_meter_drops *meter = &msg->meter_stats.meters[i];
+
+        if (meter->id == FH_METER_CONTROLLER) {
+            drops_read(&router->punt_drops, meter->packets, now_us);
+        }
+        for (size_t j = 0; j < router->config->n_access_ports; j++) {
+            struct router_port *port = &router->ports[j];
+
+            if (port->number
+                && meter->id == FLOW_METER_REPLIES(port->number)) {
+                drops_read(&port->drops, meter->packets, now_us);
+            }
+        }
+    }
 }
 
 bool
-router_fence_reply(struct router *router, uint32_t xid)
+router_meter_error(struct router *router, const struct of_message *msg)
 {
-    if (!router->fence_out || xid != router->fence_xid) {
-        return false;
+    if (router->punt_meter_xid && msg->xid == router->punt_meter_xid) {
+        if (!router->punt_meter_refused) {
+            router->punt_meter_refused = true;
+            log_warn("router %s: the bridge has no meter for all that it "
+                     "hands up: %s", router->config->name, msg->error.text);
+        }
+        return true;
     }
-    router->fence_out = false;
-    router->fence_done = router->fence_next - 1;
-    send_fence(router);
-    return true;
+    if (router->meter_fence.out && msg->xid == router->meter_fence.xid) {
+        if (!router->meters_unreadable) {
+            router->meters_unreadable = true;
+            log_warn("router %s: the bridge does not tell what its meters "
+                     "drop: %s", router->config->name, msg->error.text);
+        }
+        return true;
+    }
+    return false;
+}
+
+static void
+latest(int64_t *at_us, const struct drops *drops)
+{
+    if (drops->grown_us > *at_us) {
+        *at_us = drops->grown_us;
+    }
+}
+
+struct reach_bridge
+router_evidence(const struct router *router, uint32_t port)
+{
+    struct reach_bridge bridge = {
+        .fence_done = router->fence.done,
+        .reading_done = router->meter_fence.done,
+        .dropped_us = router->punt_drops.grown_us,
+    };
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (!port || router->ports[i].number == port) {
+            latest(&bridge.dropped_us, &router->ports[i].drops);
+        }
+    }
+    return bridge;
 }
 
 void
@@ -774,5 +926,6 @@ router_flush(struct router *router)
         += arpq_flush(router->arpq, ofconn_tx(router->conn),
                       ofconn_version(router->conn), next_xid, router->conn);
     send_fence(router);
+    send_reading(router);
 }
 

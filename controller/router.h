@@ -11,6 +11,7 @@
 #include "controller/arpq.h"
 #include "controller/clients.h"
 #include "controller/config.h"
+#include "controller/drops.h"
 #include "controller/ofconn.h"
 #include "controller/ofxact.h"
 #include "controller/segment.h"
@@ -23,6 +24,7 @@ struct router_port {
     bool up;
     uint32_t n_learned;                 /* Clients learnt behind it. */
     struct guests guests;
+    struct drops drops;                 /* Of the meter of its replies. */
     uint8_t n_late;                     /* Late probes of late. */
     int64_t late_since_ms;
     int64_t swept_ms;                   /* Last time all were probed. */
@@ -42,9 +44,19 @@ struct router_stack {
 };
 
 struct router_counters {
-    uint64_t punts, probes, probes_missed, probes_postponed, probe_packets,
-             flow_adds,
-             flow_deletes, commits, commits_failed;
+    uint64_t punts, probes, probes_missed, probes_postponed, probes_unjudged,
+             probe_packets, flow_adds, flow_deletes, commits, commits_failed;
+};
+
+/* An echo request behind something that the bridge is asked to do: when it
+ * has come back, that is done.  One at a time: its return sends the next, so
+ * that their number follows the bridge's pace. */
+struct router_fence {
+    uint32_t next;                      /* The number of the next. */
+    uint32_t done;                      /* Of the last that came back. */
+    uint32_t xid;                       /* Of the one that is out. */
+    bool out;
+    bool wanted;                        /* There is something to cover. */
 };
 
 struct router;
@@ -86,13 +98,15 @@ struct router {
     size_t install_chunk;               /* So many at once. */
     struct install_batch *batch;        /* Whose; NULL: nobody's. */
     struct arpq *arpq;                  /* Owned; to be sent next. */
-    uint32_t fence_next, fence_done, fence_xid;
-    bool fence_out;
-    uint32_t punt_meter_xid;            /* The meter of all was set by this. */
+    struct router_fence fence;          /* Behind the probes. */
+    struct router_fence meter_fence;    /* Behind the readings of meters. */
+    struct drops punt_drops;            /* Of the meter of all punts. */
+    uint32_t punt_meter_xid;            /* It was set by this. */
     bool punt_meter_refused;            /* The bridge has none such. */
+    bool meters_unreadable;             /* Nor tells what they drop. */
+    int64_t read_at_ms;                 /* All are read again then. */
     uint32_t n_unfenced;                /* Probes since the last fence. */
     uint64_t told_postponed;            /* So many were warned about. */
-    bool fence_wanted;
     bool refused;                       /* A change was: read it again. */
     int64_t reread_ms;                  /* When that is due, 0: not yet set. */
     uint64_t n_confirmed;               /* Commits whose barrier came back. */
@@ -130,8 +144,6 @@ void router_put_meters(struct router *);
 /* What all clients of the router may bring a second: answers to as many
  * probes as they are sent, and the requests that their ports may punt. */
 uint32_t router_punts_pps(const struct router *);
-/* An error: is it about the meters?  Then it is dealt with. */
-bool router_meter_error(struct router *, const struct of_message *);
 
 /* A client as the builders want it, on this router.  Returns false if its
  * port, or the uplink's, is not there. */
@@ -162,7 +174,7 @@ void router_queue_probe(struct router *, struct client *, size_t member,
 static inline bool
 router_has_probe_budget(const struct router *router)
 {
-    return !router->fence_out || router->n_unfenced < ROUTER_PROBE_BUDGET;
+    return !router->fence.out || router->n_unfenced < ROUTER_PROBE_BUDGET;
 }
 
 /* Queues a takeover notice for one address that the client uses: an ARP
@@ -179,8 +191,24 @@ void router_queue_arp(struct router *, enum arpq_class, uint32_t port,
 /* Sends all that is queued. */
 void router_flush(struct router *);
 
-/* An echo reply: has the fence come back?  Returns true if it was ours. */
-bool router_fence_reply(struct router *, uint32_t xid);
+/* An echo reply: has a fence come back? */
+void router_fence_reply(struct router *, uint32_t xid);
+
+/* What the meters drop.  Have that of the replies from 'port' (0: of all
+ * ports) read, and that of all punts; returns the number of the reading. */
+uint32_t router_read_drops(struct router *, uint32_t port);
+/* Reads them all once a second: what is read later is compared with that. */
+void router_drops_tick(struct router *, int64_t now_ms);
+void router_drops_reply(struct router *, const struct of_message *,
+                        int64_t now_us);
+/* An error: is it about the meters?  Then it is dealt with. */
+bool router_meter_error(struct router *, const struct of_message *);
+/* What is known of the bridge, for a verdict about a client behind 'port'
+ * (0: any). */
+struct reach_bridge router_evidence(const struct router *, uint32_t port);
+
+/* The bridge has gone: nothing that was asked will be answered. */
+void router_forget_questions(struct router *);
 
 /* Sends a frame by 'port' at once, with what else waits in the loop. */
 void router_send(struct router *, uint32_t port, const uint8_t *frame,

@@ -258,7 +258,7 @@ serve_probe_now(struct firsthop *fh, struct client *c, size_t member)
     struct reach *r = &c->reaches[member];
 
     probe(fh, c, member);
-    arm_probe(fh, r, fh_now_ms(fh) + reach_rto_ms(r, &c->segment->probe));
+    arm_probe(fh, r, reach_look_ms(r, &c->segment->probe, fh_now_ms(fh)));
 }
 
 void
@@ -447,10 +447,17 @@ reach_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
     struct router *router = member_router(c, r->index);
     bool was_up = reach_is_up(r);
     uint32_t n_missed = r->missed;
-    struct reach_verdict v = reach_timer(r, &c->segment->probe,
-                                         router->fence_done, now_ms);
+    struct reach_bridge bridge = (r->outstanding
+                                  ? router_evidence(router, r->port)
+                                  : (struct reach_bridge) { 0 });
+    struct reach_verdict v = reach_timer(r, &c->segment->probe, &bridge,
+                                         now_ms);
 
     router->counters.probes_missed += r->missed - n_missed;
+    router->counters.probes_unjudged += v.unjudged;
+    if (v.look) {
+        reach_look_sent(r, router_read_drops(router, r->port));
+    }
     arm_probe(fh, r, v.next_ms);
     if (v.probe) {
         probe(fh, c, r->index);

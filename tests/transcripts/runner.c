@@ -212,6 +212,24 @@ do_hide(struct runner *r, const struct words *w)
 }
 
 static void
+do_hide_meters(struct runner *r, const struct words *w)
+{
+    bridge_hide_meters(world_bridge(word(w, 0)), true);
+}
+
+static void
+do_flood(struct runner *r, const struct words *w)
+{
+    bridge_flood(world_bridge(word(w, 0)), atoi(word(w, 1)), true);
+}
+
+static void
+do_calm(struct runner *r, const struct words *w)
+{
+    bridge_flood(world_bridge(word(w, 0)), atoi(word(w, 1)), false);
+}
+
+static void
 do_list(struct runner *r, const struct words *w)
 {
     bridge_hide_flows(world_bridge(word(w, 0)), false);
@@ -493,6 +511,9 @@ static const struct {
     { "stall", do_stall },              /* BRIDGE: answers no echo */
     { "hide", do_hide },                /* BRIDGE: lists no flows */
     { "list", do_list },                /* BRIDGE */
+    { "hide-meters", do_hide_meters },  /* BRIDGE: tells not what they drop */
+    { "flood", do_flood },              /* BRIDGE PORT|0: fills its meter */
+    { "calm", do_calm },                /* BRIDGE PORT|0 */
     { "port", do_port },                /* BRIDGE PORT up|down */
     { "renumber", do_renumber },        /* BRIDGE PORT NUMBER */
     { "flows", do_flows },              /* BRIDGE...: say the clients' */

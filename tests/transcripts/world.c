@@ -10,6 +10,7 @@
 
 #include <firsthop/buf.h>
 
+#include "flows/flow_base.h"
 #include "flows/flow_client.h"
 #include "tests/bench/oxm.h"
 #include "tests/bench/pktout.h"
@@ -465,6 +466,45 @@ list_flows(struct bridge *b, const uint8_t *request)
     fh_buf_destroy(&stats);
 }
 
+/* The port that a meter is for, 0: all. */
+static uint32_t
+port_of_meter(uint32_t meter)
+{
+    for (uint32_t port = 1; port < WORLD_UPLINK_PORT; port++) {
+        if (meter == FLOW_METER_REPLIES(port)) {
+            return port;
+        }
+    }
+    if (meter != FH_METER_CONTROLLER) {
+        world_say("somebody reads meter %" PRIu32, meter);
+    }
+    return 0;
+}
+
+static void
+tell_meter(struct bridge *b, const uint8_t *request)
+{
+    uint8_t answer[16 + 56] = { OFP14_VERSION, OFPT_MULTIPART_REPLY };
+    uint32_t meter = wire_get32(request + 16);
+    uint32_t port = port_of_meter(meter);
+
+    if (b->hide_meters) {
+        uint8_t error[20];
+
+        build_error(request, 12, 9, error); /* OFPMMFC_BAD_COMMAND */
+        reply(b, error, sizeof error, 0);
+        return;
+    }
+    b->drops[port] += b->flooded[port] ? 1000 : 0;
+    wire_put16(answer + 2, sizeof answer);
+    memcpy(answer + 4, request + 4, 4);
+    wire_put16(answer + 8, OFPMP_METER);
+    wire_put32(answer + 16, meter);
+    wire_put16(answer + 20, 56);
+    wire_put64(answer + 56, b->drops[port]);
+    reply(b, answer, sizeof answer, 0);
+}
+
 static void
 sent_output(uint32_t port, uint32_t in_port, const uint8_t *frame, size_t len,
             void *bridge)
@@ -517,7 +557,11 @@ receive(struct bridge *b, const uint8_t *msg, size_t len)
         fh_buf_append(&b->bundle, msg + 16, wire_get16(msg + 18));
         break;
     case OFPT_MULTIPART_REQUEST:
-        list_flows(b, msg);
+        if (wire_get16(msg + 8) == OFPMP_METER) {
+            tell_meter(b, msg);
+        } else {
+            list_flows(b, msg);
+        }
         break;
     case OFPT_PACKET_OUT:
         packet_out(b, msg, len);
@@ -744,6 +788,21 @@ bridge_hide_flows(struct bridge *b, bool hide)
 }
 
 void
+bridge_hide_meters(struct bridge *b, bool hide)
+{
+    b->hide_meters = hide;
+}
+
+void
+bridge_flood(struct bridge *b, uint32_t port, bool flood)
+{
+    if (port > WORLD_UPLINK_PORT) {
+        oops("port in bridge", b->name);
+    }
+    b->flooded[port] = flood;
+}
+
+void
 bridge_stall(struct bridge *b, bool stall)
 {
     b->stall = stall;
@@ -760,13 +819,33 @@ bridge_port_is_up(const struct bridge *b, uint32_t number)
     return false;
 }
 
+/* Does a meter drop it? */
+static bool
+is_dropped(struct bridge *b, uint32_t port, const uint8_t *data, size_t len)
+{
+    struct frame frame;
+    struct arp arp;
+
+    if (b->flooded[0]) {
+        b->drops[0]++;
+        return true;
+    }
+    if (b->flooded[port] && !frame_parse(data, len, &frame)
+        && !arp_parse(&frame, &arp) && arp.op == ARP_OP_REPLY) {
+        b->drops[port]++;
+        return true;
+    }
+    return false;
+}
+
 void
 bridge_punt(struct bridge *b, uint32_t port, const uint8_t *frame,
             size_t len, int delay_ms)
 {
     uint8_t msg[256] = { OFP14_VERSION, OFPT_PACKET_IN };
 
-    if (!b->conn || !bridge_port_is_up(b, port)) {
+    if (!b->conn || !bridge_port_is_up(b, port)
+        || is_dropped(b, port, frame, len)) {
         return;
     }
     /* Buffer, length, reason, table, cookie, match with in_port, padding. */

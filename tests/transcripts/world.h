@@ -55,6 +55,11 @@ void bridge_refuse(struct bridge *, bool refuse);
 void bridge_hide_flows(struct bridge *, bool hide);
 /* Does not answer echo requests, though it forwards. */
 void bridge_stall(struct bridge *, bool stall);
+/* Does not tell what its meters drop. */
+void bridge_hide_meters(struct bridge *, bool hide);
+/* The meter of the replies by 'port' (0: of all punts) is flooded: nothing
+ * gets through it any more. */
+void bridge_flood(struct bridge *, uint32_t port, bool flood);
 /* The access port by which it has a client, 0 if it does not hold it. */
 uint32_t bridge_holds(const struct bridge *, struct fh_addr);
 bool bridge_is_connected(const struct bridge *);

@@ -14,11 +14,34 @@ static const struct reach_params params = {
 
 #define PORT 7
 
+/* When the meter is looked at, of the shortest timeout. */
+#define LOOK_MS (REACH_MIN_RTO_MS * 3 / 4)
+
 /* Sends the probe number 'fence' at 'now_ms'. */
 static void
 send_probe(struct reach *r, uint32_t fence, int64_t now_ms)
 {
     reach_probe_sent(r, fence, now_ms * 1000);
+}
+
+/* The timer fires for a probe of which the last fence that came back is
+ * 'fence_done': first to look at the meter, which has dropped nothing, then
+ * to judge. */
+static struct reach_verdict
+late(struct reach *r, const struct reach_params *p, uint32_t fence_done,
+     int64_t now_ms)
+{
+    struct reach_bridge bridge = { .fence_done = fence_done };
+
+    if (r->outstanding && !r->looked && r->state != REACH_DOWN) {
+        struct reach_verdict v = reach_timer(r, p, &bridge, now_ms);
+
+        assert_true(v.look);
+        assert_false(v.probe);
+        assert_int_equal(v.event, REACH_NOTHING);
+        reach_look_sent(r, 0);
+    }
+    return reach_timer(r, p, &bridge, now_ms);
 }
 
 static enum reach_event
@@ -90,7 +113,7 @@ a_reply_to_a_repeated_probe_measures_from_the_first(void **state)
     uint32_t srtt_us = r.srtt_us;
 
     send_probe(&r, 2, 2000);
-    reach_timer(&r, &params, 2, 2020);
+    late(&r, &params, 2, 2020);
     send_probe(&r, 3, 2020);
     assert_int_equal(answer(&r, 2050), REACH_NOTHING);
     assert_int_equal(r.srtt_us, (7 * srtt_us + 50000) / 8);
@@ -163,11 +186,11 @@ static void
 the_timer_of_an_idle_client_asks_for_a_probe(void **state)
 {
     struct reach r = up_since(1000);
-    struct reach_verdict v = reach_timer(&r, &params, 1, 2000);
+    struct reach_verdict v = late(&r, &params, 1, 2000);
 
     assert_int_equal(v.event, REACH_NOTHING);
     assert_true(v.probe);
-    assert_int_equal(v.next_ms, 2000 + REACH_MIN_RTO_MS);
+    assert_int_equal(v.next_ms, 2000 + LOOK_MS);
 }
 
 static void
@@ -177,10 +200,10 @@ one_lost_probe_is_suspect_and_repeated_at_once(void **state)
     struct reach_verdict v;
 
     send_probe(&r, 2, 2000);
-    v = reach_timer(&r, &params, 2, 2020);
+    v = late(&r, &params, 2, 2020);
     assert_int_equal(v.event, REACH_LATE);
     assert_true(v.probe);
-    assert_int_equal(v.next_ms, 2020 + REACH_MIN_RTO_MS * 3 / 2);
+    assert_int_equal(v.next_ms, 2020 + LOOK_MS + LOOK_MS / 2 + 1);
     assert_int_equal(r.state, REACH_SUSPECT);
     assert_true(reach_is_up(&r));
 }
@@ -191,7 +214,7 @@ a_suspect_that_answers_is_up_as_before(void **state)
     struct reach r = up_since(1000);
 
     send_probe(&r, 2, 2000);
-    reach_timer(&r, &params, 2, 2020);
+    late(&r, &params, 2, 2020);
     send_probe(&r, 3, 2020);
     assert_int_equal(answer(&r, 2021), REACH_NOTHING);
     assert_int_equal(r.state, REACH_UP);
@@ -208,7 +231,7 @@ miss(struct reach *r, int n, int64_t now_ms)
     for (int i = 0; i < n; i++) {
         send_probe(r, 10 + i, now_ms);
         now_ms += reach_rto_ms(r, &params);
-        v = reach_timer(r, &params, 10 + i, now_ms);
+        v = late(r, &params, 10 + i, now_ms);
     }
     return v;
 }
@@ -248,7 +271,7 @@ without_retries_the_first_lost_probe_is_down(void **state)
 
     strict.retries = 0;
     send_probe(&r, 2, 2000);
-    v = reach_timer(&r, &strict, 2, 2020);
+    v = late(&r, &strict, 2, 2020);
     assert_int_equal(v.event, REACH_WENT_DOWN);
 }
 
@@ -266,12 +289,12 @@ static void
 a_down_client_is_probed_once_an_interval(void **state)
 {
     struct reach r = { .state = REACH_DOWN };
-    struct reach_verdict v = reach_timer(&r, &params, 0, 5000);
+    struct reach_verdict v = late(&r, &params, 0, 5000);
 
     assert_true(v.probe);
     assert_int_equal(v.next_ms, 6000);
     send_probe(&r, 1, 5000);
-    v = reach_timer(&r, &params, 1, 6000);
+    v = late(&r, &params, 1, 6000);
     assert_int_equal(v.event, REACH_NOTHING);
     assert_true(v.probe);
     assert_int_equal(v.next_ms, 7000);
@@ -299,7 +322,7 @@ a_probe_that_the_bridge_has_not_taken_is_not_missed(void **state)
 
     send_probe(&r, 5, 2000);
     for (int64_t now_ms = 2020; now_ms < 10000; now_ms += 20) {
-        struct reach_verdict v = reach_timer(&r, &params, 4, now_ms);
+        struct reach_verdict v = late(&r, &params, 4, now_ms);
 
         assert_int_equal(v.event, REACH_NOTHING);
         assert_false(v.probe);
@@ -315,11 +338,160 @@ fences_wrap_around(void **state)
     struct reach r = up_since(1000);
 
     send_probe(&r, UINT32_MAX, 2000);
-    assert_false(reach_timer(&r, &params, UINT32_MAX - 1, 2020).probe);
-    assert_int_equal(reach_timer(&r, &params, 1, 2040).event, REACH_LATE);
+    assert_false(late(&r, &params, UINT32_MAX - 1, 2020).probe);
+    assert_int_equal(late(&r, &params, 1, 2040).event, REACH_LATE);
     send_probe(&r, 0, 2040);
-    assert_false(reach_timer(&r, &params, UINT32_MAX, 2060).probe);
-    assert_true(reach_timer(&r, &params, 0, 2080).probe);
+    assert_false(late(&r, &params, UINT32_MAX, 2060).probe);
+    assert_true(late(&r, &params, 0, 2080).probe);
+}
+
+/* The meter. */
+
+static struct reach_verdict
+fire(struct reach *r, uint32_t reading_done, int64_t dropped_ms,
+     int64_t now_ms)
+{
+    struct reach_bridge bridge = {
+        .fence_done = r->fence, .reading_done = reading_done,
+        .dropped_us = dropped_ms * 1000,
+    };
+
+    return reach_timer(r, &params, &bridge, now_ms);
+}
+
+static void
+the_meter_is_looked_at_before_a_probe_is_late(void **state)
+{
+    struct reach r = up_since(1000);
+    struct reach_verdict v;
+
+    assert_int_equal(reach_look_ms(&r, &params, 2000), 2000 + LOOK_MS);
+    send_probe(&r, 2, 2000);
+    v = fire(&r, 0, 0, 2000 + LOOK_MS);
+    assert_true(v.look);
+    assert_int_equal(v.event, REACH_NOTHING);
+    assert_int_equal(v.next_ms, 2000 + REACH_MIN_RTO_MS);
+    assert_int_equal(r.state, REACH_UP);
+    reach_look_sent(&r, 1);
+    assert_int_equal(fire(&r, 1, 0, 2020).event, REACH_LATE);
+}
+
+static void
+a_look_that_comes_late_makes_the_verdict_no_later(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 2, 2000);
+    assert_int_equal(fire(&r, 0, 0, 2018).next_ms, 2020);
+    send_probe(&r, 2, 2000);
+    assert_int_equal(fire(&r, 0, 0, 2031).next_ms, 2031);
+}
+
+static void
+a_client_that_is_down_is_not_worth_a_look(void **state)
+{
+    struct reach r = { .state = REACH_DOWN };
+
+    assert_int_equal(reach_look_ms(&r, &params, 5000), 5100);
+    send_probe(&r, 1, 5000);
+    assert_false(fire(&r, 0, 6000, 6000).look);
+}
+
+static void
+no_verdict_before_the_meter_is_read(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 2, 2000);
+    fire(&r, 0, 0, 2015);
+    reach_look_sent(&r, 8);
+    for (int64_t now_ms = 2020; now_ms < 2200; now_ms += 6) {
+        struct reach_verdict v = fire(&r, 7, 0, now_ms);
+
+        assert_int_equal(v.event, REACH_NOTHING);
+        assert_false(v.probe || v.look || v.unjudged);
+        assert_int_equal(v.next_ms, now_ms + 6);
+    }
+    assert_int_equal(fire(&r, 8, 0, 2200).event, REACH_LATE);
+}
+
+static void
+silence_while_replies_are_dropped_is_no_miss(void **state)
+{
+    struct reach r = up_since(1000);
+
+    for (int64_t now_ms = 2000; now_ms < 60000; now_ms += 1000) {
+        struct reach_verdict v;
+
+        send_probe(&r, 2, now_ms);
+        assert_true(fire(&r, 0, now_ms - 1, now_ms + 15).look);
+        reach_look_sent(&r, 0);
+        v = fire(&r, 0, now_ms + 16, now_ms + 20);
+        assert_true(v.unjudged);
+        assert_int_equal(v.event, REACH_NOTHING);
+        /* A flood is no reason to send more. */
+        assert_false(v.probe);
+        assert_int_equal(v.next_ms, now_ms + 1000);
+        assert_false(r.outstanding);
+        assert_int_equal(r.state, REACH_UP);
+    }
+    assert_int_equal(r.missed, 0);
+}
+
+static void
+drops_before_the_probe_do_not_excuse_it(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 2, 2000);
+    fire(&r, 0, 1999, 2015);
+    assert_int_equal(fire(&r, 0, 1999, 2020).event, REACH_LATE);
+    assert_int_equal(r.missed, 1);
+}
+
+static void
+drops_excuse_the_misses_before_them_as_well(void **state)
+{
+    struct reach r = up_since(1000);
+
+    assert_int_equal(miss(&r, params.retries, 2000).event, REACH_NOTHING);
+    assert_int_equal(r.state, REACH_SUSPECT);
+    send_probe(&r, 20, 2050);
+    fire(&r, 0, 0, 2080);
+    assert_true(fire(&r, 0, 2080, 2090).unjudged);
+    assert_int_equal(r.state, REACH_UP);
+    assert_int_equal(r.misses, 0);
+}
+
+static void
+a_client_that_died_in_a_flood_goes_down_after_it(void **state)
+{
+    struct reach r = up_since(1000);
+
+    send_probe(&r, 2, 2000);
+    fire(&r, 0, 0, 2015);
+    assert_true(fire(&r, 0, 2016, 2020).unjudged);
+    for (int i = 0; i <= (int) params.retries; i++) {
+        int64_t now_ms = 3000 + 50 * i;
+
+        send_probe(&r, 3 + i, now_ms);
+        fire(&r, 0, 2016, now_ms + 15);
+        assert_int_equal(fire(&r, 0, 2016, now_ms + 50).event,
+                         i == 0 ? REACH_LATE
+                         : i < (int) params.retries ? REACH_NOTHING
+                         : REACH_WENT_DOWN);
+    }
+}
+
+static void
+a_flood_leaves_an_unknown_client_unknown(void **state)
+{
+    struct reach r = { .index = 0 };
+
+    send_probe(&r, 1, 1000);
+    assert_true(fire(&r, 0, 0, 1075).look);
+    assert_true(fire(&r, 0, 1080, 1100).unjudged);
+    assert_int_equal(r.state, REACH_UNKNOWN);
 }
 
 /* Other evidence. */
@@ -387,6 +559,15 @@ main(void)
         cmocka_unit_test(one_answer_brings_a_down_client_up),
         cmocka_unit_test(a_probe_that_the_bridge_has_not_taken_is_not_missed),
         cmocka_unit_test(fences_wrap_around),
+        cmocka_unit_test(the_meter_is_looked_at_before_a_probe_is_late),
+        cmocka_unit_test(a_look_that_comes_late_makes_the_verdict_no_later),
+        cmocka_unit_test(a_client_that_is_down_is_not_worth_a_look),
+        cmocka_unit_test(no_verdict_before_the_meter_is_read),
+        cmocka_unit_test(silence_while_replies_are_dropped_is_no_miss),
+        cmocka_unit_test(drops_before_the_probe_do_not_excuse_it),
+        cmocka_unit_test(drops_excuse_the_misses_before_them_as_well),
+        cmocka_unit_test(a_client_that_died_in_a_flood_goes_down_after_it),
+        cmocka_unit_test(a_flood_leaves_an_unknown_client_unknown),
         cmocka_unit_test(to_be_heard_brings_up_what_was_not),
         cmocka_unit_test(a_lost_port_is_down_at_once),
         cmocka_unit_test(a_lost_bridge_leaves_nothing_known),

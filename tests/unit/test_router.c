@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "controller/router.h"
+#include "flows/flow_base.h"
 
 static void
 probes_need_no_budget_while_no_fence_is_out(void **state)
@@ -23,7 +24,7 @@ probes_need_no_budget_while_no_fence_is_out(void **state)
 static void
 a_bridge_behind_its_fence_gets_no_more_than_the_budget(void **state)
 {
-    struct router router = { .fence_out = true };
+    struct router router = { .fence = { .out = true } };
 
     assert_true(router_has_probe_budget(&router));
     router.n_unfenced = ROUTER_PROBE_BUDGET - 1;
@@ -127,6 +128,85 @@ all_punts_have_a_bound(void **state)
     assert_int_equal(router_punts_pps(&s.router), 1000000);
 }
 
+/* Readings of the meters, of a router that is not connected. */
+
+static void
+a_look_is_covered_by_the_next_reading(void **state)
+{
+    struct one_segment s;
+
+    one_segment_init(&s);
+    s.router.meter_fence.next = 7;
+    assert_int_equal(router_read_drops(&s.router, 2), 7);
+    assert_true(s.router.meter_fence.wanted);
+    assert_false(s.ports[0].drops.wanted);
+    assert_true(s.ports[1].drops.wanted);
+    router_read_drops(&s.router, 0);        /* It may be anywhere. */
+    assert_true(s.ports[0].drops.wanted);
+}
+
+static void
+say_drops(struct router *router, uint32_t xid, uint32_t meter,
+          uint64_t packets, int64_t now_us)
+{
+    struct of_meter_drops drops = { meter, packets };
+    struct of_message msg = {
+        .type = OF_METER_STATS_REPLY, .xid = xid,
+        .meter_stats = { .meters = &drops, .n = 1 },
+    };
+
+    router_drops_reply(router, &msg, now_us);
+}
+
+static void
+drops_on_a_port_are_no_evidence_on_another(void **state)
+{
+    struct one_segment s;
+
+    one_segment_init(&s);
+    s.router.meter_fence = (struct router_fence) { .out = true, .xid = 5 };
+    say_drops(&s.router, 5, FLOW_METER_REPLIES(2), 10, 1000);
+    say_drops(&s.router, 5, FLOW_METER_REPLIES(2), 11, 2000);
+    assert_int_equal(router_evidence(&s.router, 1).dropped_us, 0);
+    assert_int_equal(router_evidence(&s.router, 2).dropped_us, 2000);
+    assert_int_equal(router_evidence(&s.router, 0).dropped_us, 2000);
+    say_drops(&s.router, 5, FH_METER_CONTROLLER, 0, 3000);
+    say_drops(&s.router, 5, FH_METER_CONTROLLER, 1, 4000);
+    assert_int_equal(router_evidence(&s.router, 1).dropped_us, 4000);
+}
+
+static void
+what_nobody_asked_of_meters_is_not_believed(void **state)
+{
+    struct one_segment s;
+
+    one_segment_init(&s);
+    say_drops(&s.router, 0, FLOW_METER_REPLIES(1), 1, 1000);
+    s.router.meter_fence = (struct router_fence) { .out = true, .xid = 5 };
+    say_drops(&s.router, 4, FLOW_METER_REPLIES(1), 2, 2000);
+    say_drops(&s.router, 5, FLOW_METER_REPLIES(3), 3, 3000);
+    assert_false(s.ports[0].drops.known || s.ports[1].drops.known);
+}
+
+static void
+a_bridge_that_tells_no_drops_is_not_asked(void **state)
+{
+    struct of_message error = { .type = OF_ERROR, .xid = 5 };
+    struct one_segment s;
+
+    one_segment_init(&s);
+    s.router_config.name = (char *) "A";
+    assert_false(router_meter_error(&s.router, &error));
+    s.router.meter_fence = (struct router_fence) {
+        .next = 8, .done = 6, .out = true, .xid = 5,
+    };
+    assert_true(router_meter_error(&s.router, &error));
+    assert_int_equal(router_read_drops(&s.router, 1), 6);
+    assert_false(s.router.meter_fence.wanted);
+    router_forget_questions(&s.router);     /* Another may. */
+    assert_int_equal(router_read_drops(&s.router, 1), 8);
+}
+
 static void
 a_bridge_without_a_meter_of_all_punts_is_as_good(void **state)
 {
@@ -139,6 +219,7 @@ a_bridge_without_a_meter_of_all_punts_is_as_good(void **state)
     assert_true(router_meter_error(&s.router, &error));
     assert_true(router_meter_error(&s.router, &error));
     assert_true(s.router.punt_meter_refused);
+    assert_false(s.router.meters_unreadable);
 }
 
 int
@@ -152,6 +233,10 @@ main(void)
         cmocka_unit_test(all_punts_leave_room_for_every_answer_and_request),
         cmocka_unit_test(all_punts_leave_room_for_clients_beyond_the_limits),
         cmocka_unit_test(all_punts_have_a_bound),
+        cmocka_unit_test(a_look_is_covered_by_the_next_reading),
+        cmocka_unit_test(drops_on_a_port_are_no_evidence_on_another),
+        cmocka_unit_test(what_nobody_asked_of_meters_is_not_believed),
+        cmocka_unit_test(a_bridge_that_tells_no_drops_is_not_asked),
         cmocka_unit_test(a_bridge_without_a_meter_of_all_punts_is_as_good),
     };
 
