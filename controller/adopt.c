@@ -161,8 +161,9 @@ adopt_next_hop(const struct fh_flow *flow, void *adoption_)
     struct router *router = adoption->router;
     struct eth_addr mac;
     uint64_t domain;
+    uint16_t tpid;
 
-    if (!flow_uplink_read(flow, &domain, &mac)) {
+    if (!flow_uplink_read(flow, &domain, &mac, &tpid)) {
         return;
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
@@ -171,6 +172,7 @@ adopt_next_hop(const struct fh_flow *flow, void *adoption_)
         if (flow_meta_domain(&uplink->view) == domain
             && !uplink_is_resolved(uplink)) {
             uplink->view.next_hop_mac = mac;
+            uplink->view.vlan.tpid = tpid;
         }
     }
 }

@@ -391,6 +391,7 @@ ask_next_hop(struct router *router, const struct uplink *uplink,
              enum uplink_ask ask)
 {
     struct eth_addr dst = uplink->view.next_hop_mac;
+    struct fh_vlan vlan = uplink->view.vlan;
     struct arp arp = {
         .op = ARP_OP_REQUEST,
         .sha = router->config->mac,
@@ -401,7 +402,13 @@ ask_next_hop(struct router *router, const struct uplink *uplink,
     if (ask == UPLINK_ASK_ALL) {
         memset(&dst, 0xff, sizeof dst);
     }
-    router_send_arp(router, uplink->view.port, dst, &uplink->view.vlan, &arp);
+    if (ask == UPLINK_ASK_ALL && vlan.n > 1) {
+        /* Which of the two the core uses shows only when it answers. */
+        vlan.tpid = ETHERTYPE_8021Q;
+        router_send_arp(router, uplink->view.port, dst, &vlan, &arp);
+        vlan.tpid = ETHERTYPE_8021AD;
+    }
+    router_send_arp(router, uplink->view.port, dst, &vlan, &arp);
 }
 
 void

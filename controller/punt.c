@@ -409,19 +409,21 @@ find_behind(const struct firsthop *fh, const struct router *router,
     return NULL;
 }
 
-/* Is it at 'mac', as a frame says? */
+/* The frame's sender speaks as the next hop.  Is it believed? */
 static bool
-next_hop_is_at(struct firsthop *fh, struct router *router,
-               struct uplink *uplink, struct eth_addr mac)
+is_next_hop(struct firsthop *fh, struct router *router,
+            struct uplink *uplink, const struct frame *frame)
 {
     firsthop_next_hop_act(fh, router, uplink,
-                          uplink_heard(uplink, mac, fh_now_ms(fh)));
-    return fh_mac_equal(uplink->view.next_hop_mac, mac);
+                          uplink_heard(uplink, frame->src, frame->vlan.tpid,
+                                       fh_now_ms(fh)));
+    return fh_mac_equal(uplink->view.next_hop_mac, frame->src);
 }
 
 static void
 uplink_arp(struct firsthop *fh, struct router *router,
-           struct uplink *uplink, const struct arp *arp)
+           struct uplink *uplink, const struct frame *frame,
+           const struct arp *arp)
 {
     bool from_next_hop = fh_addr_equal(arp->spa, uplink->config->next_hop);
     bool asks_us = fh_addr_equal(arp->tpa, uplink->config->address.addr);
@@ -431,7 +433,7 @@ uplink_arp(struct firsthop *fh, struct router *router,
         return;
     }
     if (from_next_hop && arp_is_announcement(arp)) {
-        next_hop_is_at(fh, router, uplink, arp->sha);
+        is_next_hop(fh, router, uplink, frame);
         return;
     }
     if (arp->op == ARP_OP_REPLY) {
@@ -439,13 +441,13 @@ uplink_arp(struct firsthop *fh, struct router *router,
             firsthop_drop(fh, DROP_UNASKED);
             return;
         }
-        if (next_hop_is_at(fh, router, uplink, arp->sha) && c) {
+        if (is_next_hop(fh, router, uplink, frame) && c) {
             takeover_core_acked(&c->takeover, c->active);
         }
         return;
     }
     if (from_next_hop && (asks_us || c)) {
-        next_hop_is_at(fh, router, uplink, arp->sha);
+        is_next_hop(fh, router, uplink, frame);
     }
     if (asks_us || (c && (c->segment->config->upstream == UPSTREAM_ARP
                           || c->segment->config->upstream
@@ -458,7 +460,7 @@ uplink_arp(struct firsthop *fh, struct router *router,
 
         if (!fh_addr_is_zero(arp->spa)) {
             router_send_arp(router, uplink->view.port, arp->sha,
-                            &uplink->view.vlan, &reply);
+                            &frame->vlan, &reply);
             fh->stats.arp_answers++;
         }
     }
@@ -776,7 +778,7 @@ arp_punt(struct firsthop *fh, struct router *router,
     }
     uplink = router_uplink_by_port(router, pin->in_port, &frame->vlan);
     if (uplink) {
-        uplink_arp(fh, router, uplink, &arp);
+        uplink_arp(fh, router, uplink, frame, &arp);
     } else {
         firsthop_drop(fh, router_is_uplink_port(router, pin->in_port)
                       ? DROP_UNKNOWN_TAG : DROP_UNKNOWN_PORT);

@@ -127,24 +127,37 @@ hear_rival(struct uplink *uplink, struct eth_addr mac, int64_t now_ms,
     }
 }
 
+/* What it means that the next hop speaks from where it was. */
+static enum uplink_event
+hear_same(const struct uplink *uplink, uint16_t tpid)
+{
+    if (uplink->state == UPLINK_DISPUTED) {
+        return UPLINK_REFUSED;
+    }
+    return (uplink_is_doubtful(uplink) && tpid != uplink->view.vlan.tpid
+            ? UPLINK_MOVED : UPLINK_NOTHING);
+}
+
 struct uplink_verdict
-uplink_heard(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
+uplink_heard(struct uplink *uplink, struct eth_addr mac, uint16_t tpid,
+             int64_t now_ms)
 {
     struct uplink_verdict v = { UPLINK_NOTHING, UPLINK_ASK_NOBODY };
-    bool same = fh_mac_equal(uplink->view.next_hop_mac, mac);
 
     if (uplink->state == UPLINK_UNRESOLVED) {
         v.event = UPLINK_FOUND;
     } else if (uplink->state == UPLINK_DEAD) {
         v.event = UPLINK_CAME_BACK;
-    } else if (same) {
-        v.event = (uplink->state == UPLINK_DISPUTED
-                   ? UPLINK_REFUSED : UPLINK_NOTHING);
+    } else if (fh_mac_equal(uplink->view.next_hop_mac, mac)) {
+        v.event = hear_same(uplink, tpid);
     } else if (uplink_is_doubtful(uplink)) {
         v.event = UPLINK_MOVED;
     } else {
         hear_rival(uplink, mac, now_ms, &v);
         return v;
+    }
+    if (v.event != UPLINK_NOTHING && v.event != UPLINK_REFUSED) {
+        uplink->view.vlan.tpid = tpid;
     }
     believe(uplink, mac, now_ms);
     return v;
@@ -174,6 +187,7 @@ void
 uplink_inherit(struct uplink *uplink, const struct uplink *old)
 {
     uplink->view.next_hop_mac = old->view.next_hop_mac;
+    uplink->view.vlan.tpid = old->view.vlan.tpid;
     uplink->state = (old->state == UPLINK_DISPUTED
                      ? UPLINK_RESOLVED : old->state);
     uplink->misses = old->misses;

@@ -65,7 +65,7 @@ struct uplink {
 enum uplink_event {
     UPLINK_NOTHING,
     UPLINK_FOUND,               /* It is known where it is. */
-    UPLINK_MOVED,               /* It has another MAC. */
+    UPLINK_MOVED,               /* Has another MAC, or tag Ethertype. */
     UPLINK_WENT_DEAD,
     UPLINK_CAME_BACK,           /* From the dead, maybe at another MAC. */
     UPLINK_REFUSED,             /* 'rival' is not believed. */
@@ -73,7 +73,8 @@ enum uplink_event {
 
 enum uplink_ask {
     UPLINK_ASK_NOBODY,
-    UPLINK_ASK_ALL,             /* By broadcast. */
+    UPLINK_ASK_ALL,             /* By broadcast, under a first tag of either
+                                 * Ethertype if there are two. */
     UPLINK_ASK_IT,              /* At view.next_hop_mac. */
 };
 
@@ -93,10 +94,10 @@ bool uplink_is_resolved(const struct uplink *);
 struct uplink_verdict uplink_tick(struct uplink *, int64_t now_ms);
 
 /* 'mac' has spoken as the next hop: in a reply, a request of this router, or
- * an announcement (RFC 5227, 1.2.1).  It is believed if it is
- * view.next_hop_mac afterwards. */
+ * an announcement (RFC 5227, 1.2.1), under an outer tag of Ethertype 'tpid'
+ * (0: no tag).  It is believed if it is view.next_hop_mac afterwards. */
 struct uplink_verdict uplink_heard(struct uplink *, struct eth_addr mac,
-                                   int64_t now_ms);
+                                   uint16_t tpid, int64_t now_ms);
 
 /* The next tick asks, unless a request is on its way. */
 void uplink_ask_soon(struct uplink *, int64_t now_ms);

@@ -373,23 +373,28 @@ flow_uplink_build(const struct fh_uplink *uplink, struct eth_addr router_mac,
 
 bool
 flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
-                 struct eth_addr *next_hop_mac)
+                 struct eth_addr *next_hop_mac, uint16_t *tpid)
 {
+    bool found = false;
+
     if (!fh_cookie_is_ours(flow->cookie)
         || fh_cookie_kind(flow->cookie) != FH_KIND_UPLINK
         || flow->table != FH_TABLE_MTU
         || flow->n_actions > FH_FLOW_MAX_ACTIONS) {
         return false;
     }
+    *tpid = 0;
+    *domain = (flow->match.metadata
+               & (FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING));
     for (size_t i = 0; i < flow->n_actions; i++) {
         if (flow->actions[i].type == FH_ACT_SET_ETH_DST) {
-            *domain = (flow->match.metadata
-                       & (FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING));
             *next_hop_mac = flow->actions[i].u.mac;
-            return true;
+            found = true;
+        } else if (flow->actions[i].type == FH_ACT_PUSH_VLAN) {
+            *tpid = flow->actions[i].u.vid;     /* The last is outermost. */
         }
     }
-    return false;
+    return found;
 }
 
 size_t

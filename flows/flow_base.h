@@ -73,8 +73,9 @@ size_t flow_base_meters(const struct fh_router *, struct fh_meter *meters);
  * alone, while the next hop is not resolved. */
 bool flow_uplink_build(const struct fh_uplink *, struct eth_addr router_mac,
                        struct fh_flow *flow);
-/* The reverse: the next hop's MAC in a flow that the bridge holds. */
+/* The reverse: the next hop's MAC in a flow that the bridge holds, and the
+ * outer tag's Ethertype, 0 without tags. */
 bool flow_uplink_read(const struct fh_flow *, uint64_t *domain,
-                      struct eth_addr *next_hop_mac);
+                      struct eth_addr *next_hop_mac, uint16_t *tpid);
 
 #endif /* flows/flow_base.h */

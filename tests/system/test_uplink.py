@@ -1,5 +1,7 @@
 """The next hop: who is believed to be it, and who is followed."""
 
+import re
+
 import pytest
 
 import harness
@@ -10,7 +12,16 @@ from frames import (
     arp_request,
     is_arp_request,
 )
-from vlanlab import drops
+from vlanlab import (
+    DOT1AD,
+    DOT1Q,
+    TagTap,
+    Tagger,
+    allow_two_tags,
+    drops,
+    is_answer_under,
+    parse_tags,
+)
 
 OTHER_MAC = "02:00:00:00:02:99"
 
@@ -115,3 +126,104 @@ def test_a_next_hop_that_is_replaced_is_followed(net, claim):
     assert net.c.ping(harness.SERVER)
     assert drops(net)["next_hop"] == 0
     assert not net.daemon.events(seq, type="client.moved")
+
+
+TAGS = [400, 301]
+ETHERTYPES = {DOT1AD: 0x88A8, DOT1Q: 0x8100}
+
+
+@pytest.fixture
+def double(lab):
+    """The article's topology, with a second next hop behind two tags, which
+    is the routers'; the daemon is not yet started."""
+    harness.build_article(lab)
+    allow_two_tags(lab)
+    lab.tagger = Tagger(lab)
+    return lab
+
+
+def add_next_hop(lab, ethtype):
+    host = lab.tagger.add_host(
+        "Q", "core", TAGS, harness.NEXT_HOP, OTHER_MAC, ethtype
+    )
+    host.netns.batch(
+        [
+            f"route add {harness.PREFIX} dev eth0",
+            f"addr add {harness.SERVER}/32 dev lo",
+        ]
+    )
+    host.netns.sysctl("net.ipv4.conf.all.arp_announce", 2)
+    lab.server = host
+
+
+def double_config(lab):
+    config = lab.config()
+    for router in config["routers"].values():
+        router["uplink"]["vlan"] = TAGS
+    return config
+
+
+def is_tagged_ip(src):
+    """Predicate: IPv4 from 'src', under whatever tags."""
+
+    def matches(frame):
+        at = 12 + 4 * len(parse_tags(frame)[1])
+        return frame.bytes[at : at + 2] == b"\x08\x00" and frame.bytes[
+            at + 14 : at + 18
+        ] == bytes(int(byte) for byte in src.split("."))
+
+    return matches
+
+
+def is_question_under(tags, target):
+    """Predicate: an ARP request for 'target' under exactly these tags."""
+
+    def matches(frame):
+        body = frame.bytes[14 + 4 * len(tags) :]
+        return (
+            parse_tags(frame)[1] == list(tags)
+            and body[6:8] == b"\0\1"
+            and body[24:28] == bytes(int(byte) for byte in target.split("."))
+        )
+
+    return matches
+
+
+def assert_serves(lab, client, router):
+    """Both ways, and the next hop has the router's MAC for the client."""
+    lab.wait_for(lambda: client.ping(harness.SERVER, timeout=1))
+    lab.wait_for(lambda: lab.server.ping(client.address, timeout=1))
+    assert lab.server.neighbour(client.address)[0] == router.mac
+
+
+@pytest.mark.parametrize("ethtype", [DOT1AD, DOT1Q])
+def test_uplink_with_two_tags(double, ethtype):
+    """Everything that leaves by it has both tags, the outer one with the
+    Ethertype that the next hop uses; a failover and a restart work."""
+    lab = double
+    add_next_hop(lab, ethtype)
+    with TagTap(lab.a.uplink) as tap:
+        lab.start_daemon(double_config(lab))
+        lab.settle(lab.c, lab.d)
+        tap.wait(is_question_under(TAGS, harness.NEXT_HOP))
+        assert_serves(lab, lab.c, lab.a)
+        lab.server.forget(lab.c.address)
+        tap.take()
+        assert_serves(lab, lab.c, lab.a)
+        answer = tap.wait(is_answer_under(TAGS, lab.c.address))
+        packet = tap.wait(is_tagged_ip(lab.c.address))
+        for frame in answer, packet:
+            assert parse_tags(frame)[0] == [ETHERTYPES[ethtype], 0x8100]
+        for frame in tap.collect():
+            assert parse_tags(frame)[1] == TAGS, frame
+    lab.links["X", "Y"].silence()
+    lab.wait_active(lab.c, lab.b)
+    assert_serves(lab, lab.c, lab.b)
+    assert_serves(lab, lab.d, lab.a)
+    # What the bridges hold is right, the outer tag's Ethertype included.
+    lab.daemon.stop()
+    lab.daemon.start()
+    for name in "AB":
+        right = re.compile(f"router {name}: [0-9]+ flows .* 0 changes needed")
+        lab.wait_for(lambda right=right: right.search(lab.daemon.log()))
+    assert_serves(lab, lab.c, lab.b)

@@ -13,6 +13,8 @@ from vlanlab import (
     allow_two_tags,
     client_of,
     drops,
+    is_answer_under,
+    parse_tags,
     tagged,
     wait_client,
 )
@@ -176,30 +178,6 @@ def net():
         yield lab
     finally:
         lab.close()
-
-
-def parse_tags(frame):
-    """(Ethertypes, ids) of a Frame's tags."""
-    ethertypes, tags, at = [], [], 12
-    while frame.bytes[at : at + 2] in (b"\x81\x00", b"\x88\xa8"):
-        ethertypes.append(int.from_bytes(frame.bytes[at : at + 2], "big"))
-        tags.append(int.from_bytes(frame.bytes[at + 2 : at + 4], "big"))
-        at += 4
-    return ethertypes, tags
-
-
-def is_answer_under(tags, target):
-    """Predicate: an ARP reply about 'target' under exactly these tags."""
-
-    def matches(frame):
-        if parse_tags(frame)[1] != list(tags):
-            return False
-        body = frame.bytes[14 + 4 * len(tags) :]
-        return body[6:8] == b"\0\2" and body[14:18] == bytes(
-            int(byte) for byte in target.split(".")
-        )
-
-    return matches
 
 
 @pytest.mark.parametrize("outer", [0x8100, 0x88A8])

@@ -130,6 +130,30 @@ def tagged(frame, *tags, outer=0x88A8):
     return frame[:12] + raw + frame[12:]
 
 
+def parse_tags(frame):
+    """(Ethertypes, ids) of a Frame's tags."""
+    ethertypes, tags, at = [], [], 12
+    while frame.bytes[at : at + 2] in (b"\x81\x00", b"\x88\xa8"):
+        ethertypes.append(int.from_bytes(frame.bytes[at : at + 2], "big"))
+        tags.append(int.from_bytes(frame.bytes[at + 2 : at + 4], "big"))
+        at += 4
+    return ethertypes, tags
+
+
+def is_answer_under(tags, target):
+    """Predicate: an ARP reply about 'target' under exactly these tags."""
+
+    def matches(frame):
+        if parse_tags(frame)[1] != list(tags):
+            return False
+        body = frame.bytes[14 + 4 * len(tags) :]
+        return body[6:8] == b"\0\2" and body[14:18] == bytes(
+            int(byte) for byte in target.split(".")
+        )
+
+    return matches
+
+
 def drops(lab):
     """The daemon's counters of dropped frames by reason, from /metrics."""
     counters = {}
@@ -145,10 +169,11 @@ VLAN_VALID, TPID_VALID = 0x10, 0x40
 
 
 class TagTap(Tap):
-    """A Tap that sees the outermost tag, which the kernel takes off."""
+    """A Tap that sees the outermost tag, which the kernel takes off.  'host'
+    may be a Link: what comes out of the cable there."""
 
     def __init__(self, host):
-        super().__init__(host.netns, "eth0")
+        super().__init__(host.netns, getattr(host, "dev", "eth0"))
         self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
 
     def collect(self):

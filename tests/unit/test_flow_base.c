@@ -11,6 +11,8 @@
 
 #include <firsthop/buf.h>
 
+#include "flows/arp.h"
+
 #define ACCESS 1
 #define UPLINK 10
 
@@ -396,19 +398,31 @@ the_next_hop_can_be_read_back(void **state)
     struct eth_addr mac;
     struct fh_flow flow;
     uint64_t domain;
+    uint16_t tpid;
 
     f->uplink.vlan = (struct fh_vlan) { .n = 2, .vids = { 4094, 1 } };
     assert_true(flow_uplink_build(&f->uplink, f->router.mac, &flow));
-    assert_true(flow_uplink_read(&flow, &domain, &mac));
+    assert_true(flow_uplink_read(&flow, &domain, &mac, &tpid));
     assert_true(domain == flow_meta_domain(&f->uplink));
     assert_true(fh_mac_equal(mac, f->uplink.next_hop_mac));
+    assert_int_equal(tpid, ETHERTYPE_8021AD);
+
+    f->uplink.vlan.tpid = ETHERTYPE_8021Q;
+    assert_true(flow_uplink_build(&f->uplink, f->router.mac, &flow));
+    assert_true(flow_uplink_read(&flow, &domain, &mac, &tpid));
+    assert_int_equal(tpid, ETHERTYPE_8021Q);
+
+    f->uplink.vlan.n = 0;
+    assert_true(flow_uplink_build(&f->uplink, f->router.mac, &flow));
+    assert_true(flow_uplink_read(&flow, &domain, &mac, &tpid));
+    assert_int_equal(tpid, 0);
 
     flow.n_actions = UINT8_MAX;
-    assert_false(flow_uplink_read(&flow, &domain, &mac));
+    assert_false(flow_uplink_read(&flow, &domain, &mac, &tpid));
     flow.n_actions = 0;
-    assert_false(flow_uplink_read(&flow, &domain, &mac));
+    assert_false(flow_uplink_read(&flow, &domain, &mac, &tpid));
     flow.cookie = fh_cookie(FH_KIND_CLIENT, 1);
-    assert_false(flow_uplink_read(&flow, &domain, &mac));
+    assert_false(flow_uplink_read(&flow, &domain, &mac, &tpid));
 }
 
 static void

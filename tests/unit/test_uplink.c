@@ -11,6 +11,12 @@
 static const struct eth_addr gateway = { .ea = { 2, 0, 0, 0, 2, 1 } };
 static const struct eth_addr other = { .ea = { 2, 0, 0, 0, 2, 2 } };
 
+static struct uplink_verdict
+hear(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
+{
+    return uplink_heard(uplink, mac, 0, now_ms);
+}
+
 /* An uplink of a bridge that has just become ready. */
 static struct uplink
 fresh(void)
@@ -27,7 +33,7 @@ resolved_at(int64_t now_ms)
     struct uplink uplink = fresh();
 
     uplink_tick(&uplink, now_ms);
-    assert_int_equal(uplink_heard(&uplink, gateway, now_ms).event,
+    assert_int_equal(hear(&uplink, gateway, now_ms).event,
                      UPLINK_FOUND);
     return uplink;
 }
@@ -117,7 +123,7 @@ a_known_next_hop_is_refreshed_at_its_mac(void **state)
     }
     assert_int_equal(uplink_tick(&uplink, UPLINK_REFRESH_MS).ask,
                      UPLINK_ASK_IT);
-    assert_int_equal(uplink_heard(&uplink, gateway, 3001).event,
+    assert_int_equal(hear(&uplink, gateway, 3001).event,
                      UPLINK_NOTHING);
     assert_int_equal(uplink.misses, 0);
 }
@@ -142,7 +148,7 @@ a_dead_next_hop_comes_back(void **state)
     struct uplink uplink = resolved_at(0);
 
     tick_until(&uplink, 3000, 7000, UPLINK_WENT_DEAD);
-    assert_int_equal(uplink_heard(&uplink, gateway, 7000).event,
+    assert_int_equal(hear(&uplink, gateway, 7000).event,
                      UPLINK_CAME_BACK);
     assert_true(uplink_is_ok(&uplink));
     assert_false(uplink_is_doubtful(&uplink));
@@ -155,7 +161,7 @@ a_dead_next_hop_may_come_back_elsewhere(void **state)
     struct uplink uplink = resolved_at(0);
 
     tick_until(&uplink, 3000, 7000, UPLINK_WENT_DEAD);
-    assert_int_equal(uplink_heard(&uplink, other, 7000).event,
+    assert_int_equal(hear(&uplink, other, 7000).event,
                      UPLINK_CAME_BACK);
     assert_is_at(&uplink, other);
 }
@@ -192,7 +198,7 @@ the_first_answer_is_believed(void **state)
 
     uplink.view.next_hop_mac = other;           /* As the flows had it. */
     uplink_tick(&uplink, 0);
-    assert_int_equal(uplink_heard(&uplink, gateway, 1).event, UPLINK_FOUND);
+    assert_int_equal(hear(&uplink, gateway, 1).event, UPLINK_FOUND);
     assert_is_at(&uplink, gateway);
     assert_int_equal(uplink_tick(&uplink, 100).ask, UPLINK_ASK_NOBODY);
 }
@@ -202,10 +208,10 @@ a_second_answer_to_the_same_question_is_refused(void **state)
 {
     struct uplink uplink = resolved_at(0);
 
-    assert_int_equal(uplink_heard(&uplink, other, 1).ask, UPLINK_ASK_NOBODY);
+    assert_int_equal(hear(&uplink, other, 1).ask, UPLINK_ASK_NOBODY);
     assert_is_at(&uplink, gateway);
     assert_int_equal(uplink_tick(&uplink, 100).ask, UPLINK_ASK_IT);
-    assert_int_equal(uplink_heard(&uplink, gateway, 101).event,
+    assert_int_equal(hear(&uplink, gateway, 101).event,
                      UPLINK_REFUSED);
     assert_is_at(&uplink, gateway);
 }
@@ -215,7 +221,7 @@ nobody_is_followed_before_the_old_one_was_asked(void **state)
 {
     struct uplink uplink = resolved_at(0);
 
-    uplink_heard(&uplink, other, 1);
+    hear(&uplink, other, 1);
     /* The loop was held up. */
     assert_int_equal(uplink_tick(&uplink, 900).ask, UPLINK_ASK_IT);
     assert_is_at(&uplink, gateway);
@@ -227,7 +233,7 @@ static void
 another_mac_makes_the_old_one_be_asked(void **state)
 {
     struct uplink uplink = settled_at(1000);
-    struct uplink_verdict v = uplink_heard(&uplink, other, 1000);
+    struct uplink_verdict v = hear(&uplink, other, 1000);
 
     assert_int_equal(v.ask, UPLINK_ASK_IT);
     assert_int_equal(v.event, UPLINK_NOTHING);
@@ -244,8 +250,8 @@ a_rival_is_refused_if_the_old_one_answers(void **state)
 {
     struct uplink uplink = settled_at(1000);
 
-    uplink_heard(&uplink, other, 1000);
-    assert_int_equal(uplink_heard(&uplink, gateway, 1002).event,
+    hear(&uplink, other, 1000);
+    assert_int_equal(hear(&uplink, gateway, 1002).event,
                      UPLINK_REFUSED);
     assert_true(fh_mac_equal(uplink.rival, other));
     assert_int_equal(tick_until(&uplink, 1050, 3900, UPLINK_MOVED), -1);
@@ -258,13 +264,13 @@ a_rival_is_followed_if_the_old_one_is_silent(void **state)
     struct uplink uplink = settled_at(1000);
     struct uplink_verdict v;
 
-    uplink_heard(&uplink, other, 1000);
+    hear(&uplink, other, 1000);
     assert_int_equal(uplink_tick(&uplink, 1099).event, UPLINK_NOTHING);
     v = uplink_tick(&uplink, 1100);
     assert_int_equal(v.event, UPLINK_MOVED);
     assert_int_equal(v.ask, UPLINK_ASK_IT);     /* It has to answer, too. */
     assert_is_at(&uplink, other);
-    assert_int_equal(uplink_heard(&uplink, other, 1101).event,
+    assert_int_equal(hear(&uplink, other, 1101).event,
                      UPLINK_NOTHING);
     assert_int_equal(uplink.misses, 0);
 }
@@ -274,11 +280,11 @@ a_rival_that_does_not_answer_itself_is_left_after_a_second(void **state)
 {
     struct uplink uplink = settled_at(1000);
 
-    uplink_heard(&uplink, other, 1000);
+    hear(&uplink, other, 1000);
     assert_int_equal(tick_until(&uplink, 1050, 2000, UPLINK_MOVED), 1150);
     tick_until(&uplink, 1250, 2100, UPLINK_MOVED);
     assert_int_equal(uplink_tick(&uplink, 2150).ask, UPLINK_ASK_ALL);
-    assert_int_equal(uplink_heard(&uplink, gateway, 2151).event,
+    assert_int_equal(hear(&uplink, gateway, 2151).event,
                      UPLINK_MOVED);
     assert_is_at(&uplink, gateway);
 }
@@ -289,8 +295,8 @@ the_last_of_several_rivals_is_followed(void **state)
     static const struct eth_addr third = { .ea = { 2, 0, 0, 0, 2, 3 } };
     struct uplink uplink = settled_at(1000);
 
-    uplink_heard(&uplink, other, 1000);
-    assert_int_equal(uplink_heard(&uplink, third, 1090).ask,
+    hear(&uplink, other, 1000);
+    assert_int_equal(hear(&uplink, third, 1090).ask,
                      UPLINK_ASK_NOBODY);
     assert_int_equal(uplink_tick(&uplink, 1100).event, UPLINK_MOVED);
     assert_is_at(&uplink, third);
@@ -303,7 +309,7 @@ a_next_hop_that_has_missed_two_requests_is_not_asked_again(void **state)
 
     uplink_tick(&uplink, 3000);
     uplink_tick(&uplink, 4000);
-    assert_int_equal(uplink_heard(&uplink, other, 4001).event, UPLINK_MOVED);
+    assert_int_equal(hear(&uplink, other, 4001).event, UPLINK_MOVED);
     assert_is_at(&uplink, other);
 }
 
@@ -314,14 +320,14 @@ a_flood_of_claims_costs_one_question_in_100_ms(void **state)
     int n_asked = 0;
 
     for (int64_t ms = 1000; ms < 2000; ms++) {
-        bool asked = uplink_heard(&uplink, other, ms).ask == UPLINK_ASK_IT;
+        bool asked = hear(&uplink, other, ms).ask == UPLINK_ASK_IT;
 
         if (ms % UPLINK_TICK_MS == 50) {
             asked |= uplink_tick(&uplink, ms).ask == UPLINK_ASK_IT;
         }
         if (asked) {
             n_asked++;
-            uplink_heard(&uplink, gateway, ms);
+            hear(&uplink, gateway, ms);
         }
     }
     assert_in_range(n_asked, 9, 11);
@@ -338,8 +344,7 @@ it_changes_once_in_100_ms_at_most(void **state)
     int n = 0;
 
     for (int64_t ms = 1000; ms < 10000; ms++) {
-        uplink_heard(&uplink, fh_mac_equal(was, gateway) ? other : gateway,
-                     ms);
+        hear(&uplink, fh_mac_equal(was, gateway) ? other : gateway, ms);
         if (ms % UPLINK_TICK_MS == 0) {
             uplink_tick(&uplink, ms);
         }
@@ -351,6 +356,25 @@ it_changes_once_in_100_ms_at_most(void **state)
         }
     }
     assert_in_range(n, 30, 90);
+}
+
+static void
+the_outer_tag_s_ethertype_is_the_next_hop_s(void **state)
+{
+    struct uplink uplink = fresh();
+
+    uplink_tick(&uplink, 0);
+    uplink_heard(&uplink, gateway, 0x8100, 1);
+    assert_int_equal(uplink.view.vlan.tpid, 0x8100);
+    /* A next hop that answers in kind has been asked in both. */
+    assert_int_equal(uplink_heard(&uplink, gateway, 0x88a8, 2).event,
+                     UPLINK_NOTHING);
+    assert_int_equal(uplink.view.vlan.tpid, 0x8100);
+    uplink_tick(&uplink, 4000);
+    uplink_tick(&uplink, 5000);
+    assert_int_equal(uplink_heard(&uplink, gateway, 0x88a8, 5001).event,
+                     UPLINK_MOVED);
+    assert_int_equal(uplink.view.vlan.tpid, 0x88a8);
 }
 
 /* The bridge, and the configuration. */
@@ -384,7 +408,7 @@ what_is_known_outlives_a_reload(void **state)
 {
     struct uplink old = settled_at(1000), uplink = fresh();
 
-    uplink_heard(&old, other, 1000);            /* Disputed. */
+    hear(&old, other, 1000);            /* Disputed. */
     uplink_inherit(&uplink, &old);
     assert_true(uplink_is_resolved(&uplink));
     assert_is_at(&uplink, gateway);
@@ -419,6 +443,7 @@ main(void)
             a_next_hop_that_has_missed_two_requests_is_not_asked_again),
         cmocka_unit_test(a_flood_of_claims_costs_one_question_in_100_ms),
         cmocka_unit_test(it_changes_once_in_100_ms_at_most),
+        cmocka_unit_test(the_outer_tag_s_ethertype_is_the_next_hop_s),
         cmocka_unit_test(a_bridge_that_comes_back_asks_at_once),
         cmocka_unit_test(
             a_next_hop_in_doubt_stays_so_when_the_bridge_comes_back),
