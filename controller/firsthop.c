@@ -42,6 +42,14 @@ firsthop_read_clock(struct firsthop *fh)
     fh->now_us = clock_us(CLOCK_MONOTONIC);
 }
 
+/* Not from the time of this wake-up, which may be some ms old. */
+static void
+read_unix_offset(struct firsthop *fh)
+{
+    fh->unix_off_ms = (clock_us(CLOCK_REALTIME)
+                       - clock_us(CLOCK_MONOTONIC)) / 1000;
+}
+
 void
 firsthop_count(struct firsthop_histogram *h, int64_t ms)
 {
@@ -66,7 +74,7 @@ firsthop_event(struct firsthop *fh, struct event *e)
      * them are in the ring. */
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10, 200);
 
-    fh->unix_off_ms = (clock_us(CLOCK_REALTIME) - fh->now_us) / 1000;
+    read_unix_offset(fh);
     e->time_ms = fh_now_ms(fh) + fh->unix_off_ms;
     events_add(fh->events, e);
     if (!fh_addr_is_zero(e->client)) {
@@ -816,7 +824,7 @@ firsthop_create(struct event_base *base, struct config *config,
 
     firsthop_read_clock(fh);
     fh->base = base;
-    fh->unix_off_ms = (clock_us(CLOCK_REALTIME) - fh->now_us) / 1000;
+    read_unix_offset(fh);
     fh->started_ms = fh_now_ms(fh) + fh->unix_off_ms;
     fh->listens = options->listens;
     fh->n_listens = options->n_listens;
