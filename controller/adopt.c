@@ -12,6 +12,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/leave.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -111,7 +112,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     } else if (is_later(c, info.decision)
                && takeover_is_idle(&c->takeover)) {
         /* The other one may have been announced in the meantime. */
-        c->reinstall = c->active != ELECT_NONE;
+        c->reinstall = c->active != ELECT_NONE || c->former;
         c->withdrawn = false;
         c->decision = info.decision;
         c->reaches[member].port = info.port;
@@ -223,6 +224,18 @@ keep_leaving(const struct fh_flow *flow, void *keeping_)
         }
     }
     c->reaches[member].port = port;
+}
+
+/* Whatever else it holds stays for now: it forwards for clients that are on
+ * their way to other routers. */
+static void
+keep_all(const struct fh_flow *flow, void *desired_)
+{
+    struct flow_set *desired = desired_;
+
+    if (!flow_set_find(desired, flow)) {
+        flow_set_put(desired, flow);
+    }
 }
 
 /* The flows that the bridge should hold, clients included. */
@@ -344,6 +357,11 @@ read_done(int error, void *adoption_)
     build_desired(fh, router, desired);
     flow_set_for_each(router->installed, keep_leaving,
                       &(struct keeping) { adoption, desired });
+    router->keeps = router->n_former;
+    if (router->keeps) {
+        flow_set_for_each(router->installed, keep_all, desired);
+        leave_check(fh);
+    }
     flow_diff(desired, router->installed, &router->changes);
     flow_set_destroy(desired);
     log_info("router %s: %zu flows of ours found, %zu changes needed",

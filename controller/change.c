@@ -9,10 +9,6 @@
 
 #include <firsthop/buf.h>
 
-/* A drained router's clients leave one by one, so many a second, which keeps
- * the bridges free to forward. */
-#define DRAIN_PER_MS 1
-
 static char *
 store_error(int error)
 {

@@ -31,6 +31,7 @@ struct client_answered {
 #define CLIENT_MAX_ANSWERED 64
 #define CLIENT_ANSWERED_S 600   /* "Recently": ARP entries live minutes. */
 
+struct router;
 struct segment;
 struct install_batch;
 
@@ -41,6 +42,8 @@ struct client {
     struct wheel_timer timer;   /* The earliest deadline below. */
     TAILQ_ENTRY(client) segment_node, port_node;    /* While a guest. */
     struct takeover takeover;
+    struct router *former;      /* Left by a reload, forwards for it until
+                                 * another does: see leave.h.  Or NULL. */
     struct install_batch *batch;    /* Flows under way in, or NULL. */
     size_t batch_index;
     struct client_answered *answered;   /* Owned, grows on demand. */

@@ -9,6 +9,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/leave.h"
 #include "controller/runtime.h"
 #include "controller/sweep.h"
 #include "controller/upstream_arp.h"
@@ -196,6 +197,7 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     for (size_t i = 0; i < router->n_uplinks; i++) {
         uplink_reset(&router->uplinks[i]);
     }
+    leave_router_gone(fh, router);
     if (!was_ready) {
         return;
     }
@@ -525,6 +527,14 @@ on_closed(struct ofconn *conn, const char *reason, void *fh_)
 /* What it refuses once it may refuse again: not more often than this. */
 #define REREAD_MS 5000
 
+void
+firsthop_read_again(struct firsthop *fh, struct router *router)
+{
+    router->ready = false;
+    router->expected = true;        /* Its clients stay meanwhile. */
+    adopt_start(fh, router);
+}
+
 static void
 reread(struct firsthop *fh, struct router *router)
 {
@@ -534,9 +544,7 @@ reread(struct firsthop *fh, struct router *router)
     if (fh_now_ms(fh) >= router->reread_ms) {
         router->refused = false;
         router->reread_ms = 0;
-        router->ready = false;
-        router->expected = true;        /* Its clients stay meanwhile. */
-        adopt_start(fh, router);
+        firsthop_read_again(fh, router);
     }
 }
 
@@ -882,6 +890,7 @@ firsthop_destroy(struct firsthop *fh)
         router_destroy(fh->routers[i]);
     }
     free(fh->routers);
+    leave_destroy(fh);
     for (size_t i = 0; i < 4; i++) {
         if (fh->upstreams[i]) {
             fh->upstreams[i]->ops->destroy(fh->upstreams[i]);

@@ -9,6 +9,7 @@
  *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
  *   sweep.c      one thing to be done for all clients of a router
  *   runtime.c    from the configuration to what runs
+ *   leave.c      a router leaves: its clients move before its flows go
  *   reload.c     from one configuration to the next
  *   change.c     what an operator asks for
  *
@@ -43,6 +44,8 @@ struct firsthop {
     struct wheel_timer uplink_timer;
     struct wheel_timer expect_timer;
     struct wheel_timer store_timer;
+    struct wheel_timer leave_timer;
+    struct departure *departures;       /* Owned; see leave.c. */
     int64_t now_us;                     /* Monotonic, as of this wake-up. */
     int64_t unix_off_ms;                /* Unix time less monotonic. */
     int64_t started_ms;                 /* Unix time. */
@@ -57,6 +60,10 @@ fh_now_ms(const struct firsthop *fh)
 {
     return fh->now_us / 1000;
 }
+
+/* Clients that leave a router by an operator's wish leave one by one, so many
+ * a ms, which keeps the bridges free to forward. */
+#define DRAIN_PER_MS 1
 
 /* How long after a start, in ms, routers that held clients are waited for:
  * Open vSwitch backs off up to 8 s between its attempts. */
@@ -92,6 +99,9 @@ void firsthop_identify(struct firsthop *, struct ofconn *);
  * not set up yet, that happens when it is). */
 void firsthop_attach(struct firsthop *, struct router *router,
                      struct router *from);
+
+/* Reads the bridge of a router that is ready once more, and corrects it. */
+void firsthop_read_again(struct firsthop *, struct router *);
 
 /* adopt.c */
 void adopt_start(struct firsthop *, struct router *);

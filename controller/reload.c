@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/learned.h"
+#include "controller/leave.h"
 #include "controller/runtime.h"
 #include "controller/sweep.h"
 
@@ -189,6 +190,56 @@ inherit_learned(struct client *c, const struct client *old)
     }
 }
 
+/* The router that forwards for the client, or did until a moment ago, if the
+ * new configuration does not have it do so: NULL, or one of the old ones. */
+static const struct router *
+find_former(const struct client *c, const struct client *old)
+{
+    bool unconfirmed = old->takeover.phase == TAKEOVER_FLOWS;
+    int members[] = {
+        unconfirmed ? ELECT_NONE : old->active,
+        old->unreported ? old->moved_from : ELECT_NONE,
+    };
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const struct router *router = (members[i] != ELECT_NONE
+            ? old->segment->members[members[i]].router : NULL);
+
+        if (router && find_member(c->segment, router) == ELECT_NONE) {
+            return router;
+        }
+    }
+    return old->former;
+}
+
+/* The router as the new configuration has it, or as one that departs. */
+static struct router *
+find_successor(const struct firsthop *fh, const struct router *router)
+{
+    uint64_t dpid = router->config->dpid;
+    struct router *successor = firsthop_router_by_dpid(fh, dpid);
+
+    return successor ? successor : leave_find(fh, dpid);
+}
+
+static void
+inherit_former(struct firsthop *fh, struct client *c,
+               const struct client *old)
+{
+    const struct router *former = find_former(c, old);
+
+    if (former && former->conn && old->state == CLIENT_ACTIVE
+        && (c->active == ELECT_NONE || c->reinstall)) {
+        leave_begin(fh, c, find_successor(fh, former));
+    }
+}
+
+static bool
+same_upstream(const struct client *c, const struct client *old)
+{
+    return (c->segment->config->upstream == old->segment->config->upstream);
+}
+
 static void
 inherit(struct firsthop *fh, struct client *c, struct client *old)
 {
@@ -226,9 +277,12 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
             c->takeover.core_acked = true;
             c->reinstall = (!takeover_is_idle(&old->takeover)
                             || looks_different(c, old, member, i));
-            c->announced = (old->announced && c->segment->config->upstream
-                            == old->segment->config->upstream);
+            c->announced = old->announced && same_upstream(c, old);
         }
+    }
+    inherit_former(fh, c, old);
+    if (c->former) {
+        c->announced = old->announced && same_upstream(c, old);
     }
     serve_arm(fh, c);
 }
@@ -240,10 +294,10 @@ dismiss(struct client *old)
 {
     struct upstream *u = old->segment->upstream;
 
-    if (old->active != ELECT_NONE && u && old->announced) {
-        struct upstream_route route = { old->key.address, old->segment,
-                                        old->active, old->decision };
+    struct upstream_route route = { .client = old->key.address,
+                                    .segment = old->segment };
 
+    if (u && old->announced) {
         u->ops->withdraw(u, &route);
     }
 }
@@ -285,29 +339,18 @@ inherit_uplinks(struct router *router, const struct router *old)
     }
 }
 
-/* A bridge that the new configuration does not know keeps none of our flows
- * and is left alone from here on. */
+/* Those that the new configuration does not know go on forwarding for their
+ * clients until these have moved. */
 static void
-release(const struct old *old, struct router *router)
+depart_routers(struct firsthop *fh, const struct old *old)
 {
-    struct flow_set *nothing = flow_set_create();
+    for (size_t i = 0; i < old->n_routers; i++) {
+        const struct router *was = old->routers[i];
 
-    router->base = router->base ? router->base : flow_set_create();
-    flow_diff(nothing, router->base, &router->changes);
-    flow_set_destroy(nothing);
-    for (size_t i = 0; i < clients_count(old->clients); i++) {
-        struct client *c = clients_at(old->clients, i);
-
-        for (size_t j = 0; j < c->n_reaches; j++) {
-            if (c->segment->members[j].router == router
-                && c->reaches[j].flow_port) {
-                router_queue_remove(router, c, j);
-            }
+        if (was->conn && !find_successor(fh, was)) {
+            leave_depart(fh, was->config);
         }
     }
-    router_flush(router);
-    ofconn_set_aux(router->conn, NULL);
-    router->conn = NULL;
 }
 
 static void
@@ -329,9 +372,10 @@ take_over_routers(struct firsthop *fh, struct old *old)
         if (was->conn && router) {
             firsthop_attach(fh, router, was);
         } else if (was->conn) {
-            release(old, was);
+            leave_take_conn(leave_find(fh, was->config->dpid), was);
         }
     }
+    leave_return(fh);
 }
 
 static void
@@ -353,6 +397,8 @@ reload(struct firsthop *fh, struct config *config)
     fh->config = config;
     firsthop_configure_upstreams(fh);
     runtime_build(fh);
+    leave_recount(fh);
+    depart_routers(fh, &old);
     take_over_clients(fh, &old);
     take_over_routers(fh, &old);
     error = runtime_listen(fh, old.config);

@@ -78,6 +78,9 @@ struct router {
     bool expected;                      /* Held clients before the start. */
     uint32_t n_active;                  /* Clients that it is active for. */
     uint32_t n_reachable;
+    uint32_t n_former;                  /* Clients of segments that it has
+                                         * left: see leave.h. */
+    bool keeps;                         /* Flows for them. */
     uint32_t n_ttl;                     /* Expired packets, of this second. */
     int64_t ttl_since_ms;
     bool ttl_off;                       /* Too many: not to be punted now. */

@@ -7,6 +7,8 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/leave.h"
+
 /* The router's uplink with that port and those tags, made if need be.
  * 'router->uplinks' must have room. */
 static struct uplink *
@@ -256,10 +258,11 @@ dial(struct firsthop *fh, const char *target, const struct config *old)
     return error;
 }
 
-static void
-undial(struct firsthop *fh, const char *target)
+void
+runtime_undial(struct firsthop *fh, const char *target)
 {
-    if (target && !has_target(fh->config, target)) {
+    if (target && !has_target(fh->config, target)
+        && !leave_dials(fh, target)) {
         ofserver_undial(fh->ofserver, target);
     }
 }
@@ -271,10 +274,10 @@ dial_bridges(struct firsthop *fh, const struct config *old)
     char *error = NULL;
 
     for (size_t i = 0; old && i < old->n_routers; i++) {
-        undial(fh, old->routers[i].connect);
+        runtime_undial(fh, old->routers[i].connect);
     }
     for (size_t i = 0; old && i < old->n_cores; i++) {
-        undial(fh, old->cores[i].connect);
+        runtime_undial(fh, old->cores[i].connect);
     }
     for (size_t i = 0; !error && i < config->n_routers; i++) {
         error = dial(fh, config->routers[i].connect, old);

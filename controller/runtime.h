@@ -11,6 +11,8 @@ void runtime_build(struct firsthop *);
 /* Listens and dials as fh->config says, and stops what only 'old' (may be
  * NULL) said.  Returns NULL, or what failed, new. */
 char *runtime_listen(struct firsthop *, const struct config *old);
+/* Dials 'target' (may be NULL) no more, unless somebody needs it. */
+void runtime_undial(struct firsthop *, const char *target);
 void runtime_segment_destroy(struct segment *);
 
 /* Adds a configured or provisioned client that is not there yet. */

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "controller/leave.h"
+
 /* How long a new client's first answer may wait for the other routers'. */
 #define DISCOVER_MS 200
 
@@ -160,25 +162,44 @@ name_member(char *name, const struct client *c, int member)
     }
 }
 
+/* The core is to forget it. */
+static void
+withdraw_route(struct client *c)
+{
+    struct upstream *u = c->segment->upstream;
+    struct upstream_route route = { .client = c->key.address,
+                                    .segment = c->segment };
+
+    if (u && c->announced) {
+        u->ops->withdraw(u, &route);
+        c->announced = false;
+    }
+}
+
+/* Names who forwards, or forwarded, for the client. */
+static void
+name_forwarder(char *name, const struct client *c, int member)
+{
+    if (member == ELECT_NONE && c->former) {
+        snprintf(name, EVENT_NAME_LEN, "%s", c->former->config->name);
+    } else {
+        name_member(name, c, member);
+    }
+}
+
 static void
 withdraw(struct firsthop *fh, struct client *c)
 {
     struct takeover_actions acts = { .n = 0 };
-    struct upstream *u = c->segment->upstream;
 
     router_cancel_install(c);
     takeover_clear(&c->takeover, serve_ready_members(c->segment), &acts);
     serve_act(fh, c, &acts);
     c->takeover_at_ms = 0;
     c->unreported = false;
-    if (c->active != ELECT_NONE && u && c->announced) {
-        struct upstream_route route = { c->key.address, c->segment,
-                                        c->active, c->decision };
-
-        u->ops->withdraw(u, &route);
-        c->announced = false;
-    }
+    withdraw_route(c);
     serve_set_active(fh, c, ELECT_NONE);
+    leave_end(fh, c);
 }
 
 void
@@ -274,12 +295,14 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
         serve_act(fh, c, &acts);
     }
     if (!wheel_is_armed(&r->timer)) {
-        arm_probe(fh, r, reach_next_ms(r, &c->segment->probe,
-                                       fh_now_ms(fh)));
+        arm_probe(fh, r, c->former ? fh_now_ms(fh)
+                  : reach_next_ms(r, &c->segment->probe, fh_now_ms(fh)));
     }
     if (c->active == ELECT_NONE
         && (c->state == CLIENT_ACTIVE || reach_is_up(r))) {
-        serve_elect(fh, c, CAUSE_CONFIG);   /* Its router left the segment. */
+        if (!c->former || !c->elect_at_ms) {    /* Or in its turn. */
+            serve_elect(fh, c, CAUSE_CONFIG);
+        }
     } else if (c->active == (int) member && c->reinstall) {
         c->reinstall = false;
         begin_takeover(fh, c, member, c->cause);
@@ -523,7 +546,6 @@ discovery_timeout(struct firsthop *fh, struct client *c)
 {
     bool anyone_up = false;
 
-    end_discovery(fh, c);
     for (size_t i = 0; i < c->n_reaches; i++) {
         anyone_up = anyone_up || reach_is_up(&c->reaches[i]);
     }
@@ -537,6 +559,7 @@ discovery_timeout(struct firsthop *fh, struct client *c)
         }
     }
     serve_elect(fh, c, CAUSE_NONE);
+    end_discovery(fh, c);
 }
 
 /* Election. */
@@ -594,8 +617,11 @@ set_lost(struct firsthop *fh, struct client *c)
     c->lost_ms = fh_now_ms(fh);
     if (c->active != ELECT_NONE) {
         router_queue_lost(member_router(c, c->active), c, c->active);
+    } else {
+        withdraw_route(c);
     }
-    name_member(e.from, c, c->active);
+    name_forwarder(e.from, c, c->active);
+    leave_end(fh, c);
     e.detect_ms = fh_now_ms(fh) - c->alive_ms;
     firsthop_event(fh, &e);
 }
@@ -624,7 +650,7 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
         return hint;
     }
     if (c->active == ELECT_NONE) {
-        return CAUSE_FIRST;
+        return c->former ? CAUSE_CONFIG : CAUSE_FIRST;
     }
     a = &candidates[c->active];
     return (reason == ELECT_PREEMPTS ? CAUSE_PREEMPT
@@ -669,7 +695,8 @@ begin_takeover(struct firsthop *fh, struct client *c, int winner,
     c->is_static = false;
     c->takeover_at_ms = 0;
     if (cause == CAUSE_FIRST || cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
-        || cause == CAUSE_PREEMPT || c->reason == ELECT_UPLINK) {
+        || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG
+        || c->reason == ELECT_UPLINK) {
         c->alive_ms = now_ms;
     }
     c->detect_ms = now_ms - c->alive_ms;
@@ -678,6 +705,17 @@ begin_takeover(struct firsthop *fh, struct client *c, int winner,
     c->since_ms = now_ms + fh->unix_off_ms;
     takeover_begin(&c->takeover, winner, now_ms, &acts);
     serve_act(fh, c, &acts);
+}
+
+/* Its former router forwards for it until the others have been asked: is that
+ * still going on? */
+static bool
+asks_for_another(struct firsthop *fh, struct client *c)
+{
+    if (c->former && !c->discovering) {
+        start_discovery(fh, c);
+    }
+    return c->former && c->discover_at_ms;
 }
 
 void
@@ -692,7 +730,8 @@ serve_elect(struct firsthop *fh, struct client *c, enum event_cause hint)
     c->reason = r.reason;
     c->elect_at_ms = r.again_ms;
     if (r.winner == ELECT_NONE) {
-        if (c->state == CLIENT_ACTIVE && r.reason == ELECT_LOST) {
+        if (c->state == CLIENT_ACTIVE && r.reason == ELECT_LOST
+            && !asks_for_another(fh, c)) {
             set_lost(fh, c);
         }
     } else if (r.reason == ELECT_LOST) {
@@ -797,9 +836,9 @@ send_notices(struct firsthop *fh, struct client *c)
 static void
 report(struct firsthop *fh, struct client *c)
 {
-    struct event e = client_event(c, c->moved_from == ELECT_NONE
-                                  ? EVENT_CLIENT_ELECTED
-                                  : EVENT_CLIENT_MOVED);
+    bool moved = c->moved_from != ELECT_NONE || c->former;
+    struct event e = client_event(c, moved ? EVENT_CLIENT_MOVED
+                                  : EVENT_CLIENT_ELECTED);
     const struct takeover *t = &c->takeover;
 
     c->unreported = false;
@@ -808,12 +847,12 @@ report(struct firsthop *fh, struct client *c)
         return;
     }
     e.cause = c->cause;
-    name_member(e.from, c, c->moved_from);
+    name_forwarder(e.from, c, c->moved_from);
     name_member(e.to, c, c->active);
     e.detect_ms = c->detect_ms;
     e.install_ms = t->install_ms;
     e.ack_ms = t->client_acked ? fh_now_ms(fh) - t->noticed_ms : -1;
-    if (c->moved_from != ELECT_NONE) {
+    if (moved) {
         c->moves++;
         fh->stats.moves[c->cause]++;
         firsthop_count(&fh->stats.detect, e.detect_ms);
@@ -870,6 +909,7 @@ act_one(struct firsthop *fh, struct client *c,
         c->takeover_at_ms = 0;
         arm_trap(fh, c);
         report(fh, c);
+        leave_end(fh, c);
         break;
     case TAKEOVER_ELECT:
         /* In a moment: a bridge that refuses must not be asked at once. */
@@ -917,7 +957,7 @@ take_back(struct firsthop *fh, struct client *c)
     c->unreported = false;
     c->takeover.winner = c->moved_from;
     serve_set_active(fh, c, c->moved_from);
-    if (c->moved_from == ELECT_NONE) {
+    if (c->moved_from == ELECT_NONE && !c->former) {
         set_state(fh, c, CLIENT_PENDING);
     }
 }

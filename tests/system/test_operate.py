@@ -144,38 +144,72 @@ def test_a_bad_configuration_changes_nothing(article):
     assert article.c.ping(harness.NEXT_HOP)
 
 
-def test_a_router_that_leaves_the_segment_hands_over(article):
+def assert_all_have_moved(lab, clients):
+    """From A to B, each once, and because of the configuration."""
+    for client in clients:
+        lab.wait_active(client, lab.b)
+        events = lab.wait_for(
+            lambda client=client: lab.daemon.events(
+                0, type="client.moved", client=client.address
+            ),
+            what=f"{client.address} to have moved",
+        )
+        (event,) = events
+        assert (event["from"], event["to"]) == ("A", "B")
+        assert event["cause"] == "config"
+
+
+def test_a_router_that_leaves_the_segment_loses_nothing(article):
+    clients = (article.c, article.d)
     config = article.config()
     del config["segments"]["metro"]["routers"]["A"]
-    with article.meter(article.d) as meter:
+    with article.meter(*clients) as meter:
         meter.wait_steady(explain=article.explain)
+        meter.reset()
         reload(article, config)
-        for client in (article.c, article.d):
-            article.wait_active(client, article.b)
+        assert_all_have_moved(article, clients)
+        for client in clients:
+            article.wait_for(
+                lambda client=client: not article.a.flows_of(client),
+                what="A to hold no flows of its former clients",
+            )
         meter.wait_steady(explain=article.explain)
-    article.wait_for(
-        lambda: not article.a.flows_of(article.c),
-        what="A to hold no flows of C",
-    )
+        assert total_lost(meter.report()) == 0
 
 
-def test_a_router_that_leaves_the_configuration_keeps_no_flow(article):
+def test_a_router_that_is_deleted_loses_nothing_and_keeps_no_flow(article):
+    clients = (article.c, article.d)
     config = article.config()
     del config["segments"]["metro"]["routers"]["A"]
     del config["routers"]["A"]
-    seq = article.daemon.last_seq()
-    article.daemon.configure(config)
-    article.daemon.reload()
-    article.wait_for(
-        lambda: article.daemon.events(seq, type="config.applied")
-    )
-    article.wait_active(article.c, article.b)
-    article.wait_for(
-        lambda: not article.a.flows(), what="A to hold no flow of ours"
-    )
+    with article.meter(*clients) as meter:
+        meter.wait_steady(explain=article.explain)
+        meter.reset()
+        article.daemon.configure(config)
+        article.daemon.reload()
+        assert_all_have_moved(article, clients)
+        article.wait_for(
+            lambda: not article.a.flows(), what="A to hold no flow of ours"
+        )
+        meter.wait_steady(explain=article.explain)
+        assert total_lost(meter.report()) == 0
     reload(article, article.config())
     article.wait_reach(article.c, article.a)
     assert article.daemon.active(article.c.address) == "B"
+
+
+def test_a_deleted_router_without_a_stand_in_keeps_no_flow(article):
+    article.links["Y", "Z"].silence()
+    for client in (article.c, article.d):
+        article.wait_reach(client, article.b, "down")
+    config = article.config()
+    del config["segments"]["metro"]["routers"]["A"]
+    del config["routers"]["A"]
+    article.daemon.configure(config)
+    article.daemon.reload()
+    article.wait_for(
+        lambda: not article.a.flows(), what="A to hold no flow of ours"
+    )
 
 
 def test_what_was_put_over_the_socket_outlives_a_restart(article):
@@ -197,7 +231,7 @@ def test_what_was_put_over_the_socket_outlives_a_restart(article):
 
 
 def test_the_daemon_dials_bridges_that_do_not_call(lab):
-    """"connect": the bridges know of no controller; after a restart of the
+    """ "connect": the bridges know of no controller; after a restart of the
     daemon nothing has to wait for their back-off."""
     harness.build_article(lab)
     config = lab.config()

@@ -66,13 +66,24 @@ heard(const char *line, void *chaos_)
     fh_buf_append(&chaos->log, "\n", 1);
 }
 
+/* Without 'leaves' in the segment and, if it is 'deleted', at all. */
 static struct config *
-make_config(void)
+make_config_without(const char *leaves, bool deleted)
 {
     struct config_errors errors = { .n = 0 };
-    struct config *config = config_parse(config_text, strlen(config_text),
-                                         &errors, NULL);
+    json_t *json = json_loads(config_text, 0, NULL);
+    json_t *segment = json_object_get(json_object_get(json, "segments"),
+                                      "metro");
+    struct config *config;
 
+    if (leaves) {
+        json_object_del(json_object_get(segment, "routers"), leaves);
+    }
+    if (deleted) {
+        json_object_del(json_object_get(json, "routers"), leaves);
+    }
+    config = config_from_json(json, &errors, NULL);
+    json_decref(json);
     if (!config) {
         fprintf(stderr, "%s: %s\n", errors.items[0].pointer,
                 errors.items[0].text);
@@ -80,6 +91,12 @@ make_config(void)
     }
     config_errors_destroy(&errors);
     return config;
+}
+
+static struct config *
+make_config(void)
+{
+    return make_config_without(NULL, false);
 }
 
 static struct client *
@@ -93,27 +110,53 @@ find_client(int i)
                         firsthop_segment(fh, 0)->id);
 }
 
+static void
+drain(const char *name, bool draining)
+{
+    struct firsthop *fh = world_firsthop();
+    struct router *router = firsthop_find_router(fh, name);
+
+    world_say("-- %s %s", draining ? "drain" : "undrain", name);
+    if (router) {
+        free(firsthop_set_draining(fh, router, draining));
+    }
+}
+
+static void
+reload(struct chaos *chaos, const char *router)
+{
+    int how = draw(chaos, 4);
+
+    world_say("-- reload%s%s", how == 2 ? ", out of the segment: "
+              : how == 3 ? ", deleted: " : "", how > 1 ? router : "");
+    free(firsthop_apply(world_firsthop(),
+                        make_config_without(how > 1 ? router : NULL,
+                                            how == 3), false));
+}
+
+static void
+move(struct client *c, const char *router)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (!strcmp(c->segment->members[i].router->config->name, router)) {
+            free(firsthop_move(world_firsthop(), c, i));
+        }
+    }
+}
+
 /* What the operator does. */
 static void
 operate(struct chaos *chaos, const char *router, int host)
 {
-    struct firsthop *fh = world_firsthop();
     struct client *c = find_client(host);
 
     switch (draw(chaos, 5)) {
     case 0:
-        world_say("-- drain %s", router);
-        free(firsthop_set_draining(fh, firsthop_find_router(fh, router),
-                                   true));
-        break;
     case 1:
-        world_say("-- undrain %s", router);
-        free(firsthop_set_draining(fh, firsthop_find_router(fh, router),
-                                   false));
+        drain(router, draw(chaos, 2));
         break;
     case 2:
-        world_say("-- reload");
-        free(firsthop_apply(fh, make_config(), false));
+        reload(chaos, router);
         break;
     case 3:
         world_say("-- restart");
@@ -123,7 +166,7 @@ operate(struct chaos *chaos, const char *router, int host)
     case 4:
         if (c) {
             world_say("-- move %s to %s", host_addrs[host], router);
-            free(firsthop_move(fh, c, router[0] - 'A'));
+            move(c, router);
         }
         break;
     }
@@ -200,6 +243,7 @@ repair(void)
     struct firsthop *fh = world_firsthop();
 
     world_say("-- repair");
+    free(firsthop_apply(fh, make_config(), false));
     for (int i = 0; i < 2; i++) {
         struct bridge *b = world_bridge(bridge_names[i]);
 
