@@ -587,6 +587,7 @@ uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
         for (size_t j = 0; router->ready && j < router->n_uplinks; j++) {
             struct uplink *uplink = &router->uplinks[j];
 
+            router_tell_drops(router, uplink);
             firsthop_next_hop_act(fh, router, uplink,
                                   uplink_tick(uplink, now_ms));
         }

@@ -750,6 +750,23 @@ send_fence(struct router *router)
     }
 }
 
+/* The 'i'-th meter of replies, and of which port: those of the access ports
+ * come first, then those of the uplinks.  NULL behind the last. */
+static struct drops *
+reply_drops(const struct router *router, size_t i, uint32_t *port)
+{
+    size_t n = router->config->n_access_ports;
+
+    if (i < n) {
+        *port = router->ports[i].number;
+        return &router->ports[i].drops;
+    } else if (i - n < router->n_uplinks) {
+        *port = router->uplinks[i - n].view.port;
+        return &router->uplinks[i - n].drops;
+    }
+    return NULL;
+}
+
 static void
 put_reading(struct router *router, struct drops *drops, uint32_t meter,
             uint32_t xid)
@@ -762,7 +779,8 @@ put_reading(struct router *router, struct drops *drops, uint32_t meter,
 static void
 send_reading(struct router *router)
 {
-    uint32_t xid;
+    struct drops *drops;
+    uint32_t xid, port;
 
     if (!fence_is_due(&router->meter_fence)) {
         return;
@@ -771,12 +789,9 @@ send_reading(struct router *router)
     if (!router->punt_meter_refused) {
         put_reading(router, &router->punt_drops, FH_METER_CONTROLLER, xid);
     }
-    for (size_t i = 0; i < router->config->n_access_ports; i++) {
-        struct router_port *port = &router->ports[i];
-
-        if (port->number && port->drops.wanted) {
-            put_reading(router, &port->drops,
-                        FLOW_METER_REPLIES(port->number), xid);
+    for (size_t i = 0; (drops = reply_drops(router, i, &port)); i++) {
+        if (port && drops->wanted) {
+            put_reading(router, drops, FLOW_METER_REPLIES(port), xid);
         }
     }
     put_fence(router, &router->meter_fence, xid);
@@ -806,11 +821,14 @@ fence_forget(struct router_fence *fence)
 void
 router_forget_questions(struct router *router)
 {
+    struct drops *drops;
+    uint32_t port;
+
     fence_forget(&router->fence);
     fence_forget(&router->meter_fence);
     drops_forget(&router->punt_drops);
-    for (size_t i = 0; i < router->config->n_access_ports; i++) {
-        drops_forget(&router->ports[i].drops);
+    for (size_t i = 0; (drops = reply_drops(router, i, &port)); i++) {
+        drops_forget(drops);
     }
     router->punt_meter_refused = router->meters_unreadable = false;
 }
@@ -820,12 +838,15 @@ router_forget_questions(struct router *router)
 uint32_t
 router_read_drops(struct router *router, uint32_t port)
 {
+    struct drops *drops;
+    uint32_t its_port;
+
     if (router->meters_unreadable) {
         return router->meter_fence.done;
     }
-    for (size_t i = 0; i < router->config->n_access_ports; i++) {
-        if (!port || router->ports[i].number == port) {
-            router->ports[i].drops.wanted = true;
+    for (size_t i = 0; (drops = reply_drops(router, i, &its_port)); i++) {
+        if (!port || its_port == port) {
+            drops->wanted = true;
         }
     }
     router->meter_fence.wanted = true;
@@ -845,6 +866,9 @@ void
 router_drops_reply(struct router *router, const struct of_message *msg,
                    int64_t now_us)
 {
+    struct drops *drops;
+    uint32_t port;
+
     if (!router->meter_fence.out || msg->xid != router->meter_fence.xid) {
         return;
     }
@@ -854,12 +878,9 @@ router_drops_reply(struct router *router, const struct of_message *msg,
         if (meter->id == FH_METER_CONTROLLER) {
             drops_read(&router->punt_drops, meter->packets, now_us);
         }
-        for (size_t j = 0; j < router->config->n_access_ports; j++) {
-            struct router_port *port = &router->ports[j];
-
-            if (port->number
-                && meter->id == FLOW_METER_REPLIES(port->number)) {
-                drops_read(&port->drops, meter->packets, now_us);
+        for (size_t j = 0; (drops = reply_drops(router, j, &port)); j++) {
+            if (port && meter->id == FLOW_METER_REPLIES(port)) {
+                drops_read(drops, meter->packets, now_us);
             }
         }
     }
@@ -910,6 +931,18 @@ router_evidence(const struct router *router, uint32_t port)
         }
     }
     return bridge;
+}
+
+void
+router_tell_drops(struct router *router, struct uplink *uplink)
+{
+    int64_t dropped_us = router->punt_drops.grown_us;
+
+    latest(&dropped_us, &uplink->drops);
+    uplink->dropped_ms = dropped_us / 1000;
+    if (uplink_waits(uplink)) {
+        router_read_drops(router, uplink->view.port);
+    }
 }
 
 void

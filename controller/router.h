@@ -198,7 +198,8 @@ void router_flush(struct router *);
 void router_fence_reply(struct router *, uint32_t xid);
 
 /* What the meters drop.  Have that of the replies from 'port' (0: of all
- * ports) read, and that of all punts; returns the number of the reading. */
+ * ports, uplinks too) read, and that of all punts; returns the number of the
+ * reading. */
 uint32_t router_read_drops(struct router *, uint32_t port);
 /* Reads them all once a second: what is read later is compared with that. */
 void router_drops_tick(struct router *, int64_t now_ms);
@@ -206,9 +207,13 @@ void router_drops_reply(struct router *, const struct of_message *,
                         int64_t now_us);
 /* An error: is it about the meters?  Then it is dealt with. */
 bool router_meter_error(struct router *, const struct of_message *);
-/* What is known of the bridge, for a verdict about a client behind 'port'
- * (0: any). */
+/* What is known of the bridge, for a verdict about a client behind access
+ * port 'port' (0: any). */
 struct reach_bridge router_evidence(const struct router *, uint32_t port);
+
+/* The same for the next hop of an uplink: fills in 'dropped_ms'.  Before each
+ * uplink_tick(). */
+void router_tell_drops(struct router *, struct uplink *);
 
 /* The bridge has gone: nothing that was asked will be answered. */
 void router_forget_questions(struct router *);

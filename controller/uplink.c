@@ -35,9 +35,23 @@ believe(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
     uplink->next_ms = now_ms + UPLINK_REFRESH_MS;
 }
 
-/* A request that counts is due. */
+bool
+uplink_waits(const struct uplink *uplink)
+{
+    return ((uplink->state == UPLINK_RESOLVED && uplink->misses)
+            || uplink->state == UPLINK_DISPUTED);
+}
+
+/* May the answer to a request of 'since_ms' have been dropped? */
+static bool
+is_excused(const struct uplink *uplink, int64_t since_ms)
+{
+    return uplink->dropped_ms && uplink->dropped_ms >= since_ms;
+}
+
+/* There is one more request without an answer. */
 static void
-ask(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
+count_miss(struct uplink *uplink, struct uplink_verdict *v)
 {
     if (uplink->misses == UPLINK_MISSES && uplink->state == UPLINK_RESOLVED) {
         uplink->state = UPLINK_DEAD;
@@ -45,6 +59,16 @@ ask(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
     }
     if (uplink->misses <= UPLINK_MISSES) {
         uplink->misses++;
+    }
+}
+
+/* A request that counts is due. */
+static void
+ask(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
+{
+    if (!uplink->misses
+        || !is_excused(uplink, uplink->next_ms - UPLINK_RETRY_MS)) {
+        count_miss(uplink, v);
     }
     uplink->next_ms = now_ms + UPLINK_RETRY_MS;
     v->ask = (uplink->state == UPLINK_UNRESOLVED || uplink->misses > 1
@@ -84,6 +108,10 @@ settle(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
     }
     if (now_ms < uplink->decide_ms) {
         v->ask = UPLINK_ASK_IT;         /* The first may have been lost. */
+        return false;
+    }
+    if (is_excused(uplink, uplink->decide_ms - UPLINK_DISPUTE_MS)) {
+        ask_old(uplink, now_ms, v);
         return false;
     }
     believe(uplink, uplink->rival, now_ms);

@@ -22,11 +22,16 @@
  * believed, and has not missed two requests, is asked before another one is
  * followed.  Real gateways that fail over to another MAC (HSRP, new hardware)
  * announce it while the old one is silent, and are followed one or two ticks
- * later (three if that was the second such claim in a short time). */
+ * later (three if that was the second such claim in a short time).
+ *
+ * Silence is no evidence while the bridge drops replies (see reach.h): such a
+ * request does not count, and no dispute is decided. */
 #ifndef UPLINK_H
 #define UPLINK_H 1
 
 #include <firsthop/snapshot.h>
+
+#include "controller/drops.h"
 
 struct config_uplink;
 
@@ -47,6 +52,9 @@ struct uplink {
     int64_t next_ms;            /* Next request that counts; monotonic. */
     int64_t early_at_ms;        /* Next early one; monotonic. */
     uint32_t early_ms;          /* So long after the first of them. */
+    struct drops drops;         /* Of the meter of its replies. */
+    int64_t dropped_ms;         /* When replies were last found dropped;
+                                 * monotonic, 0: never. */
     struct eth_addr rival;      /* The last other MAC that spoke as it. */
     bool asked;                 /* DISPUTED: the old one was asked ... */
     int64_t decide_ms;          /* ... and so long it may take.  Before that
@@ -89,6 +97,9 @@ bool uplink_is_ok(const struct uplink *);
 bool uplink_is_doubtful(const struct uplink *);
 /* Was the next hop heard since the bridge is connected? */
 bool uplink_is_resolved(const struct uplink *);
+
+/* Will something be concluded if no answer comes? */
+bool uplink_waits(const struct uplink *);
 
 /* Every UPLINK_TICK_MS while the bridge is ready. */
 struct uplink_verdict uplink_tick(struct uplink *, int64_t now_ms);

@@ -218,6 +218,12 @@ do_hide_meters(struct runner *r, const struct words *w)
 }
 
 static void
+do_no_punt_meter(struct runner *r, const struct words *w)
+{
+    bridge_refuse_punt_meter(world_bridge(word(w, 0)));
+}
+
+static void
 do_flood(struct runner *r, const struct words *w)
 {
     bridge_flood(world_bridge(word(w, 0)), atoi(word(w, 1)), true);
@@ -512,6 +518,7 @@ static const struct {
     { "hide", do_hide },                /* BRIDGE: lists no flows */
     { "list", do_list },                /* BRIDGE */
     { "hide-meters", do_hide_meters },  /* BRIDGE: tells not what they drop */
+    { "no-punt-meter", do_no_punt_meter },      /* BRIDGE: refuses that */
     { "flood", do_flood },              /* BRIDGE PORT|0: fills its meter */
     { "calm", do_calm },                /* BRIDGE PORT|0 */
     { "port", do_port },                /* BRIDGE PORT up|down */

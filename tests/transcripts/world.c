@@ -470,7 +470,7 @@ list_flows(struct bridge *b, const uint8_t *request)
 static uint32_t
 port_of_meter(uint32_t meter)
 {
-    for (uint32_t port = 1; port < WORLD_UPLINK_PORT; port++) {
+    for (uint32_t port = 1; port <= WORLD_UPLINK_PORT; port++) {
         if (meter == FLOW_METER_REPLIES(port)) {
             return port;
         }
@@ -482,17 +482,24 @@ port_of_meter(uint32_t meter)
 }
 
 static void
+refuse_meter(struct bridge *b, const uint8_t *msg)
+{
+    uint8_t error[20];
+
+    build_error(msg, 12, 2, error);     /* OFPMMFC_INVALID_METER */
+    reply(b, error, sizeof error, 0);
+}
+
+static void
 tell_meter(struct bridge *b, const uint8_t *request)
 {
     uint8_t answer[16 + 56] = { OFP14_VERSION, OFPT_MULTIPART_REPLY };
     uint32_t meter = wire_get32(request + 16);
     uint32_t port = port_of_meter(meter);
 
-    if (b->hide_meters) {
-        uint8_t error[20];
-
-        build_error(request, 12, 9, error); /* OFPMMFC_BAD_COMMAND */
-        reply(b, error, sizeof error, 0);
+    if (b->hide_meters
+        || (b->no_punt_meter && meter == FH_METER_CONTROLLER)) {
+        refuse_meter(b, request);
         return;
     }
     b->drops[port] += b->flooded[port] ? 1000 : 0;
@@ -566,7 +573,10 @@ receive(struct bridge *b, const uint8_t *msg, size_t len)
     case OFPT_PACKET_OUT:
         packet_out(b, msg, len);
         break;
-    case OFPT_METER_MOD:
+    case OFPT_METER_MOD:        /* 7.3.4.5: command, flags, meter. */
+        if (b->no_punt_meter && wire_get32(msg + 12) == FH_METER_CONTROLLER) {
+            refuse_meter(b, msg);
+        }
         break;
     case OFPT_FLOW_MOD:         /* A question of check.c's. */
         break;
@@ -791,6 +801,12 @@ void
 bridge_hide_meters(struct bridge *b, bool hide)
 {
     b->hide_meters = hide;
+}
+
+void
+bridge_refuse_punt_meter(struct bridge *b)
+{
+    b->no_punt_meter = true;
 }
 
 void

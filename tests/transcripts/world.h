@@ -57,6 +57,8 @@ void bridge_hide_flows(struct bridge *, bool hide);
 void bridge_stall(struct bridge *, bool stall);
 /* Does not tell what its meters drop. */
 void bridge_hide_meters(struct bridge *, bool hide);
+/* Has no meter for all punts. */
+void bridge_refuse_punt_meter(struct bridge *);
 /* The meter of the replies by 'port' (0: of all punts) is flooded: nothing
  * gets through it any more. */
 void bridge_flood(struct bridge *, uint32_t port, bool flood);

@@ -15,7 +15,7 @@ struct bridge {
     struct ofconn *conn;        /* NULL: not connected. */
     struct fh_buf bundle;       /* Flow mods of the open one. */
     struct fh_buf held;         /* Replies withheld. */
-    bool hold, refuse, stall, hide, hide_meters, core_silent;
+    bool hold, refuse, stall, hide, hide_meters, no_punt_meter, core_silent;
     bool flooded[WORLD_UPLINK_PORT + 1];    /* By port, 0: all punts. */
     uint64_t drops[WORLD_UPLINK_PORT + 1];  /* By the meters of these. */
     unsigned int n_probes;

@@ -143,6 +143,34 @@ three_unanswered_requests_are_death(void **state)
 }
 
 static void
+requests_whose_answers_were_dropped_are_no_misses(void **state)
+{
+    struct uplink uplink = resolved_at(0);
+
+    assert_false(uplink_waits(&uplink));
+    for (int64_t ms = 3000; ms < 60000; ms += UPLINK_TICK_MS) {
+        assert_int_equal(uplink_tick(&uplink, ms).event, UPLINK_NOTHING);
+        assert_true(uplink_waits(&uplink));
+        uplink.dropped_ms = ms;
+    }
+    assert_int_equal(uplink.misses, 1);
+    /* The one of 59000 does not count; those after it do. */
+    assert_int_equal(tick_until(&uplink, 60000, 90000, UPLINK_WENT_DEAD),
+                     63000);
+    assert_false(uplink_waits(&uplink));
+}
+
+static void
+answers_that_were_dropped_before_the_request_excuse_nothing(void **state)
+{
+    struct uplink uplink = resolved_at(0);
+
+    uplink.dropped_ms = 2999;
+    assert_int_equal(tick_until(&uplink, 3000, 9000, UPLINK_WENT_DEAD),
+                     6000);
+}
+
+static void
 a_dead_next_hop_comes_back(void **state)
 {
     struct uplink uplink = resolved_at(0);
@@ -273,6 +301,25 @@ a_rival_is_followed_if_the_old_one_is_silent(void **state)
     assert_int_equal(hear(&uplink, other, 1101).event,
                      UPLINK_NOTHING);
     assert_int_equal(uplink.misses, 0);
+}
+
+static void
+no_rival_is_followed_while_answers_are_dropped(void **state)
+{
+    struct uplink uplink = settled_at(1000);
+
+    hear(&uplink, other, 1000);
+    for (int64_t ms = 1100; ms < 9000; ms += UPLINK_TICK_MS) {
+        struct uplink_verdict v;
+
+        assert_true(uplink_waits(&uplink));
+        uplink.dropped_ms = ms - 1;
+        v = uplink_tick(&uplink, ms);
+        assert_int_equal(v.event, UPLINK_NOTHING);
+        assert_int_equal(v.ask, UPLINK_ASK_IT);
+    }
+    assert_is_at(&uplink, gateway);
+    assert_int_equal(uplink_tick(&uplink, 9000).event, UPLINK_MOVED);
 }
 
 static void
@@ -425,6 +472,9 @@ main(void)
         cmocka_unit_test(a_next_hop_that_never_answered_is_not_dead),
         cmocka_unit_test(a_known_next_hop_is_refreshed_at_its_mac),
         cmocka_unit_test(three_unanswered_requests_are_death),
+        cmocka_unit_test(requests_whose_answers_were_dropped_are_no_misses),
+        cmocka_unit_test(
+            answers_that_were_dropped_before_the_request_excuse_nothing),
         cmocka_unit_test(a_dead_next_hop_comes_back),
         cmocka_unit_test(a_dead_next_hop_may_come_back_elsewhere),
         cmocka_unit_test(an_absent_port_asks_nobody),
@@ -436,6 +486,7 @@ main(void)
         cmocka_unit_test(another_mac_makes_the_old_one_be_asked),
         cmocka_unit_test(a_rival_is_refused_if_the_old_one_answers),
         cmocka_unit_test(a_rival_is_followed_if_the_old_one_is_silent),
+        cmocka_unit_test(no_rival_is_followed_while_answers_are_dropped),
         cmocka_unit_test(
             a_rival_that_does_not_answer_itself_is_left_after_a_second),
         cmocka_unit_test(the_last_of_several_rivals_is_followed),
