@@ -218,6 +218,28 @@ start_reading(struct firsthop *fh, struct router *router)
     adopt_start(fh, router);
 }
 
+/* The newer connection wins.  The older may be one that the bridge itself has
+ * given up; but two bridges that take the router from one another in turn
+ * serve nobody. */
+static void
+lose_bridge(struct firsthop *fh, struct router *router,
+            const struct ofconn *conn)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
+    struct ofconn *old = router->conn;
+    char dpid[FH_DPID_STRLEN];
+
+    log_warn_rl(&rl, "router %s: %s takes over from %s: if that is not one "
+                "bridge that has reconnected, two bridges have the datapath "
+                "id %s, and one of them needs another: `ovs-vsctl set bridge "
+                "BRIDGE other_config:datapath-id=...`",
+                router->config->name, ofconn_peer(conn), ofconn_peer(old),
+                fh_dpid_format(ofconn_dpid(conn), dpid));
+    router->counters.dpid_takeovers++;
+    detach(fh, router, "a newer connection has its datapath id");
+    ofconn_close(old, "a newer connection has its datapath id");
+}
+
 void
 firsthop_identify(struct firsthop *fh, struct ofconn *conn)
 {
@@ -228,20 +250,13 @@ firsthop_identify(struct firsthop *fh, struct ofconn *conn)
         && upstream_core_identify(fh->upstreams[UPSTREAM_CORE], conn)) {
         return;
     }
-    fh_dpid_format(ofconn_dpid(conn), dpid);
     if (!router) {
         log_warn("bridge %s (%s) is not in the configuration: left alone",
-                 dpid, ofconn_peer(conn));
+                 fh_dpid_format(ofconn_dpid(conn), dpid), ofconn_peer(conn));
         return;
     }
     if (router->conn) {
-        struct ofconn *old = router->conn;
-
-        log_warn("router %s: a second bridge has datapath id %s: %s takes "
-                 "over from %s", router->config->name, dpid,
-                 ofconn_peer(conn), ofconn_peer(old));
-        detach(fh, router, "a newer connection has its datapath id");
-        ofconn_close(old, "a newer connection has its datapath id");
+        lose_bridge(fh, router, conn);
     }
     router->conn = conn;
     ofconn_set_aux(conn, router);

@@ -68,6 +68,7 @@ COUNTER(flow_adds)
 COUNTER(flow_deletes)
 COUNTER(commits)
 COUNTER(commits_failed)
+COUNTER(dpid_takeovers)
 
 static uint64_t
 get_connected(const struct router *router)
@@ -147,6 +148,9 @@ static const struct router_metric {
     { "commits_failed_total", "counter",
       "Bundles of flow changes that the bridge has refused.",
       get_commits_failed },
+    { "datapath_id_takeovers_total", "counter",
+      "Connections that replaced an earlier one with the same datapath id.",
+      get_dpid_takeovers },
 };
 
 static void

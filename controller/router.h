@@ -45,7 +45,8 @@ struct router_stack {
 
 struct router_counters {
     uint64_t punts, probes, probes_missed, probes_postponed, probes_unjudged,
-             probe_packets, flow_adds, flow_deletes, commits, commits_failed;
+             probe_packets, flow_adds, flow_deletes, commits, commits_failed,
+             dpid_takeovers;
 };
 
 /* An echo request behind something that the bridge is asked to do: when it
