@@ -557,9 +557,12 @@ check_upstream(struct check *check, const struct config_segment *segment)
     }
     if (segment->upstream == UPSTREAM_CORE) {
         for (size_t i = 0; i < segment->n_members; i++) {
-            if (segment->members[i].uplink.vlan.n > 1) {
+            const struct config_member *member = &segment->members[i];
+
+            if (member->router != SIZE_MAX && member->uplink.vlan.n > 1) {
                 add_error(check, at, "\"core\" needs uplinks with at most "
-                          "one tag");
+                          "one tag, and router %s has one with two",
+                          config->routers[member->router].name);
                 break;
             }
         }

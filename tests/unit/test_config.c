@@ -937,6 +937,10 @@ upstreams_get_what_they_can_carry(void **state)
             { A_UPLINK "/vlan", "[200]" } }, { NULL } },
         { { CORE, { METRO "/upstream", "\"core\"" },
             { A_UPLINK "/vlan", "[200, 100]" } }, { METRO "/upstream" } },
+        { { CORE, { METRO "/upstream", "\"core\"" },
+            { METRO "/routers/Z",
+              "{\"address\": \"10.0.0.9\", \"uplink\": {\"vlan\": [2, 1]}}" } },
+          { METRO "/routers/Z" } },
     };
 
     RUN_CASES(cases);
