@@ -16,6 +16,7 @@ loss of carrier (Link.down) and without (Link.silence).
     lab.close()
 """
 
+import contextlib
 import copy
 import os
 import shutil
@@ -178,6 +179,7 @@ class Lab:
         self.server = None
         self._ovses = []
         self._meters = []
+        self._pass_frames_as_they_are()
         self.add_switch("mgmt")
         # A bridge follows the lowest MAC address of its ports, and drops what
         # is for the one it had, unless it has been given one.
@@ -431,6 +433,15 @@ class Lab:
             raise AssertionError("sanitizer report\n" + log[-20000:])
 
     # Inside.
+
+    def _pass_frames_as_they_are(self):
+        """Keeps the kernel's bridge netfilter, where there is one, from
+        checking what passes the switches: it drops malformed packets, and the
+        routers would never see them."""
+        for family in ("ip", "ip6", "arp"):
+            key = f"net.bridge.bridge-nf-call-{family}tables"
+            with contextlib.suppress(FileNotFoundError):
+                self.netns.sysctl(key, 0)
 
     def _uplinks_are_resolved(self, name):
         return all(
