@@ -487,9 +487,12 @@ upstream_core_identify(struct upstream *up, struct ofconn *conn)
     }
     former = core->conn;
     if (former) {
-        log_warn("core %s: a second bridge has its datapath id: %s takes "
-                 "over from %s", core->name, ofconn_peer(conn),
-                 ofconn_peer(former));
+        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
+
+        log_warn_rl(&rl, "core %s: %s takes over from %s: if that is not one "
+                    "bridge that has reconnected, two bridges have its "
+                    "datapath id, and one of them needs another", core->name,
+                    ofconn_peer(conn), ofconn_peer(former));
         detach(core);
         ofconn_close(former, "a newer connection has its datapath id");
     }
