@@ -339,6 +339,20 @@ inherit_uplinks(struct router *router, const struct router *old)
     }
 }
 
+static void
+inherit_drops(struct router *router, const struct router *old)
+{
+    router->punt_drops = old->punt_drops;
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        for (size_t j = 0; j < old->config->n_access_ports; j++) {
+            if (!strcmp(router->config->access_ports[i],
+                        old->config->access_ports[j])) {
+                router->ports[i].drops = old->ports[j].drops;
+            }
+        }
+    }
+}
+
 /* Those that the new configuration does not know go on forwarding for their
  * clients until these have moved. */
 static void
@@ -368,6 +382,7 @@ take_over_routers(struct firsthop *fh, struct old *old)
             router->connected_ms = was->connected_ms;
             router->expected = was->expected || was->ready || was->reading;
             inherit_uplinks(router, was);
+            inherit_drops(router, was);
         }
         if (was->conn && router) {
             firsthop_attach(fh, router, was);

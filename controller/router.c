@@ -382,6 +382,7 @@ router_put_meters(struct router *router)
     }
     free(meters);
     view_destroy(&view);
+    router_read_drops(router, 0);           /* They begin to count anew. */
 }
 
 void
@@ -785,10 +786,13 @@ send_reading(struct router *router)
     if (!fence_is_due(&router->meter_fence)) {
         return;
     }
-    xid = ofconn_next_xid(router->conn);
     if (!router->punt_meter_refused) {
-        put_reading(router, &router->punt_drops, FH_METER_CONTROLLER, xid);
+        /* Of its own, because the bridge may have no such meter. */
+        router->punt_read_xid = ofconn_next_xid(router->conn);
+        put_reading(router, &router->punt_drops, FH_METER_CONTROLLER,
+                    router->punt_read_xid);
     }
+    xid = ofconn_next_xid(router->conn);
     for (size_t i = 0; (drops = reply_drops(router, i, &port)); i++) {
         if (port && drops->wanted) {
             put_reading(router, drops, FLOW_METER_REPLIES(port), xid);
@@ -831,6 +835,8 @@ router_forget_questions(struct router *router)
         drops_forget(drops);
     }
     router->punt_meter_refused = router->meters_unreadable = false;
+    router->punt_meter_xid = router->punt_read_xid = 0;
+    router->read_at_ms = 0;
 }
 
 /* What the meters drop. */
@@ -869,7 +875,9 @@ router_drops_reply(struct router *router, const struct of_message *msg,
     struct drops *drops;
     uint32_t port;
 
-    if (!router->meter_fence.out || msg->xid != router->meter_fence.xid) {
+    if (!router->meter_fence.out
+        || (msg->xid != router->meter_fence.xid
+            && msg->xid != router->punt_read_xid)) {
         return;
     }
     for (size_t i = 0; i < msg->meter_stats.n; i++) {
@@ -889,7 +897,8 @@ router_drops_reply(struct router *router, const struct of_message *msg,
 bool
 router_meter_error(struct router *router, const struct of_message *msg)
 {
-    if (router->punt_meter_xid && msg->xid == router->punt_meter_xid) {
+    if (msg->xid == router->punt_meter_xid
+        || msg->xid == router->punt_read_xid) {
         if (!router->punt_meter_refused) {
             router->punt_meter_refused = true;
             log_warn("router %s: the bridge has no meter for all that it "

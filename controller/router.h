@@ -105,7 +105,8 @@ struct router {
     struct router_fence fence;          /* Behind the probes. */
     struct router_fence meter_fence;    /* Behind the readings of meters. */
     struct drops punt_drops;            /* Of the meter of all punts. */
-    uint32_t punt_meter_xid;            /* It was set by this. */
+    uint32_t punt_meter_xid;            /* It was set by this, */
+    uint32_t punt_read_xid;             /* and is read by this. */
     bool punt_meter_refused;            /* The bridge has none such. */
     bool meters_unreadable;             /* Nor tells what they drop. */
     int64_t read_at_ms;                 /* All are read again then. */

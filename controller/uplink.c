@@ -219,4 +219,5 @@ uplink_inherit(struct uplink *uplink, const struct uplink *old)
     uplink->state = (old->state == UPLINK_DISPUTED
                      ? UPLINK_RESOLVED : old->state);
     uplink->misses = old->misses;
+    uplink->drops = old->drops;
 }

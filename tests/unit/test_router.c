@@ -220,6 +220,14 @@ a_bridge_without_a_meter_of_all_punts_is_as_good(void **state)
     assert_true(router_meter_error(&s.router, &error));
     assert_true(s.router.punt_meter_refused);
     assert_false(s.router.meters_unreadable);
+
+    one_segment_init(&s);
+    s.router_config.name = (char *) "A";
+    s.router.meter_fence = (struct router_fence) { .out = true, .xid = 10 };
+    s.router.punt_read_xid = 9;
+    assert_true(router_meter_error(&s.router, &error));
+    assert_true(s.router.punt_meter_refused);
+    assert_false(s.router.meters_unreadable);
 }
 
 int
