@@ -226,6 +226,18 @@ keep_leaving(const struct fh_flow *flow, void *keeping_)
     c->reaches[member].port = port;
 }
 
+/* A question that the last run has put is not cut short. */
+static void
+keep_open(const struct fh_flow *flow, void *keeping_)
+{
+    struct keeping *keeping = keeping_;
+
+    if (check_is_open(keeping->adoption->fh, keeping->adoption->router,
+                      flow)) {
+        flow_set_put(keeping->desired, flow);
+    }
+}
+
 /* Whatever else it holds stays for now: it forwards for clients that are on
  * their way to other routers. */
 static void
@@ -356,6 +368,8 @@ read_done(int error, void *adoption_)
     desired = flow_set_create();
     build_desired(fh, router, desired);
     flow_set_for_each(router->installed, keep_leaving,
+                      &(struct keeping) { adoption, desired });
+    flow_set_for_each(router->installed, keep_open,
                       &(struct keeping) { adoption, desired });
     router->keeps = router->n_former;
     if (router->keeps) {

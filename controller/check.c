@@ -190,6 +190,17 @@ find_trapped(struct firsthop *fh, const struct router *router,
     return NULL;
 }
 
+bool
+check_is_open(struct firsthop *fh, const struct router *router,
+              const struct fh_flow *flow)
+{
+    struct flow_client_info info;
+
+    return fh_cookie_kind(flow->cookie) == FH_KIND_CHECK
+           || (flow_client_read_trap(flow, &info)
+               && find_trapped(fh, router, &info));
+}
+
 static void
 report_static(struct firsthop *fh, struct client *c)
 {

@@ -240,6 +240,17 @@ same_upstream(const struct client *c, const struct client *old)
     return (c->segment->config->upstream == old->segment->config->upstream);
 }
 
+/* Whether it heeds a takeover is still asked, or will be. */
+static void
+inherit_trap(struct client *c, const struct client *old)
+{
+    if (old->trap_member != ELECT_NONE) {
+        c->trap_member = find_member(c->segment, (old->segment->members
+                                                  [old->trap_member].router));
+    }
+    c->trap_at_ms = c->trap_member != ELECT_NONE ? old->trap_at_ms : 0;
+}
+
 static void
 inherit(struct firsthop *fh, struct client *c, struct client *old)
 {
@@ -259,6 +270,8 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
     old->answered = NULL;
     inherit_learned(c, old);
     c->detect_ms = old->detect_ms;
+    c->is_static = old->is_static;
+    inherit_trap(c, old);
     c->unreported = old->unreported;
     if (old->unreported && old->moved_from != ELECT_NONE) {
         c->moved_from = find_member(c->segment, (old->segment->members

@@ -328,6 +328,37 @@ def test_client_that_heeds_the_notice_is_not_taken_for_static(article):
     assert not events_of(lab, seq, "client.static", c)
 
 
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_static_entry_is_detected_across(article, how):
+    """The bridges are read again while the question is open."""
+    c, lab = article.c, article
+    c.netns.ip(f"neigh replace {harness.GATEWAY} lladdr {lab.a.mac} dev eth0")
+    lab.links["X", "Y"].down()
+    lab.wait_active(c, lab.b)
+
+    def questions():
+        c.ping(harness.NEXT_HOP, timeout=1)
+        return [flow for flow in lab.b.flows() if "cookie=0xf1a505" in flow]
+
+    asked = lab.wait_for(questions, what="B to count what C sends to A")
+    if how == "restart":
+        seq = 0
+        lab.daemon.restart()
+    else:
+        seq = lab.daemon.last_seq()
+        lab.daemon.reload()
+        lab.wait_for(lambda: lab.daemon.events(seq, type="config.applied"))
+    lab.wait_connected()
+    lab.wait_reach(c, lab.b)
+    assert len(asked) == len(questions())
+    lab.wait_for(
+        lambda: events_of(lab, seq, "client.static", c),
+        timeout=30,
+        what="the static entry to be seen",
+    )
+    assert lab.daemon.client(c.address)["static"] is True
+
+
 def test_many_addresses_of_one_host_are_learnt_up_to_the_limits(lab):
     """Per access port, then per segment; who is known stays known."""
     lab.add_core()
