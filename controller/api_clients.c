@@ -356,8 +356,10 @@ move_to(struct api_call *call, struct client *client, const char *name)
 {
     struct config_errors errors = { NULL, 0, 0, 0 };
     struct router *router = firsthop_find_router(call->fh, name);
+    bool moved;
     int member;
     char *reason;
+    json_t *json;
 
     if (!router) {
         config_errors_add(&errors, "/router", "there is no such router");
@@ -365,6 +367,7 @@ move_to(struct api_call *call, struct client *client, const char *name)
         return;
     }
     member = member_of_router(client, router);
+    moved = client->active != member;
     reason = (member == ELECT_NONE
               ? fh_xasprintf("router %s does not serve segment %s", name,
                              client->segment->config->name)
@@ -372,7 +375,9 @@ move_to(struct api_call *call, struct client *client, const char *name)
     if (reason) {
         api_reply_refusal(call, reason);
     } else {
-        api_reply_json(call, 200, api_json_client(call->fh, client));
+        json = api_json_client(call->fh, client);
+        json_object_set_new(json, "moved", json_boolean(moved));
+        api_reply_json(call, 200, json);
     }
 }
 

@@ -455,6 +455,22 @@ json_candidate(const struct firsthop *fh, const struct client *client,
     return object;
 }
 
+static json_t *
+json_last_move(const struct client *client)
+{
+    const struct client_move *move = client->last_move;
+    json_t *object;
+
+    if (!move) {
+        return json_null();
+    }
+    object = json_object();
+    put(object, "cause", json_string(event_cause_name(move->cause)));
+    put(object, "from", string_or_null(move->from));
+    put(object, "time", time_or_null(move->time_ms));
+    return object;
+}
+
 json_t *
 api_json_explain(const struct firsthop *fh, const struct client *client)
 {
@@ -472,6 +488,7 @@ api_json_explain(const struct firsthop *fh, const struct client *client)
     put(object, "state", json_string(client_state_name(client->state)));
     put(object, "active", string_or_null(api_member_name(segment,
                                                          client->active)));
+    put(object, "last_move", json_last_move(client));
     put(object, "winner", string_or_null(api_member_name(segment,
                                                          result.winner)));
     put(object, "reason", json_string(reason_name(result.reason)));

@@ -42,7 +42,7 @@ why_not(const struct client *c, size_t member)
 char *
 firsthop_move(struct firsthop *fh, struct client *c, size_t member)
 {
-    char *reason = why_not(c, member);
+    char *reason = c->active == (int) member ? NULL : why_not(c, member);
 
     if (reason || c->active == (int) member) {
         return reason;

@@ -4,6 +4,7 @@
 #include "controller/clients.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
@@ -34,6 +35,7 @@ static void
 client_free(struct client *c)
 {
     free(c->answered);
+    free(c->last_move);
     free(c);
 }
 
@@ -186,6 +188,17 @@ client_note_answered(struct client *c, struct fh_addr addr, int64_t now_ms)
 
     a->address = addr;
     a->at_s = now_ms / 1000;
+}
+
+void
+client_note_move(struct client *c, const struct event *e)
+{
+    if (!c->last_move) {
+        c->last_move = fh_xcalloc(1, sizeof *c->last_move);
+    }
+    c->last_move->time_ms = e->time_ms;
+    c->last_move->cause = e->cause;
+    snprintf(c->last_move->from, sizeof c->last_move->from, "%s", e->from);
 }
 
 const char *

@@ -28,6 +28,13 @@ struct client_answered {
     uint32_t at_s;              /* Monotonic. */
 };
 
+/* How it came to its active router. */
+struct client_move {
+    int64_t time_ms;            /* Unix: of the event. */
+    enum event_cause cause;
+    char from[EVENT_NAME_LEN];  /* "": it had none. */
+};
+
 #define CLIENT_MAX_ANSWERED 64
 #define CLIENT_ANSWERED_S 600   /* "Recently": ARP entries live minutes. */
 
@@ -47,6 +54,7 @@ struct client {
     struct install_batch *batch;    /* Flows under way in, or NULL. */
     size_t batch_index;
     struct client_answered *answered;   /* Owned, grows on demand. */
+    struct client_move *last_move;      /* Owned; NULL: none since the start. */
     int64_t since_ms;           /* Unix: of the present state and active. */
     int64_t lost_ms;            /* Monotonic: since when it is lost. */
     int64_t alive_ms;           /* Last sign of life before the decision. */
@@ -128,6 +136,9 @@ client_of_reach(struct reach *r)
 
 /* Notes that the client was answered for 'addr'. */
 void client_note_answered(struct client *, struct fh_addr addr, int64_t now_ms);
+
+/* Notes what an event of its election or move says. */
+void client_note_move(struct client *, const struct event *);
 
 const char *client_state_name(enum client_state);
 const char *client_origin_name(enum client_origin);

@@ -71,6 +71,10 @@ int ctl_stream(const struct ctl *, const char *path, char *last_id,
                size_t last_id_size,
                void (*event)(const char *data, void *aux), void *aux);
 
+/* The path of the router that the first argument names.  Returns new, or NULL
+ * after a message if that is no name. */
+char *ctl_router_path(const struct ctl *);
+
 /* "/v1/clients/" and the like with 'name' escaped, 'rest', and ?segment= if
  * there is one.  Returns new. */
 char *ctl_path(const struct ctl *, const char *prefix, const char *name,

@@ -45,8 +45,10 @@ send_string(const struct ctl *ctl, const char *method, const char *path,
 static void
 show_move(const struct ctl *ctl, json_t *client)
 {
-    printf("%s on segment %s moves to %s\n", ctl_string(client, "address"),
-           ctl_string(client, "segment"), ctl_arg(ctl, 1));
+    printf("%s on segment %s %s %s\n", ctl_string(client, "address"),
+           ctl_string(client, "segment"),
+           ctl_is_true(client, "moved") ? "moves to" : "is already on",
+           ctl_arg(ctl, 1));
 }
 
 int
@@ -64,9 +66,9 @@ static int
 set_admin(const struct ctl *ctl, const char *admin,
           void (*show)(const struct ctl *, json_t *))
 {
-    const struct ctl any = { .segment = NULL };
-    char *path = ctl_path(&any, "/v1/routers/", ctl_arg(ctl, 0), "");
-    int status = send_string(ctl, "PATCH", path, "admin", admin, show);
+    char *path = ctl_router_path(ctl);
+    int status = (path ? send_string(ctl, "PATCH", path, "admin", admin, show)
+                  : CTL_USAGE);
 
     free(path);
     return status;

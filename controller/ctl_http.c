@@ -176,6 +176,19 @@ ctl_path(const struct ctl *ctl, const char *prefix, const char *name,
     return path;
 }
 
+char *
+ctl_router_path(const struct ctl *ctl)
+{
+    const struct ctl any = { .segment = NULL };
+    const char *name = ctl_arg(ctl, 0);
+
+    if (!*name || strchr(name, '/')) {
+        ctl_error(ctl, "\"%s\" is not the name of a router", name);
+        return NULL;
+    }
+    return ctl_path(&any, "/v1/routers/", name, "");
+}
+
 /* A stream of events being read. */
 struct stream {
     const struct ctl *ctl;

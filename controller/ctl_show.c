@@ -206,15 +206,14 @@ show_router(const struct ctl *ctl, json_t *router)
 int
 ctl_routers(const struct ctl *ctl)
 {
-    const struct ctl any = { .segment = NULL };
     char *path;
     int status;
 
     if (!ctl_arg(ctl, 0)) {
         return ctl_get(ctl, "/v1/routers", show_routers);
     }
-    path = ctl_path(&any, "/v1/routers/", ctl_arg(ctl, 0), "");
-    status = ctl_get(ctl, path, show_router);
+    path = ctl_router_path(ctl);
+    status = path ? ctl_get(ctl, path, show_router) : CTL_USAGE;
     free(path);
     return status;
 }
@@ -386,6 +385,22 @@ ctl_clients(const struct ctl *ctl)
 /* explain */
 
 static void
+print_last_move(json_t *move)
+{
+    const char *from = json_string_value(json_object_get(move, "from"));
+
+    if (!json_is_object(move)) {
+        puts("has not moved since the daemon started");
+    } else if (from) {
+        printf("moved from %s at %s, cause %s\n", from,
+               ctl_string(move, "time"), ctl_string(move, "cause"));
+    } else {
+        printf("first elected at %s, cause %s\n", ctl_string(move, "time"),
+               ctl_string(move, "cause"));
+    }
+}
+
+static void
 show_explanation(const struct ctl *ctl, json_t *json)
 {
     struct ctl_table *table;
@@ -395,6 +410,7 @@ show_explanation(const struct ctl *ctl, json_t *json)
     printf("%s on segment %s is %s, active router %s\n",
            ctl_string(json, "address"), ctl_string(json, "segment"),
            ctl_string(json, "state"), ctl_or_dash(json, "active"));
+    print_last_move(json_object_get(json, "last_move"));
     printf("elected: %s (%s)\n", ctl_or_dash(json, "winner"),
            ctl_string(json, "decision"));
     if (json_is_integer(json_object_get(json, "again_in_ms"))) {

@@ -268,6 +268,8 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
     c->n_answered = old->n_answered;
     c->cap_answered = old->cap_answered;
     old->answered = NULL;
+    c->last_move = old->last_move;
+    old->last_move = NULL;
     inherit_learned(c, old);
     c->detect_ms = old->detect_ms;
     c->is_static = old->is_static;

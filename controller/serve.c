@@ -863,6 +863,7 @@ report(struct firsthop *fh, struct client *c)
     }
     c->moved_from = ELECT_NONE;
     firsthop_event(fh, &e);
+    client_note_move(c, &e);
 }
 
 /* An acknowledgement may come from a client whose entry cannot be changed:

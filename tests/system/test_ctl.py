@@ -144,6 +144,36 @@ def test_move_moves_one_client(article):
     )
 
 
+def test_explain_tells_the_last_move(article):
+    out, _ = ctl(article, "explain", "10.0.0.10")
+    assert re.search(r"^first elected at 20\S+Z, cause first$", out, re.M)
+    ctl(article, "move", "10.0.0.10", "B")
+
+    def moved():
+        out, _ = ctl(article, "explain", "10.0.0.10")
+        return re.search(r"^moved from A at 20\S+Z, cause manual$", out, re.M)
+
+    wait_for(moved)
+    article.daemon.reload()
+    wait_for(lambda: article.daemon.events(0, type="config.applied"))
+    assert moved()
+
+
+def test_move_to_where_it_is_says_so(article):
+    active = article.daemon.active("10.0.0.10")
+    out, _ = ctl(article, "move", "10.0.0.10", active)
+    assert out == f"10.0.0.10 on segment metro is already on {active}\n"
+    assert not article.daemon.events(0, type="client.moved")
+
+
+@pytest.mark.parametrize("name", ["a/b", ""])
+@pytest.mark.parametrize("command", ["routers", "drain", "undrain"])
+def test_what_cannot_name_a_router_is_a_usage_error(article, command, name):
+    out, err = ctl(article, command, name, status=USAGE)
+    assert out == ""
+    assert f'"{name}" is not the name of a router' in err
+
+
 def test_refusals_have_their_reason_on_stderr(article):
     for args, reason in (
         (["routers", "Z"], "there is no router Z"),

@@ -767,6 +767,50 @@ explain_shows_the_candidates(void **state)
     json_decref(explain);
 }
 
+static void
+assert_last_move(void *state, const char *expected)
+{
+    json_t *explain = ask(state, "GET", "/v1/clients/10.0.0.10/explain", NULL,
+                          200);
+
+    assert_json(json_incref(json_object_get(explain, "last_move")), expected);
+    json_decref(explain);
+}
+
+static void
+explain_tells_the_last_move(void **state)
+{
+    struct world *w = *state;
+    struct client *c = clients_at(firsthop_clients(w->fh), 0);
+    struct event e = { .time_ms = FAKE_UNIX_MS, .cause = CAUSE_FIRST };
+
+    assert_last_move(w, "null");
+    client_note_move(c, &e);
+    assert_last_move(w, "{\"cause\": \"first\", \"from\": null,"
+                     " \"time\": \"2026-11-23T04:00:00.123Z\"}");
+    e.cause = CAUSE_DRAIN;
+    snprintf(e.from, sizeof e.from, "B");
+    client_note_move(c, &e);
+    assert_last_move(w, "{\"cause\": \"drain\", \"from\": \"B\","
+                     " \"time\": \"2026-11-23T04:00:00.123Z\"}");
+}
+
+static void
+move_tells_whether_there_was_anything_to_do(void **state)
+{
+    static const char *const bodies[] = { "{\"router\": \"A\"}",
+                                          "{\"router\": \"B\"}" };
+
+    for (size_t i = 0; i < 2; i++) {
+        json_t *client = ask(*state, "POST", "/v1/clients/10.0.0.10/move",
+                             bodies[i], 200);
+
+        assert_json(json_incref(json_object_get(client, "moved")),
+                    i ? "true" : "false");
+        json_decref(client);
+    }
+}
+
 /* Paging. */
 
 static void
@@ -1244,6 +1288,8 @@ main(void)
         TEST(draining_router_names_who_stays_behind),
         TEST(status_counts),
         TEST(explain_shows_the_candidates),
+        TEST(explain_tells_the_last_move),
+        TEST(move_tells_whether_there_was_anything_to_do),
         TEST(pages_hold_each_client_once),
         TEST(page_has_100_by_default_and_1000_at_most),
         TEST(cursor_need_not_be_a_client),
