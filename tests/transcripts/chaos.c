@@ -1,10 +1,12 @@
 /* Whatever happens, and in whatever order: once all is well again, each client
- * has one router, which holds its flows, and nobody else does.
+ * has one router, which holds its flows, and nobody else does.  And at any
+ * time the learnt clients are counted right.
  *
  *     chaos [SEED...]
  *
  * Runs the controller in the transcripts' world and lets random things happen
- * to two bridges and two hosts for half a minute, then repairs everything.
+ * to two bridges and two hosts for half a minute, while senders that answer
+ * nothing press against the limits, then repairs everything.
  * Prints TAP, one test per seed, and for one that fails what has happened. */
 #include <config.h>
 
@@ -36,6 +38,7 @@ static const char config_text[] =
 "  }, \"segments\": { \"metro\": {"
 "    \"gateway\": \"10.0.0.1\", \"prefixes\": [\"10.0.0.0/24\"],"
 "    \"withdraw_after_ms\": 5000,"
+"    \"limits\": { \"learned\": 4, \"learned_per_port\": 3 },"
 "    \"routers\": { \"A\": { \"priority\": 200, \"address\": \"10.0.0.2\" },"
 "                   \"B\": { \"priority\": 100, \"address\": \"10.0.0.3\" }"
 "    } } } }";
@@ -43,6 +46,8 @@ static const char config_text[] =
 static const char *const bridge_names[] = { "A", "B" };
 static const char *const host_names[] = { "C", "D" };
 static const char *const host_addrs[] = { "10.0.0.10", "10.0.0.11" };
+static const char *const forged[] = { "V", "W", "X", "Y" };
+#define N_FORGED (sizeof forged / sizeof forged[0])
 
 struct chaos {
     uint32_t state;             /* Of the pseudo-random sequence. */
@@ -225,6 +230,9 @@ happen(struct chaos *chaos)
     case 7:
         world_say("-- %s asks", host_names[i]);
         host_ask(h, "10.0.0.1");
+        for (size_t j = draw(chaos, N_FORGED + 1); j < N_FORGED; j++) {
+            host_ask(world_host(forged[j]), "10.0.0.1");
+        }
         break;
     case 8:
         world_say("-- %s %s", host_names[i], yes ? "answers" : "ignores");
@@ -267,6 +275,82 @@ repair(void)
     world_run_to(world_now_ms() + REPAIR_MS);
 }
 
+/* How many clients count on that port, and how many of them are guests. */
+static void
+count_at(const struct router *router, size_t port, uint32_t *n,
+         uint32_t *n_guests)
+{
+    const struct clients *clients = firsthop_clients(world_firsthop());
+
+    *n = *n_guests = 0;
+    for (size_t i = 0; i < clients_count(clients); i++) {
+        const struct client *c = clients_at(clients, i);
+
+        if (c->learned_member != ELECT_NONE && c->learned_port == port
+            && c->segment->members[c->learned_member].router == router) {
+            ++*n;
+            *n_guests += c->guest;
+        }
+    }
+}
+
+static bool
+port_is_counted_right(const struct router *router, size_t i)
+{
+    const struct router_port *port = &router->ports[i];
+    uint32_t n, n_guests;
+    struct client *c;
+
+    count_at(router, i, &n, &n_guests);
+    TAILQ_FOREACH (c, &port->guests, port_node) {
+        n_guests--;
+    }
+    return port->n_learned == n && !n_guests;
+}
+
+static bool
+segment_is_counted_right(const struct segment *segment)
+{
+    const struct clients *clients = firsthop_clients(world_firsthop());
+    uint32_t n = 0, n_guests = 0;
+    struct client *c;
+
+    for (size_t i = 0; i < clients_count(clients); i++) {
+        c = clients_at(clients, i);
+        n += c->segment == segment && c->origin == CLIENT_LEARNED;
+        n_guests += c->segment == segment && c->guest;
+    }
+    TAILQ_FOREACH (c, &segment->guests, segment_node) {
+        if (!c->guest || c->proved || c->origin != CLIENT_LEARNED) {
+            return false;
+        }
+        n_guests--;
+    }
+    return segment->n_learned == n && !n_guests;
+}
+
+static bool
+is_counted_right(void)
+{
+    struct firsthop *fh = world_firsthop();
+    bool right = true;
+
+    for (size_t i = 0; i < firsthop_n_segments(fh); i++) {
+        right = right && segment_is_counted_right(firsthop_segment(fh, i));
+    }
+    for (size_t i = 0; i < firsthop_n_routers(fh); i++) {
+        const struct router *router = firsthop_router(fh, i);
+
+        for (size_t j = 0; j < router->config->n_access_ports; j++) {
+            right = right && port_is_counted_right(router, j);
+        }
+    }
+    if (!right) {
+        world_say("learnt clients are counted wrong");
+    }
+    return right;
+}
+
 static bool
 is_well(int i)
 {
@@ -293,7 +377,7 @@ static bool
 run(uint32_t seed)
 {
     struct chaos chaos = { .state = seed };
-    bool well;
+    bool well = true;
 
     world_create(heard, &chaos);
     world_start(make_config());
@@ -305,13 +389,24 @@ run(uint32_t seed)
         host_place(h, world_bridge("A"), 1);
         host_place(h, world_bridge("B"), 1);
     }
-    while (world_now_ms() < CHAOS_MS) {
+    for (size_t i = 0; i < N_FORGED; i++) {
+        char addr[] = "10.0.0.2x", mac[] = "02:00:00:00:09:0x";
+
+        addr[sizeof addr - 2] = mac[sizeof mac - 2] = '0' + i;
+        host_place(world_add_host(forged[i], addr, mac), world_bridge("A"),
+                   1);
+        host_set_mood(world_host(forged[i]), HOST_SILENT);
+    }
+    while (well && world_now_ms() < CHAOS_MS) {
         happen(&chaos);
+        well = is_counted_right();
         world_run_to(world_now_ms() + draw(&chaos, 4) * draw(&chaos, 400));
     }
-    repair();
-    well = is_well(0);
-    well = is_well(1) && well;
+    if (well) {
+        repair();
+        well = is_well(0);
+        well = is_well(1) && well && is_counted_right();
+    }
     world_destroy();
     if (!well) {
         fwrite(chaos.log.data, 1, chaos.log.len, stdout);
