@@ -1,15 +1,16 @@
 /* One way to the core: is its next hop there, and at which MAC?  Pure.
  *
- *                heard                       3 requests unanswered
- *   UNRESOLVED ----------> RESOLVED <--------------+--------------+
- *                            |  ^                  |              |
- *        another MAC speaks  |  | the old one      |              v
- *        as the next hop     |  | answers          +------------ DEAD
- *                            v  |                      heard
- *                          DISPUTED
- *                            |
- *                            | the old one is silent: RESOLVED, at the other
- *                            +----------------------------------------------
+ *                heard              3 requests unanswered
+ *   UNRESOLVED --------> RESOLVED -----------------------> DEAD
+ *                         ^ |  ^                            |
+ *        the old one      | |  |           heard            |
+ *        answers, or is   | |  +----------------------------+
+ *        silent (then at  | |
+ *        the other)       | | another MAC speaks as the next hop
+ *                         | v
+ *                       DISPUTED
+ *
+ * From any of them to UNRESOLVED when the bridge is gone.
  *
  * While the next hop answers, it is asked every UPLINK_REFRESH_MS, at its
  * MAC; once it does not, every UPLINK_RETRY_MS, by broadcast from the second
