@@ -12,6 +12,8 @@
 #include <firsthop/buf.h>
 
 #include "controller/ofconn.h"
+#include "controller/upstream_bgp.h"
+#include "controller/upstream_core.h"
 
 /* Clients named as left behind by a drain; the count is of all. */
 #define MAX_LEFT_BEHIND 100
@@ -136,6 +138,51 @@ api_count_clients(const struct firsthop *fh, struct api_counts *counts)
     }
 }
 
+/* Null where the configuration names no pipes. */
+static json_t *
+json_bgp(const struct firsthop *fh)
+{
+    struct upstream_bgp_stats stats;
+    json_t *object;
+
+    if (!firsthop_config(fh)->bgp.api_in) {
+        return json_null();
+    }
+    upstream_bgp_get_stats(firsthop_driver(fh, UPSTREAM_BGP), &stats);
+    object = json_object();
+    put(object, "connected", json_boolean(stats.up));
+    put(object, "stuck", json_boolean(stats.stuck));
+    put(object, "synced", json_boolean(stats.synced));
+    put(object, "routes", json_integer(stats.n_routes));
+    put(object, "pending", json_integer(stats.n_dirty));
+    put(object, "syncs", json_integer(stats.syncs));
+    put(object, "errors", json_integer(stats.errors));
+    return object;
+}
+
+static json_t *
+json_core(const struct firsthop *fh)
+{
+    const struct upstream *core = firsthop_driver(fh, UPSTREAM_CORE);
+    json_t *object = json_object();
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < upstream_core_count(core); i++) {
+        struct upstream_core_info info = upstream_core_info(core, i);
+        json_t *bridge = json_object();
+        char dpid[FH_DPID_STRLEN];
+
+        put(bridge, "name", json_string(info.name));
+        put(bridge, "datapath_id",
+            json_string(fh_dpid_format(info.dpid, dpid)));
+        put(bridge, "connected", json_boolean(info.connected));
+        append(list, bridge);
+    }
+    put(object, "bridges", list);
+    put(object, "routes", json_integer(upstream_core_routes(core)));
+    return object;
+}
+
 json_t *
 api_json_status(const struct firsthop *fh)
 {
@@ -173,6 +220,10 @@ api_json_status(const struct firsthop *fh)
                                           - firsthop_started_ms(fh)) / 1000));
     put(status, "role", json_string("master"));
     put(status, "counts", object);
+    object = json_object();
+    put(object, "bgp", json_bgp(fh));
+    put(object, "core", json_core(fh));
+    put(status, "upstream", object);
     return status;
 }
 

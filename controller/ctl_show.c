@@ -73,6 +73,27 @@ ctl_duration(int64_t seconds, char *buf, size_t size)
 /* status */
 
 static void
+show_upstream(json_t *upstream)
+{
+    json_t *bgp = json_object_get(upstream, "bgp");
+    json_t *core = json_object_get(upstream, "core");
+    json_t *bridge;
+    size_t i;
+
+    if (json_is_object(bgp)) {
+        printf("bgp       %s, %" PRId64 " routes, %" PRId64 " pending\n",
+               !ctl_is_true(bgp, "connected") ? "away"
+               : ctl_is_true(bgp, "stuck") ? "does not read"
+               : ctl_is_true(bgp, "synced") ? "synced" : "syncing",
+               ctl_integer(bgp, "routes"), ctl_integer(bgp, "pending"));
+    }
+    json_array_foreach (json_object_get(core, "bridges"), i, bridge) {
+        printf("core      %s %s\n", ctl_string(bridge, "name"),
+               ctl_is_true(bridge, "connected") ? "connected" : "away");
+    }
+}
+
+static void
 show_status(const struct ctl *ctl, json_t *status)
 {
     json_t *counts = json_object_get(status, "counts");
@@ -91,6 +112,7 @@ show_status(const struct ctl *ctl, json_t *status)
            ctl_integer(counts, "clients_active"),
            ctl_integer(counts, "clients_lost"),
            ctl_integer(counts, "clients_pending"));
+    show_upstream(json_object_get(status, "upstream"));
 }
 
 int

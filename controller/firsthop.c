@@ -955,6 +955,12 @@ firsthop_stats(const struct firsthop *fh)
     return &fh->stats;
 }
 
+const struct upstream *
+firsthop_driver(const struct firsthop *fh, enum config_upstream which)
+{
+    return fh->upstreams[which];
+}
+
 const struct ofserver *
 firsthop_ofserver(const struct firsthop *fh)
 {

@@ -78,6 +78,9 @@ const struct config *firsthop_config(const struct firsthop *);
 struct clients *firsthop_clients(const struct firsthop *);
 struct events *firsthop_events(const struct firsthop *);
 const struct firsthop_stats *firsthop_stats(const struct firsthop *);
+/* The driver, for its readers. */
+const struct upstream *firsthop_driver(const struct firsthop *,
+                                       enum config_upstream);
 const struct ofserver *firsthop_ofserver(const struct firsthop *);
 int64_t firsthop_now_ms(const struct firsthop *);       /* Monotonic. */
 int64_t firsthop_started_ms(const struct firsthop *);   /* Unix time. */

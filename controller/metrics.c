@@ -16,6 +16,8 @@
 
 #include "controller/api_json.h"
 #include "controller/ofconn.h"
+#include "controller/upstream_bgp.h"
+#include "controller/upstream_core.h"
 
 #define MAX_LINE 512
 
@@ -287,6 +289,50 @@ write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
 }
 
 static void
+write_bgp(const struct firsthop *fh, struct fh_buf *out)
+{
+    struct upstream_bgp_stats stats;
+
+    if (!firsthop_config(fh)->bgp.api_in) {
+        return;
+    }
+    upstream_bgp_get_stats(firsthop_driver(fh, UPSTREAM_BGP), &stats);
+    single(out, "bgp_connected", "gauge",
+           "Whether the BGP speaker is there, and reads.",
+           stats.up && !stats.stuck);
+    single(out, "bgp_routes", "gauge", "Routes announced, or to be.",
+           stats.n_routes);
+    single(out, "bgp_pending", "gauge",
+           "Changes that the BGP speaker has not read yet.", stats.n_dirty);
+    single(out, "bgp_syncs_total", "counter",
+           "Times that the BGP speaker was told the whole table.",
+           stats.syncs);
+    single(out, "bgp_errors_total", "counter",
+           "Commands that the BGP speaker refused.", stats.errors);
+}
+
+static void
+write_core(const struct firsthop *fh, struct fh_buf *out)
+{
+    const struct upstream *core = firsthop_driver(fh, UPSTREAM_CORE);
+
+    if (!upstream_core_count(core)) {
+        return;
+    }
+    head(out, "core_connected", "gauge",
+         "Whether the core bridge is connected and its flows are right.");
+    for (size_t i = 0; i < upstream_core_count(core); i++) {
+        struct upstream_core_info info = upstream_core_info(core, i);
+
+        put(out, "firsthop_core_connected{core=\"%s\"} %d\n", info.name,
+            info.connected);
+    }
+    single(out, "core_routes", "gauge",
+           "Clients that core bridges have, or are to have, a flow for.",
+           upstream_core_routes(core));
+}
+
+static void
 write_openflow(const struct firsthop *fh, struct fh_buf *out)
 {
     struct ofserver_counters c;
@@ -356,6 +402,8 @@ metrics_write(const struct firsthop *fh, size_t n_connections,
     write_routers(fh, out);
     write_ports(fh, out);
     write_stats(firsthop_stats(fh), out);
+    write_bgp(fh, out);
+    write_core(fh, out);
     write_openflow(fh, out);
     single(out, "events_total", "counter", "Events so far.",
            events_last_seq(firsthop_events(fh)));

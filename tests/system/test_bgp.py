@@ -91,6 +91,11 @@ def test_speaker_killed_and_restarted(lab):
     for client in (lab.c, lab.d):
         assert not watch.deleted(client.address)
         assert lab.next_hop(client) == lab.a.uplink_address
+    bgp = lab.daemon.get("/v1/status")["upstream"]["bgp"]
+    assert (bgp["connected"], bgp["stuck"]) == (True, False)
+    assert (bgp["routes"], bgp["errors"]) == (2, 0)
+    assert bgp["syncs"] >= 2
+    assert "\nfirsthop_bgp_connected 1\n" in lab.daemon.get("/metrics")
     # It is the new speaker that tells of the next move.
     lab.links["X", "Y"].silence()
     lab.wait_next_hop(lab.c, lab.b)

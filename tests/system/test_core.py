@@ -26,6 +26,10 @@ def test_core_bridge_switches_all_else(article):
     """A learning switch, and nothing of the clients' goes elsewhere."""
     (base,) = [f for f in article.k.flows("br-K") if "NORMAL" in f]
     assert "priority=1 actions=NORMAL" in base
+    core = article.daemon.get("/v1/status")["upstream"]["core"]
+    assert [bridge["connected"] for bridge in core["bridges"]] == [True]
+    assert core["routes"] == 2
+    assert "\nfirsthop_core_routes 2\n" in article.daemon.get("/metrics")
     assert article.c.ping(harness.NEXT_HOP)
     assert article.c.ping(harness.SERVER)
 

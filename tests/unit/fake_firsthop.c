@@ -9,6 +9,9 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/upstream_bgp.h"
+#include "controller/upstream_core.h"
+
 struct firsthop {
     struct config *config;
     struct clients *clients;
@@ -186,6 +189,37 @@ const struct firsthop_stats *
 firsthop_stats(const struct firsthop *fh)
 {
     return &fh->stats;
+}
+
+const struct upstream *
+firsthop_driver(const struct firsthop *fh, enum config_upstream which)
+{
+    return NULL;
+}
+
+size_t
+upstream_core_count(const struct upstream *u)
+{
+    return 1;
+}
+
+struct upstream_core_info
+upstream_core_info(const struct upstream *u, size_t i)
+{
+    return (struct upstream_core_info) { "K", 0xc, true };
+}
+
+size_t
+upstream_core_routes(const struct upstream *u)
+{
+    return 5;
+}
+
+void
+upstream_bgp_get_stats(const struct upstream *u,
+                       struct upstream_bgp_stats *stats)
+{
+    *stats = (struct upstream_bgp_stats) { .up = true, .n_routes = 7 };
 }
 
 const struct ofserver *

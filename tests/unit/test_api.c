@@ -748,6 +748,10 @@ status_counts(void **state)
                 " \"clients_active\": 1, \"clients_lost\": 0,"
                 " \"clients_learned\": 3, \"clients_configured\": 0,"
                 " \"clients_provisioned\": 0, \"last_event\": 0}");
+    assert_json(json_incref(json_object_get(status, "upstream")),
+                "{\"bgp\": null, \"core\": {\"bridges\": [{\"name\": \"K\","
+                " \"datapath_id\": \"000000000000000c\","
+                " \"connected\": true}], \"routes\": 5}}");
     json_decref(status);
 }
 
