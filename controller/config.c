@@ -1157,14 +1157,17 @@ config_client_from_json(const struct config *config, const char *address,
     return true;
 }
 
-size_t
-config_find_router(const struct config *config, const char *name)
+/* Where, among 'n' items of 'size' bytes that begin with their names and are in
+ * the order of these, 'name' is, or SIZE_MAX. */
+static size_t
+find_name(const void *items, size_t n, size_t size, const char *name)
 {
-    size_t low = 0, high = config->n_routers;
+    size_t low = 0, high = n;
 
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        int cmp = strcmp(name, config->routers[mid].name);
+        int cmp = strcmp(name, *(char *const *) (const void *)
+                               ((const char *) items + mid * size));
 
         if (!cmp) {
             return mid;
@@ -1179,22 +1182,15 @@ config_find_router(const struct config *config, const char *name)
 }
 
 size_t
+config_find_router(const struct config *config, const char *name)
+{
+    return find_name(config->routers, config->n_routers,
+                     sizeof *config->routers, name);
+}
+
+size_t
 config_find_segment(const struct config *config, const char *name)
 {
-    size_t low = 0, high = config->n_segments;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int cmp = strcmp(name, config->segments[mid].name);
-
-        if (!cmp) {
-            return mid;
-        }
-        if (cmp < 0) {
-            high = mid;
-        } else {
-            low = mid + 1;
-        }
-    }
-    return SIZE_MAX;
+    return find_name(config->segments, config->n_segments,
+                     sizeof *config->segments, name);
 }

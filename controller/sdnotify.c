@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,23 +157,6 @@ int
 sdnotify_alive(struct sdnotify *sd)
 {
     return send_text(sd, "WATCHDOG=1");
-}
-
-int
-sdnotify_status(struct sdnotify *sd, const char *format, ...)
-{
-    char text[256] = "STATUS=";
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text + 7, sizeof text - 7, format, args);
-    va_end(args);
-    for (char *p = text; *p; p++) {
-        if (*p == '\n') {
-            *p = ' ';
-        }
-    }
-    return send_text(sd, text);
 }
 
 uint64_t

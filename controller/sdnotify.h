@@ -19,9 +19,6 @@ int sdnotify_ready(struct sdnotify *);
 int sdnotify_reloading(struct sdnotify *);  /* Then sdnotify_ready(). */
 int sdnotify_stopping(struct sdnotify *);
 int sdnotify_alive(struct sdnotify *);      /* Feeds the watchdog. */
-/* One line for `systemctl status`; a line feed in it becomes a space. */
-int sdnotify_status(struct sdnotify *, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* How long systemd waits for sdnotify_alive(), in us; 0: no watchdog.  Feed
  * it at half of this. */

@@ -375,17 +375,6 @@ client_key(const char *segment, struct fh_addr address)
     return key;
 }
 
-const struct store_client *
-store_find_client(const struct store *store, const char *segment,
-                  struct fh_addr address)
-{
-    struct store_client key = client_key(segment, address);
-    size_t i = client_index(&store->state, &key);
-
-    return client_is_at(&store->state, i, &key) ? &store->state.clients[i]
-                                                : NULL;
-}
-
 /* Saves 'clients' (takes them, sorted). */
 static int
 replace_clients(struct store *store, struct store_client *clients, size_t n)
@@ -449,26 +438,6 @@ store_forget_client(struct store *store, const char *segment,
 
     return (client_is_at(&store->state, i, &key)
             ? splice_clients(store, i, 1, NULL, 0) : 0);
-}
-
-int
-store_set_clients(struct store *store, const struct store_client *clients,
-                  size_t n)
-{
-    struct store_client *copy;
-
-    if (n > CONFIG_MAX_CLIENTS) {
-        return ENOSPC;
-    }
-    copy = fh_xcalloc(n + 1, sizeof *copy);
-    if (n) {
-        memcpy(copy, clients, n * sizeof *copy);
-        qsort(copy, n, sizeof *copy, compare_clients);
-    }
-    for (size_t i = 1; i < n; i++) {
-        assert(compare_clients(&copy[i - 1], &copy[i]));
-    }
-    return replace_clients(store, copy, n);
 }
 
 static int

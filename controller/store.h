@@ -52,18 +52,11 @@ void store_close(struct store *);   /* NULL is fine.  Unlocks. */
 
 /* What is on disk.  Valid until the next verb that changes it. */
 const struct store_state *store_get(const struct store *);
-/* NULL if there is none. */
-const struct store_client *store_find_client(const struct store *,
-                                             const char *segment,
-                                             struct fh_addr);
 
 /* Adds or replaces. */
 int store_put_client(struct store *, const struct store_client *);
 /* Forgets client or tombstone.  0 if there is none. */
 int store_forget_client(struct store *, const char *segment, struct fh_addr);
-/* Replaces all of them: 'clients' in any order, borrowed. */
-int store_set_clients(struct store *, const struct store_client *clients,
-                      size_t n);
 int store_set_draining(struct store *, const char *router, bool draining);
 /* Replaces the set: 'names' in any order, borrowed. */
 int store_set_holders(struct store *, const char *const *names, size_t n);

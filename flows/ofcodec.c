@@ -569,12 +569,6 @@ protocol_of(int version)
 }
 
 void
-ofcodec_put_hello(struct fh_buf *buf, uint32_t xid)
-{
-    ofcodec_put_hello_versions(buf, xid, OF_VERSIONS);
-}
-
-void
 ofcodec_put_hello_versions(struct fh_buf *buf, uint32_t xid, uint32_t versions)
 {
     put_ofpbuf(buf, ofputil_encode_hello(versions), xid);

@@ -143,7 +143,6 @@ uint32_t ofcodec_versions_to_offer(uint32_t peer_versions);
 int ofcodec_negotiate(uint32_t offered, uint32_t peer_versions);
 
 /* Encoders. 'version' is an enum of_version. */
-void ofcodec_put_hello(struct fh_buf *, uint32_t xid);  /* 1.5, 1.4, 1.3. */
 void ofcodec_put_hello_versions(struct fh_buf *, uint32_t xid,
                                 uint32_t versions);
 /* 'version' is whatever the peer's header said. */

@@ -180,7 +180,7 @@ the_hello_carries_its_bitmap(void **state)
     struct of_message msg;
     const char *why;
 
-    ofcodec_put_hello(&buf, 7);
+    ofcodec_put_hello_versions(&buf, 7, OF_VERSIONS);
     assert_int_equal(ofcodec_decode(buf.data, buf.len, 0, &msg, &why), 0);
     assert_int_equal(msg.type, OF_HELLO);
     assert_int_equal(msg.xid, 7);
@@ -1390,7 +1390,7 @@ sample_messages(int version, struct ofpbuf **samples)
         samples[n++] = flow_mod_to_stats(header_of(&buf), version);
         fh_buf_clear(&buf);
     }
-    ofcodec_put_hello(&buf, 1);
+    ofcodec_put_hello_versions(&buf, 1, OF_VERSIONS);
     samples[n++] = ofpbuf_clone_data(buf.data, buf.len);
     fh_buf_destroy(&buf);
     for (size_t i = 0; i < n; i++) {

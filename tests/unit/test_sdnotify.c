@@ -105,8 +105,6 @@ check_messages(bool abstract)
     assert_string_equal(receive(&m, buf, sizeof buf), "STOPPING=1");
     assert_int_equal(sdnotify_alive(sd), 0);
     assert_string_equal(receive(&m, buf, sizeof buf), "WATCHDOG=1");
-    assert_int_equal(sdnotify_status(sd, "%d clients", 7), 0);
-    assert_string_equal(receive(&m, buf, sizeof buf), "STATUS=7 clients");
     assert_int_equal(recv(m.fd, buf, sizeof buf, 0), -1);
     sdnotify_destroy(sd);
     stop_manager(&m);
@@ -151,25 +149,6 @@ reloading_carries_the_time(void **state)
                             &told, &end), 1);
     assert_int_equal(buf[end], '\0');
     assert_true(before <= told && told <= monotonic_usec());
-    sdnotify_destroy(sd);
-    stop_manager(&m);
-}
-
-static void
-status_is_one_bounded_line(void **state)
-{
-    struct manager m;
-    struct sdnotify *sd;
-    char buf[512], text[400];
-
-    start_manager(&m, false);
-    sd = create();
-    assert_int_equal(sdnotify_status(sd, "a\nREADY=1"), 0);
-    assert_string_equal(receive(&m, buf, sizeof buf), "STATUS=a READY=1");
-    memset(text, 'x', sizeof text);
-    text[sizeof text - 1] = '\0';
-    assert_int_equal(sdnotify_status(sd, "%s", text), 0);
-    assert_int_equal(strlen(receive(&m, buf, sizeof buf)), 255);
     sdnotify_destroy(sd);
     stop_manager(&m);
 }
@@ -301,7 +280,6 @@ main(void)
         cmocka_unit_test(messages_reach_a_path_socket),
         cmocka_unit_test(messages_reach_an_abstract_socket),
         cmocka_unit_test(reloading_carries_the_time),
-        cmocka_unit_test(status_is_one_bounded_line),
         cmocka_unit_test(nobody_to_tell_is_no_error),
         cmocka_unit_test(manager_that_is_gone_is_an_error),
         cmocka_unit_test(manager_that_does_not_read_never_blocks),

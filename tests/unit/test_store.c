@@ -290,9 +290,9 @@ what_is_forgotten_stays_forgotten(void **state)
 
     store = open_store();
     const struct store_state *s = store_get(store);
-    assert_null(store_find_client(store, "metro", addr("10.0.0.3")));
-    assert_non_null(store_find_client(store, "rural", addr("10.0.0.3")));
     assert_int_equal(s->n_clients, 2);
+    assert_string_equal(s->clients[0].segment, "rural");
+    assert_true(fh_addr_equal(s->clients[0].address, addr("10.0.0.3")));
     assert_int_equal(s->n_draining, 1);
     assert_string_equal(s->draining[0], "B");
     assert_int_equal(s->n_holders, 0);
@@ -310,8 +310,7 @@ client_is_replaced_not_doubled(void **state)
     client.removed = true;
     assert_int_equal(store_put_client(store, &client), 0);
     assert_int_equal(store_get(store)->n_clients, 1);
-    assert_true(store_find_client(store, "metro",
-                                  addr("10.0.0.3"))->removed);
+    assert_true(store_get(store)->clients[0].removed);
     store_close(store);
 }
 
@@ -324,25 +323,18 @@ clients_are_kept_in_order(void **state)
     static const char *const sorted[] = {
         "9.0.0.1", "10.0.0.1", "10.0.0.9", "10.0.0.10", "200.0.0.1"
     };
-    struct store_client clients[5];
     struct store *store = open_store();
 
     for (size_t i = 0; i < 5; i++) {
-        clients[i] = make_client("metro", addresses[i]);
-        assert_int_equal(store_put_client(store, &clients[i]), 0);
-    }
-    for (int round = 0; round < 2; round++) {
-        const struct store_state *s = store_get(store);
+        struct store_client client = make_client("metro", addresses[i]);
 
-        assert_int_equal(s->n_clients, 5);
-        for (size_t i = 0; i < 5; i++) {
-            assert_true(fh_addr_equal(s->clients[i].address,
-                                      addr(sorted[i])));
-        }
-        assert_int_equal(store_set_clients(store, clients, 5), 0);
+        assert_int_equal(store_put_client(store, &client), 0);
     }
-    assert_int_equal(store_set_clients(store, NULL, 0), 0);
-    assert_int_equal(store_get(store)->n_clients, 0);
+    assert_int_equal(store_get(store)->n_clients, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(fh_addr_equal(store_get(store)->clients[i].address,
+                                  addr(sorted[i])));
+    }
     store_close(store);
 }
 
@@ -619,7 +611,6 @@ check_verbs_fail(struct store *store, int error)
     assert_int_equal(store_put_client(store, &client), error);
     assert_int_equal(store_forget_client(store, "metro", addr("10.0.0.3")),
                      error);
-    assert_int_equal(store_set_clients(store, &client, 1), error);
     assert_int_equal(store_set_draining(store, "Q", true), error);
     assert_int_equal(store_set_draining(store, "A", false), error);
     assert_int_equal(store_set_holders(store, holders, 1), error);
