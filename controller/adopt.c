@@ -349,8 +349,7 @@ read_done(int error, void *adoption_)
     struct firsthop *fh = adoption->fh;
     struct router *router = adoption->router;
     struct flow_set *desired;
-    struct event e = { .type = EVENT_ROUTER_CONNECTED, .detect_ms = -1,
-                       .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(EVENT_ROUTER_CONNECTED);
 
     if (error) {
         if (error != ECONNRESET) {

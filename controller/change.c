@@ -75,8 +75,7 @@ char *
 firsthop_set_draining(struct firsthop *fh, struct router *router,
                       bool draining)
 {
-    struct event e = { .type = EVENT_ROUTER_ADMIN, .detect_ms = -1,
-                       .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(EVENT_ROUTER_ADMIN);
     char *error;
 
     if (router->draining == draining) {
@@ -181,8 +180,7 @@ firsthop_delete(struct firsthop *fh, struct client *c)
 char *
 firsthop_apply(struct firsthop *fh, struct config *config, bool persist)
 {
-    struct event e = { .type = EVENT_CONFIG_APPLIED, .detect_ms = -1,
-                       .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(EVENT_CONFIG_APPLIED);
     char *error;
 
     firsthop_read_clock(fh);

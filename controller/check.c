@@ -204,10 +204,9 @@ check_is_open(struct firsthop *fh, const struct router *router,
 static void
 report_static(struct firsthop *fh, struct client *c)
 {
-    struct event e = { .type = EVENT_CLIENT_STATIC,
-                       .client = c->key.address,
-                       .detect_ms = -1, .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(EVENT_CLIENT_STATIC);
 
+    e.client = c->key.address;
     snprintf(e.segment, sizeof e.segment, "%s", c->segment->config->name);
     snprintf(e.to, sizeof e.to, "%s",
              c->segment->members[c->active].router->config->name);

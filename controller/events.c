@@ -152,6 +152,14 @@ events_unlisten(struct events *events, events_listener *cb, void *aux)
     }
 }
 
+struct event
+event_init(enum event_type type)
+{
+    return (struct event) {
+        .type = type, .detect_ms = -1, .install_ms = -1, .ack_ms = -1
+    };
+}
+
 const char *
 event_type_name(enum event_type type)
 {

@@ -58,6 +58,9 @@ struct event {
     char detail[96];            /* For a person; "" mostly. */
 };
 
+/* An event of that type; nothing else about it is known yet. */
+struct event event_init(enum event_type);
+
 struct events;
 
 struct events *events_create(size_t capacity);

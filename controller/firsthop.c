@@ -180,8 +180,7 @@ next_xid(void *conn)
 static void
 detach(struct firsthop *fh, struct router *router, const char *reason)
 {
-    struct event e = { .type = EVENT_ROUTER_DISCONNECTED, .detect_ms = -1,
-                       .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(EVENT_ROUTER_DISCONNECTED);
     bool was_ready = router->ready || router->reading;
 
     if (router->reading && !wheel_is_armed(&fh->expect_timer)) {
@@ -690,8 +689,7 @@ on_told(struct fh_addr addr, uint32_t segment_id, uint32_t decision, bool ok,
 static void
 on_upstream(bool up, const char *detail, void *fh_)
 {
-    struct event e = { .type = EVENT_UPSTREAM, .detect_ms = -1,
-                       .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(EVENT_UPSTREAM);
 
     snprintf(e.detail, sizeof e.detail, "%s", detail);
     firsthop_event(fh_, &e);

@@ -50,10 +50,10 @@ static struct event
 client_event(const struct client *c, enum event_type type,
              struct eth_addr mac, const char *what)
 {
-    struct event e = { .type = type, .client = c->key.address,
-                       .detect_ms = -1, .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(type);
     char text[FH_MAC_STRLEN];
 
+    e.client = c->key.address;
     snprintf(e.segment, sizeof e.segment, "%s", c->segment->config->name);
     snprintf(e.detail, sizeof e.detail, "%s%s", fh_mac_format(mac, text),
              what);

@@ -146,9 +146,9 @@ serve_add(struct firsthop *fh, struct segment *segment, struct fh_addr addr,
 static struct event
 client_event(const struct client *c, enum event_type type)
 {
-    struct event e = { .type = type, .client = c->key.address,
-                       .detect_ms = -1, .install_ms = -1, .ack_ms = -1 };
+    struct event e = event_init(type);
 
+    e.client = c->key.address;
     snprintf(e.segment, sizeof e.segment, "%s", c->segment->config->name);
     return e;
 }

@@ -6,7 +6,6 @@
 
 #include "controller/store.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
