@@ -69,6 +69,7 @@ void
 learned_prove(struct client *c)
 {
     c->proved = true;
+    c->prove_first = false;
     unset_guest(c);
 }
 
@@ -86,8 +87,6 @@ learned_leave(struct client *c)
 
 /* Room. */
 
-/* An event tells of it only if one told that it had come: a flood of forged
- * senders must not push all else out of the ring. */
 static void
 put_out(struct firsthop *fh, struct client *c)
 {

@@ -3,7 +3,11 @@
  * Anybody can forge senders, but nobody can answer for them.  A learnt client
  * that has never answered a probe is a guest: where a limit is reached, a new
  * host takes the place of the oldest guest.  Who has answered once is never
- * put out.  All in O(1). */
+ * put out.  All in O(1).
+ *
+ * Of a guest that was never elected no event told that it had come, and none
+ * tells that it goes: a flood of forged senders must not push all else out of
+ * the ring. */
 #ifndef LEARNED_H
 #define LEARNED_H 1
 

@@ -1059,8 +1059,9 @@ client_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
         firsthop_event(fh, &e);
     }
     if (age_at_ms(c) && age_at_ms(c) <= now_ms) {
-        serve_forget(fh, c, c->guest ? "never answered a probe"
-                     : "lost for longer than age_s");
+        serve_forget(fh, c, !c->guest ? "lost for longer than age_s"
+                     : c->state == CLIENT_PENDING ? NULL
+                     : "never answered a probe");
         return;
     }
     serve_arm(fh, c);
