@@ -36,12 +36,6 @@ log_set_level(enum log_level level)
     max_level = level;
 }
 
-enum log_level
-log_get_level(void)
-{
-    return max_level;
-}
-
 bool
 log_set_level_by_name(const char *name)
 {

@@ -22,7 +22,6 @@ void log_set_level(enum log_level);
 /* "err", "warn", "info", "dbg".  Returns false, and changes nothing, if
  * 'name' is none of them. */
 bool log_set_level_by_name(const char *name);
-enum log_level log_get_level(void);
 bool log_is_enabled(enum log_level);
 
 /* A token bucket: 'burst' lines at once, then one each 'interval_ms'.  What

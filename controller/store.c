@@ -196,7 +196,6 @@ take_part(struct store_state *state, enum store_file file,
         state->n_draining = part->n_draining;
         state->holders = part->holders;
         state->n_holders = part->n_holders;
-        state->decision = part->decision;
         break;
     case STORE_CLIENTS:
         state->clients = part->clients;
@@ -527,20 +526,6 @@ store_set_holders(struct store *store, const char *const *names, size_t n)
     next.holders = copy_names(names, n, NULL, NULL, &next.n_holders);
     return replace_names(store, &next, state->holders, state->n_holders,
                          next.holders, next.n_holders);
-}
-
-int
-store_set_decision(struct store *store, uint32_t decision)
-{
-    struct store_state next = store->state;
-    int error;
-
-    next.decision = decision;
-    error = save(store, STORE_STATE, &next);
-    if (!error) {
-        store->state = next;
-    }
-    return error;
 }
 
 int

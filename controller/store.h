@@ -38,7 +38,6 @@ struct store_state {
     char **holders;                 /* Routers that held active clients, in
                                      * the order of names. */
     size_t n_holders;
-    uint32_t decision;              /* No later one has been made. */
     json_t *config;                 /* As PUT over the API, or NULL. */
 };
 
@@ -60,7 +59,6 @@ int store_forget_client(struct store *, const char *segment, struct fh_addr);
 int store_set_draining(struct store *, const char *router, bool draining);
 /* Replaces the set: 'names' in any order, borrowed. */
 int store_set_holders(struct store *, const char *const *names, size_t n);
-int store_set_decision(struct store *, uint32_t decision);
 /* Keeps a reference to 'config' (not to be changed), NULL to forget it. */
 int store_set_config(struct store *, json_t *config);
 

@@ -35,8 +35,8 @@ static const struct config_key state_keys[] = {
       .max = CONFIG_MAX_ROUTERS },
     { .name = "holders", .type = JSON_ARRAY, .required = true,
       .max = CONFIG_MAX_ROUTERS },
-    { .name = "decision", .type = JSON_INTEGER, .required = true,
-      .max = UINT32_MAX },
+    { .name = "decision", .type = JSON_INTEGER, .max = UINT32_MAX },
+                                /* 0, written by former releases. */
     { .name = NULL },
 };
 
@@ -115,7 +115,6 @@ read_state(json_t *body, struct store_state *state,
     ask_begin(&ask, body, fh_xstrdup(""), state_keys, errors);
     read_names(&ask, "draining", &state->draining, &state->n_draining);
     read_names(&ask, "holders", &state->holders, &state->n_holders);
-    state->decision = ask_number(&ask, "decision");
     ask_end(&ask);
 }
 
@@ -360,7 +359,6 @@ body_to_json(enum store_file file, const struct store_state *state)
                                           state->n_draining));
         json_object_set_new(body, "holders",
                             names_to_json(state->holders, state->n_holders));
-        json_object_set_new(body, "decision", json_integer(state->decision));
     } else {
         json_t *array = json_array();
 

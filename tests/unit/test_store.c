@@ -174,7 +174,6 @@ missing_directory_is_made_and_empty(void **state)
     assert_int_equal(s->n_clients, 0);
     assert_int_equal(s->n_draining, 0);
     assert_int_equal(s->n_holders, 0);
-    assert_int_equal(s->decision, 0);
     assert_null(s->config);
     assert_int_equal(stat("s", &st), 0);
     assert_int_equal(st.st_mode & 0027, 0);
@@ -205,7 +204,6 @@ fill(struct store *store)
     assert_int_equal(store_set_draining(store, "B", true), 0);
     assert_int_equal(store_set_draining(store, "A", true), 0);
     assert_int_equal(store_set_holders(store, holders, 3), 0);
-    assert_int_equal(store_set_decision(store, UINT32_MAX), 0);
     assert_int_equal(store_set_config(store, config), 0);
     json_decref(config);
 }
@@ -232,7 +230,6 @@ check_filled(const struct store *store)
     assert_string_equal(s->draining[1], "B");
     assert_int_equal(s->n_holders, 2);
     assert_string_equal(s->holders[1], "B");
-    assert_true(s->decision == UINT32_MAX);
     assert_int_equal(json_integer_value(json_array_get(
         json_object_get(s->config, "x"), 0)), 1);
 }
@@ -260,7 +257,7 @@ files_are_not_for_others(void **state)
 
     fill(store);
     umask(0777);
-    assert_int_equal(store_set_decision(store, 5), 0);
+    assert_int_equal(store_set_draining(store, "C", true), 0);
     umask(old_umask);
     for (size_t i = 0; i < 3; i++) {
         struct stat st;
@@ -614,7 +611,6 @@ check_verbs_fail(struct store *store, int error)
     assert_int_equal(store_set_draining(store, "Q", true), error);
     assert_int_equal(store_set_draining(store, "A", false), error);
     assert_int_equal(store_set_holders(store, holders, 1), error);
-    assert_int_equal(store_set_decision(store, 9), error);
     assert_int_equal(store_set_config(store, config), error);
     json_decref(config);
     check_filled(store);
@@ -658,11 +654,11 @@ full_disk_changes_nothing(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, SIG_DFL);
     assert_int_equal(count_files("tmp"), 0);
-    assert_int_equal(store_set_decision(store, 9), 0);
+    assert_int_equal(store_set_draining(store, "C", true), 0);
     store_close(store);
 
     store = open_store();
-    assert_int_equal(store_get(store)->decision, 9);
+    assert_int_equal(store_get(store)->n_draining, 3);
     assert_int_equal(store_get(store)->n_clients, 3);
     store_close(store);
 }
