@@ -360,13 +360,25 @@ router_build_base(const struct router *router, struct flow_set *out)
     view_destroy(&view);
 }
 
+bool
+router_has_outgrown_meters(const struct router *router)
+{
+    struct fh_port_limits limits;
+
+    port_limits(router, 0, &limits);
+    return limits.replies_pps > router->metered_pps * UINT64_C(5) / 4;
+}
+
 void
 router_put_meters(struct router *router)
 {
+    struct fh_port_limits limits;
     struct fh_meter *meters;
     struct router_view view;
     size_t n;
 
+    port_limits(router, 0, &limits);
+    router->metered_pps = limits.replies_pps;
     router->meters_unreadable = false;      /* Perhaps it has them now. */
     view_create(router, &view);
     meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
@@ -864,6 +876,9 @@ router_drops_tick(struct router *router, int64_t now_ms)
 {
     if (now_ms >= router->read_at_ms) {
         router->read_at_ms = now_ms + DROPS_READ_MS;
+        if (router_has_outgrown_meters(router)) {
+            router_put_meters(router);
+        }
         router_read_drops(router, 0);
     }
 }

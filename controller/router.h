@@ -110,6 +110,7 @@ struct router {
     bool punt_meter_refused;            /* The bridge has none such. */
     bool meters_unreadable;             /* Nor tells what they drop. */
     int64_t read_at_ms;                 /* All are read again then. */
+    uint32_t metered_pps;               /* Replies that a port may punt. */
     uint32_t n_unfenced;                /* Probes since the last fence. */
     uint64_t told_postponed;            /* So many were warned about. */
     bool refused;                       /* A change was: read it again. */
@@ -145,6 +146,9 @@ void router_update_base(struct router *);
 /* The same for the one flow that names the next hop's MAC. */
 void router_update_next_hop(struct router *, const struct uplink *);
 void router_put_meters(struct router *);
+/* Have so many clients come since the meters were set that their answers to
+ * probes may not pass any more? */
+bool router_has_outgrown_meters(const struct router *);
 
 /* What all clients of the router may bring a second: answers to as many
  * probes as they are sent, and the requests that their ports may punt. */
@@ -203,7 +207,8 @@ void router_fence_reply(struct router *, uint32_t xid);
  * ports, uplinks too) read, and that of all punts; returns the number of the
  * reading. */
 uint32_t router_read_drops(struct router *, uint32_t port);
-/* Reads them all once a second: what is read later is compared with that. */
+/* Once a second: reads them all, for what is read later to be compared with,
+ * and widens those that the clients have outgrown. */
 void router_drops_tick(struct router *, int64_t now_ms);
 void router_drops_reply(struct router *, const struct of_message *,
                         int64_t now_us);

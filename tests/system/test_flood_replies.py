@@ -162,3 +162,27 @@ def test_bridge_has_a_meter_for_all_punts(lab, version):
         r"type=drop rate=50000 burst_size=50000",
         text,
     ), text
+
+
+def test_meters_grow_with_the_clients_that_are_provisioned(lab):
+    """They are sized for what may be learnt; who is provisioned later answers
+    probes, too."""
+    lab.add_core()
+    lab.add_switch("X")
+    a = lab.add_router("A", ["X"])
+    lab.start_daemon(lab.config(limits=LIMITS))
+
+    def rates():
+        text = a.ovs.ofctl("dump-meters", a.bridge)
+        return [int(rate) for rate in re.findall(r"rate=(\d+)", text)]
+
+    assert 1016 in rates()
+    for number in range(20, 240):
+        lab.daemon.request(
+            "PUT", f"/v1/clients/10.0.0.{number}", {"segment": "metro"}
+        )
+    # By a quarter at once, or more.
+    lab.wait_for(
+        lambda: any(1270 < rate <= 1440 for rate in rates()),
+        what="a wider meter",
+    )

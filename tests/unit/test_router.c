@@ -128,6 +128,22 @@ all_punts_have_a_bound(void **state)
     assert_int_equal(router_punts_pps(&s.router), 1000000);
 }
 
+static void
+meters_are_outgrown_by_clients_beyond_their_headroom(void **state)
+{
+    struct one_segment s;
+
+    one_segment_init(&s);
+    assert_true(router_has_outgrown_meters(&s.router));     /* Never set. */
+    s.router.metered_pps = 1000 + 2 * 4096;
+    s.segment.n_clients = 4096;
+    assert_false(router_has_outgrown_meters(&s.router));
+    s.segment.n_clients = 4096 + 1149;      /* A quarter more. */
+    assert_false(router_has_outgrown_meters(&s.router));
+    s.segment.n_clients++;
+    assert_true(router_has_outgrown_meters(&s.router));
+}
+
 /* Readings of the meters, of a router that is not connected. */
 
 static void
@@ -241,6 +257,8 @@ main(void)
         cmocka_unit_test(all_punts_leave_room_for_every_answer_and_request),
         cmocka_unit_test(all_punts_leave_room_for_clients_beyond_the_limits),
         cmocka_unit_test(all_punts_have_a_bound),
+        cmocka_unit_test(
+            meters_are_outgrown_by_clients_beyond_their_headroom),
         cmocka_unit_test(a_look_is_covered_by_the_next_reading),
         cmocka_unit_test(drops_on_a_port_are_no_evidence_on_another),
         cmocka_unit_test(what_nobody_asked_of_meters_is_not_believed),
