@@ -103,7 +103,7 @@ reconsider(struct firsthop *fh, struct client *c, size_t member,
     if (!serve_can(c, member)) {
         serve_member_gone(fh, c, member, 0);
     } else if (!wheel_is_armed(&c->reaches[member].timer)) {
-        serve_probe_now(fh, c, member);
+        probe_now(fh, c, member);
     }
 }
 

@@ -501,7 +501,7 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
     if (was_up && (deleted || !port->up)) {
         log_warn("router %s: port %s is down", router->config->name,
                  port->name);
-        sweep_start(fh, router, serve_port_down, port->number);
+        sweep_start(fh, router, probe_port_down, port->number);
     }
     router_find_ports(router);
     if (router->ready) {
@@ -682,7 +682,7 @@ on_told(struct fh_addr addr, uint32_t segment_id, uint32_t decision, bool ok,
 
     firsthop_read_clock(fh);
     if (c && c->decision == decision) {
-        serve_told(fh, c);
+        move_told(fh, c);
     }
 }
 

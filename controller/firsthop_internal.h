@@ -6,7 +6,9 @@
  *   rival.c      somebody else speaks for a client
  *   learned.c    how many may be learnt, and who makes room
  *   check.c      what short-lived flows tell of a bridge, or of a client
- *   serve.c      a client's life: learnt, elected, moved, lost, forgotten
+ *   serve.c      a client's life: learnt, elected, lost, forgotten
+ *   probe.c      who reaches whom
+ *   move.c       from one router to the next
  *   sweep.c      one thing to be done for all clients of a router
  *   runtime.c    from the configuration to what runs
  *   leave.c      a router leaves: its clients move before its flows go
@@ -54,6 +56,12 @@ struct firsthop {
     struct sweep *sweeps;               /* Under way. */
     bool awake;                         /* The clock was read in this turn. */
 };
+
+static inline struct router *
+member_router(const struct client *c, size_t member)
+{
+    return c->segment->members[member].router;
+}
 
 static inline int64_t
 fh_now_ms(const struct firsthop *fh)
@@ -158,32 +166,51 @@ void serve_member_ready(struct firsthop *, struct client *, size_t member,
                         bool holds);
 void serve_member_gone(struct firsthop *, struct client *, size_t member,
                        uint32_t);
-void serve_port_down(struct firsthop *, struct client *, size_t member,
-                     uint32_t port);
 void serve_elect_again(struct firsthop *, struct client *, size_t member,
                        uint32_t);
-/* A verdict about a client on a router. */
-void serve_reach_event(struct firsthop *, struct client *, size_t member,
-                       enum reach_event, enum event_cause);
 /* Elects, and does what follows.  'cause' is a hint, CAUSE_NONE: find out. */
 void serve_elect(struct firsthop *, struct client *, enum event_cause);
-void serve_act(struct firsthop *, struct client *, struct takeover_actions *);
-void serve_told(struct firsthop *, struct client *);
-void serve_acked(struct firsthop *, struct client *, size_t member);
-void serve_installed(void *fh, struct client *, struct router *, bool ok);
 void serve_set_active(struct firsthop *, struct client *, int member);
 /* Moves an active client to a member that reaches it. */
 void serve_move(struct firsthop *, struct client *, int member,
                 enum event_cause);
 void serve_set_origin(struct client *, enum client_origin);
-/* Answers the request that was noted, if the active router heard it. */
-void serve_answer_asked(struct firsthop *, struct client *);
 uint32_t serve_ready_members(const struct segment *);
 void serve_snapshot(const struct firsthop *, const struct client *,
                     struct elect_candidate *, struct elect_input *);
-/* The client answers at another MAC from now on (zero: whoever answers). */
-void serve_follow(struct firsthop *, struct client *, struct eth_addr mac);
-void serve_probe_now(struct firsthop *, struct client *, size_t member);
 void serve_arm(struct firsthop *, struct client *);
+void serve_set_state(struct firsthop *, struct client *, enum client_state);
+/* Asks by every router that does not reach the client, so that its election
+ * sees what there is to choose from. */
+void serve_start_discovery(struct firsthop *, struct client *);
+bool serve_all_have_answered(const struct client *);
+/* An event about it; and the name of a member (ELECT_NONE: none) in one. */
+struct event serve_event(const struct client *, enum event_type);
+void serve_name_member(char *name, const struct client *, int member);
+/* The same, or the router that forwards for it without being one any more. */
+void serve_name_forwarder(char *name, const struct client *, int member);
+
+/* probe.c */
+/* Of reach.timer. */
+void probe_timer_fired(struct wheel_timer *, int64_t now_ms, void *fh);
+void probe_now(struct firsthop *, struct client *, size_t member);
+/* A verdict about a client on a router. */
+void probe_reach_event(struct firsthop *, struct client *, size_t member,
+                       enum reach_event, enum event_cause);
+void probe_port_down(struct firsthop *, struct client *, size_t member,
+                     uint32_t port);
+
+/* move.c */
+/* Names the winner of an election and sets out to make it the active one. */
+void move_begin(struct firsthop *, struct client *, int winner,
+                enum event_cause);
+void move_act(struct firsthop *, struct client *, struct takeover_actions *);
+void move_told(struct firsthop *, struct client *);
+void move_acked(struct firsthop *, struct client *, size_t member);
+void move_installed(void *fh, struct client *, struct router *, bool ok);
+/* Answers the request that was noted, if the active router heard it. */
+void move_answer_asked(struct firsthop *, struct client *);
+/* The client answers at another MAC from now on (zero: whoever answers). */
+void move_follow(struct firsthop *, struct client *, struct eth_addr mac);
 
 #endif /* controller/firsthop_internal.h */

@@ -66,7 +66,7 @@ leave_depart(struct firsthop *fh, const struct config_router *config)
     d->config.name = fh_xstrdup(config->name);
     d->config.dpid = config->dpid;
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
-    d->router = router_create(&d->config, serve_installed, fh);
+    d->router = router_create(&d->config, move_installed, fh);
     d->next = fh->departures;
     fh->departures = d;
     leave_check(fh);

@@ -228,7 +228,7 @@ known_request(struct firsthop *fh, struct client *c, size_t member,
         serve_discover(fh, c, member, in->port->number,
                        asks ? in->arp->tpa : (struct fh_addr) { 0 });
     } else if (!reach_is_up(r) && !r->outstanding) {
-        serve_probe_now(fh, c, member);     /* It is to be heard again. */
+        probe_now(fh, c, member);     /* It is to be heard again. */
     }
 }
 
@@ -318,7 +318,7 @@ probe_answered(struct firsthop *fh, struct client *c, size_t member,
     event = reach_reply(r, &c->segment->probe, in->port->number, fh->now_us,
                         &next_ms);
     wheel_arm(fh->wheel, &r->timer, next_ms);
-    serve_reach_event(fh, c, member, event, CAUSE_NONE);
+    probe_reach_event(fh, c, member, event, CAUSE_NONE);
 }
 
 static void
@@ -339,7 +339,7 @@ access_reply(struct firsthop *fh, struct segment *segment, size_t member,
     } else if (c->takeover.phase == TAKEOVER_NOTICE
                && c->takeover.winner == (int) member
                && c->reaches[member].port == in->port->number) {
-        serve_acked(fh, c, member);
+        move_acked(fh, c, member);
     } else {
         firsthop_drop(fh, DROP_UNASKED);
     }

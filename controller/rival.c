@@ -120,7 +120,7 @@ ask_old_place(struct firsthop *fh, struct client *c)
 
         if (is_about_claim(c, i) && !r->outstanding
             && (reach_is_up(r) || awaits_verdict(c, i))) {
-            serve_probe_now(fh, c, i);
+            probe_now(fh, c, i);
         }
     }
 }
@@ -133,10 +133,10 @@ contest(struct firsthop *fh, struct client *c)
 
     c->contested = true;
     c->contested_mac = c->mac;
-    serve_follow(fh, c, unknown);
+    move_follow(fh, c, unknown);
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (serve_can(c, i)) {
-            serve_probe_now(fh, c, i);
+            probe_now(fh, c, i);
         }
     }
 }
@@ -162,7 +162,7 @@ rival_claims(struct firsthop *fh, struct client *c, size_t member,
     if (c->discovering) {
         contest(fh, c);
     } else {
-        serve_follow(fh, c, mac);
+        move_follow(fh, c, mac);
         report_followed(fh, c, mac);
     }
     return true;
@@ -209,7 +209,7 @@ rival_place_silent(struct firsthop *fh, struct client *c, size_t member)
     if (fh_now_ms(fh) - c->rival_ms > CLAIM_VALID_MS) {
         forget_claim(c);
     } else if (same_mac) {
-        serve_probe_now(fh, c, member);     /* By every port. */
+        probe_now(fh, c, member);     /* By every port. */
         forget_claim(c);
     } else {
         serve_discover(fh, c, c->rival_member, c->rival_port,

@@ -39,7 +39,7 @@ build_routers(struct firsthop *fh)
     fh->routers = fh_xcalloc(fh->n_routers + 1, sizeof *fh->routers);
     for (size_t i = 0; i < fh->n_routers; i++) {
         struct router *router = router_create(&fh->config->routers[i],
-                                              serve_installed, fh);
+                                              move_installed, fh);
         size_t n = fh->config->n_segments;
 
         fh->routers[i] = router;
