@@ -395,6 +395,34 @@ read_done(int error, void *adoption_)
     free(adoption);
 }
 
+/* The name may be wrong in the configuration, or the port yet to be added. */
+static void
+warn_without_port(const struct router *router, const char *name)
+{
+    if (!ofconn_port_by_name(router->conn, name)) {
+        log_warn("router %s: its bridge has no port %s", router->config->name,
+                 name);
+    }
+}
+
+static void
+warn_of_missing_ports(const struct router *router)
+{
+    const char *before = "";
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        warn_without_port(router, router->config->access_ports[i]);
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        const char *name = router->uplinks[i].config->port;
+
+        if (strcmp(name, before)) {     /* Most are VLANs of one port. */
+            warn_without_port(router, name);
+        }
+        before = name;
+    }
+}
+
 void
 adopt_start(struct firsthop *fh, struct router *router)
 {
@@ -404,6 +432,7 @@ adopt_start(struct firsthop *fh, struct router *router)
     adoption->router = router;
     router->reading = true;
     router_find_ports(router);
+    warn_of_missing_ports(router);
     clear_holdings(fh, router);
     router_put_meters(router);
     router->check_at_ms = 0;

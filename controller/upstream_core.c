@@ -287,7 +287,8 @@ find_ports(struct core *core)
                                                          core->ports[i].name);
 
         if (!port) {
-            log_warn("core %s: no port %s", core->name, core->ports[i].name);
+            log_warn("core %s: its bridge has no port %s", core->name,
+                     core->ports[i].name);
         }
         core->ports[i].number = port ? port->number : 0;
     }
