@@ -121,18 +121,56 @@ ctl_status(const struct ctl *ctl)
     return ctl_get(ctl, "/v1/status", show_status);
 }
 
+static void
+add_number(struct ctl_table *table, json_t *object, const char *key)
+{
+    if (json_is_integer(json_object_get(object, key))) {
+        ctl_table_addf(table, "%" PRId64, ctl_integer(object, key));
+    } else {
+        ctl_table_add(table, "-");
+    }
+}
+
 /* routers */
+
+/* Is port 'i' told already?  A port is for each uplink VLAN on it. */
+static bool
+is_told(json_t *ports, size_t i)
+{
+    const char *name = ctl_string(json_array_get(ports, i), "name");
+
+    while (i-- > 0) {
+        if (!strcmp(ctl_string(json_array_get(ports, i), "name"), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_ports_up(struct ctl_table *table, json_t *ports)
+{
+    size_t i, n = 0, n_down = 0;
+    json_t *port;
+
+    json_array_foreach (ports, i, port) {
+        if (!is_told(ports, i)) {
+            n++;
+            n_down += !ctl_is_true(port, "up");
+        }
+    }
+    if (n_down) {
+        ctl_table_addf(table, "%zu of %zu down", n_down, n);
+    } else {
+        ctl_table_addf(table, "%zu up", n);
+    }
+}
 
 static void
 add_router(struct ctl_table *table, json_t *router)
 {
     bool connected = ctl_is_true(router, "connected");
-    json_t *port;
-    size_t i, n_down = 0;
 
-    json_array_foreach (json_object_get(router, "ports"), i, port) {
-        n_down += !ctl_is_true(port, "up");
-    }
     ctl_table_add(table, ctl_string(router, "name"));
     ctl_table_add(table, ctl_string(router, "datapath_id"));
     ctl_table_add(table, !connected ? "away"
@@ -143,11 +181,7 @@ add_router(struct ctl_table *table, json_t *router)
                                                   "clients_active"));
     ctl_table_addf(table, "%" PRId64, ctl_integer(router,
                                                   "clients_reachable"));
-    if (n_down) {
-        ctl_table_addf(table, "%zu of %zu down", n_down, i);
-    } else {
-        ctl_table_addf(table, "%zu up", i);
-    }
+    add_ports_up(table, json_object_get(router, "ports"));
 }
 
 #define ROUTER_HEADS \
@@ -167,18 +201,16 @@ show_routers(const struct ctl *ctl, json_t *json)
 }
 
 static void
-add_port(struct ctl_table *table, json_t *port)
+add_port(struct ctl_table *table, json_t *port, bool connected)
 {
+    bool there = json_is_integer(json_object_get(port, "number"));
     char vlan[16];
 
     ctl_table_add(table, ctl_string(port, "name"));
     ctl_table_add(table, ctl_string(port, "role"));
-    if (json_is_integer(json_object_get(port, "number"))) {
-        ctl_table_addf(table, "%" PRId64, ctl_integer(port, "number"));
-    } else {
-        ctl_table_add(table, "-");
-    }
-    ctl_table_add(table, ctl_is_true(port, "up") ? "up" : "down");
+    add_number(table, port, "number");
+    ctl_table_add(table, !connected ? "-" : !there ? "missing"
+                  : ctl_is_true(port, "up") ? "up" : "down");
     ctl_table_add(table, ctl_vlan(json_object_get(port, "vlan"), vlan,
                                   sizeof vlan));
     ctl_table_add(table, ctl_or_dash(port, "address"));
@@ -216,10 +248,13 @@ show_router(const struct ctl *ctl, json_t *router)
     table = ctl_table_create("PORT ROLE NUMBER> LINK VLAN ADDRESS NEXT-HOP "
                              "STATE");
     json_array_foreach (json_object_get(router, "ports"), i, port) {
-        add_port(table, port);
+        add_port(table, port, ctl_is_true(router, "connected"));
     }
     putchar('\n');
     ctl_table_print(table, stdout, "\n");
+    if (*ctl_string(router, "problem")) {
+        printf("\nproblem: %s\n", ctl_string(router, "problem"));
+    }
     if (ctl_integer(router, "clients_left_behind")) {
         show_left_behind(router);
     }
@@ -354,16 +389,6 @@ list_clients(const struct ctl *ctl)
     }
     json_decref(clients);
     return status;
-}
-
-static void
-add_number(struct ctl_table *table, json_t *object, const char *key)
-{
-    if (json_is_integer(json_object_get(object, key))) {
-        ctl_table_addf(table, "%" PRId64, ctl_integer(object, key));
-    } else {
-        ctl_table_add(table, "-");
-    }
 }
 
 static void

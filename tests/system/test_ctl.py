@@ -18,6 +18,7 @@ import urllib.request
 
 import pytest
 
+import harness
 from netns import (
     CommandError,
     end,
@@ -87,6 +88,45 @@ def test_routers_and_clients_are_aligned_tables(article):
     assert rows[0]["REACH"] == "A:up B:up"
     assert "a-uplink" in ctl(article, "routers", "A")[0]
     assert "RTT-US" in ctl(article, "clients", "10.0.0.10")[0]
+
+
+def test_port_that_a_bridge_does_not_have_is_missing(article):
+    config = article.config()
+    config["routers"]["B"]["access_ports"] = ["b-acces"]
+    article.daemon.request("PUT", "/v1/config", config)
+    wait_for(
+        lambda: "router B: its bridge has no port b-acces\n"
+        in article.daemon.log()
+    )
+    router, ports = map(table, ctl(article, "routers", "B")[0].split("\n\n"))
+    assert router[0]["PORTS"] == "1 of 2 down"
+    assert [port["LINK"] for port in ports] == ["missing", "up"]
+
+
+def test_what_a_bridge_cannot_do_is_shown(article):
+    """A bridge that reads one tag, and a segment with two and an uplink VLAN
+    of its own on the same port, which is not counted twice."""
+    config = article.config()
+    config["segments"]["double"] = {
+        "vlan": [200, 100],
+        "gateway": harness.GATEWAY,
+        "prefixes": [harness.PREFIX],
+        "routers": {"A": {"address": "10.0.0.2", "uplink": {"vlan": [12]}}},
+    }
+    article.a.ovs.vsctl(
+        "set", "Open_vSwitch", ".", "other_config:vlan-limit=1"
+    )
+    article.wait_connected("A")
+    article.daemon.request("PUT", "/v1/config", config)
+    out = wait_for(
+        lambda: re.search(
+            r"(?s).*\n\nproblem: its bridge reads one VLAN tag only .*",
+            ctl(article, "routers", "A")[0],
+        )
+    ).group()
+    router, ports = map(table, out.split("\n\n")[:2])
+    assert router[0]["PORTS"] == "2 up"
+    assert [port["VLAN"] for port in ports] == ["-", "-", "12"]
 
 
 def test_json_is_what_the_daemon_says(article):
