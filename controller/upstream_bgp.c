@@ -364,7 +364,9 @@ complain(const char *path)
     int error = errno;
 
     log_err_rl(&rl, "BGP speaker: %s: %s", path,
-               error == EINVAL ? "not a named pipe" : strerror(error));
+               error == EINVAL ? "not a named pipe"
+               : error == ENXIO ? "nobody reads it: is ExaBGP running?"
+               : strerror(error));
 }
 
 static void
@@ -373,9 +375,7 @@ reopen(struct upstream_bgp *b)
     close_in(b);
     b->in_fd = open_pipe(b->api_in, O_WRONLY);
     if (b->in_fd < 0) {
-        if (errno != ENXIO) {           /* Nobody reads it yet. */
-            complain(b->api_in);
-        }
+        complain(b->api_in);
         return;
     }
     b->hangup = event_new(b->options.base, b->in_fd, EV_READ, on_hangup, b);

@@ -79,6 +79,10 @@ def test_speaker_killed_and_restarted(lab):
             ),
             what="the daemon to notice",
         )
+        lab.wait_for(
+            lambda: "nobody reads it: is ExaBGP running?" in lab.daemon.log(),
+            what="the daemon to say what it waits for",
+        )
         lab.exabgp.start()
         lab.wait_for(
             lambda: lab.peer_events()[1:] == ["up"],
