@@ -203,8 +203,8 @@ reply_ambiguous(struct api_call *call, size_t i)
         list = longer;
     }
     api_reply_problem_with(call, 409, json_pack("{s:o}", "segments", names),
-                           "%s is in several segments: %s; name one with "
-                           "?segment=", call->arg, list);
+                           "%s is in several segments: name one of %s "
+                           "(?segment=, --segment)", call->arg, list);
     free(list);
 }
 

@@ -691,7 +691,8 @@ ambiguous_address_names_its_segments(void **state)
 
     assert_non_null(strstr(json_string_value(json_object_get(problem,
                                                              "detail")),
-                           "campus, metro"));
+                           "name one of campus, metro (?segment=, "
+                           "--segment)"));
     assert_json(json_incref(json_object_get(problem, "segments")),
                 "[\"campus\", \"metro\"]");
     json_decref(problem);
