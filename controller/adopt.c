@@ -436,8 +436,6 @@ adopt_start(struct firsthop *fh, struct router *router)
     clear_holdings(fh, router);
     router_put_meters(router);
     router->check_at_ms = 0;
-    router->n_ttl = 0;
-    router->ttl_off = false;
     check_two_tags(router, fh_now_ms(fh));
     flow_set_destroy(router->installed);
     router->installed = flow_set_create();

@@ -607,7 +607,6 @@ uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
         }
         if (router->ready) {
             check_two_tags(router, now_ms);
-            punt_tick(router, now_ms);
             router_drops_tick(router, now_ms);
         }
         if (router->xact) {

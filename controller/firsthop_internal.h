@@ -117,8 +117,6 @@ void adopt_start(struct firsthop *, struct router *);
 /* punt.c */
 void punt_packet_in(struct firsthop *, struct router *,
                     const struct of_packet_in *);
-/* Every 100 ms: may packets whose TTL has expired be punted again? */
-void punt_tick(struct router *, int64_t now_ms);
 
 /* rival.c */
 /* 'mac' speaks for the client through 'port', one of which is not its.

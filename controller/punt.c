@@ -17,10 +17,6 @@
  * otherwise keep its routers from noticing that it is gone. */
 #define QUIET_PAUSE_MS 60000
 
-/* Packets whose TTL has expired that one router may punt in a window. */
-#define TTL_MAX        100
-#define TTL_WINDOW_MS  500
-
 /* An ARP packet from an access port. */
 struct arp_in {
     struct router *router;
@@ -561,43 +557,6 @@ icmp_to_core(struct firsthop *fh, struct router *router,
     send_icmp(fh, router, uplink->view.port, &envelope, src, owed);
 }
 
-/* No meter covers what dec_ttl punts, and a flood of it would crowd out the
- * probe replies.  Who sends more than is answered gets nothing for a second. */
-static void
-set_ttl_punts(struct router *router, bool on)
-{
-    router->ttl_off = !on;
-    ofcodec_put_set_async_ttl(ofconn_tx(router->conn),
-                              ofconn_version(router->conn),
-                              ofconn_next_xid(router->conn), on);
-}
-
-static bool
-may_answer_ttl(struct firsthop *fh, struct router *router)
-{
-    int64_t now_ms = fh_now_ms(fh);
-
-    if (now_ms - router->ttl_since_ms >= TTL_WINDOW_MS) {
-        router->ttl_since_ms = now_ms;
-        router->n_ttl = 0;
-    }
-    if (++router->n_ttl == TTL_MAX) {
-        set_ttl_punts(router, false);
-    }
-    return router->n_ttl < TTL_MAX;
-}
-
-void
-punt_tick(struct router *router, int64_t now_ms)
-{
-    if (router->ttl_off
-        && now_ms - router->ttl_since_ms >= 2 * TTL_WINDOW_MS) {
-        router->ttl_since_ms = now_ms;
-        router->n_ttl = 0;
-        set_ttl_punts(router, true);
-    }
-}
-
 /* A packet that the uplink cannot carry and that may be cut (RFC 791, 2.3;
  * RFC 1812, 4.2.2.7). */
 static void
@@ -618,30 +577,32 @@ forward_fragments(struct firsthop *fh, struct router *router,
     free(buf);
 }
 
+static bool
+is_for_us(const struct router *router, const struct uplink *uplink,
+          struct fh_addr addr)
+{
+    return (fh_addr_equal(addr, uplink->config->address.addr)
+            || firsthop_is_own_address(router,
+                                       flow_meta_domain(&uplink->view),
+                                       addr));
+}
+
 /* Returns false where nothing is owed: the packet goes on in fragments. */
 static bool
-decide_icmp(struct firsthop *fh, struct router *router,
-            const struct uplink *uplink, const struct of_packet_in *pin,
-            struct icmp_owed *owed)
+decide_icmp(const struct router *router, const struct uplink *uplink,
+            const struct of_packet_in *pin, struct icmp_owed *owed)
 {
-    bool larger = (pin->reason != OF_PIN_TTL
-                   && pin->metadata & FLOW_META_LARGER);
     const struct ipv4 *ip = owed->ip;
 
-    if (pin->reason == OF_PIN_TTL || (larger && ip->ttl < 2)) {
+    if (is_for_us(router, uplink, ip->dst)) {
+        owed->type = ICMP_ECHO_REPLY;
+    } else if (ip->ttl < 2) {
         owed->type = ICMP_TIME_EXCEEDED;
-    } else if (larger) {
+    } else if (pin->metadata & FLOW_META_LARGER) {
         owed->type = ICMP_UNREACHABLE;
         owed->code = ICMP_FRAG_NEEDED;
         owed->mtu = uplink->view.mtu;
         return ip->dont_fragment;
-    } else if (icmp_is_echo_request(ip)
-               && (fh_addr_equal(ip->dst, uplink->config->address.addr)
-                   || pin->metadata & FLOW_META_FROM_ACCESS
-                   || firsthop_is_own_address(
-                          router, flow_meta_domain(&uplink->view),
-                          ip->dst))) {
-        owed->type = ICMP_ECHO_REPLY;
     } else {
         owed->type = ICMP_UNREACHABLE;
         owed->code = ICMP_HOST_UNREACHABLE;
@@ -674,16 +635,12 @@ routing_punt(struct firsthop *fh, struct router *router,
     if (!uplink) {
         return;
     }
-    if (pin->reason == OF_PIN_TTL && !may_answer_ttl(fh, router)) {
-        firsthop_drop(fh, DROP_ICMP);
-        return;
-    }
-    if (!decide_icmp(fh, router, uplink, pin, &owed)) {
+    if (!decide_icmp(router, uplink, pin, &owed)) {
         forward_fragments(fh, router, uplink, ip);
         return;
     }
-    if (owed.type != ICMP_ECHO_REPLY
-        && !icmp_error_allowed(ip, frame->dst)) {
+    if (owed.type == ICMP_ECHO_REPLY ? !icmp_is_echo_request(ip)
+        : !icmp_error_allowed(ip, frame->dst)) {
         firsthop_drop(fh, DROP_ICMP);
         return;
     }

@@ -82,9 +82,6 @@ struct router {
     uint32_t n_former;                  /* Clients of segments that it has
                                          * left: see leave.h. */
     bool keeps;                         /* Flows for them. */
-    uint32_t n_ttl;                     /* Expired packets, of this second. */
-    int64_t ttl_since_ms;
-    bool ttl_off;                       /* Too many: not to be punted now. */
     int64_t check_at_ms;                /* Of that: asks again. */
     int64_t connected_ms;               /* Unix time, 0: never. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */

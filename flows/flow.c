@@ -61,7 +61,8 @@ match_same(const struct fh_match *a, const struct fh_match *b)
            && a->arp_tpa_mask == b->arp_tpa_mask
            && a->arp_op == b->arp_op
            && a->ip_proto == b->ip_proto
-           && a->icmp_type == b->icmp_type;
+           && a->icmp_type == b->icmp_type
+           && a->ip_ttl == b->ip_ttl;
 }
 
 bool
@@ -244,6 +245,9 @@ put_match_l3(struct fh_buf *buf, const struct fh_match *match)
     }
     if (match->fields & FH_F_ICMP_TYPE) {
         put(buf, " icmp_type=%u", match->icmp_type);
+    }
+    if (match->fields & FH_F_IP_TTL) {
+        put(buf, " ip_ttl=%u", match->ip_ttl);
     }
     if (match->fields & FH_F_ARP_OP) {
         put(buf, " arp_op=%u", match->arp_op);

@@ -17,6 +17,7 @@
 #define PRIO_OURS     890
 #define PRIO_NO_HOST  850
 #define PRIO_ISOLATE  800
+#define PRIO_EXPIRED  600
 #define PRIO_UNKNOWN  400
 #define PRIO_UPLINK   100       /* In MTU as well. */
 
@@ -249,6 +250,28 @@ put_no_host(struct flow_set *out, const struct fh_prefix *prefix,
     flow_set_put(out, &flow);
 }
 
+/* What would not leave with a TTL.  Before any flow has decremented it: what
+ * dec_ttl itself hands up goes through no meter but that of all punts, and a
+ * flood of it would leave nothing of that to the probe replies. */
+static void
+put_expired(struct flow_set *out, uint64_t meta, uint64_t mask,
+            const struct fh_prefix *prefix)
+{
+    for (uint8_t ttl = 0; ttl < 2; ttl++) {
+        struct fh_flow flow = base_start(FH_TABLE_ROUTE, PRIO_EXPIRED);
+
+        flow_match_metadata(&flow, meta, mask);
+        flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+        if (prefix) {
+            flow_match_ip_dst(&flow, prefix);
+        }
+        flow.match.fields |= FH_F_IP_TTL;
+        flow.match.ip_ttl = ttl;
+        flow_act_controller(&flow, FLOW_METER_EXPIRED);
+        flow_set_put(out, &flow);
+    }
+}
+
 static void
 put_segment(struct flow_set *out, const struct fh_segment *segment)
 {
@@ -275,6 +298,7 @@ put_segment(struct flow_set *out, const struct fh_segment *segment)
                         | FLOW_META_ISOLATED, PRIO_ISOLATE);
         }
 
+        put_expired(out, domain, domain_mask | FLOW_META_FROM_ACCESS, prefix);
         /* The core has sent something for a client that is not here. */
         flow_match_metadata(&unknown, domain,
                             domain_mask | FLOW_META_FROM_ACCESS);
@@ -297,6 +321,7 @@ put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
                      | FLOW_META_FROM_ACCESS);
     uint32_t len = FLOW_FRAME_LEN(uplink->mtu);
 
+    put_expired(out, domain, mask, NULL);
     flow_match_metadata(&check, domain, mask);
     flow_match_eth_type(&check, ETHERTYPE_IPV4);
     flow_action(&check, FH_ACT_CHECK_LARGER)->u.len
@@ -307,7 +332,7 @@ put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
     flow_match_metadata(&too_long, domain | FLOW_META_LARGER,
                         mask | FLOW_META_LARGER);
     flow_match_eth_type(&too_long, ETHERTYPE_IPV4);
-    flow_act_controller(&too_long, FLOW_METER_ICMP);
+    flow_act_controller(&too_long, FLOW_METER_TOO_LONG);
     flow_set_put(out, &too_long);
 }
 
@@ -400,7 +425,7 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
 size_t
 flow_base_n_meters(const struct fh_router *router)
 {
-    return 2 + 2 * (router->n_access + router->n_uplinks);
+    return 4 + 2 * (router->n_access + router->n_uplinks);
 }
 
 static size_t
@@ -423,6 +448,10 @@ flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
 
     meters[n++] = (struct fh_meter) { FLOW_METER_ICMP, FLOW_ICMP_PPS,
                                       FLOW_ICMP_PPS };
+    meters[n++] = (struct fh_meter) { FLOW_METER_EXPIRED, FLOW_EXPIRED_PPS,
+                                      FLOW_EXPIRED_PPS };
+    meters[n++] = (struct fh_meter) { FLOW_METER_TOO_LONG, FLOW_TOO_LONG_PPS,
+                                      FLOW_TOO_LONG_PPS };
     meters[n++] = (struct fh_meter) { FH_METER_CONTROLLER, punts_pps,
                                       punts_pps };
     for (size_t i = 0; i < router->n_access; i++) {

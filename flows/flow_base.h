@@ -9,6 +9,7 @@
  * SOURCE    (flow_client)
  * ROUTE     ping to one of our addresses -> controller
  *           no host's address, or a neighbour under isolation -> nowhere
+ *           at the end of its TTL -> controller
  *           (flow_client)
  *           from the core to an address of ours that is no client -> controller
  *           from a client to anywhere else -> MTU
@@ -50,8 +51,12 @@ uint64_t flow_meta_domain(const struct fh_uplink *);
 /* Meter numbers: two of each port, then those of the whole bridge. */
 #define FLOW_METER_REQUESTS(PORT) ((PORT) * 2 + 16)
 #define FLOW_METER_REPLIES(PORT)  ((PORT) * 2 + 17)
-#define FLOW_METER_ICMP           1     /* Pings and errors owed. */
+#define FLOW_METER_ICMP           1     /* Pings, and hosts unreachable. */
 #define FLOW_ICMP_PPS             1000
+#define FLOW_METER_EXPIRED        2     /* Time exceeded. */
+#define FLOW_EXPIRED_PPS          200
+#define FLOW_METER_TOO_LONG       3     /* To be cut, or refused. */
+#define FLOW_TOO_LONG_PPS         1000
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core. */
 /* All punts together, at least: what Open vSwitch hands up on a busy
  * machine.  (It has 40,000 to 110,000 a second in it.) */

@@ -626,7 +626,7 @@ ofcodec_put_set_config(struct fh_buf *buf, int version, uint32_t xid)
 {
     struct ofputil_switch_config config = {
         .frag = OFPUTIL_FRAG_NORMAL,
-        .invalid_ttl_to_controller = -1,    /* 1.3 has SET_ASYNC for it. */
+        .invalid_ttl_to_controller = -1,    /* Not in 1.3. */
         .miss_send_len = UINT16_MAX,
     };
 
@@ -638,19 +638,11 @@ ofcodec_put_set_config(struct fh_buf *buf, int version, uint32_t xid)
 void
 ofcodec_put_set_async(struct fh_buf *buf, int version, uint32_t xid)
 {
-    ofcodec_put_set_async_ttl(buf, version, xid, true);
-}
-
-void
-ofcodec_put_set_async_ttl(struct fh_buf *buf, int version, uint32_t xid,
-                          bool ttl)
-{
     struct ofputil_async_cfg ac = OFPUTIL_ASYNC_CFG_INIT;
     uint32_t oams = (1u << OAM_PACKET_IN | 1u << OAM_PORT_STATUS
                      | 1u << OAM_FLOW_REMOVED | 1u << OAM_ROLE_STATUS);
 
-    ac.primary[OAM_PACKET_IN] = (1u << OFPR_NO_MATCH | 1u << OFPR_ACTION
-                                 | (unsigned int) ttl << OFPR_INVALID_TTL);
+    ac.primary[OAM_PACKET_IN] = 1u << OFPR_NO_MATCH | 1u << OFPR_ACTION;
     if (version >= OF_14) {
         ac.primary[OAM_PACKET_IN] |= (1u << OFPR_ACTION_SET | 1u << OFPR_GROUP
                                       | 1u << OFPR_PACKET_OUT);
@@ -789,6 +781,9 @@ match_set_l3(struct match *m, const struct fh_match *match)
     }
     if (match->fields & FH_F_ICMP_TYPE) {
         match_set_icmp_type(m, match->icmp_type);
+    }
+    if (match->fields & FH_F_IP_TTL) {
+        match_set_nw_ttl(m, match->ip_ttl);
     }
     if (match->fields & FH_F_ARP_OP) {
         match_set_nw_proto(m, (uint8_t) match->arp_op);

@@ -52,12 +52,6 @@ enum of_type {
     OF_OTHER,                   /* Well-formed and of no interest. */
 };
 
-enum of_packet_in_reason {
-    OF_PIN_ACTION,              /* An output to the controller (or a miss). */
-    OF_PIN_TTL,                 /* dec_ttl found TTL 0 or 1. */
-    OF_PIN_OTHER,
-};
-
 /* A punted frame.  'frame' points into the message. */
 struct of_packet_in {
     const uint8_t *frame;       /* Ethernet header first. */
@@ -65,7 +59,6 @@ struct of_packet_in {
     uint64_t cookie;
     uint64_t metadata;          /* 0 where the match has none. */
     uint32_t in_port;
-    enum of_packet_in_reason reason;
     uint8_t table;
 };
 
@@ -155,12 +148,9 @@ void ofcodec_put_features_request(struct fh_buf *, int version, uint32_t xid);
 void ofcodec_put_port_desc_request(struct fh_buf *, int version,
                                    uint32_t xid);
 void ofcodec_put_set_config(struct fh_buf *, int version, uint32_t xid);
-/* Packet-in: actions and invalid TTL; port status; flow removed; all as
+/* Packet-in: actions, and no invalid TTL; port status; flow removed; all as
  * master or equal. */
 void ofcodec_put_set_async(struct fh_buf *, int version, uint32_t xid);
-/* The same, invalid TTL only if 'ttl'. */
-void ofcodec_put_set_async_ttl(struct fh_buf *, int version, uint32_t xid,
-                               bool ttl);
 void ofcodec_put_role_master(struct fh_buf *, int version, uint32_t xid,
                              uint64_t generation);
 void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 /* OXM, 7.2.3.2: class 16 bits, field 7, has-mask 1, length 8. */
+#define OXM_CLASS_NX1   0x0001
 #define OXM_CLASS_BASIC 0x8000
 #define OXM_HEADER_LEN  4
 #define OXM_HEADER(FIELD, LEN) \
@@ -33,6 +34,8 @@ enum oxm_field {
     OXM_ARP_TPA = 23,
     OXM_ARP_THA = 25,
 };
+
+#define NX1_IP_TTL 29           /* Of Open vSwitch: NXM_NX_IP_TTL. */
 
 #define VID_PRESENT 0x1000      /* OFPVID_PRESENT */
 #define MATCH_TYPE_OXM 1
@@ -128,23 +131,6 @@ match_pull_fields(struct ofwire_cursor *c, struct ofwire_cursor *fields)
     return true;
 }
 
-static enum of_packet_in_reason
-packet_in_reason(uint8_t reason)
-{
-    switch (reason) {
-    case 0:                     /* No match. */
-    case 1:                     /* Apply-actions. */
-    case 3:                     /* Action set. */
-    case 4:                     /* Group. */
-    case 5:                     /* Packet-out. */
-        return OF_PIN_ACTION;
-    case 2:
-        return OF_PIN_TTL;
-    default:
-        return OF_PIN_OTHER;
-    }
-}
-
 static bool
 packet_in_read_fields(struct ofwire_cursor *fields, struct of_packet_in *pin)
 {
@@ -186,7 +172,6 @@ ofwire_get_packet_in(const uint8_t *data, size_t len,
         *why = "packet-in is too short";
         return EPROTO;
     }
-    pin->reason = packet_in_reason(data[14]);
     pin->table = data[15];
     pin->cookie = ofwire_get_u64(data + 16);
     pin->metadata = 0;
@@ -232,6 +217,8 @@ static const struct oxm_row {
 };
 #define N_OXM_ROWS (sizeof oxm_rows / sizeof oxm_rows[0])
 
+static const struct oxm_row nx1_ip_ttl_row = { FH_F_IP_TTL, 1, false };
+
 static ovs_be32
 get_be32(const uint8_t *p)
 {
@@ -258,6 +245,10 @@ match_store_masked(const struct oxm *oxm, ovs_be32 *value, ovs_be32 *mask)
 static bool
 match_store(struct fh_match *m, const struct oxm *oxm)
 {
+    if (oxm->class == OXM_CLASS_NX1) {
+        m->ip_ttl = oxm->value[0];
+        return true;
+    }
     switch ((enum oxm_field) oxm->field) {
     case OXM_IN_PORT:
         m->in_port = ofwire_get_u32(oxm->value);
@@ -305,16 +296,25 @@ match_store(struct fh_match *m, const struct oxm *oxm)
     return false;
 }
 
+/* NULL where the field is not in our language. */
+static const struct oxm_row *
+find_row(const struct oxm *oxm)
+{
+    if (oxm->class == OXM_CLASS_NX1 && oxm->field == NX1_IP_TTL) {
+        return &nx1_ip_ttl_row;
+    }
+    return (oxm->class == OXM_CLASS_BASIC && oxm->field < N_OXM_ROWS
+            && oxm_rows[oxm->field].flag ? &oxm_rows[oxm->field] : NULL);
+}
+
 static enum ofwire_verdict
 match_read_field(const struct oxm *oxm, struct fh_match *match)
 {
-    const struct oxm_row *row;
+    const struct oxm_row *row = find_row(oxm);
 
-    if (oxm->class != OXM_CLASS_BASIC || oxm->field >= N_OXM_ROWS
-        || !oxm_rows[oxm->field].flag) {
+    if (!row) {
         return OFWIRE_FOREIGN;
     }
-    row = &oxm_rows[oxm->field];
     if (oxm->len != row->len || match->fields & row->flag) {
         return OFWIRE_MALFORMED;
     }

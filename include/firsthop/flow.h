@@ -46,6 +46,7 @@ enum fh_field {
     FH_F_ARP_OP = 1 << 10,
     FH_F_ARP_SPA = 1 << 11,     /* Under arp_spa_mask. */
     FH_F_ARP_TPA = 1 << 12,     /* Under arp_tpa_mask. */
+    FH_F_IP_TTL = 1 << 13,      /* Of Open vSwitch. */
 };
 
 #define FH_VLAN_NONE 0xffff     /* Matches only frames without a tag. */
@@ -64,6 +65,7 @@ struct fh_match {
     uint16_t arp_op;
     uint8_t ip_proto;
     uint8_t icmp_type;
+    uint8_t ip_ttl;
 };
 
 enum fh_action_type {

@@ -214,6 +214,20 @@ add_clients(struct fh_changes *changes)
     }
 }
 
+/* What dec_ttl could not forward is punted before. */
+static void
+add_expired(struct fh_changes *changes)
+{
+    struct fh_flow *f = add(changes, FH_TABLE_ROUTE, 200);
+
+    f->match = (struct fh_match) {
+        .fields = FH_F_ETH_TYPE | FH_F_IP_TTL, .eth_type = 0x0800,
+        .ip_ttl = 1,
+    };
+    f->meter = METER;
+    act(f, (struct fh_action) { .type = FH_ACT_CONTROLLER });
+}
+
 /* A frame of ARP on port 1 goes to INNER with metadata, and is punted
  * there. */
 static void
@@ -376,6 +390,7 @@ install(struct probe *p)
     set_meter(p, &meter);
     add_clients(&changes);
     add_punts(&changes);
+    add_expired(&changes);
     add_oddities(&changes);
     if (commit(p, &changes)) {
         give_up("%s", strerror(p->error));
@@ -485,11 +500,11 @@ punt(struct probe *p)
     RUN_UNTIL(p, p->n_packet_ins);
     if (p->pin.metadata != METADATA || p->pin.in_port != 1
         || p->pin.table != FH_TABLE_INNER || p->pin.cookie != COOKIE
-        || p->pin.reason != OF_PIN_ACTION || p->pin.len != sizeof asking
+        || p->pin.len != sizeof asking
         || p->pin_ethertype != 0x0806) {
         give_up("metadata %"PRIx64" port %"PRIu32" table %u cookie %"PRIx64
-                " reason %d length %zu", p->pin.metadata, p->pin.in_port,
-                p->pin.table, p->pin.cookie, p->pin.reason, p->pin.len);
+                " length %zu", p->pin.metadata, p->pin.in_port,
+                p->pin.table, p->pin.cookie, p->pin.len);
     }
     end();
 }
@@ -501,9 +516,9 @@ expire(struct probe *p)
     p->n_packet_ins = 0;
     packet_out(p, expiring, sizeof expiring);
     RUN_UNTIL(p, p->n_packet_ins);
-    if (p->pin.reason != OF_PIN_TTL || p->pin.in_port != 1
+    if (p->pin.table != FH_TABLE_ROUTE || p->pin.in_port != 1
         || p->pin_ethertype != 0x0800) {
-        give_up("reason %d", p->pin.reason);
+        give_up("table %u", p->pin.table);
     }
     end();
 }

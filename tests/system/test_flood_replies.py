@@ -1,4 +1,5 @@
-"""A flood of ARP replies fills the meter that probe replies go through.
+"""Floods: of ARP replies, which fill the meter that probe replies go through,
+and of packets whose TTL ends, which must not.
 
 A and B serve the clients of X.  F, behind X as well, sends replies that nobody
 has asked for to the MACs of both routers, far more than their meters let pass;
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 import harness
+from frames import ARP_REPLY, arp, udp
 from netns import end
 
 PROBE = {"interval_ms": 200, "retry_ms": 100, "retries": 2}
@@ -19,13 +21,10 @@ LIMITS = {"learned_per_port": 8}
 # So many dropped replies are tens of intervals of every client.
 MANY = 100_000
 
-# Sends ARP replies to the routers that are named, as fast as it can.
+# Sends the frames that are named, as fast as it can.
 FLOOD = """
 import socket, sys
-sys.path.insert(0, sys.argv[1])
-from frames import ARP_REPLY, arp
-mac, routers = sys.argv[2], [arg.split("/") for arg in sys.argv[3:]]
-frames = [arp(ARP_REPLY, mac, "10.0.0.99", *router) for router in routers]
+frames = [bytes.fromhex(arg) for arg in sys.argv[1:]]
 out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 out.bind(("eth0", 0))
 print("flooding", flush=True)
@@ -39,12 +38,10 @@ while True:
 
 
 @contextlib.contextmanager
-def flood(host, *routers):
-    """'host' floods the routers until the block ends."""
-    path = harness.__file__.rsplit("/", 1)[0]
+def flood_frames(host, *frames):
+    """'host' sends the frames again and again until the block ends."""
     process = host.netns.popen(
-        [sys.executable, "-c", FLOOD, path, host.mac]
-        + [f"{router.mac}/{router.local}" for router in routers],
+        [sys.executable, "-c", FLOOD] + [frame.hex() for frame in frames],
         stdout=-1,
         text=True,
     )
@@ -53,6 +50,17 @@ def flood(host, *routers):
         yield
     finally:
         end(process)
+
+
+def flood(host, *routers):
+    """'host' sends ARP replies to the routers."""
+    return flood_frames(
+        host,
+        *(
+            arp(ARP_REPLY, host.mac, "10.0.0.99", router.mac, router.local)
+            for router in routers
+        ),
+    )
 
 
 def meters(router):
@@ -145,6 +153,28 @@ def test_router_that_dies_in_a_flood_is_replaced_at_once(flooded):
         lab.a.kill()
         lab.wait_active(lab.c, "B")
         lab.wait_for(lambda: lab.c.ping(harness.NEXT_HOP), what="a ping")
+
+
+@pytest.mark.parametrize("sender", ["client", "core"])
+def test_flood_of_packets_whose_ttl_ends_hides_no_failure(flooded, sender):
+    lab = flooded
+    seq = lab.daemon.last_seq()
+    if sender == "client":
+        lab.settle(lab.f)
+        host, src, dst = lab.f, lab.f.address, harness.SERVER
+    else:
+        host, src, dst = lab.server, harness.NEXT_HOP, lab.c.address
+    frame = udp(host.mac, lab.a.mac, src, dst, 7, 7, b"flood", ttl=1)
+    with flood_frames(host, frame):
+        wait_dropped(lab, lab.a)
+        lab.c.link.silence()
+        lab.wait_for(
+            lambda: lab.daemon.events(
+                seq, type="client.lost", client=lab.c.address
+            ),
+            what="the dead client to be lost",
+        )
+        assert not meters(lab.a)["controller"]
 
 
 @pytest.mark.parametrize("version", ["13", "14", "15"])

@@ -367,6 +367,7 @@ def test_echo_request_that_is_malformed_is_not_answered(net):
             lambda frame: is_icmp(ECHO_REPLY)(frame) and b"right" in frame.data
         )
         assert len(tap.matching(is_icmp(ECHO_REPLY))) == 1
+        assert not tap.matching(is_icmp(UNREACHABLE, 1))
 
 
 def test_router_speaks_icmp_only_where_it_serves(net):

@@ -194,6 +194,27 @@ routes_without_any_client(void **state)
         "eth_type=0x0800 actions=check_larger:1514,goto:4\n");
 }
 
+/* From clients whatever it is for, from the core what is for clients. */
+static void
+what_has_come_to_the_end_of_its_ttl_is_punted(void **state)
+{
+    assert_flows(*state, FH_TABLE_ROUTE, 600,
+        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 ip_ttl=0 "
+        "actions=meter:2,controller\n"
+        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 ip_ttl=1 "
+        "actions=meter:2,controller\n"
+        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 ip_ttl=0 actions=meter:2,controller\n"
+        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
+        "eth_type=0x0800 ip_ttl=1 actions=meter:2,controller\n");
+}
+
 static void
 what_is_too_long_for_the_uplink_is_punted(void **state)
 {
@@ -207,7 +228,7 @@ what_is_too_long_for_the_uplink_is_punted(void **state)
     assert_flows(f, FH_TABLE_MTU, -1,
         "table=4 priority=200 cookie=0xf1a5010000000000 "
         "metadata=0xd000000a00000000/0xd0ffffff03ffffff "
-        "eth_type=0x0800 actions=meter:1,controller\n"
+        "eth_type=0x0800 actions=meter:3,controller\n"
         "table=4 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
@@ -450,33 +471,35 @@ static void
 each_port_has_a_meter_for_requests_and_one_for_replies(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[8];
+    struct fh_meter meters[10];
     size_t n = flow_base_meters(&f->router, meters);
 
-    assert_int_equal(n, 6);
-    assert_int_equal(flow_base_n_meters(&f->router), 6);
+    assert_int_equal(n, 8);
+    assert_int_equal(flow_base_n_meters(&f->router), 8);
     assert_int_equal(meters[0].id, FLOW_METER_ICMP);
-    assert_int_equal(meters[1].id, FH_METER_CONTROLLER);
-    assert_int_equal(meters[2].id, FLOW_METER_REQUESTS(ACCESS));
-    assert_int_equal(meters[2].rate_pps, 1000);
-    assert_int_equal(meters[3].id, FLOW_METER_REPLIES(ACCESS));
-    assert_int_equal(meters[3].rate_pps, 9000);
-    assert_int_equal(meters[4].id, FLOW_METER_REQUESTS(UPLINK));
-    assert_int_equal(meters[5].id, FLOW_METER_REPLIES(UPLINK));
+    assert_int_equal(meters[1].id, FLOW_METER_EXPIRED);
+    assert_int_equal(meters[2].id, FLOW_METER_TOO_LONG);
+    assert_int_equal(meters[3].id, FH_METER_CONTROLLER);
+    assert_int_equal(meters[4].id, FLOW_METER_REQUESTS(ACCESS));
+    assert_int_equal(meters[4].rate_pps, 1000);
+    assert_int_equal(meters[5].id, FLOW_METER_REPLIES(ACCESS));
+    assert_int_equal(meters[5].rate_pps, 9000);
+    assert_int_equal(meters[6].id, FLOW_METER_REQUESTS(UPLINK));
+    assert_int_equal(meters[7].id, FLOW_METER_REPLIES(UPLINK));
 }
 
 static void
 all_punts_share_what_clients_may_bring_but_50000_at_least(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[8];
+    struct fh_meter meters[10];
 
     flow_base_meters(&f->router, meters);
-    assert_int_equal(meters[1].rate_pps, 50000);
-    assert_int_equal(meters[1].burst, 50000);
+    assert_int_equal(meters[3].rate_pps, 50000);
+    assert_int_equal(meters[3].burst, 50000);
     f->router.punts_pps = 50001;
     flow_base_meters(&f->router, meters);
-    assert_int_equal(meters[1].rate_pps, 50001);
+    assert_int_equal(meters[3].rate_pps, 50001);
 }
 
 static void
@@ -484,20 +507,20 @@ uplinks_that_share_a_port_share_its_meters(void **state)
 {
     struct fixture *f = *state;
     struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
-    struct fh_meter meters[8];
+    struct fh_meter meters[10];
 
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 6);
-    assert_true(flow_base_n_meters(&f->router) >= 6);
+    assert_int_equal(flow_base_meters(&f->router, meters), 8);
+    assert_true(flow_base_n_meters(&f->router) >= 8);
 }
 
 static void
 meters_of_different_ports_differ(void **state)
 {
     for (uint32_t port = 1; port < 100; port++) {
-        assert_true(FLOW_METER_REQUESTS(port) > FLOW_METER_ICMP);
+        assert_true(FLOW_METER_REQUESTS(port) > FLOW_METER_TOO_LONG);
         assert_true(FLOW_METER_REQUESTS(port) != FLOW_METER_REPLIES(port));
         assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_REQUESTS(port + 1));
     }
@@ -513,6 +536,7 @@ main(void)
         TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
         TEST(anything_else_of_our_ports_is_dropped),
         TEST(routes_without_any_client),
+        TEST(what_has_come_to_the_end_of_its_ttl_is_punted),
         TEST(what_is_too_long_for_the_uplink_is_punted),
         TEST(nothing_is_too_long_for_an_uplink_that_takes_every_packet),
         TEST(what_has_left_for_a_client_that_is_lost_is_punted_as_well),

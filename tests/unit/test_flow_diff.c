@@ -135,6 +135,7 @@ every_member_of_the_key_counts(void **state)
     VARIANT(match.arp_op = 1);
     VARIANT(match.ip_proto = 1);
     VARIANT(match.icmp_type = 8);
+    VARIANT(match.ip_ttl = 1);
 #undef VARIANT
 
     flow_set_put(f->desired, &base);

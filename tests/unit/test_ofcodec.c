@@ -256,7 +256,6 @@ packet_in_reads_as_libopenvswitch_reads_it(void **state)
         assert_int_equal(msg.packet_in.metadata, 0xabcdef);
         assert_int_equal(msg.packet_in.in_port, 17);
         assert_int_equal(msg.packet_in.table, 3);
-        assert_int_equal(msg.packet_in.reason, OF_PIN_ACTION);
         free(copy);
         ofpbuf_delete(b);
     }
@@ -268,10 +267,9 @@ packet_in_without_metadata_says_zero(void **state)
     struct of_message msg;
     uint8_t *copy;
 
-    decode_ofpbuf(encode_packet_in(OF_14, OFPR_INVALID_TTL, 0), OF_14, &msg,
+    decode_ofpbuf(encode_packet_in(OF_14, OFPR_ACTION, 0), OF_14, &msg,
                   &copy);
     assert_int_equal(msg.packet_in.metadata, 0);
-    assert_int_equal(msg.packet_in.reason, OF_PIN_TTL);
     free(copy);
 }
 
@@ -452,11 +450,13 @@ sample_flows(struct fh_flow *flows)
     *f = base_flow();
     f->match = (struct fh_match) {
         .fields = FH_F_METADATA | FH_F_ETH_TYPE | FH_F_IP_SRC | FH_F_IP_DST
-                  | FH_F_IP_PROTO | FH_F_ICMP_TYPE | FH_F_VLAN,
+                  | FH_F_IP_PROTO | FH_F_ICMP_TYPE | FH_F_IP_TTL
+                  | FH_F_VLAN,
         .metadata = 0, .metadata_mask = UINT64_MAX, .eth_type = 0x0800,
         .ip_src = IP(10, 0, 0, 10), .ip_src_mask = htonl(UINT32_MAX),
         .ip_dst = IP(10, 0, 0, 0), .ip_dst_mask = IP(255, 0, 0, 0),
-        .ip_proto = 1, .icmp_type = 8, .vlan_vid = FH_VLAN_NONE,
+        .ip_proto = 1, .icmp_type = 8, .ip_ttl = 255,
+        .vlan_vid = FH_VLAN_NONE,
     };
     f->hard_timeout_s = 10;
     f->send_removed = true;
@@ -890,7 +890,7 @@ a_meter_is_added_then_modified_and_never_deleted(void **state)
 }
 
 static void
-async_asks_for_actions_and_invalid_ttl(void **state)
+async_asks_for_actions_and_not_for_invalid_ttl(void **state)
 {
     for (size_t i = 0; i < N_ELEMS(versions); i++) {
         struct ofputil_async_cfg basis = OFPUTIL_ASYNC_CFG_INIT;
@@ -901,7 +901,7 @@ async_asks_for_actions_and_invalid_ttl(void **state)
         assert_int_equal(ofputil_decode_set_async_config(
                              header_of(&buf), false, &basis, &ac), 0);
         assert_true(ac.primary[OAM_PACKET_IN] & 1u << OFPR_ACTION);
-        assert_true(ac.primary[OAM_PACKET_IN] & 1u << OFPR_INVALID_TTL);
+        assert_false(ac.primary[OAM_PACKET_IN] & 1u << OFPR_INVALID_TTL);
         assert_true(ac.primary[OAM_PACKET_IN] & 1u << OFPR_NO_MATCH);
         assert_int_equal(ac.primary[OAM_PORT_STATUS], 7);
         assert_int_equal(ac.primary[OAM_FLOW_REMOVED], 15);
@@ -1525,7 +1525,7 @@ main(void)
         cmocka_unit_test(meter_stats_are_asked_for_one_meter),
         cmocka_unit_test(meters_tell_what_they_have_dropped),
         cmocka_unit_test(meter_stats_of_a_wrong_length_are_refused),
-        cmocka_unit_test(async_asks_for_actions_and_invalid_ttl),
+        cmocka_unit_test(async_asks_for_actions_and_not_for_invalid_ttl),
         cmocka_unit_test(whole_frames_are_asked_for),
         cmocka_unit_test(the_master_role_is_asked_for_with_its_generation),
         cmocka_unit_test(losing_the_role_is_told),
