@@ -566,9 +566,14 @@ forward_fragments(struct firsthop *fh, struct router *router,
     const struct ipv4_envelope envelope = { router->config->mac,
                                             uplink->view.next_hop_mac,
                                             uplink->view.vlan };
-    uint8_t *buf = fh_xmalloc(IPV4_FRAME_MAX(uplink->view.mtu));
+    uint8_t *buf;
     size_t offset = 0, len;
 
+    if (fh_mac_is_zero(envelope.eth_dst)) {
+        firsthop_drop(fh, DROP_ICMP);       /* Not known yet. */
+        return;
+    }
+    buf = fh_xmalloc(IPV4_FRAME_MAX(uplink->view.mtu));
     while ((len = ipv4_build_fragment(buf, &envelope, ip, uplink->view.mtu,
                                       &offset)) > 0) {
         router_send(router, uplink->view.port, buf, len);

@@ -12,15 +12,18 @@ from frames import ETH_P_IP
 MTU = 1280
 
 
+def with_mtu(config):
+    for router in config["routers"].values():
+        router["uplink"]["mtu"] = MTU
+    return config
+
+
 @pytest.fixture(scope="module")
 def net():
     """The article's topology, with uplinks that take 1280 bytes of IP."""
     lab = harness.build_article(harness.Lab())
-    config = lab.config()
-    for router in config["routers"].values():
-        router["uplink"]["mtu"] = MTU
     try:
-        lab.start_daemon(config)
+        lab.start_daemon(with_mtu(lab.config()))
         lab.settle(lab.c, lab.d)
         yield lab
     finally:
@@ -81,6 +84,16 @@ def test_longer_packet_without_df_is_cut(net, length):
     assert len(lengths) >= 2
     assert max(lengths) <= MTU + 14
     assert n_fragments(net) >= before + 2
+
+
+def test_nothing_is_cut_for_a_next_hop_that_is_not_known(lab):
+    harness.build_article(lab)
+    lab.server.netns.ip("link set eth0 arp off")
+    lab.start_daemon(with_mtu(lab.config()))
+    lab.wait_for(lambda: lab.c.ping(harness.GATEWAY, timeout=1))
+    ping_size(lab.c, harness.SERVER, MTU + 1, "dont")
+    assert lab.c.ping(harness.GATEWAY)
+    assert n_fragments(lab) == 0
 
 
 def test_what_stays_on_the_router_is_not_cut(net):
