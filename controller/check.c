@@ -173,6 +173,14 @@ check_untrap(struct client *c, size_t member)
     c->trap_at_ms = 0;
 }
 
+void
+check_untrap_active(struct client *c)
+{
+    if (c->active != ELECT_NONE) {
+        check_untrap(c, c->active);
+    }
+}
+
 static struct client *
 find_trapped(struct firsthop *fh, const struct router *router,
              const struct flow_client_info *info)

@@ -138,6 +138,7 @@ void check_two_tags(struct router *, int64_t now_ms);
  * 'c->trap_member'; untrap takes the question back. */
 void check_static(struct client *);
 void check_untrap(struct client *, size_t member);
+void check_untrap_active(struct client *);      /* If there is one. */
 /* Is that flow, found on the bridge, a question which is still open?  Its
  * timeout takes it away. */
 bool check_is_open(struct firsthop *, const struct router *,

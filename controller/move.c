@@ -13,6 +13,9 @@
  * than Linux's locktime of 1 s, with the notice that follows it. */
 #define TRAP_AFTER_MS 2500
 
+/* Where no upstream says how long the core takes. */
+#define LINGER_MS 100
+
 static void report(struct firsthop *, struct client *);
 
 /* Decisions are numbered in tenths of a second since 2026, and rise for one
@@ -25,6 +28,18 @@ next_decision(const struct firsthop *fh, const struct client *c)
 
     return ((int32_t) (by_clock - c->decision) > 0 ? by_clock
             : c->decision + 1);
+}
+
+/* Does the former router forward until it is told otherwise? */
+static bool
+is_planned(const struct client *c, enum event_cause cause)
+{
+    bool by_wish = (cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
+                    || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG);
+
+    return (by_wish
+            && (c->moved_from != ELECT_NONE
+                ? member_router(c, c->moved_from)->ready : c->former != NULL));
 }
 
 void
@@ -41,6 +56,7 @@ move_begin(struct firsthop *fh, struct client *c, int winner,
         c->moved_from = c->active;
         c->unreported = true;
     }
+    check_untrap_active(c);
     c->cause = cause;
     c->decision = next_decision(fh, c);
     c->withdrawn = false;
@@ -55,7 +71,7 @@ move_begin(struct firsthop *fh, struct client *c, int winner,
     serve_set_active(fh, c, winner);
     serve_set_state(fh, c, CLIENT_ACTIVE);
     c->since_ms = now_ms + fh->unix_off_ms;
-    takeover_begin(&c->takeover, winner, now_ms, &acts);
+    takeover_begin(&c->takeover, winner, is_planned(c, cause), now_ms, &acts);
     move_act(fh, c, &acts);
 }
 
@@ -194,13 +210,14 @@ act_one(struct firsthop *fh, struct client *c,
         serve_arm(fh, c);
         break;
     case TAKEOVER_REMOVE:
-        check_untrap(c, a->member);
         router_queue_remove(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_DONE:
         c->takeover_at_ms = 0;
         arm_trap(fh, c);
         report(fh, c);
+        break;
+    case TAKEOVER_RELEASE:
         leave_end(fh, c);
         break;
     case TAKEOVER_ELECT:
@@ -221,12 +238,22 @@ move_act(struct firsthop *fh, struct client *c,
     }
 }
 
+/* Of the flows on the former router, if there is one. */
+static uint16_t
+linger_ms(const struct client *c)
+{
+    const struct upstream *u = c->segment->upstream;
+
+    return (c->moved_from == ELECT_NONE && !c->former ? 0
+            : u ? u->ops->settle_ms : LINGER_MS);
+}
+
 void
 move_told(struct firsthop *fh, struct client *c)
 {
     struct takeover_actions acts = { .n = 0 };
 
-    takeover_told(&c->takeover, fh_now_ms(fh),
+    takeover_told(&c->takeover, linger_ms(c), fh_now_ms(fh),
                   serve_ready_members(c->segment), &acts);
     move_act(fh, c, &acts);
 }

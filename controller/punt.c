@@ -199,8 +199,7 @@ active_request(struct firsthop *fh, struct client *c, size_t member,
 
     if (r->port != in->port->number && reach_is_up(r)) {
         rival_claims(fh, c, member, in->arp->sha, in->port->number);
-    } else if (c->takeover.phase == TAKEOVER_FLOWS
-               || c->takeover.phase == TAKEOVER_CORE) {
+    } else if (takeover_is_untold(&c->takeover)) {
         c->asked = in->arp->tpa;
         c->asked_members |= UINT32_C(1) << member;
     } else {

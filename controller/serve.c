@@ -169,6 +169,7 @@ withdraw(struct firsthop *fh, struct client *c)
 {
     struct takeover_actions acts = { .n = 0 };
 
+    check_untrap_active(c);
     router_cancel_install(c);
     takeover_clear(&c->takeover, serve_ready_members(c->segment), &acts);
     move_act(fh, c, &acts);
@@ -500,8 +501,7 @@ serve_elect(struct firsthop *fh, struct client *c, enum event_cause hint)
             /* It is behind another port, or its flows were refused. */
             move_begin(fh, c, r.winner, c->cause);
         } else if (c->asked_members & UINT32_C(1) << r.winner
-                   && c->takeover.phase != TAKEOVER_FLOWS
-                   && c->takeover.phase != TAKEOVER_CORE) {
+                   && !takeover_is_untold(&c->takeover)) {
             move_answer_asked(fh, c);      /* Else with the notice. */
         }
     }

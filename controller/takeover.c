@@ -40,27 +40,77 @@ remove_losers(struct takeover *t, int keep, takeover_members ready,
     }
 }
 
+static int64_t
+linger_until_ms(const struct takeover *t)
+{
+    return t->noticed_ms + t->linger_ms;
+}
+
+/* When the core is to be told once more, after the client has been done with;
+ * 0: not any more. */
+static int64_t
+repeat_at_ms(const struct takeover *t)
+{
+    return (!t->core_acked && t->winner >= 0 && t->n_notices
+            && t->n_notices < TAKEOVER_NOTICES
+            ? t->noticed_ms + notice_at_ms[t->n_notices] : 0);
+}
+
 static void
-finish(struct takeover *t, takeover_members ready,
-       struct takeover_actions *out)
+arm_next(const struct takeover *t, struct takeover_actions *out)
+{
+    int64_t repeat_ms = repeat_at_ms(t);
+
+    if (t->phase == TAKEOVER_LINGER
+        && (!repeat_ms || linger_until_ms(t) < repeat_ms)) {
+        act(out, TAKEOVER_ARM, t->winner, linger_until_ms(t));
+    } else if (repeat_ms) {
+        act(out, TAKEOVER_ARM, t->winner, repeat_ms);
+    }
+}
+
+static void
+release(struct takeover *t, takeover_members ready,
+        struct takeover_actions *out)
 {
     t->phase = TAKEOVER_IDLE;
     remove_losers(t, t->winner, ready, out);
+    act(out, TAKEOVER_RELEASE, t->winner, 0);
+}
+
+static void
+finish(struct takeover *t, int64_t now_ms, takeover_members ready,
+       struct takeover_actions *out)
+{
     act(out, TAKEOVER_DONE, t->winner, 0);
+    if (now_ms < linger_until_ms(t)) {
+        t->phase = TAKEOVER_LINGER;
+    } else {
+        release(t, ready, out);
+    }
+    arm_next(t, out);
 }
 
 void
-takeover_begin(struct takeover *t, int winner, int64_t now_ms,
+takeover_begin(struct takeover *t, int winner, bool planned, int64_t now_ms,
                struct takeover_actions *out)
 {
     t->phase = TAKEOVER_FLOWS;
     t->winner = winner;
+    t->planned = planned;
     t->decided_ms = now_ms;
     t->install_ms = -1;
     t->n_notices = 0;
     t->core_acked = t->client_acked = false;
     t->holders |= UINT32_C(1) << winner;
     act(out, TAKEOVER_INSTALL, winner, 0);
+}
+
+static void
+tell_core(struct takeover *t, struct takeover_actions *out)
+{
+    t->phase = TAKEOVER_CORE;
+    act(out, TAKEOVER_TELL_CORE, t->winner, 0);
 }
 
 void
@@ -76,8 +126,12 @@ takeover_installed(struct takeover *t, bool ok, int64_t now_ms,
         return;
     }
     t->install_ms = now_ms - t->decided_ms;
-    t->phase = TAKEOVER_CORE;
-    act(out, TAKEOVER_TELL_CORE, t->winner, 0);
+    if (t->planned) {
+        t->phase = TAKEOVER_SETTLE;
+        act(out, TAKEOVER_ARM, t->winner, now_ms + TAKEOVER_SETTLE_MS);
+    } else {
+        tell_core(t, out);
+    }
 }
 
 static void
@@ -93,14 +147,15 @@ notice(struct takeover *t, int64_t now_ms, struct takeover_actions *out)
 }
 
 void
-takeover_told(struct takeover *t, int64_t now_ms, takeover_members ready,
-              struct takeover_actions *out)
+takeover_told(struct takeover *t, uint16_t linger_ms, int64_t now_ms,
+              takeover_members ready, struct takeover_actions *out)
 {
     if (t->phase != TAKEOVER_CORE) {
         return;
     }
     t->phase = TAKEOVER_NOTICE;
     t->noticed_ms = now_ms;
+    t->linger_ms = linger_ms;
     notice(t, now_ms, out);
 }
 
@@ -111,14 +166,7 @@ takeover_acked(struct takeover *t, int member, int64_t now_ms,
     if (t->phase == TAKEOVER_NOTICE && member == t->winner
         && !t->client_acked) {
         t->client_acked = true;
-        finish(t, ready, out);
-        if (!t->core_acked) {
-            /* The client is done; the core may still need repeats. */
-            act(out, TAKEOVER_ARM, t->winner,
-                t->noticed_ms + notice_at_ms[t->n_notices < TAKEOVER_NOTICES
-                                             ? t->n_notices
-                                             : TAKEOVER_NOTICES - 1]);
-        }
+        finish(t, now_ms, ready, out);
     }
 }
 
@@ -130,29 +178,56 @@ takeover_core_acked(struct takeover *t, int member)
     }
 }
 
+/* The client is done with; the losers' flows are to go, and the core may still
+ * need to be told. */
+static void
+after_notice(struct takeover *t, int64_t now_ms, takeover_members ready,
+             struct takeover_actions *out)
+{
+    int64_t repeat_ms = repeat_at_ms(t);
+
+    if (t->phase == TAKEOVER_LINGER && now_ms >= linger_until_ms(t)) {
+        release(t, ready, out);
+    }
+    if (repeat_ms && now_ms >= repeat_ms) {
+        act(out, TAKEOVER_REPEAT_CORE, t->winner, 0);
+        t->n_notices++;
+    }
+    arm_next(t, out);
+}
+
+static void
+notice_again(struct takeover *t, int64_t now_ms, takeover_members ready,
+             struct takeover_actions *out)
+{
+    if (t->n_notices >= TAKEOVER_NOTICES) {
+        finish(t, now_ms, ready, out);
+        return;
+    }
+    if (!t->core_acked) {
+        act(out, TAKEOVER_REPEAT_CORE, t->winner, 0);
+    }
+    notice(t, now_ms, out);
+}
+
 void
 takeover_timer(struct takeover *t, int64_t now_ms, takeover_members ready,
                struct takeover_actions *out)
 {
-    bool last = t->n_notices >= TAKEOVER_NOTICES;
-
-    if (t->phase == TAKEOVER_NOTICE) {
-        if (last) {
-            finish(t, ready, out);
-            return;
-        }
-        if (!t->core_acked) {
-            act(out, TAKEOVER_REPEAT_CORE, t->winner, 0);
-        }
-        notice(t, now_ms, out);
-    } else if (t->phase == TAKEOVER_IDLE && !t->core_acked && !last
-               && t->winner >= 0 && t->n_notices) {
-        act(out, TAKEOVER_REPEAT_CORE, t->winner, 0);
-        t->n_notices++;
-        if (t->n_notices < TAKEOVER_NOTICES) {
-            act(out, TAKEOVER_ARM, t->winner,
-                t->noticed_ms + notice_at_ms[t->n_notices]);
-        }
+    switch ((enum takeover_phase) t->phase) {
+    case TAKEOVER_IDLE:
+    case TAKEOVER_LINGER:
+        after_notice(t, now_ms, ready, out);
+        break;
+    case TAKEOVER_SETTLE:
+        tell_core(t, out);
+        break;
+    case TAKEOVER_NOTICE:
+        notice_again(t, now_ms, ready, out);
+        break;
+    case TAKEOVER_FLOWS:
+    case TAKEOVER_CORE:
+        break;
     }
 }
 
@@ -160,7 +235,7 @@ void
 takeover_member_gone(struct takeover *t, int member,
                      struct takeover_actions *out)
 {
-    if (t->phase != TAKEOVER_IDLE && t->winner == member) {
+    if (!takeover_is_idle(t) && t->winner == member) {
         t->phase = TAKEOVER_IDLE;
         act(out, TAKEOVER_ELECT, member, 0);
     }

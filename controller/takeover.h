@@ -1,12 +1,18 @@
 /* The move of one client to a router, in the one order that is safe.  Pure.
  *
- *   IDLE --begin--> FLOWS --confirmed--> CORE --told--> NOTICE --+--> IDLE
- *                     |                                  ^    |  acknowledged
- *                     | refused, bridge gone             +----+  or given up
- *                     v                                  repeat
- *                   IDLE (elect again)
+ *   IDLE --begin--> FLOWS --confirmed--> CORE --told--> NOTICE --+--> LINGER
+ *                     |  \               ^               ^    |  acknowledged
+ *   refused, bridge   |   +--> SETTLE ---+               +----+  or given up
+ *   gone: elect again v    planned, a moment later       repeat
+ *                   IDLE <------------------------------------------ LINGER
+ *                           the losers' flows go, a while after the core
+ *                           was told
  *
- * Every step returns what to do, in order.  The flows of the losers go last.
+ * Every step returns what to do, in order.  The flows of the losers go last,
+ * and not before the core has had time to look elsewhere: what it still sends
+ * to a loser arrives.  Nor does a barrier say that a bridge's datapath has
+ * forgotten what it did with the client's packets before; where the former
+ * router forwards meanwhile (a planned move), it is given time for that.
  * A new election in the middle of a takeover begins another one; whoever may
  * hold flows stays noted in 'holders' until it has been told to drop them. */
 #ifndef TAKEOVER_H
@@ -17,9 +23,14 @@
 #define TAKEOVER_NOTICES 5      /* At 0, 100, 300, 1100, 2200 ms: because of
                                  * Linux's locktime of 1 s. */
 
+/* From the barrier of the winner's bridge to telling anybody, if planned. */
+#define TAKEOVER_SETTLE_MS 50
+
 enum takeover_phase {
     TAKEOVER_IDLE,
+    TAKEOVER_LINGER,            /* The losers' flows are not yet removed. */
     TAKEOVER_FLOWS,             /* The winner's flows are under way. */
+    TAKEOVER_SETTLE,            /* They are confirmed, and sink in. */
     TAKEOVER_CORE,              /* The core is being told. */
     TAKEOVER_NOTICE,            /* The client is being told. */
 };
@@ -28,10 +39,12 @@ struct takeover {
     int64_t decided_ms;         /* Monotonic. */
     int64_t noticed_ms;         /* First notice. */
     int32_t install_ms;         /* Decision to barrier, -1: not yet. */
+    uint16_t linger_ms;         /* From the first notice. */
     uint32_t holders;           /* Bit i: member i may hold flows. */
     int8_t winner;              /* Member, -1: none. */
     uint8_t phase;              /* enum takeover_phase */
     uint8_t n_notices;          /* Sent so far. */
+    bool planned;               /* The former router forwards meanwhile. */
     bool core_acked;
     bool client_acked;
 };
@@ -44,6 +57,7 @@ enum takeover_action_type {
     TAKEOVER_ARM,               /* takeover_timer() at 'at_ms'. */
     TAKEOVER_REMOVE,            /* Flows off 'member'. */
     TAKEOVER_DONE,              /* Report it. */
+    TAKEOVER_RELEASE,           /* No former router is needed any more. */
     TAKEOVER_ELECT,             /* It failed: elect again. */
 };
 
@@ -65,20 +79,30 @@ typedef uint32_t takeover_members;
 
 void takeover_init(struct takeover *);
 
+/* Nothing is under way that the client waits for. */
 static inline bool
 takeover_is_idle(const struct takeover *t)
 {
-    return t->phase == TAKEOVER_IDLE;
+    return t->phase <= TAKEOVER_LINGER;
 }
 
-/* The election named 'winner'.  Steps append to 'out'. */
-void takeover_begin(struct takeover *, int winner, int64_t now_ms,
-                    struct takeover_actions *out);
+/* The winner is named, but nobody has been told. */
+static inline bool
+takeover_is_untold(const struct takeover *t)
+{
+    return t->phase >= TAKEOVER_FLOWS && t->phase <= TAKEOVER_CORE;
+}
+
+/* The election named 'winner'.  'planned': the client's former router is
+ * there, and forwards for it until it has moved.  Steps append to 'out'. */
+void takeover_begin(struct takeover *, int winner, bool planned,
+                    int64_t now_ms, struct takeover_actions *out);
 /* The winner's bridge has confirmed (or refused) the flows. */
 void takeover_installed(struct takeover *, bool ok, int64_t now_ms,
                         struct takeover_actions *out);
-/* The core driver has passed it on. */
-void takeover_told(struct takeover *, int64_t now_ms,
+/* The core driver has passed it on.  For 'linger_ms' the core may still send
+ * to the former router. */
+void takeover_told(struct takeover *, uint16_t linger_ms, int64_t now_ms,
                    takeover_members ready, struct takeover_actions *out);
 /* The client has acknowledged a notice of 'member'. */
 void takeover_acked(struct takeover *, int member, int64_t now_ms,

@@ -35,6 +35,9 @@ struct upstream_ops {
     void (*withdraw)(struct upstream *, const struct upstream_route *);
     /* Whether takeovers should wait for acknowledgements (and repeat). */
     bool acknowledges;
+    /* For so long the core may send to the former router once the driver has
+     * passed a move on. */
+    uint16_t settle_ms;
     void (*destroy)(struct upstream *);
 };
 

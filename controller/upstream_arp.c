@@ -57,6 +57,7 @@ static const struct upstream_ops arp_ops = {
     .announce = arp_announce,
     .withdraw = arp_withdraw,
     .acknowledges = true,
+    .settle_ms = 100,
     .destroy = arp_destroy,
 };
 

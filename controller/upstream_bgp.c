@@ -604,6 +604,9 @@ static const struct upstream_ops bgp_ops = {
     .announce = bgp_announce,
     .withdraw = bgp_withdraw,
     .acknowledges = false,
+    /* Speakers collect routes before they look at them (FRR for 60 ms), and
+     * have others to tell. */
+    .settle_ms = 1000,
     .destroy = bgp_destroy,
 };
 

@@ -853,6 +853,8 @@ static const struct upstream_ops core_ops = {
     .announce = core_announce,
     .withdraw = core_withdraw,
     .acknowledges = false,
+    /* Its datapath may remember the old flow for some ms. */
+    .settle_ms = 100,
     .destroy = core_destroy,
 };
 

@@ -67,7 +67,7 @@ def test_client_moves_to_the_side_of_another_router(lab):
     plug(lab, c, "Z")
     lab.wait_for(lambda: speak(c) == lab.b.mac)
     lab.wait_for(lambda: c.ping(harness.NEXT_HOP, timeout=1))
-    assert not lab.a.flows_of(c)
+    lab.wait_for(lambda: not lab.a.flows_of(c), what="A to let go of C")
 
 
 @pytest.mark.parametrize("switch", ["X", "W", "Z"])

@@ -63,6 +63,51 @@ def test_silent_cut_and_repair(lab):
     assert c.hops(SERVER) == [lab.b.local, SERVER]
 
 
+def leave(lab, router, other, change):
+    """'router' is made to leave by 'change': both clients move to 'other', and
+    nothing is lost, though the core may look elsewhere late and the other's
+    datapath may remember that it did not serve them."""
+    with lab.meter(lab.c, lab.d) as meter:
+        meter.wait_steady(explain=lab.explain)
+        meter.reset()
+        change()
+        for client in (lab.c, lab.d):
+            lab.wait_active(client, other)
+            lab.wait_for(
+                lambda client=client: not router.flows_of(client),
+                what=f"{router.name} to hold no flows of {client.name}",
+            )
+        meter.wait_steady(explain=lab.explain)
+        report = meter.report()
+        for name in "CD":
+            assert losses(report, name) == {"up": 0, "down": 0}
+        assert set(duplicates(report)) == {0}
+
+
+def test_drain_there_and_back_loses_nothing(lab):
+    def admin(router, state):
+        lab.daemon.request(
+            "PATCH", f"/v1/routers/{router.name}", {"admin": state}
+        )
+
+    for router, other in ((lab.a, lab.b), (lab.b, lab.a)) * 2:
+        leave(lab, router, other, lambda r=router: admin(r, "drain"))
+        admin(router, "up")
+        for client in (lab.c, lab.d):
+            lab.wait_reach(client, router)
+
+
+def test_router_that_leaves_the_segment_by_a_reload_loses_nothing(lab):
+    config = lab.config()
+    del config["segments"]["metro"]["routers"]["A"]
+
+    def reload():
+        lab.daemon.configure(config)
+        lab.daemon.reload()
+
+    leave(lab, lab.a, lab.b, reload)
+
+
 def test_show():
     """`mininet/demo --show`: the hop and the route, before and after."""
     if missing("bgp-frr"):

@@ -19,7 +19,8 @@ static const char *const action_names[] = {
     [TAKEOVER_INSTALL] = "install", [TAKEOVER_TELL_CORE] = "tell",
     [TAKEOVER_REPEAT_CORE] = "retell", [TAKEOVER_SEND_NOTICE] = "notice",
     [TAKEOVER_ARM] = "arm", [TAKEOVER_REMOVE] = "remove",
-    [TAKEOVER_DONE] = "done", [TAKEOVER_ELECT] = "elect",
+    [TAKEOVER_DONE] = "done", [TAKEOVER_RELEASE] = "release",
+    [TAKEOVER_ELECT] = "elect",
 };
 
 struct fixture {
@@ -72,9 +73,9 @@ acts(struct fixture *f)
 static void
 settle(struct fixture *f, int member)
 {
-    takeover_begin(&f->t, member, 0, &f->acts);
+    takeover_begin(&f->t, member, false, 0, &f->acts);
     takeover_installed(&f->t, true, 0, &f->acts);
-    takeover_told(&f->t, 0, ALL, &f->acts);
+    takeover_told(&f->t, 0, 0, ALL, &f->acts);
     takeover_core_acked(&f->t, member);
     takeover_acked(&f->t, member, 0, ALL, &f->acts);
     assert_true(takeover_is_idle(&f->t));
@@ -86,12 +87,12 @@ settle(struct fixture *f, int member)
 static void
 reach_phase(struct fixture *f, int member, enum takeover_phase phase)
 {
-    takeover_begin(&f->t, member, 1000, &f->acts);
-    if (phase >= TAKEOVER_CORE) {
+    takeover_begin(&f->t, member, phase == TAKEOVER_SETTLE, 1000, &f->acts);
+    if (phase >= TAKEOVER_SETTLE) {
         takeover_installed(&f->t, true, 1010, &f->acts);
     }
     if (phase >= TAKEOVER_NOTICE) {
-        takeover_told(&f->t, 1020, ALL, &f->acts);
+        takeover_told(&f->t, 0, 1020, ALL, &f->acts);
     }
     assert_int_equal(f->t.phase, phase);
     f->acts.n = 0;
@@ -115,16 +116,16 @@ flows_then_core_then_notice_then_clean_up(void **state)
     struct fixture *f = *state;
 
     settle(f, A);
-    takeover_begin(&f->t, B, 1000, &f->acts);
+    takeover_begin(&f->t, B, false, 1000, &f->acts);
     assert_string_equal(acts(f), "install B");
     takeover_installed(&f->t, true, 1010, &f->acts);
     assert_string_equal(acts(f), "tell B");
     assert_int_equal(f->t.install_ms, 10);
-    takeover_told(&f->t, 1020, ALL, &f->acts);
+    takeover_told(&f->t, 0, 1020, ALL, &f->acts);
     assert_string_equal(acts(f), "notice B; arm B 1120");
     takeover_core_acked(&f->t, B);
     takeover_acked(&f->t, B, 1021, ALL, &f->acts);
-    assert_string_equal(acts(f), "remove A; done B");
+    assert_string_equal(acts(f), "done B; remove A; release B");
     assert_true(takeover_is_idle(&f->t));
     assert_int_equal(f->t.holders, 1u << B);
 }
@@ -137,7 +138,7 @@ the_first_router_has_no_loser_to_clean(void **state)
     reach_phase(f, A, TAKEOVER_NOTICE);
     takeover_core_acked(&f->t, A);
     takeover_acked(&f->t, A, 1021, ALL, &f->acts);
-    assert_string_equal(acts(f), "done A");
+    assert_string_equal(acts(f), "done A; release A");
 }
 
 static void
@@ -153,7 +154,7 @@ the_notice_is_repeated_until_acknowledged(void **state)
     takeover_timer(&f->t, 1320, ALL, &f->acts);
     assert_string_equal(acts(f), "notice B; arm B 2120");
     takeover_acked(&f->t, B, 1400, ALL, &f->acts);
-    assert_string_equal(acts(f), "remove A; done B");
+    assert_string_equal(acts(f), "done B; remove A; release B");
     takeover_timer(&f->t, 2120, ALL, &f->acts);
     assert_string_equal(acts(f), "");
 }
@@ -176,7 +177,7 @@ never_acknowledged_ends_after_the_last_notice(void **state)
     assert_string_equal(acts(f), "notice B; arm B 3320");
     assert_int_equal(f->t.n_notices, TAKEOVER_NOTICES);
     takeover_timer(&f->t, 3320, ALL, &f->acts);
-    assert_string_equal(acts(f), "remove A; done B");
+    assert_string_equal(acts(f), "done B; remove A; release B");
     assert_true(takeover_is_idle(&f->t));
     assert_false(f->t.client_acked);
 }
@@ -237,20 +238,20 @@ steps_out_of_turn_change_nothing(void **state)
     struct fixture *f = *state;
 
     takeover_installed(&f->t, true, 1000, &f->acts);
-    takeover_told(&f->t, 1000, ALL, &f->acts);
+    takeover_told(&f->t, 0, 1000, ALL, &f->acts);
     takeover_timer(&f->t, 1000, ALL, &f->acts);
     takeover_acked(&f->t, A, 1000, ALL, &f->acts);
     assert_string_equal(acts(f), "");
 
     reach_phase(f, B, TAKEOVER_FLOWS);
-    takeover_told(&f->t, 1020, ALL, &f->acts);
+    takeover_told(&f->t, 0, 1020, ALL, &f->acts);
     takeover_timer(&f->t, 1020, ALL, &f->acts);
     assert_string_equal(acts(f), "");
 
     reach_phase(f, B, TAKEOVER_NOTICE);
     takeover_installed(&f->t, true, 1030, &f->acts);
     takeover_installed(&f->t, false, 1030, &f->acts);
-    takeover_told(&f->t, 1030, ALL, &f->acts);
+    takeover_told(&f->t, 0, 1030, ALL, &f->acts);
     assert_string_equal(acts(f), "");
     assert_int_equal(f->t.phase, TAKEOVER_NOTICE);
 }
@@ -275,7 +276,7 @@ a_core_that_never_acknowledges_is_told_after_the_client_is_done(void **state)
     settle(f, A);
     reach_phase(f, B, TAKEOVER_NOTICE);
     takeover_acked(&f->t, B, 1021, ALL, &f->acts);
-    assert_string_equal(acts(f), "remove A; done B; arm B 1120");
+    assert_string_equal(acts(f), "done B; remove A; release B; arm B 1120");
     takeover_timer(&f->t, 1120, ALL, &f->acts);
     assert_string_equal(acts(f), "retell B; arm B 1320");
     takeover_timer(&f->t, 1320, ALL, &f->acts);
@@ -313,6 +314,130 @@ the_core_s_answer_to_another_member_is_not_for_this_one(void **state)
     assert_string_equal(acts(f), "retell B; notice B; arm B 1320");
 }
 
+/* The losers' flows. */
+
+/* As reach_phase() into NOTICE, the core being known to take 'linger_ms'. */
+static void
+reach_notice(struct fixture *f, int member, uint16_t linger_ms)
+{
+    takeover_begin(&f->t, member, false, 1000, &f->acts);
+    takeover_installed(&f->t, true, 1010, &f->acts);
+    takeover_told(&f->t, linger_ms, 1020, ALL, &f->acts);
+    f->acts.n = 0;
+}
+
+static void
+losers_forward_until_the_core_has_had_its_time(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    reach_notice(f, B, 100);
+    takeover_core_acked(&f->t, B);
+    takeover_acked(&f->t, B, 1021, ALL, &f->acts);
+    assert_string_equal(acts(f), "done B; arm B 1120");
+    assert_true(takeover_is_idle(&f->t));
+    takeover_timer(&f->t, 1120, ALL, &f->acts);
+    assert_string_equal(acts(f), "remove A; release B");
+    assert_int_equal(f->t.holders, 1u << B);
+    takeover_timer(&f->t, 2000, ALL, &f->acts);
+    assert_string_equal(acts(f), "");
+}
+
+static void
+a_client_that_acknowledges_late_costs_no_more_time(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    reach_notice(f, B, 100);
+    takeover_core_acked(&f->t, B);
+    takeover_acked(&f->t, B, 1120, ALL, &f->acts);
+    assert_string_equal(acts(f), "done B; remove A; release B");
+}
+
+static void
+the_core_is_told_again_while_losers_forward(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    reach_notice(f, B, 200);
+    takeover_acked(&f->t, B, 1021, ALL, &f->acts);
+    assert_string_equal(acts(f), "done B; arm B 1120");
+    takeover_timer(&f->t, 1120, ALL, &f->acts);
+    assert_string_equal(acts(f), "retell B; arm B 1220");
+    takeover_timer(&f->t, 1220, ALL, &f->acts);
+    assert_string_equal(acts(f), "remove A; release B; arm B 1320");
+}
+
+static void
+back_to_a_loser_that_still_forwards(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    reach_notice(f, B, 1000);
+    takeover_acked(&f->t, B, 1021, ALL, &f->acts);
+    takeover_begin(&f->t, A, false, 1500, &f->acts);
+    takeover_installed(&f->t, true, 1510, &f->acts);
+    takeover_told(&f->t, 0, 1520, ALL, &f->acts);
+    takeover_core_acked(&f->t, A);
+    acts(f);
+    takeover_acked(&f->t, A, 1521, ALL, &f->acts);
+    assert_string_equal(acts(f), "done A; remove B; release A");
+    assert_int_equal(f->t.holders, 1u << A);
+}
+
+static void
+a_winner_that_goes_while_losers_forward_was_done(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    reach_notice(f, B, 1000);
+    takeover_core_acked(&f->t, B);
+    takeover_acked(&f->t, B, 1021, ALL, &f->acts);
+    acts(f);
+    takeover_member_gone(&f->t, B, &f->acts);
+    assert_string_equal(acts(f), "");
+}
+
+static void
+a_loser_that_is_back_forwards_as_long_as_the_others(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    reach_notice(f, B, 1000);
+    takeover_core_acked(&f->t, B);
+    takeover_acked(&f->t, B, 1021, ALL, &f->acts);
+    acts(f);
+    takeover_member_back(&f->t, C, true, ALL, &f->acts);
+    assert_string_equal(acts(f), "");
+    takeover_timer(&f->t, 2020, ALL, &f->acts);
+    assert_string_equal(acts(f), "remove A; remove C; release B");
+}
+
+static void
+a_planned_move_lets_the_flows_sink_in(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    takeover_begin(&f->t, B, true, 1000, &f->acts);
+    assert_string_equal(acts(f), "install B");
+    takeover_installed(&f->t, true, 1010, &f->acts);
+    assert_string_equal(acts(f), "arm B 1060");
+    assert_true(takeover_is_untold(&f->t));
+    takeover_acked(&f->t, B, 1020, ALL, &f->acts);
+    takeover_told(&f->t, 0, 1020, ALL, &f->acts);
+    assert_string_equal(acts(f), "");
+    takeover_timer(&f->t, 1060, ALL, &f->acts);
+    assert_string_equal(acts(f), "tell B");
+    assert_int_equal(f->t.install_ms, 10);
+}
+
 /* Failures in the middle. */
 
 static void
@@ -342,7 +467,7 @@ a_retry_after_a_refusal_cleans_both_up(void **state)
     reach_phase(f, C, TAKEOVER_NOTICE);
     takeover_core_acked(&f->t, C);
     takeover_acked(&f->t, C, 1021, ALL, &f->acts);
-    assert_string_equal(acts(f), "remove A; remove B; done C");
+    assert_string_equal(acts(f), "done C; remove A; remove B; release C");
     assert_int_equal(f->t.holders, 1u << C);
 }
 
@@ -361,7 +486,7 @@ a_winner_whose_bridge_goes_is_elected_anew_in_every_phase(void **state)
         assert_int_equal(f->t.holders, 1u << A | 1u << B);
         /* What comes late from the failed one changes nothing. */
         takeover_installed(&f->t, true, 1030, &f->acts);
-        takeover_told(&f->t, 1030, ALL, &f->acts);
+        takeover_told(&f->t, 0, 1030, ALL, &f->acts);
         takeover_acked(&f->t, B, 1030, ALL, &f->acts);
         assert_string_equal(acts(f), "");
     }
@@ -401,19 +526,19 @@ a_new_winner_in_every_phase_begins_anew(void **state)
         takeover_init(&f->t);
         settle(f, A);
         reach_phase(f, B, phase);
-        takeover_begin(&f->t, C, 1100, &f->acts);
+        takeover_begin(&f->t, C, false, 1100, &f->acts);
         assert_string_equal(acts(f), "install C");
         takeover_installed(&f->t, true, 1105, &f->acts);
         assert_string_equal(acts(f), "tell C");
         assert_int_equal(f->t.install_ms, 5);
-        takeover_told(&f->t, 1110, ALL, &f->acts);
+        takeover_told(&f->t, 0, 1110, ALL, &f->acts);
         assert_string_equal(acts(f), "notice C; arm C 1210");
         takeover_acked(&f->t, B, 1111, ALL, &f->acts);
         takeover_core_acked(&f->t, B);
         assert_string_equal(acts(f), "");
         takeover_core_acked(&f->t, C);
         takeover_acked(&f->t, C, 1112, ALL, &f->acts);
-        assert_string_equal(acts(f), "remove A; remove B; done C");
+        assert_string_equal(acts(f), "done C; remove A; remove B; release C");
     }
 }
 
@@ -426,14 +551,14 @@ back_to_the_loser_in_every_phase_keeps_its_flows(void **state)
         takeover_init(&f->t);
         settle(f, A);
         reach_phase(f, B, phase);
-        takeover_begin(&f->t, A, 1100, &f->acts);
+        takeover_begin(&f->t, A, false, 1100, &f->acts);
         takeover_installed(&f->t, true, 1105, &f->acts);
-        takeover_told(&f->t, 1110, ALL, &f->acts);
+        takeover_told(&f->t, 0, 1110, ALL, &f->acts);
         assert_string_equal(acts(f),
                             "install A; tell A; notice A; arm A 1210");
         takeover_core_acked(&f->t, A);
         takeover_acked(&f->t, A, 1112, ALL, &f->acts);
-        assert_string_equal(acts(f), "remove B; done A");
+        assert_string_equal(acts(f), "done A; remove B; release A");
         assert_int_equal(f->t.holders, 1u << A);
     }
 }
@@ -448,7 +573,7 @@ a_disconnected_loser_is_cleaned_when_it_is_back(void **state)
     reach_phase(f, B, TAKEOVER_NOTICE);
     takeover_core_acked(&f->t, B);
     takeover_acked(&f->t, B, 1021, without_a, &f->acts);
-    assert_string_equal(acts(f), "done B");
+    assert_string_equal(acts(f), "done B; release B");
     assert_int_equal(f->t.holders, 1u << A | 1u << B);
 
     takeover_member_back(&f->t, A, true, ALL, &f->acts);
@@ -483,11 +608,14 @@ a_loser_that_is_back_in_the_middle_is_cleaned_at_the_end(void **state)
         takeover_member_back(&f->t, A, true, ALL, &f->acts);
         assert_string_equal(acts(f), "");
         takeover_installed(&f->t, true, 1030, &f->acts);
-        takeover_told(&f->t, 1030, ALL, &f->acts);
+        if (phase == TAKEOVER_SETTLE) {
+            takeover_timer(&f->t, 1030, ALL, &f->acts);
+        }
+        takeover_told(&f->t, 0, 1030, ALL, &f->acts);
         takeover_core_acked(&f->t, B);
         f->acts.n = 0;
         takeover_acked(&f->t, B, 1040, ALL, &f->acts);
-        assert_string_equal(acts(f), "remove A; done B");
+        assert_string_equal(acts(f), "done B; remove A; release B");
     }
 }
 
@@ -543,8 +671,8 @@ as_many_losers_as_members_fit_the_list(void **state)
     reach_phase(f, 31, TAKEOVER_NOTICE);
     f->t.holders = UINT32_MAX;
     takeover_acked(&f->t, 31, 1021, UINT32_MAX, &f->acts);
-    /* 31 to remove, the report, and the core is still to answer. */
-    assert_int_equal(f->acts.n, 33);
+    /* The report, 31 to remove, their release, the core to ask again. */
+    assert_int_equal(f->acts.n, 34);
     assert_int_equal(f->t.holders, 1u << 31);
 }
 
@@ -568,6 +696,13 @@ main(void)
         TEST(a_core_that_never_acknowledges_is_told_after_the_client_is_done),
         TEST(a_core_that_acknowledges_late_is_left_in_peace),
         TEST(the_core_s_answer_to_another_member_is_not_for_this_one),
+        TEST(losers_forward_until_the_core_has_had_its_time),
+        TEST(a_client_that_acknowledges_late_costs_no_more_time),
+        TEST(the_core_is_told_again_while_losers_forward),
+        TEST(back_to_a_loser_that_still_forwards),
+        TEST(a_winner_that_goes_while_losers_forward_was_done),
+        TEST(a_loser_that_is_back_forwards_as_long_as_the_others),
+        TEST(a_planned_move_lets_the_flows_sink_in),
         TEST(refused_flows_are_elected_again_and_stay_noted),
         TEST(a_retry_after_a_refusal_cleans_both_up),
         TEST(a_winner_whose_bridge_goes_is_elected_anew_in_every_phase),
