@@ -395,7 +395,10 @@ log_next_hop(const struct router *router, const struct uplink *uplink,
 
     fh_addr_format(uplink->config->next_hop, ip);
     fh_mac_format(uplink->view.next_hop_mac, mac);
-    if (event == UPLINK_WENT_DEAD) {
+    if (event == UPLINK_UNHEARD) {
+        log_warn("router %s: its next hop %s, on port %s, has not answered "
+                 "yet", name, ip, uplink->config->port);
+    } else if (event == UPLINK_WENT_DEAD) {
         log_warn("router %s: its next hop %s does not answer", name, ip);
     } else if (event == UPLINK_CAME_BACK) {
         log_info("router %s: its next hop %s answers again, at %s", name, ip,
@@ -442,6 +445,7 @@ firsthop_next_hop_act(struct firsthop *fh, struct router *router,
     log_next_hop(router, uplink, verdict.event);
     switch (verdict.event) {
     case UPLINK_NOTHING:
+    case UPLINK_UNHEARD:
         break;
     case UPLINK_FOUND:
     case UPLINK_MOVED:

@@ -56,6 +56,9 @@ count_miss(struct uplink *uplink, struct uplink_verdict *v)
     if (uplink->misses == UPLINK_MISSES && uplink->state == UPLINK_RESOLVED) {
         uplink->state = UPLINK_DEAD;
         v->event = UPLINK_WENT_DEAD;
+    } else if (uplink->misses == UPLINK_MISSES
+               && uplink->state == UPLINK_UNRESOLVED) {
+        v->event = UPLINK_UNHEARD;
     }
     if (uplink->misses <= UPLINK_MISSES) {
         uplink->misses++;

@@ -75,6 +75,7 @@ enum uplink_event {
     UPLINK_NOTHING,
     UPLINK_FOUND,               /* It is known where it is. */
     UPLINK_MOVED,               /* Has another MAC, or tag Ethertype. */
+    UPLINK_UNHEARD,             /* Never heard, and told so once. */
     UPLINK_WENT_DEAD,
     UPLINK_CAME_BACK,           /* From the dead, maybe at another MAC. */
     UPLINK_REFUSED,             /* 'rival' is not believed. */

@@ -85,7 +85,6 @@ an_unknown_next_hop_is_asked_early_and_then_by_the_second(void **state)
             assert_true(n < sizeof expected / sizeof *expected);
             assert_int_equal(ms, expected[n++]);
         }
-        assert_int_equal(v.event, UPLINK_NOTHING);
     }
     assert_int_equal(n, sizeof expected / sizeof *expected);
 }
@@ -111,6 +110,16 @@ a_next_hop_that_never_answered_is_not_dead(void **state)
     assert_true(uplink_is_ok(&uplink));
     assert_true(uplink_is_doubtful(&uplink));
     assert_false(uplink_is_resolved(&uplink));
+}
+
+static void
+a_next_hop_that_never_answered_is_told_once(void **state)
+{
+    struct uplink uplink = fresh();
+
+    assert_int_equal(tick_until(&uplink, 0, 9000, UPLINK_UNHEARD), 3000);
+    uplink_reset(&uplink);              /* The bridge comes and goes. */
+    assert_int_equal(tick_until(&uplink, 9000, 60000, UPLINK_UNHEARD), -1);
 }
 
 static void
@@ -470,6 +479,7 @@ main(void)
             an_unknown_next_hop_is_asked_early_and_then_by_the_second),
         cmocka_unit_test(early_requests_are_no_misses),
         cmocka_unit_test(a_next_hop_that_never_answered_is_not_dead),
+        cmocka_unit_test(a_next_hop_that_never_answered_is_told_once),
         cmocka_unit_test(a_known_next_hop_is_refreshed_at_its_mac),
         cmocka_unit_test(three_unanswered_requests_are_death),
         cmocka_unit_test(requests_whose_answers_were_dropped_are_no_misses),
