@@ -223,3 +223,19 @@ def test_a_file_in_the_pipes_place_is_refused(tmp_path):
     assert done.returncode == 1
     assert "not a named pipe" in done.stderr
     assert path.read_text() == "precious"
+
+
+def test_a_pipe_that_cannot_be_opened_is_named(tmp_path):
+    out = str(tmp_path / "nowhere" / "out")
+    helper = subprocess.run(
+        [HELPER, str(tmp_path / "in"), out],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=10,
+        text=True,
+        check=False,
+    )
+    assert helper.returncode == 1
+    assert helper.stderr == (
+        f"firsthop-exabgp: {out}: No such file or directory\n"
+    )
