@@ -617,6 +617,17 @@ def test_dashboard_shows_what_there_is(article):
         os.path.join(TOP, "controller/firsthop-grafana.json"), encoding="utf-8"
     ) as file:
         panels = json.load(file)["panels"]
+    config = article.config()
+    config["bgp"] = {
+        f"api_{end}": f"{article.directory}/api.{end}" for end in ("in", "out")
+    }
+    config["cores"] = {
+        "K": {
+            "datapath_id": "00000000000000c0",
+            "ports": {"A": "to-a", "B": "to-b"},
+        }
+    }
+    article.daemon.request("PUT", "/v1/config", config)
     metrics = article.daemon.get("/metrics")
     assert panels
     for panel in panels:
