@@ -16,9 +16,6 @@
 #include "controller/upstream_bgp.h"
 #include "controller/upstream_core.h"
 
-#define MAX_CONNECTIONS 4096
-#define MAX_BACKLOG_BYTES (256u << 20)
-#define HANDSHAKE_MS 10000
 #define EVENTS_KEPT 10000
 #define STORE_DELAY_MS 100
 
@@ -121,9 +118,8 @@ arm_tick(struct firsthop *fh)
     evtimer_add(fh->tick, &tv);
 }
 
-/* The clock, once a turn: punts come by the thousand. */
-static void
-wake(struct firsthop *fh)
+void
+firsthop_wake(struct firsthop *fh)
 {
     if (!fh->awake) {
         firsthop_read_clock(fh);
@@ -131,10 +127,8 @@ wake(struct firsthop *fh)
     }
 }
 
-/* A wake-up ends: whatever it was for, what is due is done and what was
- * queued is sent. */
-static void
-end_of_turn(void *fh_)
+void
+firsthop_end_turn(void *fh_)
 {
     struct firsthop *fh = fh_;
 
@@ -155,10 +149,8 @@ tick(evutil_socket_t fd, short what, void *fh_)
     if (due_ms && due_ms != INT64_MAX && due_ms <= fh_now_ms(fh)) {
         firsthop_count(&fh->stats.loop_lag, fh_now_ms(fh) - due_ms);
     }
-    end_of_turn(fh);
+    firsthop_end_turn(fh);
 }
-
-/* Bridges. */
 
 struct router *
 firsthop_router_by_dpid(const struct firsthop *fh, uint64_t dpid)
@@ -171,450 +163,23 @@ firsthop_router_by_dpid(const struct firsthop *fh, uint64_t dpid)
     return NULL;
 }
 
-static uint32_t
-next_xid(void *conn)
-{
-    return ofconn_next_xid(conn);
-}
-
-static void
-detach(struct firsthop *fh, struct router *router, const char *reason)
-{
-    struct event e = event_init(EVENT_ROUTER_DISCONNECTED);
-    bool was_ready = router->ready || router->reading;
-
-    if (router->reading && !wheel_is_armed(&fh->expect_timer)) {
-        router->expected = false;
-    }
-    ofconn_set_aux(router->conn, NULL);
-    router->conn = NULL;
-    router->ready = router->reading = router->greeted = false;
-    router_forget_questions(router);
-    ofxact_destroy(router->xact);
-    router->xact = NULL;
-    fh_changes_clear(&router->changes);
-    for (size_t i = 0; i < router->n_uplinks; i++) {
-        uplink_reset(&router->uplinks[i]);
-    }
-    leave_router_gone(fh, router);
-    if (!was_ready) {
-        return;
-    }
-    snprintf(e.from, sizeof e.from, "%s", router->config->name);
-    snprintf(e.detail, sizeof e.detail, "%s", reason);
-    firsthop_event(fh, &e);
-    sweep_start(fh, router, serve_member_gone, 0);
-}
-
-static void
-start_reading(struct firsthop *fh, struct router *router)
-{
-    sweep_finish(fh, router);   /* What it was gone for comes first. */
-    router->progress_ms = fh_now_ms(fh);
-    router->xact = ofxact_create(ofconn_tx(router->conn),
-                                 ofconn_version(router->conn), next_xid,
-                                 router->conn);
-    adopt_start(fh, router);
-}
-
-/* The newer connection wins.  The older may be one that the bridge itself has
- * given up; but two bridges that take the router from one another in turn
- * serve nobody. */
-static void
-lose_bridge(struct firsthop *fh, struct router *router,
-            const struct ofconn *conn)
-{
-    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
-    struct ofconn *old = router->conn;
-    char dpid[FH_DPID_STRLEN];
-
-    log_warn_rl(&rl, "router %s: %s takes over from %s: if that is not one "
-                "bridge that has reconnected, two bridges have the datapath "
-                "id %s, and one of them needs another: `ovs-vsctl set bridge "
-                "BRIDGE other_config:datapath-id=...`",
-                router->config->name, ofconn_peer(conn), ofconn_peer(old),
-                fh_dpid_format(ofconn_dpid(conn), dpid));
-    router->counters.dpid_takeovers++;
-    detach(fh, router, "a newer connection has its datapath id");
-    ofconn_close(old, "a newer connection has its datapath id");
-}
-
-void
-firsthop_identify(struct firsthop *fh, struct ofconn *conn)
-{
-    struct router *router = firsthop_router_by_dpid(fh, ofconn_dpid(conn));
-    char dpid[FH_DPID_STRLEN];
-
-    if (!router
-        && upstream_core_identify(fh->upstreams[UPSTREAM_CORE], conn)) {
-        return;
-    }
-    if (!router) {
-        log_warn("bridge %s (%s) is not in the configuration: left alone",
-                 fh_dpid_format(ofconn_dpid(conn), dpid), ofconn_peer(conn));
-        return;
-    }
-    if (router->conn) {
-        lose_bridge(fh, router, conn);
-    }
-    router->conn = conn;
-    ofconn_set_aux(conn, router);
-    if (ofconn_is_ready(conn)) {
-        start_reading(fh, router);      /* Taken before, then released. */
-    } else {
-        ofconn_take(conn);
-    }
-}
-
-static void
-on_identified(struct ofconn *conn, void *fh_)
-{
-    struct firsthop *fh = fh_;
-
-    firsthop_read_clock(fh);
-    firsthop_identify(fh, conn);
-}
-
-void
-firsthop_attach(struct firsthop *fh, struct router *router,
-                struct router *from)
-{
-    router->conn = from->conn;
-    from->conn = NULL;
-    ofconn_set_aux(router->conn, router);
-    if (ofconn_is_ready(router->conn)) {
-        start_reading(fh, router);
-    }
-}
-
-static void
-on_ready(struct ofconn *conn, void *fh_)
-{
-    struct firsthop *fh = fh_;
-    struct router *router = ofconn_get_aux(conn);
-
-    firsthop_read_clock(fh);
-    if (!router) {
-        upstream_core_ready(fh->upstreams[UPSTREAM_CORE], conn);
-        return;
-    }
-    log_info("router %s: connected from %s, OpenFlow %s",
-             router->config->name, ofconn_peer(conn),
-             ofconn_version_name(conn));
-    router->connected_ms = fh_now_ms(fh) + fh->unix_off_ms;
-    start_reading(fh, router);
-}
-
-static void
-on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
-{
-    struct firsthop *fh = fh_;
-    struct router *router = ofconn_get_aux(conn);
-
-    if (!router) {
-        upstream_core_message(fh->upstreams[UPSTREAM_CORE], conn, msg);
-        return;
-    }
-    if (!router->xact) {
-        return;
-    }
-    if (msg->type == OF_PACKET_IN) {
-        if (router->ready) {
-            wake(fh);
-            punt_packet_in(fh, router, &msg->packet_in);
-        }
-    } else if (msg->type == OF_FLOW_REMOVED) {
-        firsthop_read_clock(fh);
-        check_flow_removed(fh, router, &msg->flow_removed.flow,
-                           msg->flow_removed.packets);
-    } else if (msg->type == OF_ECHO_REPLY) {
-        router_fence_reply(router, msg->xid);
-    } else if (msg->type == OF_METER_STATS_REPLY) {
-        wake(fh);
-        router_drops_reply(router, msg, fh->now_us);
-    } else if (msg->type == OF_ROLE_STATUS) {
-        log_warn("router %s: another controller has taken the master role",
-                 router->config->name);
-        ofconn_close(conn, "the master role was lost");
-    } else if (!ofxact_receive(router->xact, msg)
-               && msg->type == OF_ERROR
-               && !router_meter_error(router, msg)) {
-        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
-
-        log_warn_rl(&rl, "router %s: the bridge reports an error: %s",
-                    router->config->name, msg->error.text);
-    }
-}
-
-/* How long the other next hops have to show themselves once one has fallen
- * silent or come back, in ms. */
-#define UPLINK_JUDGE_MS (UPLINK_RETRY_MS + 2 * UPLINK_TICK_MS)
-
-static void
-ask_next_hops(struct firsthop *fh)
-{
-    for (size_t i = 0; i < fh->n_routers; i++) {
-        struct router *router = fh->routers[i];
-
-        for (size_t j = 0; j < router->n_uplinks; j++) {
-            uplink_ask_soon(&router->uplinks[j], fh_now_ms(fh));
-        }
-    }
-}
-
-/* A next hop answers again, or no more.  It may be the core that has gone or
- * come back, for which nobody should move: the election waits until the other
- * routers' next hops have been asked. */
-static void
-next_hop_changed(struct firsthop *fh, struct router *router)
-{
-    int64_t at_ms = fh_now_ms(fh) + UPLINK_JUDGE_MS;
-
-    ask_next_hops(fh);
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
-
-        for (size_t j = 0; j < c->n_reaches; j++) {
-            if (c->segment->members[j].router == router
-                && (!c->elect_at_ms || c->elect_at_ms > at_ms)) {
-                c->elect_at_ms = at_ms;
-                serve_arm(fh, c);
-            }
-        }
-    }
-}
-
-static void
-log_next_hop(const struct router *router, const struct uplink *uplink,
-             enum uplink_event event)
-{
-    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
-    static struct log_rate_limit refused = LOG_RATE_LIMIT_INIT(10000, 5);
-    const char *name = router->config->name;
-    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], rival[FH_MAC_STRLEN];
-
-    fh_addr_format(uplink->config->next_hop, ip);
-    fh_mac_format(uplink->view.next_hop_mac, mac);
-    if (event == UPLINK_UNHEARD) {
-        log_warn("router %s: its next hop %s, on port %s, has not answered "
-                 "yet", name, ip, uplink->config->port);
-    } else if (event == UPLINK_WENT_DEAD) {
-        log_warn("router %s: its next hop %s does not answer", name, ip);
-    } else if (event == UPLINK_CAME_BACK) {
-        log_info("router %s: its next hop %s answers again, at %s", name, ip,
-                 mac);
-    } else if (event == UPLINK_MOVED) {
-        log_info_rl(&rl, "router %s: its next hop %s is now at %s, the old "
-                    "one being silent", name, ip, mac);
-    } else if (event == UPLINK_REFUSED) {
-        log_warn_rl(&refused, "router %s: %s speaks as its next hop %s, "
-                    "which is at %s: not believed", name,
-                    fh_mac_format(uplink->rival, rival), ip, mac);
-    }
-}
-
-static void
-ask_next_hop(struct router *router, const struct uplink *uplink,
-             enum uplink_ask ask)
-{
-    struct eth_addr dst = uplink->view.next_hop_mac;
-    struct fh_vlan vlan = uplink->view.vlan;
-    struct arp arp = {
-        .op = ARP_OP_REQUEST,
-        .sha = router->config->mac,
-        .spa = uplink->config->address.addr,
-        .tpa = uplink->config->next_hop,
-    };
-
-    if (ask == UPLINK_ASK_ALL) {
-        memset(&dst, 0xff, sizeof dst);
-    }
-    if (ask == UPLINK_ASK_ALL && vlan.n > 1) {
-        /* Which of the two the core uses shows only when it answers. */
-        vlan.tpid = ETHERTYPE_8021Q;
-        router_send_arp(router, uplink->view.port, dst, &vlan, &arp);
-        vlan.tpid = ETHERTYPE_8021AD;
-    }
-    router_send_arp(router, uplink->view.port, dst, &vlan, &arp);
-}
-
-void
-firsthop_next_hop_act(struct firsthop *fh, struct router *router,
-                      struct uplink *uplink, struct uplink_verdict verdict)
-{
-    log_next_hop(router, uplink, verdict.event);
-    switch (verdict.event) {
-    case UPLINK_NOTHING:
-    case UPLINK_UNHEARD:
-        break;
-    case UPLINK_FOUND:
-    case UPLINK_MOVED:
-        router_update_next_hop(router, uplink);
-        break;
-    case UPLINK_CAME_BACK:
-        router_update_next_hop(router, uplink);
-        next_hop_changed(fh, router);
-        break;
-    case UPLINK_WENT_DEAD:
-        next_hop_changed(fh, router);
-        break;
-    case UPLINK_REFUSED:
-        firsthop_drop(fh, DROP_NEXT_HOP);
-        break;
-    }
-    if (verdict.ask != UPLINK_ASK_NOBODY) {
-        ask_next_hop(router, uplink, verdict.ask);
-    }
-}
-
-static bool
-is_ours(const struct router *router, const char *name)
-{
-    for (size_t i = 0; i < router->config->n_access_ports; i++) {
-        if (!strcmp(router->config->access_ports[i], name)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < router->n_uplinks; i++) {
-        if (!strcmp(router->uplinks[i].config->port, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void
-on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
-        void *fh_)
-{
-    struct firsthop *fh = fh_;
-    struct router *router = ofconn_get_aux(conn);
-    struct router_port *access;
-    bool was_up;
-
-    firsthop_read_clock(fh);
-    if (!router) {
-        upstream_core_port(fh->upstreams[UPSTREAM_CORE], conn);
-        return;
-    }
-    if (!router->xact || !is_ours(router, port->name)) {
-        return;
-    }
-    access = router_access_port(router, port->number);
-    was_up = access && access->up;
-    if (was_up && (deleted || !port->up)) {
-        log_warn("router %s: port %s is down", router->config->name,
-                 port->name);
-        sweep_start(fh, router, probe_port_down, port->number);
-    }
-    router_find_ports(router);
-    if (router->ready) {
-        router_put_meters(router);
-        router_update_base(router);
-        sweep_start(fh, router, serve_elect_again, 0);
-        if (access && !was_up && port->up) {
-            log_info("router %s: port %s is up", router->config->name,
-                     port->name);
-        }
-    }
-}
-
-static void
-on_closed(struct ofconn *conn, const char *reason, void *fh_)
-{
-    struct firsthop *fh = fh_;
-    struct router *router = ofconn_get_aux(conn);
-
-    firsthop_read_clock(fh);
-    if (router) {
-        log_warn("router %s: disconnected: %s", router->config->name,
-                 reason);
-        detach(fh, router, reason);
-        end_of_turn(fh);
-    } else if (fh->upstreams[UPSTREAM_CORE]) {      /* Not at the end. */
-        upstream_core_closed(fh->upstreams[UPSTREAM_CORE], conn, reason);
-        end_of_turn(fh);
-    }
-}
-
 /* Timers of the whole. */
 
-/* A bridge that answers echoes but confirms no flow change for so long is
- * not to be trusted with clients. */
-#define CONFIRM_WITHIN_MS 10000
-/* What it refuses once it may refuse again: not more often than this. */
-#define REREAD_MS 5000
-
-void
-firsthop_read_again(struct firsthop *fh, struct router *router)
-{
-    router->ready = false;
-    router->expected = true;        /* Its clients stay meanwhile. */
-    adopt_start(fh, router);
-}
-
 static void
-reread(struct firsthop *fh, struct router *router)
-{
-    if (!router->reread_ms) {
-        router->reread_ms = fh_now_ms(fh) + REREAD_MS;
-    }
-    if (fh_now_ms(fh) >= router->reread_ms) {
-        router->refused = false;
-        router->reread_ms = 0;
-        firsthop_read_again(fh, router);
-    }
-}
-
-static void
-watch_bridge(struct firsthop *fh, struct router *router)
-{
-    bool busy = router->reading || ofxact_in_flight(router->xact);
-
-    if (!busy || router->n_confirmed != router->watched) {
-        router->watched = router->n_confirmed;
-        router->progress_ms = fh_now_ms(fh);
-    } else if (fh_now_ms(fh) - router->progress_ms > CONFIRM_WITHIN_MS) {
-        ofconn_close(router->conn, "it does not confirm flow changes");
-        return;
-    }
-    if (router->counters.probes_postponed != router->told_postponed) {
-        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 3);
-
-        log_warn_rl(&rl, "router %s: the bridge takes fewer probes than the "
-                    "configuration asks for: intervals are longer (%llu "
-                    "probes postponed)", router->config->name,
-                    (unsigned long long) router->counters.probes_postponed
-                    - router->told_postponed);
-        router->told_postponed = router->counters.probes_postponed;
-    }
-    if (router->refused && router->ready && !busy
-        && !ofxact_waiting(router->xact)) {
-        reread(fh, router);
-    }
-}
-
-static void
-uplink_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+router_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 {
     struct firsthop *fh = fh_;
 
     for (size_t i = 0; i < fh->n_routers; i++) {
         struct router *router = fh->routers[i];
 
-        for (size_t j = 0; router->ready && j < router->n_uplinks; j++) {
-            struct uplink *uplink = &router->uplinks[j];
-
-            router_tell_drops(router, uplink);
-            firsthop_next_hop_act(fh, router, uplink,
-                                  uplink_tick(uplink, now_ms));
-        }
         if (router->ready) {
+            nexthop_tick(fh, router, now_ms);
             check_two_tags(router, now_ms);
             router_drops_tick(router, now_ms);
         }
         if (router->xact) {
-            watch_bridge(fh, router);
+            bridge_watch(fh, router);
         }
     }
     wheel_arm(fh->wheel, timer, now_ms + UPLINK_TICK_MS);
@@ -793,28 +358,6 @@ restore(struct firsthop *fh)
               fh_now_ms(fh) + FIRSTHOP_EXPECT_MS);
 }
 
-static void
-create_server(struct firsthop *fh)
-{
-    static const struct ofserver_cbs cbs = {
-        .identified = on_identified,
-        .ready = on_ready,
-        .message = on_message,
-        .port = on_port,
-        .closed = on_closed,
-        .idle = end_of_turn,
-    };
-    struct ofserver_config config = {
-        .echo_interval_ms = fh->config->echo_interval_ms,
-        .dead_after_ms = fh->config->dead_after_ms,
-        .handshake_ms = HANDSHAKE_MS,
-        .max_connections = MAX_CONNECTIONS,
-        .max_backlog_bytes = MAX_BACKLOG_BYTES,
-    };
-
-    fh->ofserver = ofserver_create(fh->base, &config, &cbs, fh);
-}
-
 /* A configuration that was applied over the control socket outlives the
  * file's. */
 static struct config *
@@ -858,7 +401,7 @@ firsthop_create(struct event_base *base, struct config *config,
     fh->events = events_create(EVENTS_KEPT);
     fh->tick = evtimer_new(base, tick, fh);
     create_upstreams(fh);
-    fh->uplink_timer.fire = uplink_timer;
+    fh->router_timer.fire = router_timer;
     fh->expect_timer.fire = expect_timer;
     fh->store_timer.fire = store_timer;
     fh->config = config;
@@ -871,7 +414,7 @@ firsthop_create(struct event_base *base, struct config *config,
         config_destroy(config);
         fh->config = stored;
     }
-    create_server(fh);
+    bridge_serve(fh);
     firsthop_configure_upstreams(fh);
     runtime_build(fh);
     error = runtime_listen(fh, NULL);
@@ -882,7 +425,7 @@ firsthop_create(struct event_base *base, struct config *config,
         return NULL;
     }
     restore(fh);
-    wheel_arm(fh->wheel, &fh->uplink_timer, fh_now_ms(fh));
+    wheel_arm(fh->wheel, &fh->router_timer, fh_now_ms(fh));
     arm_tick(fh);
     return fh;
 }

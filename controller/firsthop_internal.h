@@ -1,6 +1,8 @@
 /* The controller from inside, for the files that make it up:
  *
- *   firsthop.c   owns and joins: connections, ticks, configuration
+ *   firsthop.c   owns and joins: clock, ticks, configuration, upstreams
+ *   bridge.c     a bridge comes, speaks, and goes
+ *   nexthop.c    the routers' next hops
  *   adopt.c      a bridge connects: what it holds against what it should
  *   punt.c       a frame comes in: ARP and ICMP
  *   rival.c      somebody else speaks for a client
@@ -43,7 +45,7 @@ struct firsthop {
     char **listens;                     /* Instead of the configuration's. */
     size_t n_listens;
     struct firsthop_stats stats;
-    struct wheel_timer uplink_timer;
+    struct wheel_timer router_timer;
     struct wheel_timer expect_timer;
     struct wheel_timer store_timer;
     struct wheel_timer leave_timer;
@@ -79,6 +81,11 @@ fh_now_ms(const struct firsthop *fh)
 
 /* firsthop.c */
 void firsthop_read_clock(struct firsthop *);
+/* The clock, once a turn: punts come by the thousand. */
+void firsthop_wake(struct firsthop *);
+/* A wake-up ends: whatever it was for, what is due is done and what was queued
+ * is sent. */
+void firsthop_end_turn(void *fh);
 void firsthop_count(struct firsthop_histogram *, int64_t ms);
 static inline void
 firsthop_drop(struct firsthop *fh, enum firsthop_drop why)
@@ -93,23 +100,32 @@ void firsthop_configure_upstreams(struct firsthop *);
 /* A router got its first client, or lost its last. */
 void firsthop_holders_changed(struct firsthop *);
 
-/* Does what follows from a verdict of uplink.h about an uplink. */
-void firsthop_next_hop_act(struct firsthop *, struct router *,
-                           struct uplink *, struct uplink_verdict);
 /* Gateway or local address of a segment of that routing domain. */
 bool firsthop_is_own_address(const struct router *, uint64_t domain,
                              struct fh_addr);
 
 struct router *firsthop_router_by_dpid(const struct firsthop *, uint64_t dpid);
+
+/* bridge.c */
+/* Starts to listen to what the connections say. */
+void bridge_serve(struct firsthop *);
 /* A bridge has told its datapath id: takes it if a router has that. */
-void firsthop_identify(struct firsthop *, struct ofconn *);
+void bridge_identify(struct firsthop *, struct ofconn *);
 /* Gives the connection of 'from' to 'router', and reads its bridge (if it is
  * not set up yet, that happens when it is). */
-void firsthop_attach(struct firsthop *, struct router *router,
-                     struct router *from);
-
+void bridge_attach(struct firsthop *, struct router *router,
+                   struct router *from);
 /* Reads the bridge of a router that is ready once more, and corrects it. */
-void firsthop_read_again(struct firsthop *, struct router *);
+void bridge_read_again(struct firsthop *, struct router *);
+/* Every UPLINK_TICK_MS while it is connected: does it keep up? */
+void bridge_watch(struct firsthop *, struct router *);
+
+/* nexthop.c */
+/* Does what follows from a verdict of uplink.h about an uplink. */
+void nexthop_act(struct firsthop *, struct router *,
+                 struct uplink *, struct uplink_verdict);
+/* Every UPLINK_TICK_MS while it is ready. */
+void nexthop_tick(struct firsthop *, struct router *, int64_t now_ms);
 
 /* adopt.c */
 void adopt_start(struct firsthop *, struct router *);

@@ -139,7 +139,7 @@ leave_return(struct firsthop *fh)
         }
         if (d->router->conn) {
             router->expected = true;    /* Its clients wait for it. */
-            firsthop_attach(fh, router, d->router);
+            bridge_attach(fh, router, d->router);
         }
         *p = d->next;
         departure_free(d);
@@ -223,7 +223,7 @@ let_go(struct firsthop *fh, struct departure *d)
     sweep_finish(fh, d->router);
     departure_free(d);
     if (conn) {
-        firsthop_identify(fh, conn);    /* A core's, from now on? */
+        bridge_identify(fh, conn);    /* A core's, from now on? */
     }
     runtime_undial(fh, connect);
     free(connect);
@@ -270,7 +270,7 @@ check_routers(struct firsthop *fh)
         if (is_busy(router)) {
             again = true;
         } else {
-            firsthop_read_again(fh, router);
+            bridge_read_again(fh, router);
         }
     }
     return again;

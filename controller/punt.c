@@ -409,9 +409,9 @@ static bool
 is_next_hop(struct firsthop *fh, struct router *router,
             struct uplink *uplink, const struct frame *frame)
 {
-    firsthop_next_hop_act(fh, router, uplink,
-                          uplink_heard(uplink, frame->src, frame->vlan.tpid,
-                                       fh_now_ms(fh)));
+    nexthop_act(fh, router, uplink,
+                uplink_heard(uplink, frame->src, frame->vlan.tpid,
+                             fh_now_ms(fh)));
     return fh_mac_equal(uplink->view.next_hop_mac, frame->src);
 }
 

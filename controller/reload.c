@@ -400,7 +400,7 @@ take_over_routers(struct firsthop *fh, struct old *old)
             inherit_drops(router, was);
         }
         if (was->conn && router) {
-            firsthop_attach(fh, router, was);
+            bridge_attach(fh, router, was);
         } else if (was->conn) {
             leave_take_conn(leave_find(fh, was->config->dpid), was);
         }
@@ -412,7 +412,7 @@ static void
 take_unowned(struct ofconn *conn, void *fh_)
 {
     if (!ofconn_get_aux(conn)) {
-        firsthop_identify(fh_, conn);
+        bridge_identify(fh_, conn);
     }
 }
 
