@@ -24,6 +24,8 @@
 #define CHUNKS_A_TURN 16        /* Of PIPE_BUF bytes: the loop has others. */
 #define LINE_LEN     160        /* No command is longer. */
 #define HELLO        "hello"
+#define BEGIN        "# firsthop begin\n"
+#define END          "# firsthop end\n"
 
 /* A longer write might be cut in the middle of a line (pipe(7)). */
 #define CHUNK_LEN PIPE_BUF
@@ -209,8 +211,8 @@ chunk_put_queue(struct chunk *chunk, const struct bgp_queue *queue, size_t *n)
 static void
 chunk_fill(const struct upstream_bgp *b, struct chunk *chunk)
 {
-    static const char begin[] = "# firsthop begin\n";
-    static const char end[] = "# firsthop end\n";
+    static const char begin[] = BEGIN;
+    static const char end[] = END;
 
     chunk->len = chunk->n_dirty = chunk->n_gone = 0;
     chunk->begin = b->begin_due && chunk_put(chunk, begin, sizeof begin - 1);
@@ -631,6 +633,20 @@ same_text(const char *a, const char *b)
     return a && b ? !strcmp(a, b) : a == b;
 }
 
+/* There is to be no speaker any more: nobody would ever withdraw what this one
+ * was told. */
+static void
+tell_nothing(struct upstream_bgp *b)
+{
+    static const char nothing[] = BEGIN END;
+
+    if (b->in_fd >= 0
+        && write(b->in_fd, nothing, sizeof nothing - 1) < 0) {
+        log_warn("BGP speaker: it does not read, and keeps its routes: stop "
+                 "it");
+    }
+}
+
 void
 upstream_bgp_configure(struct upstream *u, const char *api_in,
                        const char *api_out, uint32_t settle_ms)
@@ -639,6 +655,9 @@ upstream_bgp_configure(struct upstream *u, const char *api_in,
 
     if (same_text(b->api_in, api_in) && same_text(b->api_out, api_out)) {
         return;
+    }
+    if (!api_in) {
+        tell_nothing(b);
     }
     close_in(b);
     close_out(b);

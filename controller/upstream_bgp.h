@@ -48,7 +48,8 @@ struct upstream_bgp_stats {
 
 struct upstream *upstream_bgp_create(const struct upstream_bgp_options *);
 
-/* Speaks through these pipes (made if they are missing), NULL: through none.
+/* Speaks through these pipes (made if they are missing), NULL: through none,
+ * after the speaker was told to withdraw all.
  * 'settle_ms' counts from the first call.  Strings are copied. */
 void upstream_bgp_configure(struct upstream *, const char *api_in,
                             const char *api_out, uint32_t settle_ms);

@@ -589,6 +589,21 @@ other_pipes_get_the_table_too(void **state)
     assert_string_equal(f->text, BEGIN ROUTE("10", "2") END);
 }
 
+static void
+a_speaker_that_is_not_wanted_any_more_withdraws_all(void **state)
+{
+    struct fixture *f = *state;
+
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    take(f);
+    upstream_bgp_configure(f->u, NULL, NULL, 0);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN END);
+    assert_false(stats(f).up);
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
 
 int
@@ -613,6 +628,7 @@ main(void)
         TEST(a_file_in_the_pipes_place_is_left_alone),
         TEST(pipes_are_made_for_the_group),
         TEST(other_pipes_get_the_table_too),
+        TEST(a_speaker_that_is_not_wanted_any_more_withdraws_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
