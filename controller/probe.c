@@ -13,8 +13,9 @@
 #define LATE_WINDOW_MS 50
 #define LATE_FEW       64
 /* All behind it are then probed, so many a millisecond, and not again for a
- * while. */
-#define SUSPECT_PER_MS   100
+ * while.  A busy bridge hands up 40 answers a millisecond: those that come
+ * later than that are late themselves. */
+#define SUSPECT_PER_MS   40
 #define SUSPECT_PAUSE_MS 200
 
 static void
@@ -66,6 +67,18 @@ suspect_port(struct firsthop *fh, struct router *router,
     }
 }
 
+/* Until a port may be suspected again.  Whoever answers his probes late, on
+ * purpose, must not have many others probed all the time: that fills the meter
+ * of their replies, which has room for two of each in the interval. */
+static int64_t
+suspect_pause_ms(const struct router *router, const struct client *c)
+{
+    int64_t interval_ms = c->segment->probe.interval_ms;
+
+    return (router->n_reachable <= LATE_FEW || interval_ms < SUSPECT_PAUSE_MS
+            ? SUSPECT_PAUSE_MS : interval_ms);
+}
+
 static void
 note_late(struct firsthop *fh, struct client *c, size_t member)
 {
@@ -85,7 +98,7 @@ note_late(struct firsthop *fh, struct client *c, size_t member)
         port->n_late++;
     }
     if ((port->n_late >= LATE_MANY || router->n_reachable <= LATE_FEW)
-        && now_ms - port->swept_ms >= SUSPECT_PAUSE_MS) {
+        && now_ms - port->swept_ms >= suspect_pause_ms(router, c)) {
         suspect_port(fh, router, port);
     }
 }

@@ -20,6 +20,7 @@ struct host {
         WORLD_MAX_BRIDGES];
     size_t n_places;
     enum host_mood mood;
+    uint32_t n_asked;
 };
 
 static struct {
@@ -118,6 +119,12 @@ host_set_mood(struct host *h, enum host_mood mood)
     h->mood = mood;
 }
 
+uint32_t
+host_n_asked(const struct host *h)
+{
+    return h->n_asked;
+}
+
 static void
 say_from(const struct host *h, struct bridge *b, uint32_t port,
          struct eth_addr dst, const struct arp *arp)
@@ -197,7 +204,7 @@ is_local(const struct bridge *b, struct fh_addr addr)
 }
 
 static void
-host_answer(const struct host *h, struct bridge *b, uint32_t port,
+host_answer(struct host *h, struct bridge *b, uint32_t port,
             const struct frame *frame, const struct arp *asked)
 {
     struct arp arp = { .op = ARP_OP_REPLY, .sha = h->mac, .spa = h->addr,
@@ -206,8 +213,12 @@ host_answer(const struct host *h, struct bridge *b, uint32_t port,
     if (!fh_addr_equal(asked->tpa, h->addr)
         || !(fh_mac_equal(frame->dst, h->mac)
              || fh_mac_equal(frame->dst, broadcast))
-        || !fh_vlan_equal(&frame->vlan, &h->vlan)
-        || h->mood == HOST_SILENT
+        || !fh_vlan_equal(&frame->vlan, &h->vlan)) {
+        return;
+    }
+    h->n_asked++;
+    if (h->mood == HOST_SILENT
+        || (h->mood == HOST_LAZY && h->n_asked % 2)
         || (h->mood == HOST_IGNORES_NOTICES && !is_local(b, asked->spa))) {
         return;
     }

@@ -309,7 +309,7 @@ do_mood(struct runner *r, const struct words *w)
 {
     static const char *const moods[] = {
         [HOST_ANSWERS] = "answers", [HOST_IGNORES_NOTICES] = "ignores-notices",
-        [HOST_SILENT] = "silent",
+        [HOST_LAZY] = "lazy", [HOST_SILENT] = "silent",
     };
 
     for (int i = HOST_ANSWERS; i <= HOST_SILENT; i++) {
@@ -530,7 +530,7 @@ static const struct {
     { "probe-address", do_probe_address },      /* HOST: RFC 5227 */
     { "place", do_place },              /* HOST BRIDGE PORT */
     { "cut", do_cut },                  /* HOST BRIDGE */
-    { "mood", do_mood },        /* HOST answers|ignores-notices|silent */
+    { "mood", do_mood },        /* HOST answers|ignores-notices|lazy|silent */
     { "mac", do_mac },                  /* HOST MAC */
     { "core", do_core },                /* answers|silent [BRIDGE] */
     { "move", do_move },                /* ADDRESS ROUTER */

@@ -15,7 +15,7 @@
 #include "controller/firsthop.h"
 
 #define WORLD_MAX_BRIDGES 4
-#define WORLD_MAX_HOSTS 8
+#define WORLD_MAX_HOSTS 128
 #define WORLD_MAX_PORTS 4       /* Access ports of a bridge: 1, 2, ... */
 #define WORLD_UPLINK_PORT 10
 
@@ -78,9 +78,12 @@ struct host *world_host(const char *name);
 void host_set_vlan(struct host *, const struct fh_vlan *);
 void host_set_mac(struct host *, const char *mac);
 void host_place(struct host *, struct bridge *, uint32_t port); /* 0: cut. */
-/* What a host answers: everything, only probes, or nothing. */
-enum host_mood { HOST_ANSWERS, HOST_IGNORES_NOTICES, HOST_SILENT };
+/* What a host answers: everything, only probes, every second request, or
+ * nothing. */
+enum host_mood { HOST_ANSWERS, HOST_IGNORES_NOTICES, HOST_LAZY, HOST_SILENT };
 void host_set_mood(struct host *, enum host_mood);
+/* How many requests it has been sent. */
+uint32_t host_n_asked(const struct host *);
 /* Broadcasts an ARP request, heard by all bridges that it has a place at. */
 void host_ask(struct host *, const char *target);
 void host_announce(struct host *);
