@@ -375,7 +375,7 @@ stored_config(struct firsthop *fh)
                     errors.items[0].pointer, errors.items[0].text);
         } else {
             log_info("using the configuration that was applied over the "
-                     "control socket, from the state directory");
+                     "control socket, not the file's: SIGHUP reads that");
         }
     }
     config_errors_destroy(&errors);
