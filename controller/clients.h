@@ -89,6 +89,7 @@ struct client {
     uint8_t n_reaches;          /* Members of the segment. */
     bool guest;                 /* May be put out: see learned.h. */
     bool proved;                /* Has answered a probe. */
+    bool lost_told;             /* That it was lost: once, while a guest. */
     bool prove_first;           /* Was learnt at a limit: is not served until
                                  * it has. */
     bool mac_fixed;             /* Configured: never follows another. */

@@ -419,7 +419,10 @@ set_lost(struct firsthop *fh, struct client *c)
     serve_name_forwarder(e.from, c, c->active);
     leave_end(fh, c);
     e.detect_ms = fh_now_ms(fh) - c->alive_ms;
-    firsthop_event(fh, &e);
+    if (!c->guest || !c->lost_told) {
+        firsthop_event(fh, &e);
+    }
+    c->lost_told = true;
 }
 
 static void
@@ -433,7 +436,9 @@ set_found(struct firsthop *fh, struct client *c)
     serve_set_state(fh, c, CLIENT_ACTIVE);
     router_queue_lost(member_router(c, c->active), c, c->active);
     serve_name_member(e.to, c, c->active);
-    firsthop_event(fh, &e);
+    if (!c->guest) {
+        firsthop_event(fh, &e);
+    }
 }
 
 static enum event_cause
