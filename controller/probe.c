@@ -50,6 +50,7 @@ suspect_port(struct firsthop *fh, struct router *router,
              struct router_port *port)
 {
     int64_t now_ms = fh_now_ms(fh);
+    int64_t at_ms = now_ms;
     size_t n = 0;
 
     port->swept_ms = now_ms;
@@ -60,8 +61,10 @@ suspect_port(struct firsthop *fh, struct router *router,
             struct reach *r = &c->reaches[j];
 
             if (member_router(c, j) == router && r->port == port->number
-                && r->state == REACH_UP && !r->outstanding) {
-                wheel_arm(fh->wheel, &r->timer, now_ms + n++ / SUSPECT_PER_MS);
+                && r->state == REACH_UP && !r->outstanding
+                && wheel_due_ms(&r->timer) > at_ms) {
+                wheel_arm(fh->wheel, &r->timer, at_ms);
+                at_ms = now_ms + ++n / SUSPECT_PER_MS;
             }
         }
     }

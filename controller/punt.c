@@ -282,7 +282,7 @@ access_request(struct firsthop *fh, struct segment *segment, size_t member,
                                 in->port->number)) {
         return;
     }
-    if (!c->vlan.tpid) {
+    if (!c->vlan.tpid || c->state != CLIENT_ACTIVE) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }
     known_request(fh, c, member, in);

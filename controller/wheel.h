@@ -30,6 +30,14 @@ void wheel_destroy(struct wheel *);     /* Disarms nothing, frees itself: what
  * as the present. */
 void wheel_arm(struct wheel *, struct wheel_timer *, int64_t at_ms);
 void wheel_cancel(struct wheel_timer *);    /* Fine if not armed. */
+
+/* When it will fire, INT64_MAX: never. */
+static inline int64_t
+wheel_due_ms(const struct wheel_timer *t)
+{
+    return t->pprev ? t->at_ms : INT64_MAX;
+}
+
 static inline bool
 wheel_is_armed(const struct wheel_timer *t)
 {

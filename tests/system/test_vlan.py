@@ -184,20 +184,45 @@ def net():
 @pytest.mark.parametrize("tags", [[100], [200, 100]])
 def test_answer_has_the_tags_of_the_question(net, tags, outer):
     """Both tags, and the outer Ethertype that the client uses."""
-    address = f"10.0.0.{60 + len(tags) + outer % 7}"
-    mac = f"02:00:00:00:05:{60 + len(tags) + outer % 7:02x}"
+    number = 60 + len(tags) + (4 if outer == 0x88A8 else 0)
+    address, mac = f"10.0.0.{number}", f"02:00:00:00:05:{number}"
     target = "10.0.0.77"
     frame = tagged(arp_request(mac, address, target), *tags, outer=outer)
     if len(tags) == 1:
         frame = frame[:12] + outer.to_bytes(2, "big") + frame[14:]
     with TagTap(net.c) as tap:
         tap.send(frame)
-        answer = tap.wait(is_answer_under(tags, target))
+        answer = tap.wait(is_answer_under(tags, target, mac))
     ethertypes, _ = parse_tags(answer)
     assert ethertypes == [outer] + [0x8100] * (len(tags) - 1)
     assert answer.eth_src == net.a.mac
     # Without its tags it is no shorter than Ethernet allows.
     assert len(answer.bytes) >= 60 + 4 * len(tags)
+
+
+def test_client_that_was_lost_comes_back_under_another_ethertype(net):
+    """Its switch was replaced by one that tags as IEEE 802.1ad says."""
+    address, mac, target = "10.0.0.90", "02:00:00:00:05:90", "10.0.0.77"
+
+    def ask(outer):
+        frame = tagged(arp_request(mac, address, target), 100)
+        frame = frame[:12] + outer.to_bytes(2, "big") + frame[14:]
+        with TagTap(net.c) as tap:
+            tap.send(frame)
+            tap.wait(
+                lambda frame: is_answer_under([100], target, mac)(frame)
+                and parse_tags(frame)[0] == [outer]
+            )
+
+    ask(0x8100)
+    net.a.access[0].down()
+    wait_client(net, address, "single", state="lost")
+    net.a.access[0].up()
+    net.wait_for(
+        lambda: all(port["up"] for port in net.daemon.router("A")["ports"]),
+        what="A's ports to be up",
+    )
+    ask(0x88A8)
 
 
 def test_same_host_under_another_tag_is_another_client(net):

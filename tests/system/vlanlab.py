@@ -140,10 +140,13 @@ def parse_tags(frame):
     return ethertypes, tags
 
 
-def is_answer_under(tags, target):
-    """Predicate: an ARP reply about 'target' under exactly these tags."""
+def is_answer_under(tags, target, mac=None):
+    """Predicate: an ARP reply (to 'mac') about 'target' under exactly these
+    tags."""
 
     def matches(frame):
+        if mac not in (None, frame.eth_dst):
+            return False
         if parse_tags(frame)[1] != list(tags):
             return False
         body = frame.bytes[14 + 4 * len(tags) :]

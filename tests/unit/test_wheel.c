@@ -161,8 +161,11 @@ rearmed_timer_fires_once_at_the_new_time(void **state)
     struct log log;
     struct wheel *wheel = create(&log, 0);
 
+    assert_true(wheel_due_ms(&timer) == INT64_MAX);
     wheel_arm(wheel, &timer, 10);
+    assert_int_equal(wheel_due_ms(&timer), 10);
     wheel_arm(wheel, &timer, 5000);
+    assert_int_equal(wheel_due_ms(&timer), 5000);
     assert_int_equal(wheel_armed(wheel), 1);
     wheel_advance(wheel, 4999);
     assert_int_equal(log.n, 0);
@@ -171,6 +174,7 @@ rearmed_timer_fires_once_at_the_new_time(void **state)
     assert_int_equal(log.n, 0);
     wheel_advance(wheel, 5001);
     assert_int_equal(log.n, 1);
+    assert_true(wheel_due_ms(&timer) == INT64_MAX);
     wheel_destroy(wheel);
 }
 
