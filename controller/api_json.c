@@ -153,6 +153,8 @@ json_bgp(const struct firsthop *fh)
     put(object, "connected", json_boolean(stats.up));
     put(object, "stuck", json_boolean(stats.stuck));
     put(object, "synced", json_boolean(stats.synced));
+    put(object, "peers", json_integer(stats.n_peers));
+    put(object, "peers_up", json_integer(stats.n_peers_up));
     put(object, "routes", json_integer(stats.n_routes));
     put(object, "pending", json_integer(stats.n_dirty));
     put(object, "syncs", json_integer(stats.syncs));

@@ -81,10 +81,12 @@ show_upstream(json_t *upstream)
     size_t i;
 
     if (json_is_object(bgp)) {
-        printf("bgp       %s, %" PRId64 " routes, %" PRId64 " pending\n",
+        printf("bgp       %s, %" PRId64 " of %" PRId64 " peers up, %" PRId64
+               " routes, %" PRId64 " pending\n",
                !ctl_is_true(bgp, "connected") ? "away"
                : ctl_is_true(bgp, "stuck") ? "does not read"
                : ctl_is_true(bgp, "synced") ? "synced" : "syncing",
+               ctl_integer(bgp, "peers_up"), ctl_integer(bgp, "peers"),
                ctl_integer(bgp, "routes"), ctl_integer(bgp, "pending"));
     }
     json_array_foreach (json_object_get(core, "bridges"), i, bridge) {

@@ -300,6 +300,8 @@ write_bgp(const struct firsthop *fh, struct fh_buf *out)
     single(out, "bgp_connected", "gauge",
            "Whether the BGP speaker is there, and reads.",
            stats.up && !stats.stuck);
+    single(out, "bgp_peers_up", "gauge",
+           "Peers of the BGP speaker that are up.", stats.n_peers_up);
     single(out, "bgp_routes", "gauge", "Routes announced, or to be.",
            stats.n_routes);
     single(out, "bgp_pending", "gauge",

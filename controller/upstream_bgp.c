@@ -22,6 +22,7 @@
 #define WATCH_MS     1000
 #define STUCK_TICKS  10         /* Of WATCH_MS without progress. */
 #define CHUNKS_A_TURN 16        /* Of PIPE_BUF bytes: the loop has others. */
+#define MAX_PEERS    16         /* More of them are not counted. */
 #define LINE_LEN     160        /* No command is longer. */
 #define HELLO        "hello"
 #define BEGIN        "# firsthop begin\n"
@@ -43,6 +44,11 @@ struct bgp_route {
 
 TAILQ_HEAD(bgp_queue, bgp_route);
 
+struct bgp_peer {
+    char name[48];              /* Its address, as ExaBGP writes it. */
+    bool up;
+};
+
 struct upstream_bgp {
     struct upstream up;
     struct upstream_bgp_options options;
@@ -61,6 +67,8 @@ struct upstream_bgp {
     bool settled, settling;
     bool stuck;
     int idle_ticks;
+    struct bgp_peer peers[MAX_PEERS];   /* That the speaker told of. */
+    size_t n_peers;
     char line[256];             /* What 'out_fd' said since a line feed. */
     size_t line_len;
     uint64_t syncs, errors;
@@ -275,6 +283,7 @@ lose(struct upstream_bgp *b, const char *reason)
 
     close_in(b);
     b->stuck = false;
+    b->n_peers = 0;
     snprintf(detail, sizeof detail, "the BGP speaker is gone: %s", reason);
     tell(b, false, detail);
     arm_timer(b);
@@ -391,21 +400,58 @@ reopen(struct upstream_bgp *b)
 
 /* What the speaker says. */
 
+/* Notes the state of a peer.  Returns false if that is what it was: ExaBGP
+ * says "down" again at each vain attempt. */
+static bool
+note_peer(struct upstream_bgp *b, const char *name, bool up)
+{
+    for (size_t i = 0; i < b->n_peers; i++) {
+        if (!strcmp(b->peers[i].name, name)) {
+            bool news = b->peers[i].up != up;
+
+            b->peers[i].up = up;
+            return news;
+        }
+    }
+    if (b->n_peers < MAX_PEERS) {
+        struct bgp_peer *peer = &b->peers[b->n_peers++];
+
+        snprintf(peer->name, sizeof peer->name, "%s", name);
+        peer->up = up;
+    }
+    return true;
+}
+
+static void
+hear_peer(struct upstream_bgp *b, const char *line)
+{
+    char name[48], state[8], detail[96];
+    bool up;
+
+    if (sscanf(line, "peer %47s %7s", name, state) != 2) {
+        return;
+    }
+    up = !strcmp(state, "up");
+    if (note_peer(b, name, up)) {
+        snprintf(detail, sizeof detail, "BGP peer %s %s", name,
+                 up ? "up" : "down");
+        tell(b, up, detail);
+    }
+}
+
 static void
 on_line(struct upstream_bgp *b, const char *line)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
-    char detail[96];
-    bool up;
 
-    if (!strcmp(line, "error")) {
+    if (!strcmp(line, HELLO)) {
+        b->n_peers = 0;         /* Those were of another speaker. */
+    } else if (!strcmp(line, "error")) {
         b->errors++;
         log_warn_rl(&rl, "BGP speaker: it refuses a command: see its log");
     } else if (!strncmp(line, "peer ", 5)) {
-        up = strlen(line) > 3 && !strcmp(line + strlen(line) - 3, " up");
-        snprintf(detail, sizeof detail, "BGP %.80s", line);
-        tell(b, up, detail);
-    } else if (*line && strcmp(line, HELLO)) {
+        hear_peer(b, line);
+    } else if (*line) {
         log_info_rl(&rl, "BGP speaker: %s", line);
     }
 }
@@ -661,6 +707,7 @@ upstream_bgp_configure(struct upstream *u, const char *api_in,
     }
     close_in(b);
     close_out(b);
+    b->n_peers = 0;
     free(b->api_in);
     free(b->api_out);
     b->api_in = api_in ? fh_xstrdup(api_in) : NULL;
@@ -686,5 +733,9 @@ upstream_bgp_get_stats(const struct upstream *u,
         .n_dirty = b->n_dirty + b->n_gone,
         .syncs = b->syncs,
         .errors = b->errors,
+        .n_peers = b->n_peers,
     };
+    for (size_t i = 0; i < b->n_peers; i++) {
+        stats->n_peers_up += b->peers[i].up;
+    }
 }

@@ -44,6 +44,8 @@ struct upstream_bgp_stats {
     size_t n_dirty;             /* Changes that wait. */
     uint64_t syncs;             /* Times that the whole table was sent. */
     uint64_t errors;            /* Commands that the speaker refused. */
+    size_t n_peers;             /* Neighbours that the speaker told of. */
+    size_t n_peers_up;
 };
 
 struct upstream *upstream_bgp_create(const struct upstream_bgp_options *);

@@ -123,6 +123,11 @@ def test_daemon_killed_and_restarted(lab):
     for client in (lab.c, lab.d):
         assert not watch.deleted(client.address)
     assert lab.core.is_up()
+    lab.wait_for(
+        lambda: lab.daemon.get("/v1/status")["upstream"]["bgp"]["peers_up"]
+        == 1,
+        what="the new daemon to know that the peer is up",
+    )
     lab.links["X", "Y"].silence()
     lab.wait_next_hop(lab.c, lab.b)
     assert lab.next_hop(lab.d) == lab.a.uplink_address

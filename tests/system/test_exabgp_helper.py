@@ -191,6 +191,20 @@ def test_tells_the_daemon_of_errors_and_peers(bench):
     bench.wait_said(announce(10) + EOR + EOR)
 
 
+def test_tells_each_daemon_which_peers_there_are(bench):
+    bench.wait_heard("hello\n")
+    for peer, state in (("1", "up"), ("5", "up"), ("1", "down")):
+        bench.answer(
+            '{"type": "state", "neighbor": {"address": {"peer": '
+            f'"192.0.2.{peer}"}}, "state": "{state}"}}}}\n'
+        )
+    told = "hello\npeer 192.0.2.1 up\npeer 192.0.2.5 up\n"
+    told += "peer 192.0.2.1 down\n"
+    bench.wait_heard(told)
+    bench.tell(BEGIN)
+    bench.wait_heard(told + "peer 192.0.2.1 down\npeer 192.0.2.5 up\n")
+
+
 def test_endless_lines_do_no_harm(bench):
     bench.tell(BEGIN)
     for _ in range(100):

@@ -521,6 +521,50 @@ what_the_speaker_says_is_heard(void **state)
 }
 
 static void
+hear(struct fixture *f, const char *said)
+{
+    assert_int_equal(write(f->sayer, said, strlen(said)), strlen(said));
+}
+
+static void
+peers_are_counted_and_told_when_they_change(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    hear(f, "peer 192.0.2.1 down\npeer 192.0.2.1 down\n"
+            "peer 192.0.2.5 up\npeer 192.0.2.5 up\npeer\nerror\n");
+    UNTIL(f, stats(f).errors == 1);
+    assert_int_equal(stats(f).n_peers, 2);
+    assert_int_equal(stats(f).n_peers_up, 1);
+    assert_int_equal(f->n_down, 1);
+    assert_int_equal(f->n_up, 2);       /* The speaker itself, too. */
+    close_reader(f);
+    UNTIL(f, !stats(f).up);
+    assert_int_equal(stats(f).n_peers, 0);
+}
+
+static void
+more_peers_than_are_counted_do_no_harm(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    for (int i = 1; i < 40; i++) {
+        char line[64];
+
+        snprintf(line, sizeof line, "peer 192.0.2.%d up\n", i);
+        hear(f, line);
+    }
+    hear(f, "error\n");
+    UNTIL(f, stats(f).errors == 1);
+    assert_int_equal(stats(f).n_peers, 16);
+    assert_int_equal(stats(f).n_peers_up, 16);
+}
+
+static void
 endless_lines_do_no_harm(void **state)
 {
     struct fixture *f = *state;
@@ -624,6 +668,8 @@ main(void)
         TEST(withdrawals_that_nobody_reads_are_bounded),
         TEST(too_many_withdrawals_end_in_another_table),
         TEST(what_the_speaker_says_is_heard),
+        TEST(peers_are_counted_and_told_when_they_change),
+        TEST(more_peers_than_are_counted_do_no_harm),
         TEST(endless_lines_do_no_harm),
         TEST(a_file_in_the_pipes_place_is_left_alone),
         TEST(pipes_are_made_for_the_group),
