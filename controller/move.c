@@ -30,16 +30,22 @@ next_decision(const struct firsthop *fh, const struct client *c)
             : c->decision + 1);
 }
 
-/* Does the former router forward until it is told otherwise? */
+/* Does the router that the client moves from forward until it is told
+ * otherwise? */
+static bool
+former_forwards(const struct client *c)
+{
+    return (c->moved_from != ELECT_NONE
+            ? member_router(c, c->moved_from)->ready : c->former != NULL);
+}
+
+/* And does the client still reach it, as far as is known? */
 static bool
 is_planned(const struct client *c, enum event_cause cause)
 {
-    bool by_wish = (cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
-                    || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG);
-
-    return (by_wish
-            && (c->moved_from != ELECT_NONE
-                ? member_router(c, c->moved_from)->ready : c->former != NULL));
+    return (former_forwards(c)
+            && (cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
+                || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG));
 }
 
 void
@@ -238,14 +244,13 @@ move_act(struct firsthop *fh, struct client *c,
     }
 }
 
-/* Of the flows on the former router, if there is one. */
+/* Of the flows on the former router, if it is there. */
 static uint16_t
 linger_ms(const struct client *c)
 {
     const struct upstream *u = c->segment->upstream;
 
-    return (c->moved_from == ELECT_NONE && !c->former ? 0
-            : u ? u->ops->settle_ms : LINGER_MS);
+    return (!former_forwards(c) ? 0 : u ? u->ops->settle_ms : LINGER_MS);
 }
 
 void
