@@ -237,6 +237,18 @@ is_at_its_place(const struct client *c, size_t member,
     return !reach_is_up(r) || r->port == in->port->number;
 }
 
+/* By another port than the one where it was when its bridge was lost, which
+ * has not been found silent yet. */
+static bool
+comes_too_early(const struct client *c, size_t member,
+                const struct arp_in *in)
+{
+    const struct reach *r = &c->reaches[member];
+
+    return (c->active == (int) member && r->state == REACH_UNKNOWN
+            && r->port && r->port != in->port->number);
+}
+
 static void
 address_probe(struct firsthop *fh, const struct arp_in *in)
 {
@@ -301,8 +313,12 @@ probe_answered(struct firsthop *fh, struct client *c, size_t member,
         firsthop_drop(fh, DROP_UNASKED);
         return;
     }
-    if (reach_is_up(r) && r->port != in->port->number) {
+    if (!is_at_its_place(c, member, in)) {
         rival_answers(fh, c, in->arp->sha);
+        return;
+    }
+    if (comes_too_early(c, member, in)) {
+        rival_claims(fh, c, member, in->arp->sha, in->port->number);
         return;
     }
     rival_place_answered(fh, c, member, in->arp->sha);
