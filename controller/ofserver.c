@@ -42,6 +42,7 @@ struct dial {
     struct event *connect_event;    /* CONNECTING, else NULL. */
     struct event *retry_event;      /* Armed while WAITING. */
     int delay_ms;
+    struct log_rate_limit rl;   /* Of complaints: it dials each second. */
     struct ofconn *conn;        /* CONNECTED, else NULL. */
 };
 
@@ -505,7 +506,8 @@ dial_ended(struct dial *dial, bool worked)
 static void
 dial_failed(struct dial *dial, int error)
 {
-    log_info_rl(&rl, "%s: cannot connect: %s", dial->target, strerror(error));
+    log_warn_rl(&dial->rl, "%s: cannot connect: %s", dial->target,
+                strerror(error));
     if (dial->connect_event) {
         event_free(dial->connect_event);
         dial->connect_event = NULL;
@@ -595,6 +597,7 @@ ofserver_dial(struct ofserver *server, const char *target, char **errp)
     dial->target = fh_xstrdup(target);
     dial->addr = addr;
     dial->fd = -1;
+    dial->rl = (struct log_rate_limit) LOG_RATE_LIMIT_INIT(60000, 2);
     dial->delay_ms = DIAL_MIN_MS;
     dial->retry_event = evtimer_new(server->base, retry_cb, dial);
     TAILQ_INSERT_TAIL(&server->dials, dial, node);
