@@ -312,7 +312,8 @@ receive_hello(struct ofconn *conn, const struct of_message *msg,
     if (!version) {
         conn->server->counters.refused++;
         ofcodec_put_error_hello_failed(&conn->tx, header_version, msg->xid);
-        say_and_close(conn, "no common version of OpenFlow");
+        say_and_close(conn, "no common version of OpenFlow: 1.3, 1.4 or "
+                      "1.5 is needed");
         return;
     }
     conn->version = version;
