@@ -183,7 +183,11 @@ add_router(struct ctl_table *table, json_t *router)
                                                   "clients_active"));
     ctl_table_addf(table, "%" PRId64, ctl_integer(router,
                                                   "clients_reachable"));
-    add_ports_up(table, json_object_get(router, "ports"));
+    if (connected) {
+        add_ports_up(table, json_object_get(router, "ports"));
+    } else {
+        ctl_table_add(table, "-");
+    }
 }
 
 #define ROUTER_HEADS \

@@ -90,6 +90,14 @@ def test_routers_and_clients_are_aligned_tables(article):
     assert "RTT-US" in ctl(article, "clients", "10.0.0.10")[0]
 
 
+def test_ports_of_a_bridge_that_is_away_are_unknown(article):
+    article.b.kill()
+    wait_for(lambda: not article.daemon.router("B")["connected"])
+    router, ports = map(table, ctl(article, "routers", "B")[0].split("\n\n"))
+    assert (router[0]["BRIDGE"], router[0]["PORTS"]) == ("away", "-")
+    assert [port["LINK"] for port in ports] == ["-", "-"]
+
+
 def test_port_that_a_bridge_does_not_have_is_missing(article):
     config = article.config()
     config["routers"]["B"]["access_ports"] = ["b-acces"]
