@@ -477,6 +477,7 @@ reason_name(enum elect_reason reason)
     case ELECT_ONLY: return "only";
     case ELECT_PREEMPTS: return "preempts";
     case ELECT_UPLINK: return "uplink";
+    case ELECT_HEARD: return "heard";
     case ELECT_WAITS: return "waits";
     case ELECT_LATE: return "late";
     case ELECT_LOST: return "lost";
@@ -499,6 +500,7 @@ json_candidate(const struct firsthop *fh, const struct client *client,
     put(object, "expected", json_boolean(candidate->expected));
     put(object, "uplink_ok", json_boolean(candidate->uplink_ok));
     put(object, "reach", json_string(reach_state_text(reach)));
+    put(object, "heard", json_boolean(candidate->heard));
     put(object, "up_for_ms",
         reach_is_up(reach) ? json_integer(firsthop_now_ms(fh)
                                           - candidate->up_since_ms)

@@ -33,6 +33,10 @@ why_not(const struct client *c, size_t member)
     if (!reach_is_up(&c->reaches[member])) {
         return fh_xasprintf("router %s does not reach the client", name);
     }
+    if (c->reaches[member].unjudged) {
+        return fh_xasprintf("router %s cannot hear the client: its bridge is "
+                            "flooded and drops replies", name);
+    }
     if (!takeover_is_idle(&c->takeover)) {
         return fh_xasprintf("the client is being moved right now");
     }

@@ -482,7 +482,8 @@ show_explanation(const struct ctl *ctl, json_t *json)
                                                            : "away");
         ctl_table_add(table, ctl_is_true(candidate, "draining") ? "drain"
                                                                 : "up");
-        ctl_table_add(table, ctl_string(candidate, "reach"));
+        ctl_table_add(table, ctl_is_true(candidate, "heard")
+                      ? ctl_string(candidate, "reach") : "unheard");
         add_number(table, candidate, "up_for_ms");
         ctl_table_add(table, ctl_is_true(candidate, "uplink_ok") ? "ok"
                                                                  : "no");

@@ -35,6 +35,9 @@ compare(const struct elect_candidate *a, const struct elect_candidate *b)
     if (a->uplink_ok != b->uplink_ok) {
         return a->uplink_ok ? 1 : -1;
     }
+    if (a->heard != b->heard) {
+        return a->heard ? 1 : -1;
+    }
     if (a->priority != b->priority) {
         return a->priority > b->priority ? 1 : -1;
     }
@@ -60,6 +63,7 @@ best(const struct elect_input *in)
             const struct elect_candidate *w = &in->candidates[r.winner];
             bool even = (c->reach == w->reach
                          && c->uplink_ok == w->uplink_ok
+                         && c->heard == w->heard
                          && c->priority == w->priority);
 
             if (compare(c, w) <= 0) {
@@ -92,6 +96,7 @@ find_preemptor(const struct elect_input *in, const struct elect_candidate *a,
 
         if (!elect_is_eligible(c) || c->reach != REACH_UP
             || c->uplink_ok != a->uplink_ok
+            || c->heard != a->heard
             || c->priority <= a->priority) {
             continue;
         }
@@ -129,6 +134,10 @@ challenge(const struct elect_input *in, const struct elect_result *top)
     }
     if (in->candidates[top->winner].uplink_ok && !a->uplink_ok) {
         return (struct elect_result) { top->winner, ELECT_UPLINK, 0 };
+    }
+    if (in->candidates[top->winner].heard && !a->heard
+        && in->candidates[top->winner].uplink_ok == a->uplink_ok) {
+        return (struct elect_result) { top->winner, ELECT_HEARD, 0 };
     }
     if (in->preempt) {
         int winner = find_preemptor(in, a, &r.again_ms);
@@ -205,6 +214,7 @@ elect_reason_text(enum elect_reason reason)
     case ELECT_ONLY: return "the only router that reaches the client";
     case ELECT_PREEMPTS: return "higher priority, up for the hold-down time";
     case ELECT_UPLINK: return "its uplink works, the active router's does not";
+    case ELECT_HEARD: return "it hears the client, the active router's bridge drops replies";
     case ELECT_WAITS: return "waiting for a router that held clients before";
     case ELECT_LATE: return "waiting for a late answer to another router";
     case ELECT_LOST: return "no router reaches the client: nothing is moved";

@@ -6,7 +6,8 @@
  *   2. the active one is among them, and no preemption is due: it stays
  *   3. if all others' probes are late: wait for their verdict, for a client
  *      that has gone silent everywhere is lost, not moved
- *      a candidate whose uplink works before one whose uplink does not
+ *      a candidate whose uplink works before one whose uplink does not,
+ *      and one that hears the client before one that a flood keeps from it
  *   4. the highest priority
  *   5. the highest hash of client and router, so that equals share the
  *      clients and every instance agrees
@@ -16,7 +17,8 @@
  * An active router stays a candidate while no verdict about the client has
  * been reached on it (UNKNOWN), as after a restart: no client is moved
  * without need.  Its uplink alone is reason to leave it only for a candidate
- * whose uplink works. */
+ * whose uplink works, and that it does not hear the client only for one that
+ * does. */
 #ifndef ELECT_H
 #define ELECT_H 1
 
@@ -30,6 +32,7 @@ struct elect_candidate {
     bool uplink_ok;             /* Port up, next hop not known dead. */
     bool expected;              /* Held clients before the start, and may
                                  * still be on its way back. */
+    bool heard;                 /* No flood keeps the client's answers. */
     uint8_t reach;              /* enum reach_state */
     uint16_t priority;
     uint32_t hash;              /* elect_hash() */
@@ -53,6 +56,7 @@ enum elect_reason {
     ELECT_ONLY,                 /* The only candidate. */
     ELECT_PREEMPTS,             /* Higher priority, up long enough. */
     ELECT_UPLINK,               /* Its uplink works, the active one's not. */
+    ELECT_HEARD,                /* It hears the client, the active one not. */
     ELECT_WAITS,                /* For a router that is on its way back. */
     ELECT_LATE,                 /* All others' probes are late: wait for their
                                  * verdict. */

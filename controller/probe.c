@@ -163,6 +163,20 @@ probe_reach_event(struct firsthop *fh, struct client *c, size_t member,
     }
 }
 
+/* A flood keeps the client's answers from the router.  If it goes on, another
+ * may be heard better. */
+static void
+note_unjudged(struct firsthop *fh, struct client *c, const struct reach *r)
+{
+    member_router(c, r->index)->counters.probes_unjudged++;
+    if (c->active == r->index && !reach_is_heard(r)) {
+        if (c->alive_ms < r->last_reply_ms) {
+            c->alive_ms = r->last_reply_ms;
+        }
+        serve_elect(fh, c, CAUSE_NONE);
+    }
+}
+
 void
 probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 {
@@ -180,13 +194,15 @@ probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
                                          now_ms);
 
     router->counters.probes_missed += r->missed - n_missed;
-    router->counters.probes_unjudged += v.unjudged;
     if (v.look) {
         reach_look_sent(r, router_read_drops(router, r->port));
     }
     wheel_arm(fh->wheel, &r->timer, v.next_ms);
     if (v.probe) {
         send_probe(fh, c, r->index);
+    }
+    if (v.unjudged) {
+        note_unjudged(fh, c, r);
     }
     /* CAUSE_FIRST: it had never been up, there is nothing to count down. */
     probe_reach_event(fh, c, r->index, v.event,

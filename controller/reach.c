@@ -59,6 +59,7 @@ go_down(struct reach *r)
 {
     r->state = REACH_DOWN;
     r->outstanding = false;
+    r->unjudged = 0;
     r->misses = 0;
     r->up_since_ms = 0;
 }
@@ -114,6 +115,9 @@ leave_unjudged(struct reach *r, const struct reach_params *params,
 {
     r->outstanding = false;
     r->misses = 0;
+    if (r->unjudged < UINT8_MAX) {
+        r->unjudged++;
+    }
     if (r->state == REACH_SUSPECT) {
         r->state = REACH_UP;
     }
@@ -152,6 +156,7 @@ reach_timer(struct reach *r, const struct reach_params *params,
         return leave_unjudged(r, params, now_ms);
     }
 
+    r->unjudged = 0;
     r->missed++;
     if (r->misses < UINT8_MAX) {
         r->misses++;
@@ -221,6 +226,7 @@ reach_reply(struct reach *r, const struct reach_params *params,
         measure_rtt(r, now_us - r->sent_us);
     }
     r->outstanding = false;
+    r->unjudged = 0;
     r->port = port;
     *next_ms = reach_next_ms(r, params, now_ms);
     return go_up(r, now_ms);

@@ -20,7 +20,10 @@
  * flood the meter that all the replies of a port go through.  So shortly
  * before a probe is late the meter's drops are read, and if it has dropped
  * anything since the first probe that was not answered, nothing is concluded
- * from those; the client is probed again in its turn. */
+ * from those; the client is probed again in its turn.  But if that goes on,
+ * the router is one that has not heard of the client for some time, and
+ * another that has is preferred: a flood must not hide a failure for as long
+ * as it lasts. */
 #ifndef REACH_H
 #define REACH_H 1
 
@@ -66,6 +69,7 @@ struct reach {
     uint8_t misses;             /* In a row. */
     bool outstanding;           /* A probe awaits its reply. */
     bool looked;                /* The meter is being, or was, read. */
+    uint8_t unjudged;           /* Probes in a row that were no evidence. */
     uint8_t index;              /* In client.reaches: finds the client. */
 };
 
@@ -97,6 +101,15 @@ static inline bool
 reach_is_up(const struct reach *r)
 {
     return r->state == REACH_UP || r->state == REACH_SUSPECT;
+}
+
+/* After so many probes that were no evidence the client is unheard. */
+#define REACH_UNHEARD 3
+
+static inline bool
+reach_is_heard(const struct reach *r)
+{
+    return r->unjudged < REACH_UNHEARD;
 }
 
 /* The timeout, in ms, of a probe that is sent now. */

@@ -14,6 +14,10 @@
 /* How long a new client's first answer may wait for the other routers'. */
 #define DISCOVER_MS 200
 
+/* A bridge that has dropped no replies for so long, and some intervals, is not
+ * flooded. */
+#define CALM_MS 3000
+
 static void client_timer(struct wheel_timer *, int64_t now_ms, void *fh);
 
 bool
@@ -360,6 +364,27 @@ discovery_timeout(struct firsthop *fh, struct client *c)
 
 /* Election. */
 
+/* Is the client heard there well enough?  Nobody leaves a router that hears
+ * it, nor for one that a flood has reached as well: of what its meters let pass
+ * one answer may be among many that they drop. */
+static bool
+hears(const struct firsthop *fh, const struct client *c, size_t member)
+{
+    const struct reach *r = &c->reaches[member];
+    int64_t calm_ms = REACH_UNHEARD * (int64_t) c->segment->probe.interval_ms;
+    int64_t dropped_us;
+
+    if (c->active == ELECT_NONE || reach_is_heard(&c->reaches[c->active])) {
+        return true;
+    }
+    if (c->active == (int) member || r->unjudged) {
+        return false;
+    }
+    dropped_us = router_evidence(member_router(c, member), r->port).dropped_us;
+    calm_ms = calm_ms > CALM_MS ? calm_ms : CALM_MS;
+    return !dropped_us || fh->now_us - dropped_us > calm_ms * 1000;
+}
+
 void
 serve_snapshot(const struct firsthop *fh, const struct client *c,
                struct elect_candidate *candidates, struct elect_input *in)
@@ -376,6 +401,7 @@ serve_snapshot(const struct firsthop *fh, const struct client *c,
                           && (c->active == (int) i
                               || !uplink_is_doubtful(m->uplink))),
             .expected = m->router->expected,
+            .heard = hears(fh, c, i),
             .reach = c->reaches[i].state,
             .priority = m->config->priority,
             .hash = elect_hash(c->key.address, m->router->config->dpid),

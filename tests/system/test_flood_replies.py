@@ -130,6 +130,19 @@ def test_flood_of_replies_moves_and_loses_nobody(flooded):
     lab.wait_reach(lab.c, lab.b)
 
 
+def test_flood_of_one_router_hides_no_failure(flooded):
+    """What A cannot hear B can: C is served by B before the flood ends."""
+    lab = flooded
+    with flood(lab.f, lab.a):
+        wait_dropped(lab, lab.a)
+        lab.wait_active(lab.c, lab.b)
+        lab.wait_for(lambda: lab.c.ping(harness.NEXT_HOP), what="a ping")
+        seq = lab.daemon.last_seq()
+        wait_dropped(lab, lab.a)
+        assert not events_of(lab, seq, lab.c)
+    assert lab.daemon.client(lab.c.address)["moves"] == 1
+
+
 def test_client_that_dies_in_a_flood_is_found_dead_after_it(flooded):
     lab = flooded
     seq = lab.daemon.last_seq()

@@ -17,7 +17,7 @@
 struct given {
     uint16_t priority;
     enum { REACHES, SUSPECTS, NO_VERDICT, UNREACHED } reach;
-    bool gone, draining, no_uplink, expected;
+    bool gone, draining, no_uplink, unheard, expected;
     uint32_t hash;
     int64_t up_since_ms;
 };
@@ -35,7 +35,8 @@ candidate(const struct given *g)
 
     return (struct elect_candidate) {
         .connected = !g->gone, .draining = g->draining,
-        .uplink_ok = !g->no_uplink, .expected = g->expected,
+        .uplink_ok = !g->no_uplink, .heard = !g->unheard,
+        .expected = g->expected,
         .reach = states[g->reach], .priority = g->priority,
         .hash = g->hash, .up_since_ms = g->up_since_ms,
     };
@@ -180,6 +181,16 @@ a_working_uplink_comes_before_priority(void **state)
     };
 
     ASSERT_RESULT(run(c, 2, ELECT_NONE), 1, ELECT_PRIORITY);
+}
+
+static void
+to_hear_the_client_comes_after_the_uplink_and_before_priority(void **state)
+{
+    const struct given c[] = {
+        UP(300, .unheard = true), UP(1), UP(200, .no_uplink = true),
+    };
+
+    ASSERT_RESULT(run(c, 3, ELECT_NONE), 1, ELECT_PRIORITY);
 }
 
 static void
@@ -338,6 +349,48 @@ a_dead_uplink_is_not_left_for_one_that_does_not_reach(void **state)
     ASSERT_RESULT(run(c, 2, 0), 0, ELECT_STAYS);
 }
 
+/* Floods. */
+
+static void
+one_that_does_not_hear_the_client_is_left_for_one_that_does(void **state)
+{
+    const struct given c[] = { UP(200, .unheard = true), UP(1) };
+
+    ASSERT_RESULT(run(c, 2, 0), 1, ELECT_HEARD);
+}
+
+static void
+where_nobody_hears_the_client_it_stays(void **state)
+{
+    const struct given c[] = {
+        UP(1, .unheard = true), UP(200, .unheard = true),
+    };
+
+    ASSERT_RESULT(run(c, 2, 0), 0, ELECT_STAYS);
+}
+
+static void
+who_does_not_hear_the_client_is_not_left_for_who_does_not_reach_it(
+    void **state)
+{
+    const struct given c[] = {
+        UP(1, .unheard = true), UP(200, .reach = UNREACHED),
+        UP(200, .reach = SUSPECTS), UP(200, .no_uplink = true),
+    };
+
+    for (size_t n = 1; n <= 4; n++) {
+        ASSERT_RESULT(run(c, n, 0), 0, ELECT_STAYS);
+    }
+}
+
+static void
+who_does_not_hear_the_client_preempts_nobody(void **state)
+{
+    const struct given c[] = { UP(1), UP(200, .unheard = true) };
+
+    ASSERT_RESULT(run_preempt(c, 2, 0), 0, ELECT_STAYS);
+}
+
 /* Preemption. */
 
 static void
@@ -421,6 +474,7 @@ fill(struct elect_candidate *c, size_t n, uint32_t *seed)
             .connected = next_random(seed) % 4,
             .draining = !(next_random(seed) % 5),
             .uplink_ok = next_random(seed) % 4,
+            .heard = next_random(seed) % 4,
             .expected = !(next_random(seed) % 16),
             .reach = next_random(seed) % 4,
             .priority = next_random(seed) % 3,
@@ -608,6 +662,16 @@ main(void)
         cmocka_unit_test(a_dead_uplink_is_not_left_for_another_dead_one),
         cmocka_unit_test(
             a_dead_uplink_is_not_left_for_one_that_does_not_reach),
+        cmocka_unit_test(
+            to_hear_the_client_comes_after_the_uplink_and_before_priority),
+        cmocka_unit_test(
+            one_that_does_not_hear_the_client_is_left_for_one_that_does),
+        cmocka_unit_test(
+            where_nobody_hears_the_client_it_stays),
+        cmocka_unit_test(
+            who_does_not_hear_the_client_is_not_left_for_who_does_not_reach_it),
+        cmocka_unit_test(
+            who_does_not_hear_the_client_preempts_nobody),
         cmocka_unit_test(without_preempt_priority_alone_moves_nothing),
         cmocka_unit_test(
             a_higher_priority_preempts_when_its_hold_down_is_over),

@@ -438,6 +438,44 @@ silence_while_replies_are_dropped_is_no_miss(void **state)
     assert_int_equal(r.missed, 0);
 }
 
+/* One probe in its turn whose answer, if there is one, is dropped. */
+static void
+flooded_probe(struct reach *r, int64_t now_ms)
+{
+    send_probe(r, 2, now_ms);
+    fire(r, 0, now_ms, now_ms + 15);
+    assert_true(fire(r, 0, now_ms + 16, now_ms + 20).unjudged);
+}
+
+static void
+a_flood_that_goes_on_leaves_a_client_unheard(void **state)
+{
+    struct reach r = up_since(1000);
+    int64_t next_ms;
+
+    for (int i = 1; i <= 300; i++) {
+        assert_int_equal(reach_is_heard(&r), i <= REACH_UNHEARD);
+        flooded_probe(&r, 1000 + i * 1000);
+    }
+    send_probe(&r, 2, 400000);
+    reach_reply(&r, &params, 1, 400001000, &next_ms);
+    assert_true(reach_is_heard(&r));
+}
+
+static void
+a_client_whose_silence_counts_again_is_not_unheard(void **state)
+{
+    struct reach r = up_since(1000);
+
+    for (int i = 1; i <= REACH_UNHEARD; i++) {
+        flooded_probe(&r, 1000 + i * 1000);
+    }
+    send_probe(&r, 2, 10000);
+    fire(&r, 0, 0, 10015);
+    assert_int_equal(fire(&r, 0, 0, 10020).event, REACH_LATE);
+    assert_true(reach_is_heard(&r));
+}
+
 static void
 drops_before_the_probe_do_not_excuse_it(void **state)
 {
@@ -564,6 +602,10 @@ main(void)
         cmocka_unit_test(a_client_that_is_down_is_not_worth_a_look),
         cmocka_unit_test(no_verdict_before_the_meter_is_read),
         cmocka_unit_test(silence_while_replies_are_dropped_is_no_miss),
+        cmocka_unit_test(
+            a_flood_that_goes_on_leaves_a_client_unheard),
+        cmocka_unit_test(
+            a_client_whose_silence_counts_again_is_not_unheard),
         cmocka_unit_test(drops_before_the_probe_do_not_excuse_it),
         cmocka_unit_test(drops_excuse_the_misses_before_them_as_well),
         cmocka_unit_test(a_client_that_died_in_a_flood_goes_down_after_it),
