@@ -370,7 +370,7 @@ where_nobody_hears_the_client_it_stays(void **state)
 }
 
 static void
-who_does_not_hear_the_client_is_not_left_for_who_does_not_reach_it(
+who_does_not_hear_it_is_not_left_for_who_does_not_reach_it(
     void **state)
 {
     const struct given c[] = {
@@ -669,7 +669,7 @@ main(void)
         cmocka_unit_test(
             where_nobody_hears_the_client_it_stays),
         cmocka_unit_test(
-            who_does_not_hear_the_client_is_not_left_for_who_does_not_reach_it),
+            who_does_not_hear_it_is_not_left_for_who_does_not_reach_it),
         cmocka_unit_test(
             who_does_not_hear_the_client_preempts_nobody),
         cmocka_unit_test(without_preempt_priority_alone_moves_nothing),
