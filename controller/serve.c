@@ -365,8 +365,8 @@ discovery_timeout(struct firsthop *fh, struct client *c)
 /* Election. */
 
 /* Is the client heard there well enough?  Nobody leaves a router that hears
- * it, nor for one that a flood has reached as well: one answer may be among what
- * its meters let pass, and many among what they drop. */
+ * it, nor for one that a flood has reached as well: one answer may be among
+ * what its meters let pass, and many among what they drop. */
 static bool
 hears(const struct firsthop *fh, const struct client *c, size_t member)
 {
