@@ -220,6 +220,7 @@ def test_uplink_with_two_tags(double, ethtype):
     lab.wait_active(lab.c, lab.b)
     assert_serves(lab, lab.c, lab.b)
     assert_serves(lab, lab.d, lab.a)
+    lab.wait_for(lambda: not lab.a.flows_of(lab.c), what="A to let go of C")
     # What the bridges hold is right, the outer tag's Ethertype included.
     lab.daemon.stop()
     lab.daemon.start()
