@@ -20,12 +20,6 @@
 /* What it refuses once it may refuse again: not more often than this. */
 #define REREAD_MS 5000
 
-static uint32_t
-next_xid(void *conn)
-{
-    return ofconn_next_xid(conn);
-}
-
 static void
 detach(struct firsthop *fh, struct router *router, const char *reason)
 {
@@ -61,7 +55,7 @@ start_reading(struct firsthop *fh, struct router *router)
     sweep_finish(fh, router);   /* What it was gone for comes first. */
     router->progress_ms = fh_now_ms(fh);
     router->xact = ofxact_create(ofconn_tx(router->conn),
-                                 ofconn_version(router->conn), next_xid,
+                                 ofconn_version(router->conn), ofconn_xid_for,
                                  router->conn);
     adopt_start(fh, router);
 }

@@ -183,12 +183,6 @@ read_done(int error, void *d_)
     leave_check(d->fh);
 }
 
-static uint32_t
-next_xid(void *conn)
-{
-    return ofconn_next_xid(conn);
-}
-
 /* Reads the flows of ours that the bridge still holds, and removes them. */
 static void
 clear(struct departure *d)
@@ -199,7 +193,7 @@ clear(struct departure *d)
     router->reading = true;
     router->installed = flow_set_create();
     router->xact = ofxact_create(ofconn_tx(router->conn),
-                                 ofconn_version(router->conn), next_xid,
+                                 ofconn_version(router->conn), ofconn_xid_for,
                                  router->conn);
     ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
                 collect_flow, read_done, d);

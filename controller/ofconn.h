@@ -102,6 +102,13 @@ const struct of_port *ofconn_port_by_number(const struct ofconn *, uint32_t);
  * turns, in one system call where the socket takes it. */
 struct fh_buf *ofconn_tx(struct ofconn *);
 uint32_t ofconn_next_xid(struct ofconn *);
+/* The same, for those who know the connection as their 'aux' only. */
+static inline uint32_t
+ofconn_xid_for(void *conn)
+{
+    return ofconn_next_xid(conn);
+}
+
 size_t ofconn_backlog_bytes(const struct ofconn *);
 
 #endif /* controller/ofconn.h */

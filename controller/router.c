@@ -497,12 +497,6 @@ router_queue_arp(struct router *router, enum arpq_class class,
     arpq_put(router->arpq, class, port, dst, vlan, arp);
 }
 
-static uint32_t
-next_xid(void *conn)
-{
-    return ofconn_next_xid(conn);
-}
-
 void
 router_flush(struct router *router)
 {
@@ -515,7 +509,8 @@ router_flush(struct router *router)
     router->install_chunk = INSTALL_FIRST;
     router->counters.probe_packets
         += arpq_flush(router->arpq, ofconn_tx(router->conn),
-                      ofconn_version(router->conn), next_xid, router->conn);
+                      ofconn_version(router->conn), ofconn_xid_for,
+                      router->conn);
     router_send_fence(router);
     router_send_reading(router);
 }

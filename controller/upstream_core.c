@@ -410,12 +410,6 @@ on_settled(evutil_socket_t fd, short what, void *u_)
 
 /* Connections. */
 
-static uint32_t
-next_xid(void *conn)
-{
-    return ofconn_next_xid(conn);
-}
-
 static struct core *
 find_by_conn(const struct upstream_core *u, const struct ofconn *conn)
 {
@@ -467,7 +461,7 @@ static void
 attach(struct core *core)
 {
     core->xact = ofxact_create(ofconn_tx(core->conn),
-                               ofconn_version(core->conn), next_xid,
+                               ofconn_version(core->conn), ofconn_xid_for,
                                core->conn);
     ofxact_set_name(core->xact, core->name);
     start_reading(core);
