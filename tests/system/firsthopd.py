@@ -159,6 +159,13 @@ class Firsthopd:
     def get(self, url):
         return self.request("GET", url)
 
+    def metric(self, name):
+        """A counter without labels, from /metrics."""
+        for line in self.get("/metrics").splitlines():
+            if line.startswith(f"firsthop_{name} "):
+                return int(line.split()[1])
+        raise AssertionError(f"no metric {name}")
+
     def router(self, name):
         return self.get(f"/v1/routers/{name}")
 

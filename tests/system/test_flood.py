@@ -1,29 +1,8 @@
 """A flood of ARP requests starves neither other ports nor the probes."""
 
-import sys
-
 import harness
+from flooder import flood_frames
 from frames import is_arp_reply, arp_request
-from netns import end
-
-# Sends ARP requests from many addresses of the prefix as fast as it can.
-FLOOD = """
-import socket, sys
-sys.path.insert(0, sys.argv[1])
-from frames import arp_request
-mac = sys.argv[2]
-senders = [f"10.0.0.{n}" for n in range(60, 250)]
-frames = [arp_request(mac, sender, "10.0.0.1") for sender in senders]
-out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-out.bind(("eth0", 0))
-print("flooding", flush=True)
-while True:
-    for frame in frames:
-        try:
-            out.send(frame)
-        except OSError:
-            pass
-"""
 
 
 def test_flood_from_one_port(lab):
@@ -37,14 +16,11 @@ def test_flood_from_one_port(lab):
     limits = {"learned_per_port": 20, "requests_per_s": 500}
     lab.start_daemon(lab.config(limits=limits))
     lab.settle(c, d)
-    path = harness.__file__.rsplit("/", 1)[0]
-    process = flooder.netns.popen(
-        [sys.executable, "-c", FLOOD, path, flooder.mac],
-        stdout=-1,
-        text=True,
-    )
-    try:
-        assert process.stdout.readline() == "flooding\n"
+    frames = [
+        arp_request(flooder.mac, f"10.0.0.{n}", harness.GATEWAY)
+        for n in range(60, 250)
+    ]
+    with flood_frames(flooder, *frames):
         seq = lab.daemon.last_seq()
         with d.tap() as tap:
             for last in range(1, 30):
@@ -61,17 +37,7 @@ def test_flood_from_one_port(lab):
                     seq, type=kind, client=client.address
                 )
         assert len(lab.daemon.clients()) <= 22
-    finally:
-        end(process)
     assert c.ping(harness.NEXT_HOP) and d.ping(harness.NEXT_HOP)
-
-
-def metric(lab, name):
-    """A counter without labels, from /metrics."""
-    for line in lab.daemon.get("/metrics").splitlines():
-        if line.startswith(f"firsthop_{name} "):
-            return int(line.split()[1])
-    raise AssertionError(f"no metric {name}")
 
 
 def test_forged_senders_keep_nobody_from_being_learnt(lab):
@@ -88,12 +54,12 @@ def test_forged_senders_keep_nobody_from_being_learnt(lab):
     seq = lab.daemon.last_seq()
 
     def forge(tap, first):
-        before = metric(lab, "clients_displaced_total")
+        before = lab.daemon.metric("clients_displaced_total")
         for i in range(3 * limit):
             mac, sender = f"02:00:00:00:09:{first + i:02x}", first + i
             tap.send(arp_request(mac, f"10.0.0.{sender}", harness.GATEWAY))
         lab.wait_for(
-            lambda: metric(lab, "clients_displaced_total")
+            lambda: lab.daemon.metric("clients_displaced_total")
             >= before + 2 * limit - 1,
             what="forged clients to make room",
         )

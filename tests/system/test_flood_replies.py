@@ -5,51 +5,19 @@ A and B serve the clients of X.  F, behind X as well, sends replies that nobody
 has asked for to the MACs of both routers, far more than their meters let pass;
 so the probe replies of all others behind X are dropped in the bridges."""
 
-import contextlib
 import re
-import sys
 
 import pytest
 
 import harness
+from flooder import flood_frames
 from frames import ARP_REPLY, arp, udp
-from netns import end
 
 PROBE = {"interval_ms": 200, "retry_ms": 100, "retries": 2}
 # Makes the meter of an access port one of 1,080 replies a second.
 LIMITS = {"learned_per_port": 8}
 # So many dropped replies are tens of intervals of every client.
 MANY = 100_000
-
-# Sends the frames that are named, as fast as it can.
-FLOOD = """
-import socket, sys
-frames = [bytes.fromhex(arg) for arg in sys.argv[1:]]
-out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-out.bind(("eth0", 0))
-print("flooding", flush=True)
-while True:
-    for frame in frames:
-        try:
-            out.send(frame)
-        except OSError:
-            pass
-"""
-
-
-@contextlib.contextmanager
-def flood_frames(host, *frames):
-    """'host' sends the frames again and again until the block ends."""
-    process = host.netns.popen(
-        [sys.executable, "-c", FLOOD] + [frame.hex() for frame in frames],
-        stdout=-1,
-        text=True,
-    )
-    try:
-        assert process.stdout.readline() == "flooding\n"
-        yield
-    finally:
-        end(process)
 
 
 def flood(host, *routers):
