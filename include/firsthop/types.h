@@ -83,7 +83,7 @@ fh_vlan_equal(const struct fh_vlan *a, const struct fh_vlan *b)
            && (a->n < 2 || a->vids[1] == b->vids[1]);
 }
 
-/* flows/text.c.  Parsers return true, or false and leave '*out' alone; they
+/* lib/text.c.  Parsers return true, or false and leave '*out' alone; they
  * take exactly the whole string.  Formatters write into 'buf', which has room
  * for the FH_*_STRLEN of its type, and return it. */
 int fh_addr_compare(struct fh_addr, struct fh_addr);    /* By number. */

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 
 #include <firsthop/buf.h>
 

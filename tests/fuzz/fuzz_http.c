@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/http_parse.h"
+#include "controller/api/http_parse.h"
 
 #define MAX_BODY 256
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "controller/store.h"
+#include "controller/store/store.h"
 
 #include <firsthop/buf.h>
 

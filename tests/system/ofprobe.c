@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "controller/log.h"
-#include "controller/ofconn.h"
-#include "controller/ofxact.h"
+#include "controller/base/log.h"
+#include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofxact.h"
 #include "flows/flow_diff.h"
 
 #define N_CLIENTS 2490

@@ -13,7 +13,7 @@ from netns import end, run, wait_for
 ASN = 65000
 HELPER = os.path.join(
     os.path.dirname(os.path.abspath(__file__)),
-    "../../controller/firsthop-exabgp",
+    "../../controller/upstream/firsthop-exabgp",
 )
 FRR_LIBRARY = "/usr/lib/frr"
 

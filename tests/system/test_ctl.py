@@ -622,7 +622,7 @@ def test_prometheus_scrapes_it(article):
 
 def test_dashboard_shows_what_there_is(article):
     with open(
-        os.path.join(TOP, "controller/firsthop-grafana.json"), encoding="utf-8"
+        os.path.join(TOP, "controller/api/firsthop-grafana.json"), encoding="utf-8"
     ) as file:
         panels = json.load(file)["panels"]
     config = article.config()
@@ -656,7 +656,7 @@ def complete(lab, *words):
     )
     args = ["firsthopctl", "--socket", lab.daemon.socket_path, *words]
     script = f"""
-        source {TOP}/controller/firsthopctl.bash
+        source {TOP}/controller/ctl/firsthopctl.bash
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
         _firsthopctl
         printf '%s\\n' "${{COMPREPLY[@]}}"

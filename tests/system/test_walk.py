@@ -1,4 +1,4 @@
-"""Does controller/api.md tell the truth, and all of it?
+"""Does controller/api/api.md tell the truth, and all of it?
 
 Runs every command of that page against the article's topology and compares
 what is printed; "..." stands for anything.
@@ -16,7 +16,7 @@ SOCKET = "/run/firsthop/control.sock"
 def read_page():
     """[(command, expected output)] of all console blocks."""
     with open(
-        os.path.join(TOP, "controller/api.md"), encoding="utf-8"
+        os.path.join(TOP, "controller/api/api.md"), encoding="utf-8"
     ) as file:
         blocks = re.findall(r"```console\n(.*?)```", file.read(), re.DOTALL)
     steps = []
@@ -52,7 +52,7 @@ def is_covered(method, path, requests):
 
 def test_every_route_is_on_the_page():
     with open(
-        os.path.join(TOP, "controller/openapi.json"), encoding="utf-8"
+        os.path.join(TOP, "controller/api/openapi.json"), encoding="utf-8"
     ) as file:
         paths = json.load(file)["paths"]
     requests = [request_of(command) for command, _ in read_page()]

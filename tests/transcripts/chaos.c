@@ -16,7 +16,7 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/log.h"
+#include "controller/base/log.h"
 #include "tests/transcripts/world.h"
 
 #define N_SEEDS   150

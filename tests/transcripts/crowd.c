@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "controller/log.h"
+#include "controller/base/log.h"
 #include "tests/transcripts/world.h"
 
 #define N_HOSTS    100

@@ -24,7 +24,7 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/log.h"
+#include "controller/base/log.h"
 #include "tests/transcripts/world.h"
 
 static const char base_config[] =

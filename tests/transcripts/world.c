@@ -152,7 +152,7 @@ world_destroy(void)
 /* The controller's events. */
 
 static void
-say_event(const struct event *e, void *aux)
+say_event(const struct incident *e, void *aux)
 {
     char client[FH_ADDR_STRLEN] = "", times[96] = "";
 
@@ -160,15 +160,15 @@ say_event(const struct event *e, void *aux)
     if (!fh_addr_is_zero(e->client)) {
         fh_addr_format(e->client, client);
     }
-    if (e->type == EVENT_CLIENT_MOVED || e->type == EVENT_CLIENT_ELECTED) {
+    if (e->type == INCIDENT_CLIENT_MOVED || e->type == INCIDENT_CLIENT_ELECTED) {
         snprintf(times, sizeof times, " detect=%d install=%d ack=%d",
                  e->detect_ms, e->install_ms, e->ack_ms);
     }
-    world_say("event %s%s%s%s%s%s%s%s%s%s%s%s", event_type_name(e->type),
+    world_say("event %s%s%s%s%s%s%s%s%s%s%s%s", incident_type_name(e->type),
               client[0] ? " " : "", client,
               e->from[0] ? " from " : "", e->from,
               e->to[0] ? " to " : "", e->to,
-              e->cause ? " cause " : "", event_cause_name(e->cause), times,
+              e->cause ? " cause " : "", incident_cause_name(e->cause), times,
               e->detail[0] ? ": " : "", e->detail);
 }
 
@@ -235,7 +235,7 @@ world_start(struct config *config)
         fprintf(stderr, "the controller does not start: %s\n", error);
         exit(2);
     }
-    events_listen(firsthop_events(world.fh), say_event, NULL);
+    journal_listen(firsthop_journal(world.fh), say_event, NULL);
 }
 
 static void
@@ -948,7 +948,7 @@ bridge_say_probes(struct bridge *b)
     b->n_probes = 0;
 }
 
-/* controller/ofconn.h */
+/* controller/bridge/ofconn.h */
 
 struct ofserver *
 ofserver_create(struct event_base *base, const struct ofserver_config *config,

@@ -1,5 +1,5 @@
 /* The world around a real controller: a virtual clock, bridges at the far end
- * of controller/ofconn.h, hosts behind them and a core.
+ * of controller/bridge/ofconn.h, hosts behind them and a core.
  *
  * The controller is linked as it is, but for its sockets: this file's .c
  * stands in for ofconn.c and ofserver.c and plays the bridges' part in
@@ -12,7 +12,7 @@
 
 #include <stdarg.h>
 
-#include "controller/firsthop.h"
+#include "controller/daemon/firsthop.h"
 
 #define WORLD_MAX_BRIDGES 4
 #define WORLD_MAX_HOSTS 128

@@ -7,7 +7,7 @@
 #include "tests/transcripts/world.h"
 
 struct bridge {
-    char name[EVENT_NAME_LEN];
+    char name[INCIDENT_NAME_LEN];
     uint64_t dpid;
     struct of_port ports[WORLD_MAX_PORTS + 1];
     size_t n_ports;

@@ -9,13 +9,13 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/upstream_bgp.h"
-#include "controller/upstream_core.h"
+#include "controller/upstream/upstream_bgp.h"
+#include "controller/upstream/upstream_core.h"
 
 struct firsthop {
     struct config *config;
     struct clients *clients;
-    struct events *events;
+    struct journal *events;
     struct firsthop_stats stats;
     struct router **routers;
     struct segment **segments;
@@ -73,7 +73,7 @@ fake_create(const char *json, size_t n_events)
     fh->config = config_parse(json, strlen(json), &errors, NULL);
     assert(fh->config);
     fh->clients = clients_create();
-    fh->events = events_create(n_events);
+    fh->events = journal_create(n_events);
     fh->routers = fh_xcalloc(fh->config->n_routers, sizeof *fh->routers);
     for (size_t i = 0; i < fh->config->n_routers; i++) {
         fh->routers[i] = create_router(&fh->config->routers[i]);
@@ -100,7 +100,7 @@ fake_destroy(struct firsthop *fh)
     free(fh->routers);
     free(fh->segments);
     clients_destroy(fh->clients);
-    events_destroy(fh->events);
+    journal_destroy(fh->events);
     config_destroy(fh->config);
     free(fh->last);
     free(fh);
@@ -128,16 +128,16 @@ fake_set_connected(struct firsthop *fh, const char *name, bool connected)
 }
 
 void
-fake_add_event(struct firsthop *fh, enum event_type type)
+fake_add_event(struct firsthop *fh, enum incident_type type)
 {
-    struct event event = {
+    struct incident event = {
         .time_ms = FAKE_UNIX_MS, .type = type, .cause = CAUSE_UNREACHABLE,
         .segment = "metro", .from = "A", .to = "B",
         .detect_ms = 312, .install_ms = 2, .ack_ms = -1,
     };
 
     assert(fh_addr_parse("10.0.0.10", &event.client));
-    events_add(fh->events, &event);
+    journal_add(fh->events, &event);
 }
 
 void
@@ -179,8 +179,8 @@ firsthop_clients(const struct firsthop *fh)
     return fh->clients;
 }
 
-struct events *
-firsthop_events(const struct firsthop *fh)
+struct journal *
+firsthop_journal(const struct firsthop *fh)
 {
     return fh->events;
 }
@@ -374,10 +374,10 @@ firsthop_apply(struct firsthop *fh, struct config *config, bool persist)
                                                                : ""));
 
     if (!refusal) {
-        struct event event = { .type = EVENT_CONFIG_APPLIED };
+        struct incident event = { .type = INCIDENT_CONFIG_APPLIED };
 
         config_destroy(config);
-        events_add(fh->events, &event);
+        journal_add(fh->events, &event);
     }
     return refusal;
 }

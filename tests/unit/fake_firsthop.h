@@ -3,7 +3,7 @@
 #ifndef FAKE_FIRSTHOP_H
 #define FAKE_FIRSTHOP_H 1
 
-#include "controller/firsthop.h"
+#include "controller/daemon/firsthop.h"
 
 #define FAKE_NOW_MS     1000000
 #define FAKE_UNIX_MS    INT64_C(1795406400123)  /* 2026-11-23T04:00:00.123Z */
@@ -17,7 +17,7 @@ struct client *fake_add_client(struct firsthop *, const char *address,
 /* Connects or disconnects the bridge, as far as anybody can see. */
 void fake_set_connected(struct firsthop *, const char *router, bool);
 /* Adds a client.moved event for 10.0.0.10, or others of the same shape. */
-void fake_add_event(struct firsthop *, enum event_type);
+void fake_add_event(struct firsthop *, enum incident_type);
 
 /* What the next writer refuses with, once (a string literal). */
 void fake_refuse(struct firsthop *, const char *reason);

@@ -1,5 +1,5 @@
 /* Every route of the control socket, asked over a real Unix socket, held
- * against controller/openapi.json. */
+ * against controller/api/openapi.json. */
 #include <config.h>
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controller/api_internal.h"
+#include "controller/api/api_internal.h"
 #include "tests/unit/fake_firsthop.h"
 #include "tests/unit/http_peer.h"
 
@@ -537,8 +537,8 @@ every_documented_answer_is_given_as_documented(void **state)
     struct world *w = *state;
     json_t *doc = load_document(w);
 
-    fake_add_event(w->fh, EVENT_CLIENT_MOVED);
-    fake_add_event(w->fh, EVENT_CLIENT_MOVED);
+    fake_add_event(w->fh, INCIDENT_CLIENT_MOVED);
+    fake_add_event(w->fh, INCIDENT_CLIENT_MOVED);
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
         const struct walk *step = &walks[i];
         char *body = walk_body(step->body);
@@ -787,7 +787,7 @@ explain_tells_the_last_move(void **state)
 {
     struct world *w = *state;
     struct client *c = clients_at(firsthop_clients(w->fh), 0);
-    struct event e = { .time_ms = FAKE_UNIX_MS, .cause = CAUSE_FIRST };
+    struct incident e = { .time_ms = FAKE_UNIX_MS, .cause = CAUSE_FIRST };
 
     assert_last_move(w, "null");
     client_note_move(c, &e);
@@ -822,7 +822,7 @@ static void
 add_many(struct firsthop *fh, int n)
 {
     for (int i = 0; i < n; i++) {
-        char address[FH_ADDR_STRLEN];
+        char address[24];
 
         snprintf(address, sizeof address, "10.0.0.%d", 20 + i);
         fake_add_client(fh, address, "metro");
@@ -1047,7 +1047,7 @@ events_are_shown_as_the_contract_says(void **state)
 {
     struct world *w = *state;
 
-    fake_add_event(w->fh, EVENT_CLIENT_MOVED);
+    fake_add_event(w->fh, INCIDENT_CLIENT_MOVED);
     assert_json(ask(w, "GET", "/v1/events?since=0", NULL, 200),
         "{\"events\": [{\"seq\": 1,"
         " \"time\": \"2026-11-23T04:00:00.123Z\","
@@ -1064,7 +1064,7 @@ list_of_events_goes_from_since_to_limit(void **state)
     json_t *json;
 
     for (int i = 0; i < 700; i++) {
-        fake_add_event(w->fh, EVENT_CLIENT_LOST);
+        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
     }
     json = ask(w, "GET", "/v1/events", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(json, "events")), 700);
@@ -1106,9 +1106,9 @@ stream_begins_with_the_present(void **state)
     struct world *w = *state;
     struct peer peer;
 
-    fake_add_event(w->fh, EVENT_CLIENT_LOST);
+    fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
     open_stream(w, &peer, "/v1/events", "");
-    fake_add_event(w->fh, EVENT_CLIENT_FOUND);
+    fake_add_event(w->fh, INCIDENT_CLIENT_FOUND);
     peer_wait_text(&peer, "\"client.found\"");
     assert_true(has(&peer, "\nid: 2\ndata: {\"seq\":2,"));
     assert_false(has(&peer, "id: 1\n"));
@@ -1122,7 +1122,7 @@ stream_resumes_behind_the_last_event_id(void **state)
     struct peer peer;
 
     for (int i = 0; i < 9; i++) {
-        fake_add_event(w->fh, EVENT_CLIENT_LOST);
+        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
     }
     open_stream(w, &peer, "/v1/events?since=2", "Last-Event-ID: 6\r\n");
     peer_wait_text(&peer, "\nid: 9\n");
@@ -1144,7 +1144,7 @@ last_event_id_of_a_daemon_before_starts_anew(void **state)
     struct peer peer;
     char *reply;
 
-    fake_add_event(w->fh, EVENT_CLIENT_LOST);
+    fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
     open_stream(w, &peer, "/v1/events", "Last-Event-ID: 4711\r\n");
     peer_wait_text(&peer, "id: 1\n");
     peer_close(&peer);
@@ -1161,7 +1161,7 @@ stream_says_what_is_no_longer_kept(void **state)
     struct peer peer;
 
     for (int i = 0; i < N_EVENTS + 50; i++) {
-        fake_add_event(w->fh, EVENT_CLIENT_LOST);
+        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
     }
     open_stream(w, &peer, "/v1/events?since=3", "");
     peer_wait_text(&peer, ": events 4 to 50 are no longer kept\n");
@@ -1189,7 +1189,7 @@ slow_reader_is_dropped_and_can_come_back(void **state)
 
     open_stream(w, &slow, "/v1/events?since=0", "");
     for (int i = 0; i < 20 * N_EVENTS; i++) {   /* 5 MB, and 1,000 kept. */
-        fake_add_event(w->fh, EVENT_CLIENT_LOST);
+        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
         if (i % 100 == 0) {
             event_base_loop(w->base, EVLOOP_NONBLOCK);
         }

@@ -1,7 +1,7 @@
-/* controller/clients: found by segment and address, listed by address. */
+/* controller/net/clients: found by segment and address, listed by address. */
 #include <config.h>
 
-#include "controller/clients.h"
+#include "controller/net/clients.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

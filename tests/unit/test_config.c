@@ -4,7 +4,7 @@
  * errors (or warnings) that it must give, no more and no fewer. */
 #include <config.h>
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "controller/config_ask.h"
+#include "controller/config/config_ask.h"
 
 #include <firsthop/buf.h>
 
@@ -64,7 +64,7 @@ read_source(const char *name)
 static json_t *
 load_example(void)
 {
-    char *text = read_source("controller/firsthop.example.json");
+    char *text = read_source("controller/config/firsthop.example.json");
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 
     assert_non_null(json);
@@ -263,7 +263,7 @@ assert_first_error(const char *text, size_t len, const char *pointer,
 static void
 example_is_read_whole(void **state)
 {
-    char *text = read_source("controller/firsthop.example.json");
+    char *text = read_source("controller/config/firsthop.example.json");
     struct config_errors errors = { NULL, 0, 0, 0 };
     struct config_errors warnings = { NULL, 0, 0, 0 };
     struct config *config = config_parse(text, strlen(text), &errors,
@@ -491,7 +491,7 @@ root_must_be_an_object(void **state)
 static void
 text_truncated_anywhere_is_refused(void **state)
 {
-    char *text = read_source("controller/firsthop.example.json");
+    char *text = read_source("controller/config/firsthop.example.json");
     size_t len = strrchr(text, '}') - text;
 
     for (size_t i = 0; i <= len; i++) {
@@ -608,7 +608,7 @@ static void
 file_is_read(void **state)
 {
     struct config_errors errors = { NULL, 0, 0, 0 };
-    char *path = source_path("controller/firsthop.example.json");
+    char *path = source_path("controller/config/firsthop.example.json");
     struct config *config = config_load_file(path, &errors, NULL);
 
     assert_non_null(config);
@@ -1306,7 +1306,7 @@ json_is_kept_as_read(void **state)
 static void
 manual_knows_every_key(void **state)
 {
-    char *manual = read_source("controller/firsthop.json.5");
+    char *manual = read_source("controller/config/firsthop.json.5");
 
     for (const struct config_object *object = config_objects; object->name;
          object++) {

@@ -1,7 +1,7 @@
-/* controller/drops: what a meter drops, from its counts. */
+/* controller/decide/drops: what a meter drops, from its counts. */
 #include <config.h>
 
-#include "controller/drops.h"
+#include "controller/decide/drops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
-/* controller/elect: worked cases, every reason, and that only the inputs
+/* controller/decide/elect: worked cases, every reason, and that only the inputs
  * decide. */
 #include <config.h>
 
-#include "controller/elect.h"
+#include "controller/decide/elect.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "controller/http.h"
+#include "controller/api/http.h"
 #include "tests/unit/http_peer.h"
 
 /* Heads. */

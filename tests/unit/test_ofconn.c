@@ -1,9 +1,9 @@
-/* controller/ofconn and ofserver, over real sockets, with a scripted bridge
+/* controller/bridge/ofconn and ofserver, over real sockets, with a scripted bridge
  * in the same event loop.  Nothing sleeps: run_until() turns the loop until
  * something has happened. */
 #include <config.h>
 
-#include "controller/ofconn.h"
+#include "controller/bridge/ofconn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 #include <event2/listener.h>
 
-#include "controller/log.h"
+#include "controller/base/log.h"
 
 enum {                          /* Header types, 7.1.1. */
     HELLO = 0, ERROR = 1, ECHO_REQUEST = 2, ECHO_REPLY = 3,

@@ -1,8 +1,8 @@
-/* controller/ofxact: what it sends, and what it makes of the answers.  The
+/* controller/bridge/ofxact: what it sends, and what it makes of the answers.  The
  * bridge is a reader of the send buffer. */
 #include <config.h>
 
-#include "controller/ofxact.h"
+#include "controller/bridge/ofxact.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "controller/log.h"
+#include "controller/base/log.h"
 
 /* Header types of 1.4. */
 #define TYPE_MULTIPART_REQUEST 18

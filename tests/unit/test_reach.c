@@ -1,7 +1,7 @@
-/* controller/reach: one client on one router, in virtual time. */
+/* controller/decide/reach: one client on one router, in virtual time. */
 #include <config.h>
 
-#include "controller/reach.h"
+#include "controller/decide/reach.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* controller/router.h: what can be said of a router without a bridge. */
+/* controller/bridge/router.h: what can be said of a router without a bridge. */
 #include <config.h>
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "controller/router.h"
+#include "controller/bridge/router.h"
 #include "flows/flow_base.h"
 
 static void

@@ -1,7 +1,7 @@
 /* sd_notify(3) against a real datagram socket. */
 #include <config.h>
 
-#include "controller/sdnotify.h"
+#include "controller/daemon/sdnotify.h"
 
 #include <errno.h>
 #include <inttypes.h>

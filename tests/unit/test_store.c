@@ -2,7 +2,7 @@
  * and kept aside, and a failure changes nothing. */
 #include <config.h>
 
-#include "controller/store.h"
+#include "controller/store/store.h"
 
 #include <dirent.h>
 #include <errno.h>

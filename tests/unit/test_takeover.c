@@ -1,8 +1,8 @@
-/* controller/takeover: the order of a takeover, row by row, and every way to
+/* controller/decide/takeover: the order of a takeover, row by row, and every way to
  * fail in the middle of it. */
 #include <config.h>
 
-#include "controller/takeover.h"
+#include "controller/decide/takeover.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
-/* controller/uplink: where the next hop is, in virtual time. */
+/* controller/decide/uplink: where the next hop is, in virtual time. */
 #include <config.h>
 
-#include "controller/uplink.h"
+#include "controller/decide/uplink.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* upstream_bgp over real named pipes: who reads, who does not, who dies. */
 #include <config.h>
 
-#include "controller/upstream_bgp.h"
+#include "controller/upstream/upstream_bgp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/router.h"
+#include "controller/bridge/router.h"
 
 #define BEGIN "# firsthop begin\n"
 #define END "# firsthop end\n"

@@ -4,7 +4,7 @@
  * flows, and confirms, refuses or breaks when the test says so. */
 #include <config.h>
 
-#include "controller/upstream_core.h"
+#include "controller/upstream/upstream_core.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,9 +17,9 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/log.h"
-#include "controller/ofxact.h"
-#include "controller/router.h"
+#include "controller/base/log.h"
+#include "controller/bridge/ofxact.h"
+#include "controller/bridge/router.h"
 #include "flows/flow_diff.h"
 
 #define MAX_PENDING 16

@@ -1,7 +1,7 @@
-/* controller/wheel: the timer wheel, in virtual time. */
+/* controller/base/wheel: the timer wheel, in virtual time. */
 #include <config.h>
 
-#include "controller/wheel.h"
+#include "controller/base/wheel.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

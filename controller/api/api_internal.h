@@ -1,0 +1,78 @@
+/* What the api files share.  Private to them and their tests. */
+#ifndef API_INTERNAL_H
+#define API_INTERNAL_H 1
+
+#include "controller/api/api.h"
+#include "controller/api/api_json.h"
+#include "controller/daemon/firsthop.h"
+#include "controller/api/http.h"
+
+struct api_events;
+
+struct api {
+    struct event_base *base;
+    struct firsthop *fh;
+    struct http_server *http;
+    struct api_events *events;
+};
+
+/* One request on its way through a handler. */
+struct api_call {
+    struct api *api;
+    struct firsthop *fh;
+    const struct http_request *request;
+    char *arg;                  /* The path's variable part, or NULL. */
+};
+
+/* Must answer, once. */
+typedef void api_handler(struct api_call *);
+
+struct api_route {
+    const char *method;
+    const char *path;           /* One "{...}" at most: any one segment. */
+    api_handler *handler;
+    const char *queries;        /* Parameters, each ended by a space. */
+    size_t max_body;            /* Bytes. */
+};
+
+/* Ends with a NULL method.  controller/api/openapi.json says the same. */
+extern const struct api_route api_routes[];
+
+/* controller/api/openapi.json, made by the build. */
+extern const char api_openapi[];
+
+/* Answers.  'json' is taken. */
+void api_reply_json(struct api_call *, int status, json_t *json);
+void api_reply_problem(struct api_call *, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with further members, taken. */
+void api_reply_problem_with(struct api_call *, int status, json_t *members,
+                            const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* All that is wrong with the body: 422, or 400 if that is no JSON.  Destroys
+ * 'errors'. */
+void api_reply_errors(struct api_call *, struct config_errors *errors);
+/* 409 for what firsthop.h's writers return, taken. */
+void api_reply_refusal(struct api_call *, char *reason);
+
+const char *api_query(const struct api_call *, const char *name);
+/* A number in a query: true and '*value' (unchanged if it is not there), or
+ * false after an answer. */
+bool api_query_number(struct api_call *, const char *name, uint64_t min,
+                      uint64_t max, uint64_t *value);
+/* The body as JSON, new, or NULL after an answer. */
+json_t *api_read_body(struct api_call *);
+/* A body {"KEY": "a string"}: the string, new, or NULL after an answer. */
+char *api_read_body_string(struct api_call *, const char *key);
+
+/* api_clients.c */
+api_handler api_get_clients, api_get_client, api_put_client,
+            api_delete_client, api_post_client_move, api_get_client_explain;
+/* api_config.c */
+api_handler api_get_config, api_put_config;
+/* api_events.c */
+api_handler api_get_events;
+struct api_events *api_events_create(struct api *);
+void api_events_destroy(struct api_events *);
+
+#endif /* controller/api/api_internal.h */

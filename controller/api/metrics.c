@@ -1,0 +1,415 @@
+/* Metrics in Prometheus' text format.  See metrics.h.
+ *
+ * Called by api.c for GET /metrics.  Names and units follow Prometheus'
+ * conventions: base units, counters end in _total.  Router and segment names
+ * need no escapes, see config_name_error(). */
+#include <config.h>
+
+#include "controller/api/metrics.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controller/api/api_json.h"
+#include "controller/bridge/ofconn.h"
+#include "controller/upstream/upstream_bgp.h"
+#include "controller/upstream/upstream_core.h"
+
+#define MAX_LINE 512
+
+static void put(struct fh_buf *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+put(struct fh_buf *out, const char *format, ...)
+{
+    char line[MAX_LINE];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    fh_buf_append(out, line, n < MAX_LINE ? n : MAX_LINE - 1);
+}
+
+static void
+head(struct fh_buf *out, const char *name, const char *type, const char *help)
+{
+    put(out, "# HELP firsthop_%s %s\n# TYPE firsthop_%s %s\n", name, help,
+        name, type);
+}
+
+static void
+single(struct fh_buf *out, const char *name, const char *type,
+       const char *help, uint64_t value)
+{
+    head(out, name, type, help);
+    put(out, "firsthop_%s %" PRIu64 "\n", name, value);
+}
+
+/* Routers: one table, a row is a metric. */
+
+#define COUNTER(MEMBER)                                                  \
+    static uint64_t                                                      \
+    get_##MEMBER(const struct router *router)                            \
+    {                                                                    \
+        return router->counters.MEMBER;                                  \
+    }
+COUNTER(punts)
+COUNTER(probes)
+COUNTER(probes_missed)
+COUNTER(probes_postponed)
+COUNTER(probes_unjudged)
+COUNTER(probe_packets)
+COUNTER(flow_adds)
+COUNTER(flow_deletes)
+COUNTER(commits)
+COUNTER(commits_failed)
+COUNTER(dpid_takeovers)
+
+static uint64_t
+get_connected(const struct router *router)
+{
+    return router->conn != NULL;
+}
+
+static uint64_t
+get_ready(const struct router *router)
+{
+    return router->conn && router->ready;
+}
+
+static uint64_t
+get_draining(const struct router *router)
+{
+    return router->draining;
+}
+
+static uint64_t
+get_clients_active(const struct router *router)
+{
+    return router->n_active;
+}
+
+static uint64_t
+get_clients_reachable(const struct router *router)
+{
+    return router->n_reachable;
+}
+
+static uint64_t
+get_punts_dropped(const struct router *router)
+{
+    return router->punt_drops.total;
+}
+
+static const struct router_metric {
+    const char *name;
+    const char *type;
+    const char *help;
+    uint64_t (*get)(const struct router *);
+} router_metrics[] = {
+    { "router_connected", "gauge",
+      "Whether the router's bridge is connected.", get_connected },
+    { "router_ready", "gauge",
+      "Whether the router's flows have been read and are right.",
+      get_ready },
+    { "router_draining", "gauge", "Whether the router is being drained.",
+      get_draining },
+    { "router_clients_active", "gauge",
+      "Clients that the router is active for.", get_clients_active },
+    { "router_clients_reachable", "gauge",
+      "Clients that the router reaches.", get_clients_reachable },
+    { "probes_sent_total", "counter", "Probes sent to clients.",
+      get_probes },
+    { "probes_missed_total", "counter",
+      "Probes that were not answered in time.", get_probes_missed },
+    { "probes_postponed_total", "counter",
+      "Probes put off because the bridge has not come to earlier ones.",
+      get_probes_postponed },
+    { "probes_unjudged_total", "counter",
+      "Probes of no consequence because the bridge was dropping replies.",
+      get_probes_unjudged },
+    { "punts_dropped_total", "counter",
+      "Frames that the bridge's meter of all punts has dropped.",
+      get_punts_dropped },
+    { "probe_packet_outs_total", "counter",
+      "OpenFlow messages that carried the probes.", get_probe_packets },
+    { "punts_total", "counter", "Frames that the bridge has handed up.",
+      get_punts },
+    { "flow_adds_total", "counter", "Flows added or changed.",
+      get_flow_adds },
+    { "flow_deletes_total", "counter", "Flows deleted.", get_flow_deletes },
+    { "commits_total", "counter", "Bundles of flow changes sent.",
+      get_commits },
+    { "commits_failed_total", "counter",
+      "Bundles of flow changes that the bridge has refused.",
+      get_commits_failed },
+    { "datapath_id_takeovers_total", "counter",
+      "Connections that replaced an earlier one with the same datapath id.",
+      get_dpid_takeovers },
+};
+
+static void
+write_routers(const struct firsthop *fh, struct fh_buf *out)
+{
+    size_t n = sizeof router_metrics / sizeof *router_metrics;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct router_metric *m = &router_metrics[i];
+
+        head(out, m->name, m->type, m->help);
+        for (size_t j = 0; j < firsthop_n_routers(fh); j++) {
+            const struct router *router = firsthop_router(fh, j);
+
+            put(out, "firsthop_%s{router=\"%s\"} %" PRIu64 "\n", m->name,
+                router->config->name, m->get(router));
+        }
+    }
+}
+
+/* A port's name may have any printable character. */
+static void
+escape(const char *name, char escaped[2 * OF_PORT_NAME_LEN])
+{
+    while (*name) {
+        if (*name == '"' || *name == '\\') {
+            *escaped++ = '\\';
+        }
+        *escaped++ = *name++;
+    }
+    *escaped = '\0';
+}
+
+static void
+write_ports(const struct firsthop *fh, struct fh_buf *out)
+{
+    head(out, "replies_dropped_total", "counter",
+         "ARP replies that an access port's meter has dropped.");
+    for (size_t i = 0; i < firsthop_n_routers(fh); i++) {
+        const struct router *router = firsthop_router(fh, i);
+
+        for (size_t j = 0; j < router->config->n_access_ports; j++) {
+            char port[2 * OF_PORT_NAME_LEN];
+
+            escape(router->config->access_ports[j], port);
+            put(out, "firsthop_replies_dropped_total{router=\"%s\","
+                "port=\"%s\"} %" PRIu64 "\n", router->config->name, port,
+                router->ports[j].drops.total);
+        }
+    }
+}
+
+static void
+write_clients(const struct firsthop *fh, struct fh_buf *out)
+{
+    struct api_counts counts;
+
+    api_count_clients(fh, &counts);
+    head(out, "clients", "gauge", "Clients by state.");
+    for (int i = 0; i <= CLIENT_LOST; i++) {
+        put(out, "firsthop_clients{state=\"%s\"} %zu\n",
+            client_state_name(i), counts.by_state[i]);
+    }
+    head(out, "clients_by_origin", "gauge", "Clients by origin.");
+    for (int i = 0; i <= CLIENT_PROVISIONED; i++) {
+        put(out, "firsthop_clients_by_origin{origin=\"%s\"} %zu\n",
+            client_origin_name(i), counts.by_origin[i]);
+    }
+    head(out, "segment_clients", "gauge", "Clients by segment.");
+    for (size_t i = 0; i < firsthop_n_segments(fh); i++) {
+        const struct segment *segment = firsthop_segment(fh, i);
+
+        put(out, "firsthop_segment_clients{segment=\"%s\"} %" PRIu32 "\n",
+            segment->config->name, segment->n_clients);
+    }
+}
+
+static void
+write_histogram(struct fh_buf *out, const char *name, const char *help,
+                const struct firsthop_histogram *h)
+{
+    uint64_t below = 0;
+
+    head(out, name, "histogram", help);
+    for (int i = 0; i < FIRSTHOP_N_BUCKETS - 1; i++) {
+        below += h->buckets[i];
+        put(out, "firsthop_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
+            firsthop_bucket_ms[i] / 1000.0, below);
+    }
+    put(out, "firsthop_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name,
+        below + h->buckets[FIRSTHOP_N_BUCKETS - 1]);
+    put(out, "firsthop_%s_sum %.9g\nfirsthop_%s_count %" PRIu64 "\n", name,
+        h->sum_ms / 1000, name, h->count);
+}
+
+static void
+write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
+{
+    head(out, "client_moves_total", "counter",
+         "Elections that gave a client another active router, by cause.");
+    for (int i = CAUSE_FIRST; i < CAUSE_N; i++) {
+        put(out, "firsthop_client_moves_total{cause=\"%s\"} %" PRIu64 "\n",
+            incident_cause_name(i), stats->moves[i]);
+    }
+    write_histogram(out, "detection_seconds",
+                    "From a client's last sign of life to the decision.",
+                    &stats->detect);
+    write_histogram(out, "install_seconds",
+                    "From the decision to the bridge's confirmation.",
+                    &stats->install);
+    write_histogram(out, "acknowledgement_seconds",
+                    "From the first takeover notice to the client's answer.",
+                    &stats->ack);
+    write_histogram(out, "loop_lag_seconds",
+                    "How late the event loop was.", &stats->loop_lag);
+    head(out, "frames_dropped_total", "counter",
+         "Frames that were not acted upon, by reason.");
+    for (int i = 0; i < FIRSTHOP_N_DROPS; i++) {
+        put(out, "firsthop_frames_dropped_total{reason=\"%s\"} %" PRIu64
+            "\n", firsthop_drop_name(i), stats->drops[i]);
+    }
+    single(out, "arp_answers_total", "counter", "ARP requests answered.",
+           stats->arp_answers);
+    single(out, "icmp_answers_total", "counter", "ICMP messages sent.",
+           stats->icmp_answers);
+    single(out, "fragments_total", "counter",
+           "Fragments sent, of packets too long for an uplink.",
+           stats->fragments);
+    single(out, "conflicts_total", "counter",
+           "Times that two hosts claimed one address.", stats->conflicts);
+    single(out, "clients_displaced_total", "counter",
+           "Learnt clients that had never answered and made room for others.",
+           stats->displaced);
+}
+
+static void
+write_bgp(const struct firsthop *fh, struct fh_buf *out)
+{
+    struct upstream_bgp_stats stats;
+
+    if (!firsthop_config(fh)->bgp.api_in) {
+        return;
+    }
+    upstream_bgp_get_stats(firsthop_driver(fh, UPSTREAM_BGP), &stats);
+    single(out, "bgp_connected", "gauge",
+           "Whether the BGP speaker is there, and reads.",
+           stats.up && !stats.stuck);
+    single(out, "bgp_peers_up", "gauge",
+           "Peers of the BGP speaker that are up.", stats.n_peers_up);
+    single(out, "bgp_routes", "gauge", "Routes announced, or to be.",
+           stats.n_routes);
+    single(out, "bgp_pending", "gauge",
+           "Changes that the BGP speaker has not read yet.", stats.n_dirty);
+    single(out, "bgp_syncs_total", "counter",
+           "Times that the BGP speaker was told the whole table.",
+           stats.syncs);
+    single(out, "bgp_errors_total", "counter",
+           "Commands that the BGP speaker refused.", stats.errors);
+}
+
+static void
+write_core(const struct firsthop *fh, struct fh_buf *out)
+{
+    const struct upstream *core = firsthop_driver(fh, UPSTREAM_CORE);
+
+    if (!upstream_core_count(core)) {
+        return;
+    }
+    head(out, "core_connected", "gauge",
+         "Whether the core bridge is connected and its flows are right.");
+    for (size_t i = 0; i < upstream_core_count(core); i++) {
+        struct upstream_core_info info = upstream_core_info(core, i);
+
+        put(out, "firsthop_core_connected{core=\"%s\"} %d\n", info.name,
+            info.connected);
+    }
+    single(out, "core_routes", "gauge",
+           "Clients that core bridges have, or are to have, a flow for.",
+           upstream_core_routes(core));
+}
+
+static void
+write_openflow(const struct firsthop *fh, struct fh_buf *out)
+{
+    struct ofserver_counters c;
+
+    ofserver_get_counters(firsthop_ofserver(fh), &c);
+    head(out, "openflow_messages_total", "counter", "OpenFlow messages.");
+    put(out, "firsthop_openflow_messages_total{direction=\"in\"} %" PRIu64
+        "\nfirsthop_openflow_messages_total{direction=\"out\"} %" PRIu64
+        "\n", c.messages_in, c.messages_out);
+    head(out, "openflow_bytes_total", "counter", "Bytes of OpenFlow.");
+    put(out, "firsthop_openflow_bytes_total{direction=\"in\"} %" PRIu64
+        "\nfirsthop_openflow_bytes_total{direction=\"out\"} %" PRIu64 "\n",
+        c.bytes_in, c.bytes_out);
+    single(out, "openflow_connections_total", "counter",
+           "Connections from bridges.", c.accepted);
+    single(out, "openflow_connections_refused_total", "counter",
+           "Connections refused, there being too many.", c.refused);
+    single(out, "openflow_protocol_errors_total", "counter",
+           "Connections closed for a malformed message.",
+           c.protocol_errors);
+    single(out, "openflow_dead_total", "counter",
+           "Connections closed for silence.", c.dead);
+}
+
+/* Resident memory in bytes, 0 if it cannot be found out. */
+static uint64_t
+resident_bytes(void)
+{
+    FILE *stream = fopen("/proc/self/statm", "re");
+    unsigned long pages = 0;
+
+    if (stream) {
+        if (fscanf(stream, "%*u %lu", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(stream);
+    }
+    return pages * (uint64_t) sysconf(_SC_PAGESIZE);
+}
+
+/* Under the names that Prometheus' own libraries use. */
+static void
+write_process(const struct firsthop *fh, struct fh_buf *out)
+{
+    struct timespec cpu = { 0, 0 };
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    put(out, "# HELP process_cpu_seconds_total User and system CPU time.\n"
+        "# TYPE process_cpu_seconds_total counter\n"
+        "process_cpu_seconds_total %.6f\n", cpu.tv_sec + cpu.tv_nsec / 1e9);
+    put(out, "# HELP process_resident_memory_bytes Resident memory.\n"
+        "# TYPE process_resident_memory_bytes gauge\n"
+        "process_resident_memory_bytes %" PRIu64 "\n", resident_bytes());
+    put(out, "# HELP process_start_time_seconds Start, Unix time.\n"
+        "# TYPE process_start_time_seconds gauge\n"
+        "process_start_time_seconds %.3f\n",
+        firsthop_started_ms(fh) / 1000.0);
+}
+
+void
+metrics_write(const struct firsthop *fh, size_t n_connections,
+              struct fh_buf *out)
+{
+    head(out, "build_info", "gauge", "Always 1; the version is a label.");
+    put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+    write_clients(fh, out);
+    write_routers(fh, out);
+    write_ports(fh, out);
+    write_stats(firsthop_stats(fh), out);
+    write_bgp(fh, out);
+    write_core(fh, out);
+    write_openflow(fh, out);
+    single(out, "events_total", "counter", "Events so far.",
+           journal_last_seq(firsthop_journal(fh)));
+    single(out, "control_connections", "gauge",
+           "Connections to the control socket.", n_connections);
+    write_process(fh, out);
+}

@@ -1,0 +1,57 @@
+/* Log lines on stderr.
+ *
+ * One line, one write(), so that lines of several processes do not mix.
+ * Under systemd (JOURNAL_STREAM is set) a line starts with its syslog
+ * priority, else with the time.  Bytes that are no printable ASCII come out
+ * as '?': what a peer says cannot forge a line. */
+#ifndef LOG_H
+#define LOG_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level {
+    LOG_LVL_ERR,                /* Something does not work. */
+    LOG_LVL_WARN,               /* Somebody should look. */
+    LOG_LVL_INFO,               /* What happened, a line or two each. */
+    LOG_LVL_DBG,                /* For us. */
+};
+
+/* Lines beyond this level are dropped.  LOG_LVL_INFO at the start. */
+void log_set_level(enum log_level);
+/* "err", "warn", "info", "dbg".  Returns false, and changes nothing, if
+ * 'name' is none of them. */
+bool log_set_level_by_name(const char *name);
+bool log_is_enabled(enum log_level);
+
+/* A token bucket: 'burst' lines at once, then one each 'interval_ms'.  What
+ * is dropped is counted and told by the next line that passes. */
+struct log_rate_limit {
+    int64_t interval_ms;
+    int64_t burst;
+    int64_t full_at_ms;         /* When the bucket is full again. */
+    uint64_t n_dropped;
+};
+
+#define LOG_RATE_LIMIT_INIT(INTERVAL_MS, BURST) \
+    { (INTERVAL_MS), (BURST), 0, 0 }
+
+/* May a line pass at 'now_ms' (monotonic)?  Takes its token, and stores how
+ * many were dropped before it.  Pure but for '*rl'. */
+bool log_rate_limit_pass(struct log_rate_limit *rl, int64_t now_ms,
+                         uint64_t *n_dropped);
+
+/* 'rl' may be NULL.  Preserves errno. */
+void log_at(enum log_level, struct log_rate_limit *rl, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_err(...) log_at(LOG_LVL_ERR, NULL, __VA_ARGS__)
+#define log_warn(...) log_at(LOG_LVL_WARN, NULL, __VA_ARGS__)
+#define log_info(...) log_at(LOG_LVL_INFO, NULL, __VA_ARGS__)
+#define log_dbg(...) log_at(LOG_LVL_DBG, NULL, __VA_ARGS__)
+
+#define log_err_rl(RL, ...) log_at(LOG_LVL_ERR, RL, __VA_ARGS__)
+#define log_warn_rl(RL, ...) log_at(LOG_LVL_WARN, RL, __VA_ARGS__)
+#define log_info_rl(RL, ...) log_at(LOG_LVL_INFO, RL, __VA_ARGS__)
+
+#endif /* controller/base/log.h */

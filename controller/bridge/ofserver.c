@@ -1,0 +1,635 @@
+/* Listeners and dialling: where OpenFlow connections come from, and where
+ * they end.
+ *
+ * Owns the listening sockets and the list of connections.  What happens on a
+ * connection is in ofconn.c. */
+#include <config.h>
+
+#include "controller/bridge/ofconn_private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/listener.h>
+#include <event2/util.h>
+
+#define DIAL_MIN_MS 100
+#define DIAL_MAX_MS 1000
+#define ACCEPT_PAUSE_MS 1000    /* After accept() failed: out of descriptors */
+#define LISTEN_BACKLOG 128
+
+struct listener {
+    TAILQ_ENTRY(listener) node;
+    struct ofserver *server;
+    char *target;
+    struct evconnlistener *evl;
+    struct event *resume_event;
+    char *unix_path;            /* To be unlinked, or NULL. */
+};
+
+/* WAITING -> CONNECTING -> CONNECTED -> WAITING ... */
+struct dial {
+    TAILQ_ENTRY(dial) node;
+    struct ofserver *server;
+    char *target;
+    struct target_addr addr;
+    int fd;                     /* CONNECTING, else -1. */
+    struct event *connect_event;    /* CONNECTING, else NULL. */
+    struct event *retry_event;      /* Armed while WAITING. */
+    int delay_ms;
+    struct log_rate_limit rl;   /* Of complaints: it dials each second. */
+    struct ofconn *conn;        /* CONNECTED, else NULL. */
+};
+
+static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+
+static void idle_cb(evutil_socket_t, short, void *);
+static void flush_cb(evutil_socket_t, short, void *);
+static void reap_cb(evutil_socket_t, short, void *);
+static void dial_start(struct dial *);
+
+int64_t
+ofserver_now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+/* Life. */
+
+static uint64_t
+first_generation(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+struct ofserver *
+ofserver_create(struct event_base *base, const struct ofserver_config *config,
+                const struct ofserver_cbs *cbs, void *aux)
+{
+    struct ofserver *server = fh_xcalloc(1, sizeof *server);
+
+    server->base = base;
+    server->config = *config;
+    server->cbs = *cbs;
+    server->aux = aux;
+    TAILQ_INIT(&server->conns);
+    TAILQ_INIT(&server->closed);
+    TAILQ_INIT(&server->dirty);
+    TAILQ_INIT(&server->listeners);
+    TAILQ_INIT(&server->dials);
+    server->idle_event = event_new(base, -1, 0, idle_cb, server);
+    server->flush_event = event_new(base, -1, 0, flush_cb, server);
+    server->reap_event = event_new(base, -1, 0, reap_cb, server);
+    server->generation = first_generation();
+    server->rx = fh_xmalloc(RX_BYTES + OF_MAX_MESSAGE);
+    return server;
+}
+
+static void
+reap(struct ofserver *server)
+{
+    struct ofconn *conn;
+
+    while ((conn = TAILQ_FIRST(&server->closed))) {
+        TAILQ_REMOVE(&server->closed, conn, node);
+        if (conn->dial) {
+            dial_ended(conn->dial, conn->identified);
+        }
+        /* Last: it may ofserver_undial(). */
+        if (conn->identified) {
+            server->cbs.closed(conn, conn->close_reason, server->aux);
+        }
+        ofconn_destroy(conn);
+    }
+}
+
+void
+ofserver_destroy(struct ofserver *server)
+{
+    struct listener *listener;
+    struct dial *dial;
+    struct ofconn *conn;
+
+    if (!server) {
+        return;
+    }
+    while ((listener = TAILQ_FIRST(&server->listeners))) {
+        ofserver_unlisten(server, listener->target);
+    }
+    while ((dial = TAILQ_FIRST(&server->dials))) {
+        ofserver_undial(server, dial->target);
+    }
+    while ((conn = TAILQ_FIRST(&server->conns))) {
+        ofconn_close(conn, "the controller stops");
+    }
+    reap(server);
+    event_free(server->idle_event);
+    event_free(server->flush_event);
+    event_free(server->reap_event);
+    free(server->rx);
+    free(server);
+}
+
+static void
+idle_cb(evutil_socket_t fd, short what, void *server_)
+{
+    struct ofserver *server = server_;
+
+    server->idle_pending = false;
+    server->cbs.idle(server->aux);
+}
+
+static void
+flush_cb(evutil_socket_t fd, short what, void *server_)
+{
+    struct ofserver *server = server_;
+    struct ofconn *conn;
+
+    /* What idle() will send goes out with the rest. */
+    if (server->idle_pending) {
+        event_active(server->flush_event, EV_TIMEOUT, 1);
+        return;
+    }
+    server->flush_pending = false;
+    while ((conn = TAILQ_FIRST(&server->dirty))) {
+        TAILQ_REMOVE(&server->dirty, conn, dirty_node);
+        conn->dirty = false;
+        ofconn_flush(conn);
+    }
+}
+
+static void
+reap_cb(evutil_socket_t fd, short what, void *server_)
+{
+    struct ofserver *server = server_;
+
+    server->reap_pending = false;
+    reap(server);
+}
+
+void
+ofserver_for_each(struct ofserver *server,
+                  void (*cb)(struct ofconn *, void *aux), void *aux)
+{
+    /* 'cb' may close any; none is freed before the event loop turns. */
+    struct ofconn **conns = fh_xcalloc(server->n_conns + 1, sizeof *conns);
+    struct ofconn *conn;
+    size_t n = 0;
+
+    TAILQ_FOREACH (conn, &server->conns, node) {
+        conns[n++] = conn;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (conns[i]->identified && conns[i]->state != CONN_CLOSED) {
+            cb(conns[i], aux);
+        }
+    }
+    free(conns);
+}
+
+void
+ofserver_get_counters(const struct ofserver *server,
+                      struct ofserver_counters *counters)
+{
+    *counters = server->counters;
+}
+
+/* Targets. */
+
+static const char *
+unix_parse(const char *path, struct target_addr *addr)
+{
+    if (!*path) {
+        return "a path must follow unix:";
+    }
+    if (strlen(path) >= sizeof addr->un.sun_path) {
+        return "the path is too long for a Unix socket";
+    }
+    memset(&addr->un, 0, sizeof addr->un);
+    addr->un.sun_family = AF_UNIX;
+    memcpy(addr->un.sun_path, path, strlen(path) + 1);
+    addr->len = sizeof addr->un;
+    return NULL;
+}
+
+static const char *
+tcp_parse(const char *text, struct target_addr *addr)
+{
+    int len = sizeof addr->ss;
+    const char *colon = strrchr(text, ':');
+
+    /* The digits are checked here, because libevent takes "1x" for 1. */
+    if (!colon || !colon[1] || colon[strspn(colon + 1, "0123456789") + 1]
+        || strlen(colon + 1) > 5 || atoi(colon + 1) < 1
+        || atoi(colon + 1) > 65535) {
+        return "a port from 1 to 65535 must follow the address";
+    }
+    if (evutil_parse_sockaddr_port(text, &addr->sa, &len)) {
+        return "must be tcp:ADDRESS:PORT, a numeric address (IPv6 in [])";
+    }
+    addr->len = len;
+    return NULL;
+}
+
+const char *
+target_parse(const char *target, struct target_addr *addr)
+{
+    memset(addr, 0, sizeof *addr);
+    if (!strncmp(target, "unix:", 5)) {
+        return unix_parse(target + 5, addr);
+    } else if (!strncmp(target, "tcp:", 4)) {
+        return tcp_parse(target + 4, addr);
+    }
+    return "must begin with tcp: or unix:";
+}
+
+const char *
+ofserver_target_error(const char *target)
+{
+    struct target_addr addr;
+
+    return target_parse(target, &addr);
+}
+
+/* Listening. */
+
+static struct listener *
+find_listener(const struct ofserver *server, const char *target)
+{
+    struct listener *listener;
+
+    TAILQ_FOREACH (listener, &server->listeners, node) {
+        if (!strcmp(listener->target, target)) {
+            return listener;
+        }
+    }
+    return NULL;
+}
+
+bool
+ofserver_is_listening(const struct ofserver *server, const char *target)
+{
+    return find_listener(server, target) != NULL;
+}
+
+static char *
+peer_name(const struct listener *listener, const struct sockaddr *sa)
+{
+    const struct sockaddr_in *sin = (const void *) sa;
+    const struct sockaddr_in6 *sin6 = (const void *) sa;
+    char ip[64] = "?";
+
+    if (sa->sa_family == AF_INET) {
+        evutil_inet_ntop(AF_INET, &sin->sin_addr, ip, sizeof ip);
+        return fh_xasprintf("tcp:%s:%u", ip, ntohs(sin->sin_port));
+    } else if (sa->sa_family == AF_INET6) {
+        evutil_inet_ntop(AF_INET6, &sin6->sin6_addr, ip, sizeof ip);
+        return fh_xasprintf("tcp:[%s]:%u", ip, ntohs(sin6->sin6_port));
+    }
+    return fh_xstrdup(listener->target);
+}
+
+/* An answer must not wait for the next one: it is all that there is. */
+static void
+set_nodelay(int fd, int family)
+{
+    int one = 1;
+
+    if (family != AF_UNIX) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+}
+
+static void
+accept_cb(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *sa,
+          int len, void *listener_)
+{
+    struct listener *listener = listener_;
+    struct ofserver *server = listener->server;
+    char *peer;
+
+    if (server->n_conns >= server->config.max_connections) {
+        server->counters.refused++;
+        log_warn_rl(&rl, "%s: more than %zu connections, one refused",
+                    listener->target, server->config.max_connections);
+        close(fd);
+        return;
+    }
+    server->counters.accepted++;
+    set_nodelay(fd, sa->sa_family);
+    peer = peer_name(listener, sa);
+    ofconn_create(server, fd, peer, NULL);
+    free(peer);
+}
+
+static void
+accept_error_cb(struct evconnlistener *evl, void *listener_)
+{
+    struct listener *listener = listener_;
+    struct timeval tv = { ACCEPT_PAUSE_MS / 1000,
+                          ACCEPT_PAUSE_MS % 1000 * 1000 };
+
+    log_warn_rl(&rl, "%s: accept: %s", listener->target, strerror(errno));
+    evconnlistener_disable(evl);
+    event_add(listener->resume_event, &tv);
+}
+
+static void
+resume_cb(evutil_socket_t fd, short what, void *listener_)
+{
+    struct listener *listener = listener_;
+
+    evconnlistener_enable(listener->evl);
+}
+
+/* Removes the socket file that a dead process left at '*addr'.  Returns 0, or
+ * EADDRINUSE if somebody listens there, or EEXIST if it is no socket. */
+static int
+remove_stale_socket(const struct target_addr *addr)
+{
+    const char *path = addr->un.sun_path;
+    struct stat st;
+    int error = 0;
+    int fd;
+
+    if (lstat(path, &st)) {
+        return 0;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        return EEXIST;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return errno;
+    }
+    if (!connect(fd, &addr->sa, addr->len) || errno != ECONNREFUSED) {
+        error = EADDRINUSE;
+    } else if (unlink(path)) {
+        error = errno;
+    }
+    close(fd);
+    return error;
+}
+
+static struct evconnlistener *
+bind_listener(struct listener *listener, const struct target_addr *addr)
+{
+    unsigned int flags = (LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC
+                          | LEV_OPT_REUSEABLE);
+    mode_t mask = umask(0117);  /* A Unix socket is for user and group. */
+    struct evconnlistener *evl;
+    int saved_errno;
+
+    evl = evconnlistener_new_bind(listener->server->base, accept_cb, listener,
+                                  flags, LISTEN_BACKLOG, &addr->sa,
+                                  (int) addr->len);
+    saved_errno = errno;
+    umask(mask);
+    errno = saved_errno;
+    return evl;
+}
+
+static int
+fail(int error, const char *target, const char *what, char **errp)
+{
+    *errp = fh_xasprintf("%s: %s", target, what);
+    return error;
+}
+
+int
+ofserver_listen(struct ofserver *server, const char *target, char **errp)
+{
+    struct target_addr addr;
+    const char *wrong = target_parse(target, &addr);
+    struct listener *listener;
+    int error = 0;
+
+    *errp = NULL;
+    if (wrong) {
+        return fail(EINVAL, target, wrong, errp);
+    }
+    if (find_listener(server, target)) {
+        return 0;
+    }
+    if (addr.sa.sa_family == AF_UNIX) {
+        error = remove_stale_socket(&addr);
+        if (error) {
+            return fail(error, target, strerror(error), errp);
+        }
+    }
+
+    listener = fh_xcalloc(1, sizeof *listener);
+    listener->server = server;
+    listener->evl = bind_listener(listener, &addr);
+    if (!listener->evl) {
+        error = errno;
+        free(listener);
+        return fail(error, target, strerror(error), errp);
+    }
+    listener->target = fh_xstrdup(target);
+    listener->unix_path = (addr.sa.sa_family == AF_UNIX
+                           ? fh_xstrdup(addr.un.sun_path) : NULL);
+    listener->resume_event = evtimer_new(server->base, resume_cb, listener);
+    evconnlistener_set_error_cb(listener->evl, accept_error_cb);
+    TAILQ_INSERT_TAIL(&server->listeners, listener, node);
+    return 0;
+}
+
+void
+ofserver_unlisten(struct ofserver *server, const char *target)
+{
+    struct listener *listener = find_listener(server, target);
+
+    if (!listener) {
+        return;
+    }
+    TAILQ_REMOVE(&server->listeners, listener, node);
+    evconnlistener_free(listener->evl);
+    event_free(listener->resume_event);
+    if (listener->unix_path) {
+        unlink(listener->unix_path);
+        free(listener->unix_path);
+    }
+    free(listener->target);
+    free(listener);
+}
+
+/* Dialling. */
+
+static struct dial *
+find_dial(const struct ofserver *server, const char *target)
+{
+    struct dial *dial;
+
+    TAILQ_FOREACH (dial, &server->dials, node) {
+        if (!strcmp(dial->target, target)) {
+            return dial;
+        }
+    }
+    return NULL;
+}
+
+static void
+dial_retry_later(struct dial *dial)
+{
+    struct timeval tv = { dial->delay_ms / 1000,
+                          dial->delay_ms % 1000 * 1000 };
+
+    event_add(dial->retry_event, &tv);
+    dial->delay_ms *= 2;
+    if (dial->delay_ms > DIAL_MAX_MS) {
+        dial->delay_ms = DIAL_MAX_MS;
+    }
+}
+
+void
+dial_ended(struct dial *dial, bool worked)
+{
+    dial->conn = NULL;
+    if (worked) {
+        dial->delay_ms = DIAL_MIN_MS;
+    }
+    dial_retry_later(dial);
+}
+
+static void
+dial_failed(struct dial *dial, int error)
+{
+    log_warn_rl(&dial->rl, "%s: cannot connect: %s", dial->target,
+                strerror(error));
+    if (dial->connect_event) {
+        event_free(dial->connect_event);
+        dial->connect_event = NULL;
+    }
+    if (dial->fd >= 0) {
+        close(dial->fd);
+        dial->fd = -1;
+    }
+    dial_retry_later(dial);
+}
+
+static void
+dial_connected(struct dial *dial)
+{
+    int fd = dial->fd;
+
+    if (dial->connect_event) {
+        event_free(dial->connect_event);
+        dial->connect_event = NULL;
+    }
+    dial->fd = -1;
+    set_nodelay(fd, dial->addr.sa.sa_family);
+    dial->conn = ofconn_create(dial->server, fd, dial->target, dial);
+}
+
+static void
+connect_cb(evutil_socket_t fd, short what, void *dial_)
+{
+    struct dial *dial = dial_;
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (what & EV_TIMEOUT) {
+        error = ETIMEDOUT;
+    } else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len)) {
+        error = errno;
+    }
+    if (error) {
+        dial_failed(dial, error);
+    } else {
+        dial_connected(dial);
+    }
+}
+
+static void
+dial_start(struct dial *dial)
+{
+    struct timeval tv = { 1, 0 };   /* As long as between two tries. */
+
+    dial->fd = socket(dial->addr.sa.sa_family,
+                      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (dial->fd < 0) {
+        dial_failed(dial, errno);
+    } else if (!connect(dial->fd, &dial->addr.sa, dial->addr.len)) {
+        dial_connected(dial);
+    } else if (errno == EINPROGRESS) {
+        dial->connect_event = event_new(dial->server->base, dial->fd,
+                                        EV_WRITE, connect_cb, dial);
+        event_add(dial->connect_event, &tv);
+    } else {
+        dial_failed(dial, errno);
+    }
+}
+
+static void
+retry_cb(evutil_socket_t fd, short what, void *dial_)
+{
+    dial_start(dial_);
+}
+
+int
+ofserver_dial(struct ofserver *server, const char *target, char **errp)
+{
+    struct target_addr addr;
+    const char *wrong = target_parse(target, &addr);
+    struct dial *dial;
+
+    *errp = NULL;
+    if (wrong) {
+        return fail(EINVAL, target, wrong, errp);
+    }
+    if (find_dial(server, target)) {
+        return 0;
+    }
+    dial = fh_xcalloc(1, sizeof *dial);
+    dial->server = server;
+    dial->target = fh_xstrdup(target);
+    dial->addr = addr;
+    dial->fd = -1;
+    dial->rl = (struct log_rate_limit) LOG_RATE_LIMIT_INIT(60000, 2);
+    dial->delay_ms = DIAL_MIN_MS;
+    dial->retry_event = evtimer_new(server->base, retry_cb, dial);
+    TAILQ_INSERT_TAIL(&server->dials, dial, node);
+    dial_start(dial);
+    return 0;
+}
+
+void
+ofserver_undial(struct ofserver *server, const char *target)
+{
+    struct dial *dial = find_dial(server, target);
+    struct ofconn *conn;
+
+    if (!dial) {
+        return;
+    }
+    TAILQ_REMOVE(&server->dials, dial, node);
+    if (dial->conn) {
+        ofconn_close(dial->conn, "no longer dialled");
+    }
+    TAILQ_FOREACH (conn, &server->closed, node) {
+        if (conn->dial == dial) {
+            conn->dial = NULL;
+        }
+    }
+    if (dial->connect_event) {
+        event_free(dial->connect_event);
+    }
+    if (dial->fd >= 0) {
+        close(dial->fd);
+    }
+    event_free(dial->retry_event);
+    free(dial->target);
+    free(dial);
+}

@@ -1,0 +1,517 @@
+/* A router as it runs.  See router.h. */
+#include <config.h>
+
+#include "controller/bridge/router_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/base/log.h"
+#include "flows/flow_base.h"
+#include "flows/flow_client.h"
+
+/* Flow changes after which clients that are being moved are sent on their
+ * way.  The first of many is not to wait for the last: so few at first, four
+ * times as many each time, while the loop does not turn. */
+#define INSTALL_FIRST 32
+#define INSTALL_MOST  (OFXACT_CHUNK - 2 * FLOW_CLIENT_N)
+
+struct router *
+router_create(const struct config_router *config,
+              router_installed_cb *installed, void *owner)
+{
+    struct router *router = fh_xcalloc(1, sizeof *router);
+
+    router->config = config;
+    router->on_installed = installed;
+    router->owner = owner;
+    router->base = flow_set_create();
+    router->arpq = arpq_create();
+    router->install_chunk = INSTALL_FIRST;
+    router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
+    for (size_t i = 0; i < config->n_access_ports; i++) {
+        TAILQ_INIT(&router->ports[i].guests);
+    }
+    router->fence.next = router->meter_fence.next = 1;
+    return router;
+}
+
+static void
+batch_destroy(struct install_batch *batch)
+{
+    if (!batch) {
+        return;
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->clients[i]) {
+            batch->clients[i]->batch = NULL;
+        }
+    }
+    free(batch->clients);
+    free(batch);
+}
+
+void
+router_destroy(struct router *router)
+{
+    if (!router) {
+        return;
+    }
+    ofxact_destroy(router->xact);
+    batch_destroy(router->batch);
+    flow_set_destroy(router->base);
+    flow_set_destroy(router->installed);
+    fh_changes_destroy(&router->changes);
+    free(router->uplinks);
+    free(router->ports);
+    free(router->segments);
+    free(router->member_index);
+    free(router->stacks);
+    arpq_destroy(router->arpq);
+    free(router);
+}
+
+/* Ports and uplinks. */
+
+static void
+find_port(const struct router *router, const char *name, uint32_t *number,
+          bool *up)
+{
+    const struct of_port *port = (router->conn
+                                  ? ofconn_port_by_name(router->conn, name)
+                                  : NULL);
+
+    *number = port ? port->number : 0;
+    *up = port && port->up;
+}
+
+void
+router_find_ports(struct router *router)
+{
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        find_port(router, router->config->access_ports[i],
+                  &router->ports[i].number, &router->ports[i].up);
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        find_port(router, uplink->config->port, &uplink->view.port,
+                  &uplink->port_up);
+    }
+}
+
+struct router_port *
+router_access_port(const struct router *router, uint32_t port)
+{
+    for (size_t i = 0; port && i < router->config->n_access_ports; i++) {
+        if (router->ports[i].number == port) {
+            return &router->ports[i];
+        }
+    }
+    return NULL;
+}
+
+struct uplink *
+router_uplink_by_port(const struct router *router, uint32_t port,
+                      const struct fh_vlan *vlan)
+{
+    for (size_t i = 0; port && i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        if (uplink->view.port == port
+            && fh_vlan_equal(&uplink->view.vlan, vlan)) {
+            return uplink;
+        }
+    }
+    return NULL;
+}
+
+bool
+router_is_uplink_port(const struct router *router, uint32_t port)
+{
+    for (size_t i = 0; port && i < router->n_uplinks; i++) {
+        if (router->uplinks[i].view.port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* VLAN stacks. */
+
+static int
+compare_stacks(const void *a_, const void *b_)
+{
+    const struct router_stack *a = a_, *b = b_;
+
+    return (a->tags != b->tags ? (a->tags > b->tags) - (a->tags < b->tags)
+            : (a->segment > b->segment) - (a->segment < b->segment));
+}
+
+void
+router_index_stacks(struct router *router)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < router->n_segments; i++) {
+        n += router->segments[i]->n_vlans;
+    }
+    router->stacks = fh_xrealloc(router->stacks,
+                                 (n + 1) * sizeof *router->stacks);
+    router->n_stacks = 0;
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        for (size_t j = 0; j < segment->n_vlans; j++) {
+            router->stacks[router->n_stacks++] = (struct router_stack) {
+                flow_meta_stack(&segment->vlans[j]), i
+            };
+        }
+    }
+    qsort(router->stacks, router->n_stacks, sizeof *router->stacks,
+          compare_stacks);
+}
+
+const struct router_stack *
+router_find_stack(const struct router *router, const struct fh_vlan *vlan)
+{
+    uint32_t tags = flow_meta_stack(vlan);
+    size_t low = 0, high = router->n_stacks;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (router->stacks[mid].tags < tags) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return (low < router->n_stacks && router->stacks[low].tags == tags
+            ? &router->stacks[low] : NULL);
+}
+
+/* Clients' flows. */
+
+bool
+router_client_view(const struct client *c, size_t member,
+                   struct fh_client *view)
+{
+    const struct member *m = &c->segment->members[member];
+    uint32_t port = c->reaches[member].port;
+
+    if (!port || !m->uplink->view.port || fh_mac_is_zero(c->mac)) {
+        return false;
+    }
+    memset(view, 0, sizeof *view);
+    view->address = c->key.address;
+    view->mac = c->mac;
+    view->vlan = c->vlan;
+    view->port = port;
+    view->router_mac = m->router->config->mac;
+    view->uplink = &m->uplink->view;
+    view->isolate = c->segment->config->isolate;
+    view->lost = c->state == CLIENT_LOST;
+    view->decision = c->decision;
+    return true;
+}
+
+static void
+queue_flows(struct router *router, enum fh_change_op op,
+            const struct fh_client *view)
+{
+    struct fh_flow flows[FLOW_CLIENT_N];
+
+    flow_client_build(view, flows);
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        fh_changes_add(&router->changes, op, &flows[i]);
+        if (op == FH_CHANGE_ADD) {
+            router->counters.flow_adds++;
+        } else {
+            router->counters.flow_deletes++;
+        }
+    }
+}
+
+static void
+batch_add(struct router *router, struct client *c)
+{
+    struct install_batch *batch = router->batch;
+
+    if (!batch) {
+        batch = router->batch = fh_xcalloc(1, sizeof *batch);
+        batch->router = router;
+    }
+    if (batch->n == batch->cap) {
+        batch->cap = batch->cap ? batch->cap * 2 : 8;
+        batch->clients = fh_xrealloc(batch->clients, (batch->cap
+                                     * sizeof *batch->clients));
+    }
+    c->batch = batch;
+    c->batch_index = batch->n;
+    batch->clients[batch->n++] = c;
+}
+
+void
+router_cancel_install(struct client *c)
+{
+    if (c->batch) {
+        c->batch->clients[c->batch_index] = NULL;
+        c->batch = NULL;
+    }
+}
+
+static void send_changes(struct router *);
+
+void
+router_queue_install(struct router *router, struct client *c, size_t member)
+{
+    struct reach *r = &c->reaches[member];
+    struct fh_client view;
+
+    router_cancel_install(c);
+    if (r->flow_port && r->flow_port != r->port) {
+        router_queue_remove(router, c, member);
+    }
+    if (router_client_view(c, member, &view)) {
+        queue_flows(router, FH_CHANGE_ADD, &view);
+        r->flow_port = r->port;
+    }
+    batch_add(router, c);
+    if (router->changes.n >= router->install_chunk) {
+        send_changes(router);
+        router->install_chunk = (router->install_chunk * 4 < INSTALL_MOST
+                                 ? router->install_chunk * 4 : INSTALL_MOST);
+    }
+}
+
+/* The client at the port that is in its flows, wherever it is now. */
+static bool
+held_view(struct client *c, size_t member, struct fh_client *view)
+{
+    struct reach *r = &c->reaches[member];
+    uint32_t port = r->port;
+    bool ok;
+
+    r->port = r->flow_port;
+    ok = router_client_view(c, member, view);
+    r->port = port;
+    return ok;
+}
+
+void
+router_queue_remove(struct router *router, struct client *c, size_t member)
+{
+    struct fh_client view;
+
+    if (held_view(c, member, &view)) {
+        queue_flows(router, FH_CHANGE_DELETE, &view);
+    }
+    c->reaches[member].flow_port = 0;
+}
+
+void
+router_queue_lost(struct router *router, struct client *c, size_t member)
+{
+    struct fh_client view;
+    struct fh_flow flow;
+
+    if (router->ready && held_view(c, member, &view)) {
+        flow_client_build_route(&view, &flow);
+        fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
+        router->counters.flow_adds++;
+    }
+}
+
+/* A bundle is refused as a whole, whoever's changes are in it: what the
+ * bridge holds now must be read. */
+static void
+note_done(struct router *router, int error)
+{
+    router->n_confirmed++;
+    if (error) {
+        router->counters.commits_failed++;
+    }
+    if (error && error != ECONNRESET) {
+        log_warn("router %s: the bridge refused a change of flows",
+                 router->config->name);
+        router->refused = true;
+    }
+}
+
+/* The barrier behind a batch has come back.  The batch's clients go on. */
+static void
+batch_done(int error, void *batch_)
+{
+    struct install_batch *batch = batch_;
+    struct router *router = batch->router;
+
+    note_done(router, error);
+    for (size_t i = 0; i < batch->n; i++) {
+        struct client *c = batch->clients[i];
+
+        if (c) {
+            c->batch = NULL;
+            batch->clients[i] = NULL;
+            router->on_installed(router->owner, c, router, !error);
+        }
+    }
+    batch_destroy(batch);
+}
+
+static void
+changes_done(int error, void *router_)
+{
+    note_done(router_, error);
+}
+
+static void
+send_changes(struct router *router)
+{
+    struct install_batch *batch = router->batch;
+
+    if (!router->changes.n && !batch) {
+        return;
+    }
+    router->batch = NULL;
+    router->counters.commits++;
+    if (batch) {
+        ofxact_commit(router->xact, &router->changes, batch_done, batch);
+    } else {
+        ofxact_commit(router->xact, &router->changes, changes_done, router);
+    }
+    fh_changes_clear(&router->changes);
+}
+
+/* Frames. */
+
+static void
+put_frame(struct router *router, struct fh_buf *out, uint32_t port,
+          const uint8_t *frame, size_t len)
+{
+    struct fh_action output;
+
+    memset(&output, 0, sizeof output);
+    output.type = FH_ACT_OUTPUT;
+    output.u.port = port;
+    ofcodec_put_packet_out(out, ofconn_version(router->conn),
+                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
+                           &output, 1, frame, len);
+}
+
+static void
+put_arp(struct router *router, struct fh_buf *out, uint32_t port,
+        struct eth_addr dst, const struct fh_vlan *vlan,
+        const struct arp *arp)
+{
+    uint8_t frame[ARP_FRAME_MAX];
+
+    put_frame(router, out, port, frame, arp_build(frame, dst, vlan, arp));
+}
+
+void
+router_send(struct router *router, uint32_t port, const uint8_t *frame,
+            size_t len)
+{
+    if (router->conn) {
+        put_frame(router, ofconn_tx(router->conn), port, frame, len);
+    }
+}
+
+void
+router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
+                const struct fh_vlan *vlan, const struct arp *arp)
+{
+    if (router->conn) {
+        put_arp(router, ofconn_tx(router->conn), port, dst, vlan, arp);
+    }
+}
+
+/* Probes. */
+
+void
+router_queue_probe(struct router *router, struct client *c, size_t member,
+                   int64_t now_us)
+{
+    struct reach *r = &c->reaches[member];
+    struct fh_vlan vlan = c->vlan;
+    struct eth_addr dst = c->mac;
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = c->segment->members[member].config->address,
+        .tpa = c->key.address,
+    };
+
+    if (fh_mac_is_zero(dst)) {
+        memset(&dst, 0xff, sizeof dst);
+    }
+    if (vlan.n == 2 && !vlan.tpid && r->sent & 1) {
+        /* Which Ethertype its outer tag has shows only when it answers. */
+        vlan.tpid = ETHERTYPE_8021Q;
+    }
+    if (reach_is_up(r)) {
+        arpq_put(router->arpq, ARPQ_CLIENT, r->port, dst, &vlan, &arp);
+    } else {
+        for (size_t i = 0; i < router->config->n_access_ports; i++) {
+            if (router->ports[i].number) {
+                arpq_put(router->arpq, ARPQ_CLIENT, router->ports[i].number,
+                         dst, &vlan, &arp);
+            }
+        }
+    }
+    reach_probe_sent(r, router->fence.next, now_us);
+    router->fence.wanted = true;
+    router->n_unfenced++;
+    router->counters.probes++;
+}
+
+void
+router_queue_notice(struct router *router, const struct client *c,
+                    size_t member, struct fh_addr owned)
+{
+    const struct reach *r = &c->reaches[member];
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = owned,
+        .tpa = c->key.address,
+    };
+
+    if (!r->port || fh_mac_is_zero(c->mac)) {
+        return;
+    }
+    arpq_put(router->arpq, ARPQ_CLIENT, r->port, c->mac, &c->vlan, &arp);
+    arp.op = ARP_OP_REPLY;
+    arp.tha = c->mac;
+    arpq_put(router->arpq, ARPQ_CLIENT, r->port, c->mac, &c->vlan, &arp);
+}
+
+void
+router_queue_arp(struct router *router, enum arpq_class class,
+                 uint32_t port, struct eth_addr dst,
+                 const struct fh_vlan *vlan, const struct arp *arp)
+{
+    arpq_put(router->arpq, class, port, dst, vlan, arp);
+}
+
+void
+router_flush(struct router *router)
+{
+    if (!router->conn || !router->xact) {
+        fh_changes_clear(&router->changes);
+        arpq_clear(router->arpq);
+        return;
+    }
+    send_changes(router);
+    router->install_chunk = INSTALL_FIRST;
+    router->counters.probe_packets
+        += arpq_flush(router->arpq, ofconn_tx(router->conn),
+                      ofconn_version(router->conn), ofconn_xid_for,
+                      router->conn);
+    router_send_fence(router);
+    router_send_reading(router);
+}
+

@@ -1,0 +1,238 @@
+/* What a router's bridge should hold whoever its clients are: flows, meters.
+ * See router.h. */
+#include <config.h>
+
+#include "controller/bridge/router.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "flows/flow_base.h"
+
+static uint32_t
+sum_capped(uint32_t a, uint64_t b)
+{
+    return a + b > 1000000 ? 1000000 : a + b;
+}
+
+/* What one access port may punt.  Replies: twice what the probes of as many
+ * clients as may be there can bring, retries and bursts included. */
+static void
+port_limits(const struct router *router, uint32_t port,
+            struct fh_port_limits *limits)
+{
+    limits->port = port;
+    limits->requests_pps = 1;           /* No meter may have a rate of 0. */
+    limits->replies_pps = 1000;
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct config_segment *config = segment->config;
+        uint64_t clients = config->limits.learned_per_port;
+
+        if (clients < segment->n_clients) {
+            clients = segment->n_clients;
+        }
+        limits->requests_pps = sum_capped(limits->requests_pps,
+                                          config->limits.requests_per_s);
+        limits->replies_pps = sum_capped(limits->replies_pps,
+                                         clients * 2000
+                                         / config->probe.interval_ms);
+    }
+}
+
+/* Clients that the segment has, or may come to have by 'n_ports' ports. */
+static uint64_t
+most_clients(const struct segment *segment, size_t n_ports)
+{
+    const struct config_segment *config = segment->config;
+    uint64_t learned = (uint64_t) config->limits.learned_per_port * n_ports;
+
+    if (learned > config->limits.learned) {
+        learned = config->limits.learned;
+    }
+    if (learned < segment->n_learned) {
+        learned = segment->n_learned;
+    }
+    return learned + segment->n_clients - segment->n_learned;
+}
+
+uint32_t
+router_punts_pps(const struct router *router)
+{
+    uint32_t pps = 0;
+    size_t n_ports = 0;
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        n_ports += router->ports[i].number != 0;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct config_segment *config = segment->config;
+
+        pps = sum_capped(pps, (uint64_t) config->limits.requests_per_s
+                              * n_ports);
+        pps = sum_capped(pps, most_clients(segment, n_ports) * 1000
+                              / config->probe.interval_ms);
+    }
+    return pps;
+}
+
+/* Everything that a struct fh_router borrows, in one place to free. */
+struct router_view {
+    struct fh_router router;
+    struct fh_port_limits *access;
+    struct fh_uplink *uplinks;
+    struct fh_segment *segments;
+    struct eth_addr *macs;
+};
+
+static void
+view_segment(const struct router *router, size_t i, struct fh_segment *view,
+             struct eth_addr *macs)
+{
+    const struct segment *segment = router->segments[i];
+    const struct member *me = &segment->members[router->member_index[i]];
+
+    *view = (struct fh_segment) {
+        .vlans = segment->vlans,
+        .n_vlans = segment->n_vlans,
+        .prefixes = segment->config->prefixes,
+        .n_prefixes = segment->config->n_prefixes,
+        .other_macs = macs,
+        .gateway = segment->config->gateway,
+        .local = me->config->address,
+        .uplink = &me->uplink->view,
+        .isolate = segment->config->isolate,
+    };
+    for (size_t j = 0; j < segment->n_members; j++) {
+        if (segment->members[j].router != router) {
+            macs[view->n_other_macs++]
+                = segment->members[j].router->config->mac;
+        }
+    }
+}
+
+static void
+view_create(const struct router *router, struct router_view *view)
+{
+    size_t n_access = 0, n_uplinks = 0, n_segments = 0;
+
+    view->access = fh_xcalloc(router->config->n_access_ports + 1,
+                              sizeof *view->access);
+    view->uplinks = fh_xcalloc(router->n_uplinks + 1, sizeof *view->uplinks);
+    view->segments = fh_xcalloc(router->n_segments + 1,
+                                sizeof *view->segments);
+    view->macs = fh_xcalloc(router->n_segments + 1,
+                            CONFIG_MAX_MEMBERS * sizeof *view->macs);
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (router->ports[i].number) {
+            port_limits(router, router->ports[i].number,
+                        &view->access[n_access++]);
+        }
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (router->uplinks[i].view.port) {
+            view->uplinks[n_uplinks++] = router->uplinks[i].view;
+        }
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        if (segment->members[router->member_index[i]].uplink->view.port) {
+            view_segment(router, i, &view->segments[n_segments++],
+                         &view->macs[i * CONFIG_MAX_MEMBERS]);
+        }
+    }
+    view->router = (struct fh_router) {
+        .mac = router->config->mac,
+        .punts_pps = router_punts_pps(router),
+        .access = view->access, .n_access = n_access,
+        .uplinks = view->uplinks, .n_uplinks = n_uplinks,
+        .segments = view->segments, .n_segments = n_segments,
+    };
+}
+
+static void
+view_destroy(struct router_view *view)
+{
+    free(view->access);
+    free(view->uplinks);
+    free(view->segments);
+    free(view->macs);
+}
+
+void
+router_build_base(const struct router *router, struct flow_set *out)
+{
+    struct router_view view;
+
+    view_create(router, &view);
+    flow_base_build(&view.router, out);
+    view_destroy(&view);
+}
+
+bool
+router_has_outgrown_meters(const struct router *router)
+{
+    struct fh_port_limits limits;
+
+    port_limits(router, 0, &limits);
+    return limits.replies_pps > router->metered_pps * UINT64_C(5) / 4;
+}
+
+void
+router_put_meters(struct router *router)
+{
+    struct fh_port_limits limits;
+    struct fh_meter *meters;
+    struct router_view view;
+    size_t n;
+
+    port_limits(router, 0, &limits);
+    router->metered_pps = limits.replies_pps;
+    router->meters_unreadable = false;      /* Perhaps it has them now. */
+    view_create(router, &view);
+    meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
+    n = flow_base_meters(&view.router, meters);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t xid = ofconn_next_xid(router->conn);
+
+        ofcodec_put_meter(ofconn_tx(router->conn),
+                          ofconn_version(router->conn), xid, &meters[i]);
+        if (meters[i].id == FH_METER_CONTROLLER) {
+            router->punt_meter_xid = xid;
+        }
+    }
+    free(meters);
+    view_destroy(&view);
+    router_read_drops(router, 0);           /* They begin to count anew. */
+}
+
+void
+router_update_base(struct router *router)
+{
+    struct flow_set *desired = flow_set_create();
+
+    router_build_base(router, desired);
+    flow_diff(desired, router->base, &router->changes);
+    flow_set_destroy(router->base);
+    router->base = desired;
+}
+
+void
+router_update_next_hop(struct router *router, const struct uplink *uplink)
+{
+    const struct fh_flow *was;
+    struct fh_flow flow;
+
+    if (!uplink->view.port
+        || !flow_uplink_build(&uplink->view, router->config->mac, &flow)) {
+        return;
+    }
+    was = flow_set_find(router->base, &flow);
+    if (!was || !fh_flow_same(was, &flow)) {
+        fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
+        flow_set_put(router->base, &flow);
+    }
+}

@@ -1,0 +1,194 @@
+/* The configuration: JSON in, a const value out, or every error at once.
+ *
+ * Pure but for config_load_file().  A 'struct config' never changes after it
+ * was made; a reload makes another one. */
+#ifndef CONFIG_H
+#define CONFIG_H 1
+
+#include <jansson.h>
+
+#include <firsthop/types.h>
+
+#define CONFIG_MAX_NAME    64           /* Of routers and segments, bytes. */
+#define CONFIG_MAX_ROUTERS 1024
+#define CONFIG_MAX_SEGMENTS 4094
+#define CONFIG_MAX_MEMBERS 32           /* Routers of one segment. */
+#define CONFIG_MAX_PREFIXES 64          /* Of one segment. */
+#define CONFIG_MAX_PORTS   1024         /* Access ports of one router. */
+#define CONFIG_MAX_CORES   64
+#define CONFIG_MAX_CLIENTS 1000000
+#define CONFIG_MAX_LISTENS 16
+#define CONFIG_MAX_PORT_NAME 15         /* OFP_MAX_PORT_NAME_LEN - 1. */
+#define CONFIG_MAX_BYTES   (64 << 20)   /* Of JSON text. */
+#define CONFIG_MAX_DEPTH   16           /* Levels of JSON. */
+
+struct config_uplink {
+    char *port;
+    struct fh_vlan vlan;
+    struct fh_prefix address;           /* Interface address: host bits set */
+    struct fh_addr next_hop;
+    uint16_t mtu;                       /* Bytes of IP, default 1500. */
+};
+
+struct config_router {
+    char *name;
+    uint64_t dpid;
+    struct eth_addr mac;
+    char **access_ports;
+    size_t n_access_ports;
+    struct config_uplink uplink;
+    char *connect;                      /* "tcp:HOST:PORT", "unix:PATH" or
+                                         * NULL: wait for the bridge. */
+};
+
+/* A router's part in a segment. */
+struct config_member {
+    size_t router;                      /* Index into config.routers. */
+    uint16_t priority;                  /* 0...65535. */
+    struct fh_addr address;             /* Local address. */
+    bool own_uplink;
+    struct config_uplink uplink;        /* Own, else a copy of the router's */
+};
+
+enum config_proxy_arp { PROXY_ARP_ALL, PROXY_ARP_GATEWAY };
+enum config_upstream { UPSTREAM_ARP, UPSTREAM_BGP, UPSTREAM_CORE,
+                       UPSTREAM_NONE };
+
+struct config_segment {
+    char *name;
+    struct fh_addr gateway;
+    struct fh_prefix *prefixes;         /* Host bits zero. */
+    size_t n_prefixes;
+    struct fh_vlan vlan;
+    bool learn;
+    bool isolate;                       /* No client to client.  Default off */
+    struct config_member *members;      /* In the order of router names. */
+    size_t n_members;
+    struct { uint32_t interval_ms, retry_ms, retries; } probe;
+    struct { bool preempt; uint32_t hold_down_ms; } election;
+    struct { uint32_t learned, learned_per_port, requests_per_s; } limits;
+    enum config_proxy_arp proxy_arp;
+    uint32_t withdraw_after_ms;
+    uint32_t age_s;                     /* Default 300: learned and lost for
+                                         * so long is forgotten. */
+    enum config_upstream upstream;
+    struct {
+        char *community;                /* "65000:100" or NULL. */
+        uint32_t local_preference;      /* Default 100. */
+    } bgp;
+};
+
+/* An Open vSwitch core bridge, for "upstream": "core". */
+struct config_core_port {
+    size_t router;                      /* Index into config.routers. */
+    char *port;                         /* The core's port towards it. */
+};
+
+struct config_core {
+    char *name;
+    uint64_t dpid;
+    char *connect;                      /* As of a router. */
+    struct config_core_port *ports;     /* In the order of router names. */
+    size_t n_ports;
+};
+
+struct config_client {
+    struct fh_addr address;
+    size_t segment;                     /* Index into config.segments. */
+    struct fh_vlan vlan;                /* Own, else the segment's. */
+    bool own_vlan;
+    bool has_mac;
+    struct eth_addr mac;
+};
+
+struct config {
+    char **listens;                     /* OpenFlow targets. */
+    size_t n_listens;
+    uint32_t echo_interval_ms;          /* "openflow", default 1000. */
+    uint32_t dead_after_ms;             /* "openflow", default 3000. */
+    struct config_router *routers;      /* In the order of names. */
+    size_t n_routers;
+    struct config_core *cores;          /* In the order of names. */
+    size_t n_cores;
+    struct config_segment *segments;    /* In the order of names. */
+    size_t n_segments;
+    struct config_client *clients;      /* By address, then segment. */
+    size_t n_clients;
+    struct {
+        char *listen;                   /* "127.0.0.1:8080" or NULL. */
+        char *token_file;
+    } api;                              /* "api": TCP control socket. */
+    struct {
+        char *api_in, *api_out;         /* FIFOs towards ExaBGP, or NULL. */
+    } bgp;
+    json_t *json;                       /* As read, defaults left out.  Owned
+                                         * together with whoever gave it:
+                                         * not to be changed. */
+};
+
+/* What is wrong, and where. */
+struct config_error {
+    char *pointer;                      /* RFC 6901, "" is the whole. */
+    char *text;
+};
+
+struct config_errors {
+    struct config_error *items;
+    size_t n, cap;
+    size_t n_dropped;                   /* Beyond the first 1000. */
+};
+
+void config_errors_add(struct config_errors *, const char *pointer,
+                       const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void config_errors_destroy(struct config_errors *);
+
+/* Parses 'text' ('len' bytes).  Returns new, or NULL and at least one error.
+ * 'errors' must be empty.  'warnings' may be NULL. */
+struct config *config_parse(const char *text, size_t len,
+                            struct config_errors *errors,
+                            struct config_errors *warnings);
+/* The same from a JSON value (borrowed), for what has been read already. */
+struct config *config_from_json(json_t *, struct config_errors *errors,
+                                struct config_errors *warnings);
+/* The same from a file.  A file that cannot be read is an error at "". */
+struct config *config_load_file(const char *path,
+                                struct config_errors *errors,
+                                struct config_errors *warnings);
+void config_destroy(struct config *);
+
+/* Parses bounded, duplicate-free JSON of at most 'max_depth' levels, each
+ * error with its pointer.  Returns new, or NULL. */
+json_t *config_read_json(const char *text, size_t len, unsigned max_depth,
+                         struct config_errors *errors);
+
+/* Checks one client entry as PUT /v1/clients/ADDRESS takes it ({"segment",
+ * "mac"?, "vlan"?}) against 'config'.  Returns true and fills '*out', or
+ * false and errors whose pointers start at the entry. */
+bool config_client_from_json(const struct config *, const char *address,
+                             json_t *, struct config_client *out,
+                             struct config_errors *errors);
+
+/* The whole of what may be asked for: the parser's own tables, for the
+ * manual's test.  Arrays end with a NULL name. */
+struct config_key {
+    const char *name;
+    json_type type;             /* JSON_TRUE: a boolean. */
+    bool required;
+    uint32_t min, max;          /* Integer: value.  String: bytes.  Array and
+                                 * object: elements.  'max' 0: no bounds. */
+    uint32_t dflt;              /* Of an integer or a boolean. */
+};
+
+struct config_object {
+    const char *name;           /* "router", "uplink", ... */
+    const struct config_key *keys;
+};
+
+extern const struct config_object config_objects[];
+
+/* Index by name, or SIZE_MAX. */
+size_t config_find_router(const struct config *, const char *name);
+size_t config_find_segment(const struct config *, const char *name);
+
+#endif /* controller/config/config.h */

@@ -1,0 +1,108 @@
+/* firsthopctl: a client of the control socket, and nothing else.
+ *
+ * Private to ctl*.c. */
+#ifndef CTL_H
+#define CTL_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+/* Exit statuses, which commands return. */
+enum {
+    CTL_DONE = 0,
+    CTL_REFUSED = 1,            /* The reason is on stderr. */
+    CTL_USAGE = 2,
+    CTL_UNREACHABLE = 3,        /* No daemon. */
+};
+
+/* What the command line says. */
+struct ctl {
+    const char *socket;
+    const char *command;        /* For messages. */
+    char **args;                /* Behind the command. */
+    int n_args;
+    bool json;                  /* Answers as they come. */
+    bool follow;
+    bool dry_run;
+    const char *segment;        /* Or NULL. */
+    const char *state;          /* Or NULL. */
+    const char *active;         /* Or NULL. */
+    const char *since;          /* Or NULL. */
+};
+
+typedef int ctl_command(const struct ctl *);
+
+/* The i-th argument, or NULL. */
+const char *ctl_arg(const struct ctl *, int i);
+void ctl_error(const struct ctl *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ctl_http.c */
+
+/* An answer.  'text' is null-terminated. */
+struct ctl_reply {
+    json_t *json;               /* NULL: it was none. */
+    char *text;
+    long status;
+};
+
+/* Asks.  'body' may be NULL.  Returns CTL_DONE and '*reply', to be destroyed,
+ * or another exit status after a message.  If 'reply' is NULL the answer is
+ * dropped. */
+int ctl_request(const struct ctl *, const char *method, const char *path,
+                const char *body, struct ctl_reply *reply);
+/* The same without messages; what is wrong is in '*reply', which is to be
+ * destroyed in any case: a problem, or for CTL_UNREACHABLE a text. */
+int ctl_try(const struct ctl *, const char *method, const char *path,
+            const char *body, struct ctl_reply *reply);
+void ctl_reply_destroy(struct ctl_reply *);
+/* GET.  With --json it prints the answer, else gives it to 'show'. */
+int ctl_get(const struct ctl *, const char *path,
+            void (*show)(const struct ctl *, json_t *));
+
+/* Follows a stream of server-sent events until 'stop' (may be NULL) is set,
+ * and calls 'event' for each.  '*last_id' is where to go on, "" for now.
+ * Returns when the stream ends: CTL_DONE if it ever began, else CTL_REFUSED
+ * after a message, or CTL_UNREACHABLE without one. */
+int ctl_stream(const struct ctl *, const char *path, char *last_id,
+               size_t last_id_size,
+               void (*event)(const char *data, void *aux), void *aux);
+
+/* The path of the router that the first argument names.  Returns new, or NULL
+ * after a message if that is no name. */
+char *ctl_router_path(const struct ctl *);
+
+/* "/v1/clients/" and the like with 'name' escaped, 'rest', and ?segment= if
+ * there is one.  Returns new. */
+char *ctl_path(const struct ctl *, const char *prefix, const char *name,
+               const char *rest);
+
+/* Reading answers: what is missing or null is "", "-", 0 or false. */
+const char *ctl_string(json_t *, const char *key);
+const char *ctl_or_dash(json_t *, const char *key);
+int64_t ctl_integer(json_t *, const char *key);
+bool ctl_is_true(json_t *, const char *key);
+/* "100.200", or "-" for no tags.  Static.  */
+const char *ctl_vlan(json_t *vlan, char *buf, size_t size);
+
+/* ctl_show.c */
+ctl_command ctl_status, ctl_routers, ctl_clients, ctl_explain;
+/* "3d 04:05:06". */
+char *ctl_duration(int64_t seconds, char *buf, size_t size);
+/* "A:up B:down".  Returns new. */
+char *ctl_reach(json_t *reach);
+/* ctl_change.c */
+ctl_command ctl_move, ctl_drain, ctl_undrain;
+/* ctl_config.c */
+ctl_command ctl_config;
+/* ctl_events.c */
+ctl_command ctl_events;
+/* One event as a line without its end.  Returns new. */
+char *ctl_event_line(json_t *event);
+/* ctl_top.c */
+ctl_command ctl_top;
+
+#endif /* controller/ctl/ctl.h */

@@ -1,0 +1,118 @@
+/* firsthopctl move, drain, undrain.
+ *
+ * Called by ctl.c. */
+#include <config.h>
+
+#include "controller/ctl/ctl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controller/ctl/ctl_table.h"
+
+/* Sends {"KEY": VALUE}.  With --json it prints the answer, else gives it to
+ * 'show'. */
+static int
+send_string(const struct ctl *ctl, const char *method, const char *path,
+            const char *key, const char *value,
+            void (*show)(const struct ctl *, json_t *))
+{
+    json_t *json = json_pack("{s:s}", key, value);
+    char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    struct ctl_reply reply;
+    int status;
+
+    if (!body) {
+        ctl_error(ctl, "%s: is not UTF-8", value);
+        return CTL_USAGE;
+    }
+    status = ctl_request(ctl, method, path, body, &reply);
+    free(body);
+    json_decref(json);
+    if (status != CTL_DONE) {
+        return status;
+    }
+    if (ctl->json) {
+        fputs(reply.text, stdout);
+    } else {
+        show(ctl, reply.json);
+    }
+    ctl_reply_destroy(&reply);
+    return CTL_DONE;
+}
+
+static void
+show_move(const struct ctl *ctl, json_t *client)
+{
+    printf("%s on segment %s %s %s\n", ctl_string(client, "address"),
+           ctl_string(client, "segment"),
+           ctl_is_true(client, "moved") ? "moves to" : "is already on",
+           ctl_arg(ctl, 1));
+}
+
+int
+ctl_move(const struct ctl *ctl)
+{
+    char *path = ctl_path(ctl, "/v1/clients/", ctl_arg(ctl, 0), "/move");
+    int status = send_string(ctl, "POST", path, "router", ctl_arg(ctl, 1),
+                             show_move);
+
+    free(path);
+    return status;
+}
+
+static int
+set_admin(const struct ctl *ctl, const char *admin,
+          void (*show)(const struct ctl *, json_t *))
+{
+    char *path = ctl_router_path(ctl);
+    int status = (path ? send_string(ctl, "PATCH", path, "admin", admin, show)
+                  : CTL_USAGE);
+
+    free(path);
+    return status;
+}
+
+static void
+show_drain(const struct ctl *ctl, json_t *router)
+{
+    int64_t n_active = ctl_integer(router, "clients_active");
+    int64_t n_left = ctl_integer(router, "clients_left_behind");
+    json_t *client;
+    size_t i;
+
+    printf("%s drains: %" PRId64 " to move away, %" PRId64
+           " to stay behind\n", ctl_string(router, "name"), n_active - n_left,
+           n_left);
+    if (n_left) {
+        struct ctl_table *table
+            = ctl_table_create("ADDRESS SEGMENT REASON");
+
+        json_array_foreach (json_object_get(router, "left_behind"), i,
+                            client) {
+            ctl_table_add(table, ctl_string(client, "address"));
+            ctl_table_add(table, ctl_string(client, "segment"));
+            ctl_table_add(table, ctl_string(client, "reason"));
+        }
+        ctl_table_print(table, stdout, "\n");
+    }
+}
+
+int
+ctl_drain(const struct ctl *ctl)
+{
+    return set_admin(ctl, "drain", show_drain);
+}
+
+static void
+show_undrain(const struct ctl *ctl, json_t *router)
+{
+    printf("%s is up\n", ctl_string(router, "name"));
+}
+
+int
+ctl_undrain(const struct ctl *ctl)
+{
+    return set_admin(ctl, "up", show_undrain);
+}

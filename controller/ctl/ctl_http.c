@@ -1,0 +1,289 @@
+/* Asking the daemon, with libcurl over its Unix socket.
+ *
+ * Called by the commands.  Knows paths and answers only as text and JSON. */
+#include <config.h>
+
+#include "controller/ctl/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+#include <firsthop/buf.h>
+
+#define TIMEOUT_S 30
+
+static size_t
+append_cb(char *data, size_t size, size_t n, void *buf)
+{
+    fh_buf_append(buf, data, size * n);
+    return size * n;
+}
+
+static CURL *
+open_curl(const struct ctl *ctl, const char *path, char *error)
+{
+    CURL *curl = curl_easy_init();
+    char *url = fh_xasprintf("http://localhost%s", path);
+
+    if (!curl) {
+        abort();                /* No memory. */
+    }
+    error[0] = '\0';
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ctl->socket);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    free(url);                  /* curl has a copy. */
+    return curl;
+}
+
+static struct curl_slist *
+add_header(struct curl_slist *list, const char *header)
+{
+    list = curl_slist_append(list, header);
+    if (!list) {
+        abort();                /* No memory. */
+    }
+    return list;
+}
+
+int
+ctl_try(const struct ctl *ctl, const char *method, const char *path,
+        const char *body, struct ctl_reply *reply)
+{
+    char error[CURL_ERROR_SIZE];
+    CURL *curl = open_curl(ctl, path, error);
+    struct curl_slist *headers = NULL;
+    struct fh_buf buf = { NULL, 0, 0 };
+    long os_error = 0;
+    CURLcode code;
+
+    memset(reply, 0, sizeof *reply);
+    if (body) {
+        headers = add_header(headers, "Content-Type: application/json");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t) strlen(body));
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long) TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_cb);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &buf);
+    code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
+    if (code != CURLE_OK) {
+        fh_buf_destroy(&buf);
+        reply->text = fh_xstrdup(os_error ? strerror(os_error)
+                                 : *error ? error
+                                          : curl_easy_strerror(code));
+        return CTL_UNREACHABLE;
+    }
+    fh_buf_append(&buf, "", 1);
+    reply->text = (char *) buf.data;
+    reply->json = json_loads(reply->text, 0, NULL);
+    return reply->status < 300 ? CTL_DONE : CTL_REFUSED;
+}
+
+void
+ctl_reply_destroy(struct ctl_reply *reply)
+{
+    json_decref(reply->json);
+    free(reply->text);
+    memset(reply, 0, sizeof *reply);
+}
+
+/* The problem of RFC 9457 that the daemon has answered with. */
+static void
+print_problem(const struct ctl *ctl, const struct ctl_reply *reply)
+{
+    json_t *errors = json_object_get(reply->json, "errors");
+    const char *detail = ctl_string(reply->json, "detail");
+    json_t *error;
+    size_t i;
+
+    if (json_array_size(errors) > 1) {
+        json_array_foreach (errors, i, error) {
+            ctl_error(ctl, "%s: %s", ctl_string(error, "pointer"),
+                      ctl_string(error, "detail"));
+        }
+    } else if (*detail) {
+        ctl_error(ctl, "%s", detail);
+    } else {
+        ctl_error(ctl, "the daemon answers with status %ld", reply->status);
+    }
+}
+
+int
+ctl_request(const struct ctl *ctl, const char *method, const char *path,
+            const char *body, struct ctl_reply *reply)
+{
+    struct ctl_reply own;
+    int status = ctl_try(ctl, method, path, body, &own);
+
+    if (status == CTL_REFUSED) {
+        print_problem(ctl, &own);
+    } else if (status == CTL_UNREACHABLE) {
+        ctl_error(ctl, "the daemon is not reachable: %s: %s", ctl->socket,
+                  own.text);
+    }
+    if (status != CTL_DONE || !reply) {
+        ctl_reply_destroy(&own);
+    } else {
+        *reply = own;
+    }
+    return status;
+}
+
+int
+ctl_get(const struct ctl *ctl, const char *path,
+        void (*show)(const struct ctl *, json_t *))
+{
+    struct ctl_reply reply;
+    int status = ctl_request(ctl, "GET", path, NULL, &reply);
+
+    if (status != CTL_DONE) {
+        return status;
+    }
+    if (ctl->json) {
+        fputs(reply.text, stdout);
+    } else {
+        show(ctl, reply.json);
+    }
+    ctl_reply_destroy(&reply);
+    return CTL_DONE;
+}
+
+char *
+ctl_path(const struct ctl *ctl, const char *prefix, const char *name,
+         const char *rest)
+{
+    char *escaped = curl_easy_escape(NULL, name, 0);
+    char *segment = ctl->segment ? curl_easy_escape(NULL, ctl->segment, 0)
+                                 : NULL;
+    char *path = fh_xasprintf("%s%s%s%s%s", prefix, escaped, rest,
+                              segment ? "?segment=" : "",
+                              segment ? segment : "");
+
+    curl_free(escaped);
+    curl_free(segment);
+    return path;
+}
+
+char *
+ctl_router_path(const struct ctl *ctl)
+{
+    const struct ctl any = { .segment = NULL };
+    const char *name = ctl_arg(ctl, 0);
+
+    if (!*name || strchr(name, '/')) {
+        ctl_error(ctl, "\"%s\" is not the name of a router", name);
+        return NULL;
+    }
+    return ctl_path(&any, "/v1/routers/", name, "");
+}
+
+/* A stream of events being read. */
+struct stream {
+    const struct ctl *ctl;
+    CURL *curl;
+    struct fh_buf line;         /* Of an event, as far as it is here. */
+    struct fh_buf other;        /* An answer that is no stream. */
+    char *last_id;
+    size_t last_id_size;
+    void (*event)(const char *data, void *aux);
+    void *aux;
+    bool begun;
+};
+
+static void
+stream_line(struct stream *stream, char *line)
+{
+    if (!strncmp(line, "id: ", 4)) {
+        snprintf(stream->last_id, stream->last_id_size, "%s", line + 4);
+    } else if (!strncmp(line, "data: ", 6)) {
+        stream->event(line + 6, stream->aux);
+    } else if (!strncmp(line, ": events ", 9) && strstr(line, " to ")) {
+        ctl_error(stream->ctl, "%s", line + 2);
+    }
+}
+
+static size_t
+stream_cb(char *data, size_t size, size_t n, void *stream_)
+{
+    struct stream *stream = stream_;
+    size_t len = size * n;
+    long status = 0;
+
+    curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200) {
+        fh_buf_append(&stream->other, data, len);
+        return len;
+    }
+    stream->begun = true;
+    for (size_t i = 0; i < len; i++) {
+        char c = data[i] == '\n' ? '\0' : data[i];
+
+        fh_buf_append(&stream->line, &c, 1);
+        if (!c) {
+            stream_line(stream, (char *) stream->line.data);
+            fh_buf_clear(&stream->line);
+        }
+    }
+    fflush(stdout);
+    return len;
+}
+
+static void
+report_refused_stream(struct stream *stream, long status)
+{
+    struct ctl_reply reply = { .status = status };
+
+    fh_buf_append(&stream->other, "", 1);
+    reply.json = json_loads((char *) stream->other.data, 0, NULL);
+    print_problem(stream->ctl, &reply);
+    json_decref(reply.json);
+}
+
+int
+ctl_stream(const struct ctl *ctl, const char *path, char *last_id,
+           size_t last_id_size, void (*event)(const char *data, void *aux),
+           void *aux)
+{
+    char error[CURL_ERROR_SIZE];
+    struct stream stream = {
+        .ctl = ctl, .curl = open_curl(ctl, path, error),
+        .last_id = last_id, .last_id_size = last_id_size,
+        .event = event, .aux = aux,
+    };
+    struct curl_slist *headers = add_header(NULL,
+                                            "Accept: text/event-stream");
+    long status = 0;
+
+    if (*last_id) {
+        char *header = fh_xasprintf("Last-Event-ID: %s", last_id);
+
+        headers = add_header(headers, header);
+        free(header);
+    }
+    curl_easy_setopt(stream.curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(stream.curl, CURLOPT_WRITEFUNCTION, stream_cb);
+    curl_easy_setopt(stream.curl, CURLOPT_WRITEDATA, &stream);
+    curl_easy_perform(stream.curl);
+    curl_easy_getinfo(stream.curl, CURLINFO_RESPONSE_CODE, &status);
+    if (!stream.begun && status >= 300) {
+        report_refused_stream(&stream, status);
+    }
+    curl_easy_cleanup(stream.curl);
+    curl_slist_free_all(headers);
+    fh_buf_destroy(&stream.line);
+    fh_buf_destroy(&stream.other);
+    return (stream.begun ? CTL_DONE
+            : status >= 300 ? CTL_REFUSED : CTL_UNREACHABLE);
+}

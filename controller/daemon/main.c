@@ -1,0 +1,323 @@
+/* firsthopd: options, signals, logging, and the event loop. */
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/api/api.h"
+#include "controller/config/config.h"
+#include "controller/daemon/firsthop.h"
+#include "controller/base/log.h"
+#include "controller/daemon/sdnotify.h"
+
+#define DEFAULT_CONFIG    "/etc/firsthop/firsthop.json"
+#define DEFAULT_SOCKET    "/run/firsthop/control.sock"
+#define DEFAULT_STATE_DIR "/var/lib/firsthop"
+
+struct options {
+    const char *config;
+    const char *socket;
+    struct firsthop_options firsthop;
+    bool check;
+};
+
+struct daemon {
+    struct options options;
+    struct event_base *base;
+    struct firsthop *fh;
+    struct api *api;
+    struct sdnotify *notify;
+};
+
+static void
+usage(FILE *stream)
+{
+    fputs("Usage: firsthopd [OPTION]...\n"
+          "Gives every client of an access network its own redundant "
+          "first-hop router.\n\n"
+          "  --config FILE      configuration (" DEFAULT_CONFIG ")\n"
+          "  --socket PATH      control socket (" DEFAULT_SOCKET ")\n"
+          "  --listen TARGET    listen for bridges on tcp:ADDR:PORT or "
+          "unix:PATH,\n"
+          "                     in place of the configuration's; repeatable\n"
+          "  --state-dir DIR    what outlives a restart ("
+          DEFAULT_STATE_DIR ")\n"
+          "  --check            check the configuration, then exit\n"
+          "  --log-level LEVEL  err, warn, info (default) or dbg\n"
+          "  --version          print the version, then exit\n"
+          "  --help             print this, then exit\n", stream);
+}
+
+static void
+usage_error(const char *what, const char *arg)
+{
+    fprintf(stderr, "firsthopd: %s%s\nTry 'firsthopd --help'.\n", what, arg);
+    exit(2);
+}
+
+static void
+parse_options(int argc, char *argv[], struct options *o)
+{
+    enum { OPT_CONFIG = 256, OPT_SOCKET, OPT_LISTEN, OPT_STATE_DIR,
+           OPT_CHECK, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP };
+    static const struct option longs[] = {
+        { "config", required_argument, NULL, OPT_CONFIG },
+        { "socket", required_argument, NULL, OPT_SOCKET },
+        { "listen", required_argument, NULL, OPT_LISTEN },
+        { "state-dir", required_argument, NULL, OPT_STATE_DIR },
+        { "check", no_argument, NULL, OPT_CHECK },
+        { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+        { "version", no_argument, NULL, OPT_VERSION },
+        { "help", no_argument, NULL, OPT_HELP },
+        { NULL, 0, NULL, 0 },
+    };
+    struct firsthop_options *f = &o->firsthop;
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        switch (opt) {
+        case OPT_CONFIG:
+            o->config = optarg;
+            break;
+        case OPT_SOCKET:
+            o->socket = optarg;
+            break;
+        case OPT_LISTEN:
+            if (ofserver_target_error(optarg)) {
+                fprintf(stderr, "firsthopd: --listen %s: %s\n", optarg,
+                        ofserver_target_error(optarg));
+                exit(2);
+            }
+            f->listens = fh_xrealloc(f->listens, ((f->n_listens + 1)
+                                     * sizeof *f->listens));
+            f->listens[f->n_listens++] = optarg;
+            break;
+        case OPT_STATE_DIR:
+            f->state_dir = optarg;
+            break;
+        case OPT_CHECK:
+            o->check = true;
+            break;
+        case OPT_LOG_LEVEL:
+            if (!log_set_level_by_name(optarg)) {
+                usage_error("no such log level: ", optarg);
+            }
+            break;
+        case OPT_VERSION:
+            puts("firsthopd " PACKAGE_VERSION);
+            exit(0);
+        case OPT_HELP:
+            usage(stdout);
+            exit(0);
+        default:
+            /* getopt_long() has said what is wrong. */
+            fputs("Try 'firsthopd --help'.\n", stderr);
+            exit(2);
+        }
+    }
+    if (optind < argc) {
+        usage_error("no arguments are expected: ", argv[optind]);
+    }
+}
+
+/* FILE: /json/pointer: what is wrong, in the log. */
+static void
+log_errors(enum log_level level, const char *path,
+           const struct config_errors *errors)
+{
+    for (size_t i = 0; i < errors->n; i++) {
+        const struct config_error *e = &errors->items[i];
+
+        log_at(level, NULL, "%s: %s: %s", path,
+               e->pointer[0] ? e->pointer : "/", e->text);
+    }
+    if (errors->n_dropped) {
+        log_at(level, NULL, "%s: and %zu more", path, errors->n_dropped);
+    }
+}
+
+/* FILE: /json/pointer: what is wrong.  The whole has the pointer "". */
+static void
+print_errors(const char *path, const struct config_errors *errors,
+             const char *kind)
+{
+    for (size_t i = 0; i < errors->n; i++) {
+        const struct config_error *e = &errors->items[i];
+
+        fprintf(stderr, "%s: %s: %s%s\n", path,
+                e->pointer[0] ? e->pointer : "/", kind, e->text);
+    }
+    if (errors->n_dropped) {
+        fprintf(stderr, "%s: and %zu more\n", path, errors->n_dropped);
+    }
+}
+
+/* Says on stderr what is wrong; while the daemon runs, in the log. */
+static struct config *
+load(const char *path, bool running)
+{
+    struct config_errors errors = { .n = 0 }, warnings = { .n = 0 };
+    struct config *config = config_load_file(path, &errors, &warnings);
+
+    if (running) {
+        log_errors(LOG_LVL_WARN, path, &warnings);
+        log_errors(LOG_LVL_ERR, path, &errors);
+    } else {
+        print_errors(path, &warnings, "warning: ");
+        print_errors(path, &errors, "");
+    }
+    config_errors_destroy(&errors);
+    config_errors_destroy(&warnings);
+    return config;
+}
+
+static void
+on_terminate(evutil_socket_t sig, short what, void *daemon_)
+{
+    struct daemon *d = daemon_;
+
+    log_info("leaving on signal %d; the bridges go on forwarding",
+             (int) sig);
+    sdnotify_stopping(d->notify);
+    event_base_loopbreak(d->base);
+}
+
+static void
+on_reload(evutil_socket_t sig, short what, void *daemon_)
+{
+    struct daemon *d = daemon_;
+    struct config *config;
+    char *error;
+
+    sdnotify_reloading(d->notify);
+    config = load(d->options.config, true);
+    if (!config) {
+        log_err("%s is not valid: nothing was changed", d->options.config);
+    } else {
+        error = firsthop_apply(d->fh, config, false);
+        if (error) {
+            log_err("%s: %s", d->options.config, error);
+            config_destroy(config);
+            free(error);
+        }
+    }
+    sdnotify_ready(d->notify);
+}
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *daemon_)
+{
+    struct daemon *d = daemon_;
+
+    sdnotify_alive(d->notify);
+}
+
+struct signals {
+    struct event *term, *intr, *hup, *watchdog;
+};
+
+static void
+add_signals(struct daemon *d, struct signals *s)
+{
+    uint64_t usec = sdnotify_watchdog_usec(d->notify) / 2;
+    struct timeval tv = { usec / 1000000, usec % 1000000 };
+
+    signal(SIGPIPE, SIG_IGN);
+    s->term = evsignal_new(d->base, SIGTERM, on_terminate, d);
+    s->intr = evsignal_new(d->base, SIGINT, on_terminate, d);
+    s->hup = evsignal_new(d->base, SIGHUP, on_reload, d);
+    s->watchdog = event_new(d->base, -1, EV_PERSIST, on_watchdog, d);
+    evsignal_add(s->term, NULL);
+    evsignal_add(s->intr, NULL);
+    evsignal_add(s->hup, NULL);
+    if (usec) {
+        evtimer_add(s->watchdog, &tv);
+    }
+}
+
+static void
+free_signals(struct signals *s)
+{
+    event_free(s->term);
+    event_free(s->intr);
+    event_free(s->hup);
+    event_free(s->watchdog);
+}
+
+/* Returns NULL and '*errp', new, if the control socket cannot be had. */
+static struct api *
+create_api(struct daemon *d, char **errp)
+{
+    char *error = NULL;
+    struct api *api = api_create(d->base, d->fh, d->options.socket, &error);
+
+    if (!api) {
+        *errp = fh_xasprintf("control socket %s", error);
+        free(error);
+    }
+    return api;
+}
+
+static int
+run(struct daemon *d, struct config *config)
+{
+    struct signals signals;
+    char *error = NULL;
+    int ignored;
+
+    d->base = event_base_new();
+    d->notify = sdnotify_create(&ignored);
+    d->fh = firsthop_create(d->base, config, &d->options.firsthop, &error);
+    if (d->fh) {
+        d->api = create_api(d, &error);
+    }
+    if (d->api) {
+        add_signals(d, &signals);
+        log_info("firsthopd " PACKAGE_VERSION " is ready, control socket %s",
+                 d->options.socket);
+        sdnotify_ready(d->notify);
+        event_base_dispatch(d->base);
+        free_signals(&signals);
+    } else {
+        log_err("cannot start: %s", error);
+    }
+    free(error);
+    api_destroy(d->api);
+    firsthop_destroy(d->fh);
+    sdnotify_destroy(d->notify);
+    event_base_free(d->base);
+    return d->api ? 0 : 1;
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct daemon d = {
+        .options = { .config = DEFAULT_CONFIG, .socket = DEFAULT_SOCKET,
+                     .firsthop.state_dir = DEFAULT_STATE_DIR },
+    };
+    struct config *config;
+    int status = 0;
+
+    parse_options(argc, argv, &d.options);
+    config = load(d.options.config, false);
+    if (!config) {
+        status = 1;
+    } else if (d.options.check) {
+        config_destroy(config);
+    } else {
+        status = run(&d, config);
+    }
+    free(d.options.firsthop.listens);
+    libevent_global_shutdown();
+    return status;
+}

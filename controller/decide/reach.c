@@ -1,0 +1,256 @@
+/* Can one router reach one client?  See reach.h. */
+#include <config.h>
+
+#include "controller/decide/reach.h"
+
+/* RFC 6298: R' the sample, in us. */
+static void
+measure_rtt(struct reach *r, uint32_t sample_us)
+{
+    sample_us = sample_us ? sample_us : 1;
+    if (!r->srtt_us) {
+        r->srtt_us = sample_us;
+        r->rttvar_us = sample_us / 2;
+    } else {
+        uint32_t delta = (r->srtt_us > sample_us ? r->srtt_us - sample_us
+                          : sample_us - r->srtt_us);
+
+        r->rttvar_us = (3 * (uint64_t) r->rttvar_us + delta) / 4;
+        r->srtt_us = (7 * (uint64_t) r->srtt_us + sample_us) / 8;
+    }
+}
+
+uint32_t
+reach_rto_ms(const struct reach *r, const struct reach_params *params)
+{
+    uint64_t rto_ms;
+
+    if (!r->srtt_us) {
+        return params->retry_ms;
+    }
+    rto_ms = (r->srtt_us + 4 * (uint64_t) r->rttvar_us + 999) / 1000;
+    if (rto_ms < REACH_MIN_RTO_MS) {
+        rto_ms = REACH_MIN_RTO_MS;
+    }
+    rto_ms += rto_ms * r->misses / 2;
+    return rto_ms < params->retry_ms ? rto_ms : params->retry_ms;
+}
+
+int64_t
+reach_next_ms(const struct reach *r, const struct reach_params *params,
+              int64_t now_ms)
+{
+    int64_t interval_ms = params->interval_ms;
+    int64_t phase_ms = r->phase % params->interval_ms;
+
+    return (now_ms - phase_ms + interval_ms) / interval_ms * interval_ms
+           + phase_ms;
+}
+
+/* A fence number wraps; the distance tells. */
+static bool
+fence_is_done(uint32_t fence, uint32_t done)
+{
+    return (int32_t) (done - fence) >= 0;
+}
+
+static void
+go_down(struct reach *r)
+{
+    r->state = REACH_DOWN;
+    r->outstanding = false;
+    r->unjudged = 0;
+    r->misses = 0;
+    r->up_since_ms = 0;
+}
+
+/* How long before the timeout the meter is looked at: a quarter is time for
+ * the answer to come back, and the reply that was dropped would have come in
+ * the first three. */
+static uint32_t
+look_ahead_ms(uint32_t rto_ms)
+{
+    return rto_ms / 4;
+}
+
+int64_t
+reach_look_ms(const struct reach *r, const struct reach_params *params,
+              int64_t now_ms)
+{
+    uint32_t rto_ms = reach_rto_ms(r, params);
+
+    return now_ms + rto_ms - (r->state == REACH_DOWN ? 0
+                              : look_ahead_ms(rto_ms));
+}
+
+/* The same for a probe in its turn, of which one that is down has but one. */
+static int64_t
+after_probe_ms(const struct reach *r, const struct reach_params *params,
+               int64_t now_ms)
+{
+    return (r->state == REACH_DOWN ? reach_next_ms(r, params, now_ms)
+            : reach_look_ms(r, params, now_ms));
+}
+
+/* Asks for a look at the meter, and to be called again when the probe is
+ * late: not later for having looked. */
+static struct reach_verdict
+look(struct reach *r, uint32_t rto_ms, int64_t now_ms)
+{
+    uint32_t age_ms = (uint32_t) now_ms - r->probed_ms;
+
+    r->looked = true;
+    return (struct reach_verdict) {
+        .event = REACH_NOTHING,
+        .look = true,
+        .next_ms = now_ms + (age_ms < rto_ms ? rto_ms - age_ms : 0),
+    };
+}
+
+/* What the client said may have been dropped on the way: as if it had not
+ * been asked. */
+static struct reach_verdict
+leave_unjudged(struct reach *r, const struct reach_params *params,
+               int64_t now_ms)
+{
+    r->outstanding = false;
+    r->misses = 0;
+    if (r->unjudged < UINT8_MAX) {
+        r->unjudged++;
+    }
+    if (r->state == REACH_SUSPECT) {
+        r->state = REACH_UP;
+    }
+    return (struct reach_verdict) {
+        .event = REACH_NOTHING,
+        .unjudged = true,
+        .next_ms = reach_next_ms(r, params, now_ms),
+    };
+}
+
+struct reach_verdict
+reach_timer(struct reach *r, const struct reach_params *params,
+            const struct reach_bridge *bridge, int64_t now_ms)
+{
+    struct reach_verdict v = { .event = REACH_NOTHING };
+    uint32_t rto_ms = reach_rto_ms(r, params);
+
+    if (!r->outstanding) {
+        v.probe = true;
+        v.next_ms = after_probe_ms(r, params, now_ms);
+        return v;
+    }
+    if (!r->looked && r->state != REACH_DOWN) {
+        return look(r, rto_ms, now_ms);
+    }
+    if (!fence_is_done(r->fence, bridge->fence_done)) {
+        /* The bridge has not come to it yet: hold still. */
+        v.next_ms = now_ms + rto_ms;
+        return v;
+    }
+    if (r->looked && !fence_is_done(r->reading, bridge->reading_done)) {
+        v.next_ms = now_ms + 1 + look_ahead_ms(rto_ms);
+        return v;
+    }
+    if (bridge->dropped_us >= r->sent_us && r->state != REACH_DOWN) {
+        return leave_unjudged(r, params, now_ms);
+    }
+
+    r->unjudged = 0;
+    r->missed++;
+    if (r->misses < UINT8_MAX) {
+        r->misses++;
+    }
+    if (r->state == REACH_DOWN) {
+        r->misses = 0;
+    } else if (r->misses > params->retries) {
+        go_down(r);
+        v.event = REACH_WENT_DOWN;
+        v.next_ms = reach_next_ms(r, params, now_ms);
+        return v;
+    } else if (r->state == REACH_UP) {
+        r->state = REACH_SUSPECT;
+        v.event = REACH_LATE;
+    }
+    v.probe = true;
+    v.next_ms = after_probe_ms(r, params, now_ms);
+    return v;
+}
+
+void
+reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
+{
+    r->sent++;
+    if (!r->outstanding) {
+        r->sent_us = now_us;
+    }
+    r->fence = fence;
+    r->probed_ms = (uint32_t) (now_us / 1000);
+    r->outstanding = true;
+    r->looked = false;
+}
+
+void
+reach_look_sent(struct reach *r, uint32_t reading)
+{
+    r->reading = reading;
+}
+
+static enum reach_event
+go_up(struct reach *r, int64_t now_ms)
+{
+    bool was_up = reach_is_up(r);
+
+    r->state = REACH_UP;
+    r->misses = 0;
+    r->last_reply_ms = now_ms;
+    if (was_up) {
+        return REACH_NOTHING;
+    }
+    r->up_since_ms = now_ms;
+    return REACH_WENT_UP;
+}
+
+enum reach_event
+reach_reply(struct reach *r, const struct reach_params *params,
+            uint32_t port, int64_t now_us, int64_t *next_ms)
+{
+    int64_t now_ms = now_us / 1000;
+
+    /* Which of several probes it answers is not known (Karn's problem).  From
+     * the first one on is the longest that it can have taken, and on a busy
+     * machine the timeout must learn that.  Not so where the client was gone
+     * in between. */
+    if (r->outstanding && r->state != REACH_DOWN && now_us >= r->sent_us
+        && now_us - r->sent_us < INT32_MAX) {
+        measure_rtt(r, now_us - r->sent_us);
+    }
+    r->outstanding = false;
+    r->unjudged = 0;
+    r->port = port;
+    *next_ms = reach_next_ms(r, params, now_ms);
+    return go_up(r, now_ms);
+}
+
+enum reach_event
+reach_heard(struct reach *r, uint32_t port, int64_t now_ms)
+{
+    if (reach_is_up(r)) {
+        return REACH_NOTHING;
+    }
+    r->port = port;
+    return go_up(r, now_ms);
+}
+
+bool
+reach_lost(struct reach *r, bool known)
+{
+    bool was_up = reach_is_up(r);
+
+    go_down(r);
+    if (!known) {
+        r->state = REACH_UNKNOWN;
+        r->port = 0;
+    }
+    return was_up;
+}

@@ -1,0 +1,154 @@
+/* Can one router reach one client?  Probe, up, suspect, down.  Pure.
+ *
+ *               reply                     retries used up
+ *   UNKNOWN ------------> UP  <--------+  +----------> DOWN
+ *      |                  |   reply    |  |             |  |
+ *      |                  +--------> SUSPECT            |  | reply
+ *      |     late                                       |  v
+ *      +------------------------------------------------+  UP
+ *            retries used up
+ *
+ * A probe is late after a retransmission timeout that follows the measured
+ * round trip (RFC 6298, 2), never longer than 'retry_ms'.  A late probe is
+ * repeated at once, and each repetition is given half a timeout more.  But a
+ * probe only counts as missed if the bridge is known to have taken it: each is
+ * covered by a fence, an echo request behind it on the same connection, and
+ * while that has not come back it is the bridge that is slow, not the client
+ * that is dead.
+ *
+ * Nor is silence evidence while the bridge drops what is said: somebody may
+ * flood the meter that all the replies of a port go through.  So shortly
+ * before a probe is late the meter's drops are read, and if it has dropped
+ * anything since the first probe that was not answered, nothing is concluded
+ * from those; the client is probed again in its turn.  But if that goes on,
+ * the router is one that has not heard of the client for some time, and
+ * another that has is preferred: a flood must not hide a failure for as long
+ * as it lasts. */
+#ifndef REACH_H
+#define REACH_H 1
+
+#include <firsthop/types.h>
+
+#include "controller/base/wheel.h"
+
+enum reach_state {
+    REACH_UNKNOWN,              /* Not connected, or no verdict yet. */
+    REACH_UP,
+    REACH_SUSPECT,              /* Up, and a probe is late. */
+    REACH_DOWN,
+};
+
+struct reach_params {
+    uint32_t interval_ms;
+    uint32_t retry_ms;
+    uint32_t retries;
+};
+
+/* The shortest timeout: below it a busy machine looks like a dead client. */
+#define REACH_MIN_RTO_MS 20
+
+struct reach {
+    struct wheel_timer timer;   /* Next probe, or its lateness. */
+    int64_t sent_us;            /* Of the oldest probe not answered,
+                                 * monotonic. */
+    int64_t last_reply_ms;      /* Monotonic; 0: never. */
+    int64_t up_since_ms;        /* Monotonic, while up. */
+    uint32_t port;              /* Access port that leads there, 0: unknown */
+    uint32_t fence;             /* Covers the last probe. */
+    uint32_t reading;           /* Covers the look at the meter. */
+    uint32_t probed_ms;         /* When the last went out, modulo 2^32. */
+    uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
+    uint32_t heard_port;        /* By which it was heard to speak. */
+    uint32_t srtt_us;           /* 0: not measured. */
+    uint32_t rttvar_us;
+    uint32_t phase;             /* Any number: where in the interval its
+                                 * probes fall, modulo that. */
+    uint32_t sent;              /* Probes, for metrics. */
+    uint32_t missed;
+    uint8_t state;              /* enum reach_state */
+    uint8_t misses;             /* In a row. */
+    bool outstanding;           /* A probe awaits its reply. */
+    bool looked;                /* The meter is being, or was, read. */
+    uint8_t unjudged;           /* Probes in a row that were no evidence. */
+    uint8_t index;              /* In client.reaches: finds the client. */
+};
+
+enum reach_event {
+    REACH_NOTHING,
+    REACH_WENT_UP,
+    REACH_LATE,                 /* UP became SUSPECT: a first missed probe. */
+    REACH_WENT_DOWN,
+};
+
+/* What the router knows of its bridge. */
+struct reach_bridge {
+    uint32_t fence_done;        /* The last fence that came back, */
+    uint32_t reading_done;      /* and the last reading of the meters. */
+    int64_t dropped_us;         /* When replies on the client's port were last
+                                 * found dropped; monotonic, 0: never. */
+};
+
+/* What to do when the timer has fired. */
+struct reach_verdict {
+    enum reach_event event;
+    bool probe;                 /* Send one now, then reach_probe_sent(). */
+    bool look;                  /* Read the meter, then reach_look_sent(). */
+    bool unjudged;              /* Silence that was no evidence. */
+    int64_t next_ms;            /* Arm the timer for this. */
+};
+
+static inline bool
+reach_is_up(const struct reach *r)
+{
+    return r->state == REACH_UP || r->state == REACH_SUSPECT;
+}
+
+/* After so many probes that were no evidence the client is unheard. */
+#define REACH_UNHEARD 3
+
+static inline bool
+reach_is_heard(const struct reach *r)
+{
+    return r->unjudged < REACH_UNHEARD;
+}
+
+/* The timeout, in ms, of a probe that is sent now. */
+uint32_t reach_rto_ms(const struct reach *, const struct reach_params *);
+
+/* When the timer must fire for a probe that is sent now: to look at the meter,
+ * or, where a miss is none, when it is late. */
+int64_t reach_look_ms(const struct reach *, const struct reach_params *,
+                      int64_t now_ms);
+
+/* The first moment after 'now_ms' that is the reach's own in the interval.
+ * Probes that keep to it stay spread evenly, however many clients were learnt
+ * or asked at once. */
+int64_t reach_next_ms(const struct reach *, const struct reach_params *,
+                      int64_t now_ms);
+
+/* The timer fired. */
+struct reach_verdict reach_timer(struct reach *, const struct reach_params *,
+                                 const struct reach_bridge *, int64_t now_ms);
+
+/* A probe went to the bridge; 'fence' will cover it. */
+void reach_probe_sent(struct reach *, uint32_t fence, int64_t now_us);
+
+/* The meter is asked; 'reading' will have the answer, if there is one. */
+void reach_look_sent(struct reach *, uint32_t reading);
+
+/* The client answered a probe of this router through 'port'.  '*next_ms' is
+ * when the next probe is due. */
+enum reach_event reach_reply(struct reach *, const struct reach_params *,
+                             uint32_t port, int64_t now_us, int64_t *next_ms);
+
+/* The router heard the client speak through 'port' (a request, say), before
+ * any probe of it was answered.  Evidence enough to start with: UNKNOWN and
+ * DOWN become UP, and the probes decide from there. */
+enum reach_event reach_heard(struct reach *, uint32_t port, int64_t now_ms);
+
+/* The port, or the bridge, is gone: no verdict by probes needed.  'known' is
+ * true where that proves the client unreachable (DOWN), false where nothing
+ * is known any more (UNKNOWN).  Returns true if it was up. */
+bool reach_lost(struct reach *, bool known);
+
+#endif /* controller/decide/reach.h */

@@ -1,0 +1,126 @@
+/* The move of one client to a router, in the one order that is safe.  Pure.
+ *
+ *   IDLE --begin--> FLOWS --confirmed--> CORE --told--> NOTICE --+--> LINGER
+ *                     |  \               ^               ^    |  acknowledged
+ *   refused, bridge   |   +--> SETTLE ---+               +----+  or given up
+ *   gone: elect again v    planned, a moment later       repeat
+ *                   IDLE <------------------------------------------ LINGER
+ *                           the losers' flows go, a while after the core
+ *                           was told
+ *
+ * Every step returns what to do, in order.  The flows of the losers go last,
+ * and not before the core has had time to look elsewhere: what it still sends
+ * to a loser arrives.  Nor does a barrier say that a bridge's datapath has
+ * forgotten what it did with the client's packets before; where the former
+ * router forwards meanwhile (a planned move), it is given time for that.
+ * A new election in the middle of a takeover begins another one; whoever may
+ * hold flows stays noted in 'holders' until it has been told to drop them. */
+#ifndef TAKEOVER_H
+#define TAKEOVER_H 1
+
+#include <firsthop/types.h>
+
+#define TAKEOVER_NOTICES 5      /* At 0, 100, 300, 1100, 2200 ms: because of
+                                 * Linux's locktime of 1 s. */
+
+/* From the barrier of the winner's bridge to telling anybody, if planned. */
+#define TAKEOVER_SETTLE_MS 50
+
+enum takeover_phase {
+    TAKEOVER_IDLE,
+    TAKEOVER_LINGER,            /* The losers' flows are not yet removed. */
+    TAKEOVER_FLOWS,             /* The winner's flows are under way. */
+    TAKEOVER_SETTLE,            /* They are confirmed, and sink in. */
+    TAKEOVER_CORE,              /* The core is being told. */
+    TAKEOVER_NOTICE,            /* The client is being told. */
+};
+
+struct takeover {
+    int64_t decided_ms;         /* Monotonic. */
+    int64_t noticed_ms;         /* First notice. */
+    int32_t install_ms;         /* Decision to barrier, -1: not yet. */
+    uint16_t linger_ms;         /* From the first notice. */
+    uint32_t holders;           /* Bit i: member i may hold flows. */
+    int8_t winner;              /* Member, -1: none. */
+    uint8_t phase;              /* enum takeover_phase */
+    uint8_t n_notices;          /* Sent so far. */
+    bool planned;               /* The former router forwards meanwhile. */
+    bool core_acked;
+    bool client_acked;
+};
+
+enum takeover_action_type {
+    TAKEOVER_INSTALL,           /* Flows on 'member'. */
+    TAKEOVER_TELL_CORE,         /* The client is behind 'member'. */
+    TAKEOVER_REPEAT_CORE,       /* Once more: it has not acknowledged. */
+    TAKEOVER_SEND_NOTICE,       /* From 'member'. */
+    TAKEOVER_ARM,               /* takeover_timer() at 'at_ms'. */
+    TAKEOVER_REMOVE,            /* Flows off 'member'. */
+    TAKEOVER_DONE,              /* Report it. */
+    TAKEOVER_RELEASE,           /* No former router is needed any more. */
+    TAKEOVER_ELECT,             /* It failed: elect again. */
+};
+
+struct takeover_action {
+    enum takeover_action_type type;
+    int member;
+    int64_t at_ms;
+};
+
+#define TAKEOVER_MAX_ACTIONS 40     /* 32 members to clean, and a few more. */
+
+struct takeover_actions {
+    struct takeover_action items[TAKEOVER_MAX_ACTIONS];
+    size_t n;
+};
+
+/* Which of two members may be given orders: bit i, connected and ready. */
+typedef uint32_t takeover_members;
+
+void takeover_init(struct takeover *);
+
+/* Nothing is under way that the client waits for. */
+static inline bool
+takeover_is_idle(const struct takeover *t)
+{
+    return t->phase <= TAKEOVER_LINGER;
+}
+
+/* The winner is named, but nobody has been told. */
+static inline bool
+takeover_is_untold(const struct takeover *t)
+{
+    return t->phase >= TAKEOVER_FLOWS && t->phase <= TAKEOVER_CORE;
+}
+
+/* The election named 'winner'.  'planned': the client's former router is
+ * there, and forwards for it until it has moved.  Steps append to 'out'. */
+void takeover_begin(struct takeover *, int winner, bool planned,
+                    int64_t now_ms, struct takeover_actions *out);
+/* The winner's bridge has confirmed (or refused) the flows. */
+void takeover_installed(struct takeover *, bool ok, int64_t now_ms,
+                        struct takeover_actions *out);
+/* The core driver has passed it on.  For 'linger_ms' the core may still send
+ * to the former router. */
+void takeover_told(struct takeover *, uint16_t linger_ms, int64_t now_ms,
+                   takeover_members ready, struct takeover_actions *out);
+/* The client has acknowledged a notice of 'member'. */
+void takeover_acked(struct takeover *, int member, int64_t now_ms,
+                    takeover_members ready, struct takeover_actions *out);
+/* The core has acknowledged what 'member' told it. */
+void takeover_core_acked(struct takeover *, int member);
+/* The time of TAKEOVER_ARM has come. */
+void takeover_timer(struct takeover *, int64_t now_ms,
+                    takeover_members ready, struct takeover_actions *out);
+/* A member's bridge is gone.  What it may hold stays noted. */
+void takeover_member_gone(struct takeover *, int member,
+                          struct takeover_actions *out);
+/* A member's bridge is back, and 'holds' is the truth about its flows. */
+void takeover_member_back(struct takeover *, int member, bool holds,
+                          takeover_members ready,
+                          struct takeover_actions *out);
+/* Nobody is to hold anything: withdrawn, deleted. */
+void takeover_clear(struct takeover *, takeover_members ready,
+                    struct takeover_actions *out);
+
+#endif /* controller/decide/takeover.h */

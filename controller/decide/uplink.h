@@ -1,0 +1,124 @@
+/* One way to the core: is its next hop there, and at which MAC?  Pure.
+ *
+ *                heard              3 requests unanswered
+ *   UNRESOLVED --------> RESOLVED -----------------------> DEAD
+ *                         ^ |  ^                            |
+ *        the old one      | |  |           heard            |
+ *        answers, or is   | |  +----------------------------+
+ *        silent (then at  | |
+ *        the other)       | | another MAC speaks as the next hop
+ *                         | v
+ *                       DISPUTED
+ *
+ * From any of them to UNRESOLVED when the bridge is gone.
+ *
+ * While the next hop answers, it is asked every UPLINK_REFRESH_MS, at its
+ * MAC; once it does not, every UPLINK_RETRY_MS, by broadcast from the second
+ * request on.  Each of these requests counts as a miss until there is an
+ * answer.  While nothing is resolved there are some more in the first second
+ * that count for nothing: the first answer may have come before the flow that
+ * punts it, and a next hop that is only asked early is not silent for longer.
+ *
+ * Anybody on the uplink can speak as the next hop.  So a MAC that was
+ * believed, and has not missed two requests, is asked before another one is
+ * followed.  Real gateways that fail over to another MAC (HSRP, new hardware)
+ * announce it while the old one is silent, and are followed one or two ticks
+ * later (three if that was the second such claim in a short time).
+ *
+ * Silence is no evidence while the bridge drops replies (see reach.h): such a
+ * request does not count, and no dispute is decided. */
+#ifndef UPLINK_H
+#define UPLINK_H 1
+
+#include <firsthop/snapshot.h>
+
+#include "controller/decide/drops.h"
+
+struct config_uplink;
+
+enum uplink_state {
+    UPLINK_UNRESOLVED,          /* view.next_hop_mac is a guess, or zero. */
+    UPLINK_RESOLVED,
+    UPLINK_DISPUTED,            /* 'rival' speaks: does the old one answer? */
+    UPLINK_DEAD,                /* Was resolved and has fallen silent. */
+};
+
+/* A port and its tags, shared by all segments that use it. */
+struct uplink {
+    const struct config_uplink *config;     /* Borrowed. */
+    struct fh_uplink view;      /* For builders; port 0: absent. */
+    bool port_up;
+    enum uplink_state state;
+    uint8_t misses;             /* Counted requests since it was heard. */
+    int64_t next_ms;            /* Next request that counts; monotonic. */
+    int64_t early_at_ms;        /* Next early one; monotonic. */
+    uint32_t early_ms;          /* So long after the first of them. */
+    struct drops drops;         /* Of the meter of its replies. */
+    int64_t dropped_ms;         /* When replies were last found dropped;
+                                 * monotonic, 0: never. */
+    struct eth_addr rival;      /* The last other MAC that spoke as it. */
+    bool asked;                 /* DISPUTED: the old one was asked ... */
+    int64_t decide_ms;          /* ... and so long it may take.  Before that
+                                 * time no further dispute asks at once. */
+};
+
+/* How often uplink_tick() is called. */
+#define UPLINK_TICK_MS    100
+#define UPLINK_EARLY_MS   100           /* Doubled each time. */
+#define UPLINK_RETRY_MS   1000
+#define UPLINK_REFRESH_MS 3000
+#define UPLINK_DISPUTE_MS 100           /* So long the old MAC may take. */
+#define UPLINK_MISSES     3             /* Then the next hop is dead. */
+#define UPLINK_DOUBTFUL   2             /* Then nobody is moved to it. */
+
+enum uplink_event {
+    UPLINK_NOTHING,
+    UPLINK_FOUND,               /* It is known where it is. */
+    UPLINK_MOVED,               /* Has another MAC, or tag Ethertype. */
+    UPLINK_UNHEARD,             /* Never heard, and told so once. */
+    UPLINK_WENT_DEAD,
+    UPLINK_CAME_BACK,           /* From the dead, maybe at another MAC. */
+    UPLINK_REFUSED,             /* 'rival' is not believed. */
+};
+
+enum uplink_ask {
+    UPLINK_ASK_NOBODY,
+    UPLINK_ASK_ALL,             /* By broadcast, under a first tag of either
+                                 * Ethertype if there are two. */
+    UPLINK_ASK_IT,              /* At view.next_hop_mac. */
+};
+
+struct uplink_verdict {
+    enum uplink_event event;
+    enum uplink_ask ask;        /* Whom to send an ARP request now. */
+};
+
+/* May a client be served over it, as far as is known? */
+bool uplink_is_ok(const struct uplink *);
+/* Has its next hop answered too long ago for others to be moved to it? */
+bool uplink_is_doubtful(const struct uplink *);
+/* Was the next hop heard since the bridge is connected? */
+bool uplink_is_resolved(const struct uplink *);
+
+/* Will something be concluded if no answer comes? */
+bool uplink_waits(const struct uplink *);
+
+/* Every UPLINK_TICK_MS while the bridge is ready. */
+struct uplink_verdict uplink_tick(struct uplink *, int64_t now_ms);
+
+/* 'mac' has spoken as the next hop: in a reply, a request of this router, or
+ * an announcement (RFC 5227, 1.2.1), under an outer tag of Ethertype 'tpid'
+ * (0: no tag).  It is believed if it is view.next_hop_mac afterwards. */
+struct uplink_verdict uplink_heard(struct uplink *, struct eth_addr mac,
+                                   uint16_t tpid, int64_t now_ms);
+
+/* The next tick asks, unless a request is on its way. */
+void uplink_ask_soon(struct uplink *, int64_t now_ms);
+
+/* The bridge is gone: nothing is known any more, the MAC is a guess. */
+void uplink_reset(struct uplink *);
+
+/* Takes over what 'old', to the same next hop, knows. */
+void uplink_inherit(struct uplink *, const struct uplink *old);
+
+#endif /* controller/decide/uplink.h */

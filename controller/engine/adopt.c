@@ -1,0 +1,444 @@
+/* A bridge connects: what it holds against what it should.
+ *
+ * Reads our flows, takes over the clients that it finds there (the later
+ * decision wins where two bridges hold one), and changes only what is wrong.
+ * Other people's flows are neither read nor touched. */
+#include <config.h>
+
+#include "controller/engine/learned.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/engine/leave.h"
+#include "flows/flow_base.h"
+#include "flows/flow_client.h"
+
+struct adoption {
+    struct firsthop *fh;
+    struct router *router;
+};
+
+static void
+collect_flow(const struct fh_flow *flow, void *adoption_)
+{
+    const struct adoption *adoption = adoption_;
+
+    flow_set_put(adoption->router->installed, flow);
+}
+
+/* The segment and place of a client that the bridge holds; its member of the
+ * segment is that router's. */
+static struct segment *
+find_segment(const struct router *router, const struct flow_client_info *info,
+             size_t *memberp)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        bool vlan_ok = false, addr_ok = false;
+
+        for (size_t j = 0; j < segment->n_vlans; j++) {
+            vlan_ok = vlan_ok || fh_vlan_equal(&segment->vlans[j],
+                                               &info->vlan);
+        }
+        for (size_t j = 0; j < segment->config->n_prefixes; j++) {
+            addr_ok = addr_ok
+                || fh_prefix_contains(&segment->config->prefixes[j],
+                                      info->address);
+        }
+        if (vlan_ok && addr_ok) {
+            *memberp = router->member_index[i];
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+/* Is the bridge's word about this client to be believed over what is known?
+ * Known better: it is active elsewhere by a later decision. */
+static bool
+is_later(const struct client *c, uint32_t decision)
+{
+    return (c->active == ELECT_NONE
+            || (int32_t) (decision - c->decision) > 0);
+}
+
+static bool
+may_adopt(const struct segment *segment, const struct client *c,
+          const struct flow_client_info *info)
+{
+    if (!c) {
+        return (segment->config->learn
+                && fh_vlan_equal(&segment->config->vlan, &info->vlan));
+    }
+    return fh_vlan_equal(&c->vlan, &info->vlan)
+           && (fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
+}
+
+static void
+adopt_client(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    struct firsthop *fh = adoption->fh;
+    struct flow_client_info info;
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    if (!flow_client_read(flow, &info)) {
+        return;
+    }
+    segment = find_segment(adoption->router, &info, &member);
+    if (!segment || !router_access_port(adoption->router, info.port)) {
+        return;
+    }
+    c = clients_find(fh->clients, info.address, segment->id);
+    if (!may_adopt(segment, c, &info)) {
+        return;
+    }
+    if (!c) {
+        c = serve_add(fh, segment, info.address, CLIENT_LEARNED);
+        learned_enter(c, member, info.port);
+    }
+    c->mac = info.mac;
+    c->reaches[member].flow_port = info.port;
+    c->takeover.holders |= UINT32_C(1) << member;
+    if (c->active == (int) member) {
+        /* As before it went; maybe in the middle of a takeover. */
+        c->reaches[member].port = info.port;
+        c->reinstall = c->reinstall || c->unreported;
+    } else if (is_later(c, info.decision)
+               && takeover_is_idle(&c->takeover)) {
+        /* The other one may have been announced in the meantime. */
+        c->reinstall = c->active != ELECT_NONE || c->former;
+        c->withdrawn = false;
+        c->decision = info.decision;
+        c->reaches[member].port = info.port;
+        c->takeover.winner = member;
+        c->takeover.core_acked = true;
+        serve_set_active(fh, c, member);
+        if (c->state != CLIENT_ACTIVE) {
+            c->state = CLIENT_ACTIVE;
+            c->since_ms = fh_now_ms(fh) + fh->unix_off_ms;
+        }
+        c->alive_ms = fh_now_ms(fh);
+    }
+}
+
+/* What only a ROUTE flow knows: the outer Ethertype. */
+static void
+adopt_tpid(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    const struct router *router = adoption->router;
+    struct fh_addr addr;
+    uint16_t tpid;
+
+    if (!flow_client_read_route(flow, &addr, &tpid) || !tpid) {
+        return;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+        struct client *c = clients_find(adoption->fh->clients, addr,
+                                        segment->id);
+
+        if (c && c->active == (int) member && !c->vlan.tpid
+            && flow_meta_domain(&segment->members[member].uplink->view)
+               == (flow->match.metadata & (FLOW_META_DOMAIN_MASK
+                                           | FLOW_META_ROUTING))) {
+            c->vlan.tpid = tpid;
+        }
+    }
+}
+
+/* The next hop as it was is a good guess until ARP says otherwise. */
+static void
+adopt_next_hop(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    struct router *router = adoption->router;
+    struct eth_addr mac;
+    uint64_t domain;
+    uint16_t tpid;
+
+    if (!flow_uplink_read(flow, &domain, &mac, &tpid)) {
+        return;
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        if (flow_meta_domain(&uplink->view) == domain
+            && !uplink_is_resolved(uplink)) {
+            uplink->view.next_hop_mac = mac;
+            uplink->view.vlan.tpid = tpid;
+        }
+    }
+}
+
+/* Is the client on its way to another router than 'member'?  Then that one
+ * keeps its flows until the takeover takes them away. */
+static bool
+is_leaving(const struct client *c, size_t member)
+{
+    return (c->active != ELECT_NONE && c->active != (int) member
+            && (!takeover_is_idle(&c->takeover) || c->reinstall));
+}
+
+struct keeping {
+    struct adoption *adoption;
+    struct flow_set *desired;
+};
+
+static void
+keep_leaving(const struct fh_flow *flow, void *keeping_)
+{
+    struct keeping *keeping = keeping_;
+    const struct router *router = keeping->adoption->router;
+    struct fh_flow flows[FLOW_CLIENT_N];
+    struct flow_client_info info;
+    struct segment *segment;
+    struct fh_client view;
+    struct client *c;
+    uint32_t port;
+    size_t member;
+
+    if (!flow_client_read(flow, &info)) {
+        return;
+    }
+    segment = find_segment(router, &info, &member);
+    c = (segment ? clients_find(keeping->adoption->fh->clients, info.address,
+                                segment->id) : NULL);
+    if (!c || !is_leaving(c, member) || !may_adopt(segment, c, &info)) {
+        return;
+    }
+    port = c->reaches[member].port;
+    c->reaches[member].port = info.port;
+    if (router_client_view(c, member, &view)) {
+        view.decision = info.decision;
+        flow_client_build(&view, flows);
+        for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+            flow_set_put(keeping->desired, &flows[i]);
+        }
+    }
+    c->reaches[member].port = port;
+}
+
+/* A question that the last run has put is not cut short. */
+static void
+keep_open(const struct fh_flow *flow, void *keeping_)
+{
+    struct keeping *keeping = keeping_;
+
+    if (check_is_open(keeping->adoption->fh, keeping->adoption->router,
+                      flow)) {
+        flow_set_put(keeping->desired, flow);
+    }
+}
+
+/* Whatever else it holds stays for now: it forwards for clients that are on
+ * their way to other routers. */
+static void
+keep_all(const struct fh_flow *flow, void *desired_)
+{
+    struct flow_set *desired = desired_;
+
+    if (!flow_set_find(desired, flow)) {
+        flow_set_put(desired, flow);
+    }
+}
+
+/* The flows that the bridge should hold, clients included. */
+static void
+build_desired(struct firsthop *fh, struct router *router,
+              struct flow_set *desired)
+{
+    router_build_base(router, desired);
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+        struct fh_flow flows[FLOW_CLIENT_N];
+        struct fh_client view;
+
+        if (c->active == ELECT_NONE
+            || c->segment->members[c->active].router != router
+            || !(c->takeover.holders & UINT32_C(1) << c->active)
+            || !router_client_view(c, c->active, &view)) {
+            continue;
+        }
+        flow_client_build(&view, flows);
+        for (size_t j = 0; j < FLOW_CLIENT_N; j++) {
+            flow_set_put(desired, &flows[j]);
+        }
+    }
+}
+
+static void
+clear_holdings(struct firsthop *fh, struct router *router)
+{
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                c->takeover.holders &= ~(UINT32_C(1) << j);
+                c->reaches[j].flow_port = 0;
+            }
+        }
+    }
+}
+
+/* What a reload has carried over, or a bridge has told, is counted anew. */
+static void
+count_clients(struct firsthop *fh, struct router *router)
+{
+    router->n_reachable = 0;
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        const struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                router->n_reachable += reach_is_up(&c->reaches[j]);
+            }
+        }
+    }
+}
+
+/* From here on the router is probed with and can be elected. */
+static void
+start_service(struct firsthop *fh, struct router *router)
+{
+    router->ready = true;
+    router->expected = false;
+    count_clients(fh, router);
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router != router) {
+                continue;
+            }
+            /* Flows of a loser have been deleted by the comparison. */
+            if (c->active != (int) j && !is_leaving(c, j)) {
+                c->takeover.holders &= ~(UINT32_C(1) << j);
+                c->reaches[j].flow_port = 0;
+            }
+            if (!serve_can(c, j)) {
+                continue;
+            }
+            serve_member_ready(fh, c, j, c->takeover.holders >> j & 1);
+            if (c->active == (int) j && c->segment->upstream
+                && c->takeover.holders >> j & 1) {
+                struct upstream_route route = { c->key.address, c->segment,
+                                                j, c->decision };
+
+                c->announced = true;
+                c->segment->upstream->ops->announce(c->segment->upstream,
+                                                    &route,
+                                                    UPSTREAM_RESTORED);
+            }
+        }
+    }
+}
+
+static void
+read_done(int error, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+    struct firsthop *fh = adoption->fh;
+    struct router *router = adoption->router;
+    struct flow_set *desired;
+    struct incident e = incident_init(INCIDENT_ROUTER_CONNECTED);
+
+    if (error) {
+        if (error != ECONNRESET) {
+            ofconn_close(router->conn, "its flows cannot be read");
+        }
+        free(adoption);
+        return;
+    }
+    firsthop_read_clock(fh);
+    router->reading = false;
+    flow_set_for_each(router->installed, adopt_client, adoption);
+    flow_set_for_each(router->installed, adopt_tpid, adoption);
+    flow_set_for_each(router->installed, adopt_next_hop, adoption);
+
+    desired = flow_set_create();
+    build_desired(fh, router, desired);
+    flow_set_for_each(router->installed, keep_leaving,
+                      &(struct keeping) { adoption, desired });
+    flow_set_for_each(router->installed, keep_open,
+                      &(struct keeping) { adoption, desired });
+    router->keeps = router->n_former;
+    if (router->keeps) {
+        flow_set_for_each(router->installed, keep_all, desired);
+        leave_check(fh);
+    }
+    flow_diff(desired, router->installed, &router->changes);
+    flow_set_destroy(desired);
+    log_info("router %s: %zu flows of ours found, %zu changes needed",
+             router->config->name, flow_set_count(router->installed),
+             router->changes.n);
+    flow_set_destroy(router->installed);
+    router->installed = NULL;
+    flow_set_destroy(router->base);
+    router->base = flow_set_create();
+    router_build_base(router, router->base);
+
+    start_service(fh, router);
+    if (!router->greeted) {
+        router->greeted = true;
+        snprintf(e.to, sizeof e.to, "%s", router->config->name);
+        firsthop_event(fh, &e);
+    }
+    free(adoption);
+}
+
+/* The name may be wrong in the configuration, or the port yet to be added. */
+static void
+warn_without_port(const struct router *router, const char *name)
+{
+    if (!ofconn_port_by_name(router->conn, name)) {
+        log_warn("router %s: its bridge has no port %s", router->config->name,
+                 name);
+    }
+}
+
+static void
+warn_of_missing_ports(const struct router *router)
+{
+    const char *before = "";
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        warn_without_port(router, router->config->access_ports[i]);
+    }
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        const char *name = router->uplinks[i].config->port;
+
+        if (strcmp(name, before)) {     /* Most are VLANs of one port. */
+            warn_without_port(router, name);
+        }
+        before = name;
+    }
+}
+
+void
+adopt_start(struct firsthop *fh, struct router *router)
+{
+    struct adoption *adoption = fh_xcalloc(1, sizeof *adoption);
+
+    adoption->fh = fh;
+    adoption->router = router;
+    router->reading = true;
+    router_find_ports(router);
+    warn_of_missing_ports(router);
+    clear_holdings(fh, router);
+    router_put_meters(router);
+    router->check_at_ms = 0;
+    check_two_tags(router, fh_now_ms(fh));
+    flow_set_destroy(router->installed);
+    router->installed = flow_set_create();
+    ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
+                collect_flow, read_done, adoption);
+}

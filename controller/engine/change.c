@@ -1,0 +1,208 @@
+/* What an operator asks for: move, drain, provision, delete, and another
+ * configuration.  Each is done whole or refused with its reason. */
+#include <config.h>
+
+#include "controller/engine/reload.h"
+#include "controller/engine/runtime.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+static char *
+store_error(int error)
+{
+    return error ? fh_xasprintf("the state directory: %s", strerror(error))
+                 : NULL;
+}
+
+/* Move. */
+
+static char *
+why_not(const struct client *c, size_t member)
+{
+    const struct router *router = c->segment->members[member].router;
+    const char *name = router->config->name;
+
+    if (!router->ready) {
+        return fh_xasprintf("router %s is not connected", name);
+    }
+    if (router->draining) {
+        return fh_xasprintf("router %s is draining", name);
+    }
+    if (!reach_is_up(&c->reaches[member])) {
+        return fh_xasprintf("router %s does not reach the client", name);
+    }
+    if (c->reaches[member].unjudged) {
+        return fh_xasprintf("router %s cannot hear the client: its bridge is "
+                            "flooded and drops replies", name);
+    }
+    if (!takeover_is_idle(&c->takeover)) {
+        return fh_xasprintf("the client is being moved right now");
+    }
+    return NULL;
+}
+
+char *
+firsthop_move(struct firsthop *fh, struct client *c, size_t member)
+{
+    char *reason = c->active == (int) member ? NULL : why_not(c, member);
+
+    if (reason || c->active == (int) member) {
+        return reason;
+    }
+    firsthop_read_clock(fh);
+    serve_move(fh, c, member, CAUSE_MANUAL);
+    return NULL;
+}
+
+/* Drain. */
+
+static void
+elect_all_of(struct firsthop *fh, const struct router *router)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                c->elect_at_ms = fh_now_ms(fh) + 1 + n++ / DRAIN_PER_MS;
+                serve_arm(fh, c);
+            }
+        }
+    }
+}
+
+char *
+firsthop_set_draining(struct firsthop *fh, struct router *router,
+                      bool draining)
+{
+    struct incident e = incident_init(INCIDENT_ROUTER_ADMIN);
+    char *error;
+
+    if (router->draining == draining) {
+        return NULL;
+    }
+    error = store_error(fh->store ? store_set_draining(fh->store,
+                                                       router->config->name,
+                                                       draining) : 0);
+    if (error) {
+        return error;
+    }
+    firsthop_read_clock(fh);
+    router->draining = draining;
+    elect_all_of(fh, router);
+    snprintf(e.from, sizeof e.from, "%s", router->config->name);
+    snprintf(e.detail, sizeof e.detail, "%s", draining ? "drain" : "up");
+    firsthop_event(fh, &e);
+    return NULL;
+}
+
+/* Provision. */
+
+static void
+to_stored(const struct firsthop *fh, const struct config_client *client,
+          struct store_client *out)
+{
+    memset(out, 0, sizeof *out);
+    out->address = client->address;
+    snprintf(out->segment, sizeof out->segment, "%s",
+             fh->config->segments[client->segment].name);
+    out->has_mac = client->has_mac;
+    out->mac = client->mac;
+    out->own_vlan = client->own_vlan;
+    out->vlan = client->vlan;
+}
+
+/* Can the running client become what is asked for as it is? */
+static bool
+fits(const struct client *c, const struct config_client *client)
+{
+    return fh_vlan_equal(&c->vlan, &client->vlan)
+           && (!client->has_mac || fh_mac_is_zero(c->mac)
+               || fh_mac_equal(c->mac, client->mac));
+}
+
+char *
+firsthop_provision(struct firsthop *fh, const struct config_client *client)
+{
+    struct segment *segment = fh->segments[client->segment];
+    struct client *c = clients_find(fh->clients, client->address,
+                                    segment->id);
+    struct store_client stored;
+    char *error;
+
+    to_stored(fh, client, &stored);
+    error = store_error(fh->store ? store_put_client(fh->store, &stored) : 0);
+    if (error) {
+        return error;
+    }
+    firsthop_read_clock(fh);
+    if (c && fits(c, client)) {
+        serve_set_origin(c, CLIENT_PROVISIONED);
+        c->mac_fixed = client->has_mac;
+        if (client->has_mac) {
+            c->mac = client->mac;
+        }
+        serve_arm(fh, c);
+        return NULL;
+    }
+    if (c) {
+        serve_forget(fh, c, "provisioned anew");
+    }
+    runtime_add_client(fh, client, CLIENT_PROVISIONED);
+    runtime_update_bases(fh);
+    return NULL;
+}
+
+char *
+firsthop_delete(struct firsthop *fh, struct client *c)
+{
+    struct store_client tomb = { .address = c->key.address, .removed = true };
+    int error = 0;
+
+    snprintf(tomb.segment, sizeof tomb.segment, "%s",
+             c->segment->config->name);
+    if (fh->store) {
+        error = (runtime_is_configured(fh, c)
+                 ? store_put_client(fh->store, &tomb)
+                 : store_forget_client(fh->store, tomb.segment,
+                                       tomb.address));
+    }
+    if (error) {
+        return store_error(error);
+    }
+    firsthop_read_clock(fh);
+    serve_forget(fh, c, "deleted");
+    return NULL;
+}
+
+/* Another configuration. */
+
+char *
+firsthop_apply(struct firsthop *fh, struct config *config, bool persist)
+{
+    struct incident e = incident_init(INCIDENT_CONFIG_APPLIED);
+    char *error;
+
+    firsthop_read_clock(fh);
+    error = store_error(fh->store
+                        ? store_set_config(fh->store,
+                                           persist ? config->json : NULL)
+                        : 0);
+    if (error) {
+        return error;
+    }
+    error = reload(fh, config);
+    if (error) {
+        /* All else is in force: say what is not. */
+        log_err("configuration: %s", error);
+        free(error);
+    }
+    snprintf(e.detail, sizeof e.detail, "%s",
+             persist ? "over the control socket" : "from the file");
+    firsthop_event(fh, &e);
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* Learnt clients: how many there may be, and who makes room for whom.
+ *
+ * Anybody can forge senders, but nobody can answer for them.  A learnt client
+ * that has never answered a probe is a guest: where a limit is reached, a new
+ * host takes the place of the oldest guest.  Who has answered once is never
+ * put out.  All in O(1).
+ *
+ * Of a guest that was never elected no event told that it had come, and none
+ * tells that it goes: a flood of forged senders must not push all else out of
+ * the ring. */
+#ifndef LEARNED_H
+#define LEARNED_H 1
+
+#include "controller/engine/firsthop_internal.h"
+
+/* The learnt client counts on the member's access port of that number, from
+ * now until learned_leave(). */
+void learned_enter(struct client *, size_t member, uint32_t port);
+/* The same on the 'i'th of its access ports: after a reload. */
+void learned_enter_at(struct client *, size_t member, size_t i);
+/* It is forgotten, or not a learnt one any more. */
+void learned_leave(struct client *);
+
+/* May a client be learnt at that port?  Puts out guests for it: then
+ * '*at_limit' is true. */
+bool learned_make_room(struct firsthop *, struct segment *,
+                       struct router_port *, bool *at_limit);
+
+/* A client that was not taken for one yet is a guest if it is a learnt one
+ * and has never answered. */
+void learned_set_guest(struct client *);
+/* It has answered a probe. */
+void learned_prove(struct client *);
+
+#endif /* controller/engine/learned.h */

@@ -1,0 +1,340 @@
+/* A client moves: carries out, action by action, what takeover.h says.
+ *
+ * Called by serve.c, which has elected, and by whoever brings the news that a
+ * step is done: the bridge (move_installed), the core (move_told), the client
+ * (move_acked). */
+#include <config.h>
+
+#include "controller/engine/firsthop_internal.h"
+
+#include "controller/engine/leave.h"
+
+/* From an acknowledgement to the question whether the client heeds it: longer
+ * than Linux's locktime of 1 s, with the notice that follows it. */
+#define TRAP_AFTER_MS 2500
+
+/* Where no upstream says how long the core takes. */
+#define LINGER_MS 100
+
+static void report(struct firsthop *, struct client *);
+
+/* Decisions are numbered in tenths of a second since 2026, and rise for one
+ * client whatever the clock does. */
+static uint32_t
+next_decision(const struct firsthop *fh, const struct client *c)
+{
+    uint32_t by_clock = ((fh_now_ms(fh) + fh->unix_off_ms)
+                         - INT64_C(1767225600000)) / 100;
+
+    return ((int32_t) (by_clock - c->decision) > 0 ? by_clock
+            : c->decision + 1);
+}
+
+/* Does the router that the client moves from forward until it is told
+ * otherwise? */
+static bool
+former_forwards(const struct client *c)
+{
+    return (c->moved_from != ELECT_NONE
+            ? member_router(c, c->moved_from)->ready : c->former != NULL);
+}
+
+/* And does the client still reach it, as far as is known? */
+static bool
+is_planned(const struct client *c, enum incident_cause cause)
+{
+    return (former_forwards(c)
+            && (cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
+                || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG));
+}
+
+void
+move_begin(struct firsthop *fh, struct client *c, int winner,
+           enum incident_cause cause)
+{
+    struct takeover_actions acts = { .n = 0 };
+    int64_t now_ms = fh_now_ms(fh);
+
+    if (c->unreported && c->takeover.install_ms >= 0) {
+        report(fh, c);          /* The core has been told: it was a move. */
+    }
+    if (!c->unreported) {
+        c->moved_from = c->active;
+        c->unreported = true;
+    }
+    check_untrap_active(c);
+    c->cause = cause;
+    c->decision = next_decision(fh, c);
+    c->withdrawn = false;
+    c->is_static = false;
+    c->takeover_at_ms = 0;
+    if (cause == CAUSE_FIRST || cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
+        || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG
+        || c->reason == ELECT_UPLINK) {
+        c->alive_ms = now_ms;
+    }
+    c->detect_ms = now_ms - c->alive_ms;
+    serve_set_active(fh, c, winner);
+    serve_set_state(fh, c, CLIENT_ACTIVE);
+    c->since_ms = now_ms + fh->unix_off_ms;
+    takeover_begin(&c->takeover, winner, is_planned(c, cause), now_ms, &acts);
+    move_act(fh, c, &acts);
+}
+
+static bool
+tell_core(struct firsthop *fh, struct client *c, enum upstream_how how)
+{
+    struct upstream *u = c->segment->upstream;
+    struct upstream_route route = { c->key.address, c->segment, c->active,
+                                    c->decision };
+
+    if (!u) {
+        takeover_core_acked(&c->takeover, c->active);
+        return true;
+    }
+    c->announced = true;
+    if (!u->ops->acknowledges) {
+        takeover_core_acked(&c->takeover, c->active);
+    }
+    return u->ops->announce(u, &route, how);
+}
+
+void
+move_answer_asked(struct firsthop *fh, struct client *c)
+{
+    struct router *router;
+    struct arp reply;
+
+    if (c->active == ELECT_NONE
+        || !(c->asked_members & UINT32_C(1) << c->active)) {
+        c->asked_members = 0;
+        return;
+    }
+    c->asked_members = 0;
+    if (fh_addr_is_zero(c->asked)) {
+        return;
+    }
+    router = member_router(c, c->active);
+    reply = (struct arp) {
+        .op = ARP_OP_REPLY,
+        .sha = router->config->mac, .spa = c->asked,
+        .tha = c->mac, .tpa = c->key.address,
+    };
+    router_queue_arp(router, ARPQ_CLIENT, c->reaches[c->active].port, c->mac,
+                     &c->vlan, &reply);
+    fh->stats.arp_answers++;
+    client_note_answered(c, c->asked, fh_now_ms(fh));
+    c->asked.ip4 = 0;
+}
+
+static void
+send_notices(struct firsthop *fh, struct client *c)
+{
+    struct fh_addr gateway = c->segment->config->gateway;
+    struct router *router = member_router(c, c->active);
+    uint32_t now_s = fh_now_ms(fh) / 1000;
+
+    move_answer_asked(fh, c);
+    router_queue_notice(router, c, c->active, gateway);
+    for (size_t i = 0; i < c->n_answered; i++) {
+        const struct client_answered *a = &c->answered[i];
+
+        if (now_s - a->at_s <= CLIENT_ANSWERED_S
+            && !fh_addr_equal(a->address, gateway)) {
+            router_queue_notice(router, c, c->active, a->address);
+        }
+    }
+}
+
+static void
+report(struct firsthop *fh, struct client *c)
+{
+    bool moved = c->moved_from != ELECT_NONE || c->former;
+    struct incident e = serve_event(c, moved ? INCIDENT_CLIENT_MOVED
+                                 : INCIDENT_CLIENT_ELECTED);
+    const struct takeover *t = &c->takeover;
+
+    c->unreported = false;
+    if (c->moved_from == c->active) {
+        c->moved_from = ELECT_NONE;     /* Reinstalled where it was. */
+        return;
+    }
+    e.cause = c->cause;
+    serve_name_forwarder(e.from, c, c->moved_from);
+    serve_name_member(e.to, c, c->active);
+    e.detect_ms = c->detect_ms;
+    e.install_ms = t->install_ms;
+    e.ack_ms = t->client_acked ? fh_now_ms(fh) - t->noticed_ms : -1;
+    if (moved) {
+        c->moves++;
+        fh->stats.moves[c->cause]++;
+        firsthop_count(&fh->stats.detect, e.detect_ms);
+        firsthop_count(&fh->stats.install, e.install_ms);
+        if (t->client_acked) {
+            firsthop_count(&fh->stats.ack, e.ack_ms);
+        }
+    }
+    c->moved_from = ELECT_NONE;
+    firsthop_event(fh, &e);
+    client_note_move(c, &e);
+}
+
+/* An acknowledgement may come from a client whose entry cannot be changed:
+ * find out, once the last notice that it may have waited for is over. */
+static void
+arm_trap(struct firsthop *fh, struct client *c)
+{
+    if (c->takeover.client_acked && c->moved_from != ELECT_NONE
+        && c->moved_from != c->active) {
+        c->trap_member = c->moved_from;
+        c->trap_at_ms = fh_now_ms(fh) + TRAP_AFTER_MS;
+        serve_arm(fh, c);
+    }
+}
+
+static void
+act_one(struct firsthop *fh, struct client *c,
+        const struct takeover_action *a)
+{
+    switch (a->type) {
+    case TAKEOVER_INSTALL:
+        router_queue_install(member_router(c, a->member), c, a->member);
+        break;
+    case TAKEOVER_TELL_CORE:
+        if (tell_core(fh, c, UPSTREAM_MOVED)) {
+            move_told(fh, c);
+        }
+        break;
+    case TAKEOVER_REPEAT_CORE:
+        tell_core(fh, c, UPSTREAM_REPEATED);
+        break;
+    case TAKEOVER_SEND_NOTICE:
+        send_notices(fh, c);
+        break;
+    case TAKEOVER_ARM:
+        c->takeover_at_ms = a->at_ms;
+        serve_arm(fh, c);
+        break;
+    case TAKEOVER_REMOVE:
+        router_queue_remove(member_router(c, a->member), c, a->member);
+        break;
+    case TAKEOVER_DONE:
+        c->takeover_at_ms = 0;
+        arm_trap(fh, c);
+        report(fh, c);
+        break;
+    case TAKEOVER_RELEASE:
+        leave_end(fh, c);
+        break;
+    case TAKEOVER_ELECT:
+        /* In a moment: a bridge that refuses must not be asked at once. */
+        c->elect_at_ms = fh_now_ms(fh) + (member_router(c, a->member)->ready
+                                          ? 1000 : 1);
+        serve_arm(fh, c);
+        break;
+    }
+}
+
+void
+move_act(struct firsthop *fh, struct client *c,
+         struct takeover_actions *acts)
+{
+    for (size_t i = 0; i < acts->n; i++) {
+        act_one(fh, c, &acts->items[i]);
+    }
+}
+
+/* Of the flows on the former router, if it is there. */
+static uint16_t
+linger_ms(const struct client *c)
+{
+    const struct upstream *u = c->segment->upstream;
+
+    return (!former_forwards(c) ? 0 : u ? u->ops->settle_ms : LINGER_MS);
+}
+
+void
+move_told(struct firsthop *fh, struct client *c)
+{
+    struct takeover_actions acts = { .n = 0 };
+
+    takeover_told(&c->takeover, linger_ms(c), fh_now_ms(fh),
+                  serve_ready_members(c->segment), &acts);
+    move_act(fh, c, &acts);
+}
+
+void
+move_acked(struct firsthop *fh, struct client *c, size_t member)
+{
+    struct takeover_actions acts = { .n = 0 };
+
+    takeover_acked(&c->takeover, member, fh_now_ms(fh),
+                   serve_ready_members(c->segment), &acts);
+    move_act(fh, c, &acts);
+}
+
+/* The flows were refused: it is as if the winner had not been named.  Whoever
+ * served until now goes on. */
+static void
+take_back(struct firsthop *fh, struct client *c)
+{
+    c->unreported = false;
+    c->takeover.winner = c->moved_from;
+    serve_set_active(fh, c, c->moved_from);
+    if (c->moved_from == ELECT_NONE && !c->former) {
+        serve_set_state(fh, c, CLIENT_PENDING);
+    }
+}
+
+void
+move_installed(void *fh_, struct client *c, struct router *router,
+               bool ok)
+{
+    struct firsthop *fh = fh_;
+    struct takeover_actions acts = { .n = 0 };
+
+    firsthop_read_clock(fh);
+    if (c->takeover.winner == ELECT_NONE
+        || member_router(c, c->takeover.winner) != router) {
+        return;
+    }
+    if (!ok) {
+        c->reaches[c->takeover.winner].flow_port = 0;
+    }
+    takeover_installed(&c->takeover, ok, fh_now_ms(fh), &acts);
+    move_act(fh, c, &acts);
+    if (!ok) {
+        take_back(fh, c);
+    }
+}
+
+/* Ends the takeover that was under way: its flows name the old MAC. */
+static void
+abandon_takeover(struct client *c)
+{
+    router_cancel_install(c);
+    if (!takeover_is_idle(&c->takeover)) {
+        c->takeover.phase = TAKEOVER_IDLE;
+        c->takeover_at_ms = 0;
+    }
+}
+
+void
+move_follow(struct firsthop *fh, struct client *c, struct eth_addr mac)
+{
+    uint32_t ready = serve_ready_members(c->segment);
+
+    abandon_takeover(c);
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        struct reach *r = &c->reaches[i];
+
+        if (r->flow_port && ready & UINT32_C(1) << i) {
+            check_untrap(c, i);
+            router_queue_remove(member_router(c, i), c, i);
+            c->takeover.holders &= ~(UINT32_C(1) << i);
+        }
+        r->flow_port = 0;
+    }
+    c->mac = mac;
+    memset(&c->rival_mac, 0, sizeof c->rival_mac);
+}

@@ -1,0 +1,138 @@
+/* The next hops of the routers: carries out what uplink.h says.
+ *
+ * Called by punt.c when one has spoken, and by a timer of firsthop.c. */
+#include <config.h>
+
+#include "controller/engine/firsthop_internal.h"
+
+/* How long the other next hops have to show themselves once one has fallen
+ * silent or come back, in ms. */
+#define UPLINK_JUDGE_MS (UPLINK_RETRY_MS + 2 * UPLINK_TICK_MS)
+
+static void
+ask_next_hops(struct firsthop *fh)
+{
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        struct router *router = fh->routers[i];
+
+        for (size_t j = 0; j < router->n_uplinks; j++) {
+            uplink_ask_soon(&router->uplinks[j], fh_now_ms(fh));
+        }
+    }
+}
+
+/* A next hop answers again, or no more.  It may be the core that has gone or
+ * come back, for which nobody should move: the election waits until the other
+ * routers' next hops have been asked. */
+static void
+next_hop_changed(struct firsthop *fh, struct router *router)
+{
+    int64_t at_ms = fh_now_ms(fh) + UPLINK_JUDGE_MS;
+
+    ask_next_hops(fh);
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router
+                && (!c->elect_at_ms || c->elect_at_ms > at_ms)) {
+                c->elect_at_ms = at_ms;
+                serve_arm(fh, c);
+            }
+        }
+    }
+}
+
+static void
+log_next_hop(const struct router *router, const struct uplink *uplink,
+             enum uplink_event event)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+    static struct log_rate_limit refused = LOG_RATE_LIMIT_INIT(10000, 5);
+    const char *name = router->config->name;
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], rival[FH_MAC_STRLEN];
+
+    fh_addr_format(uplink->config->next_hop, ip);
+    fh_mac_format(uplink->view.next_hop_mac, mac);
+    if (event == UPLINK_UNHEARD) {
+        log_warn("router %s: its next hop %s, on port %s, has not answered "
+                 "yet", name, ip, uplink->config->port);
+    } else if (event == UPLINK_WENT_DEAD) {
+        log_warn("router %s: its next hop %s does not answer", name, ip);
+    } else if (event == UPLINK_CAME_BACK) {
+        log_info("router %s: its next hop %s answers again, at %s", name, ip,
+                 mac);
+    } else if (event == UPLINK_MOVED) {
+        log_info_rl(&rl, "router %s: its next hop %s is now at %s, the old "
+                    "one being silent", name, ip, mac);
+    } else if (event == UPLINK_REFUSED) {
+        log_warn_rl(&refused, "router %s: %s speaks as its next hop %s, "
+                    "which is at %s: not believed", name,
+                    fh_mac_format(uplink->rival, rival), ip, mac);
+    }
+}
+
+static void
+ask_next_hop(struct router *router, const struct uplink *uplink,
+             enum uplink_ask ask)
+{
+    struct eth_addr dst = uplink->view.next_hop_mac;
+    struct fh_vlan vlan = uplink->view.vlan;
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = uplink->config->address.addr,
+        .tpa = uplink->config->next_hop,
+    };
+
+    if (ask == UPLINK_ASK_ALL) {
+        memset(&dst, 0xff, sizeof dst);
+    }
+    if (ask == UPLINK_ASK_ALL && vlan.n > 1) {
+        /* Which of the two the core uses shows only when it answers. */
+        vlan.tpid = ETHERTYPE_8021Q;
+        router_send_arp(router, uplink->view.port, dst, &vlan, &arp);
+        vlan.tpid = ETHERTYPE_8021AD;
+    }
+    router_send_arp(router, uplink->view.port, dst, &vlan, &arp);
+}
+
+void
+nexthop_act(struct firsthop *fh, struct router *router,
+            struct uplink *uplink, struct uplink_verdict verdict)
+{
+    log_next_hop(router, uplink, verdict.event);
+    switch (verdict.event) {
+    case UPLINK_NOTHING:
+    case UPLINK_UNHEARD:
+        break;
+    case UPLINK_FOUND:
+    case UPLINK_MOVED:
+        router_update_next_hop(router, uplink);
+        break;
+    case UPLINK_CAME_BACK:
+        router_update_next_hop(router, uplink);
+        next_hop_changed(fh, router);
+        break;
+    case UPLINK_WENT_DEAD:
+        next_hop_changed(fh, router);
+        break;
+    case UPLINK_REFUSED:
+        firsthop_drop(fh, DROP_NEXT_HOP);
+        break;
+    }
+    if (verdict.ask != UPLINK_ASK_NOBODY) {
+        ask_next_hop(router, uplink, verdict.ask);
+    }
+}
+
+void
+nexthop_tick(struct firsthop *fh, struct router *router, int64_t now_ms)
+{
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *uplink = &router->uplinks[i];
+
+        router_tell_drops(router, uplink);
+        nexthop_act(fh, router, uplink, uplink_tick(uplink, now_ms));
+    }
+}

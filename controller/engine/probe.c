@@ -1,0 +1,228 @@
+/* Who reaches whom: probes go out, and what they tell comes in.
+ *
+ * Runs reach.h for one client on one router and hands its verdicts to the
+ * election.  Called by the wheel, by punt.c when somebody has answered, and by
+ * whoever wants to know at once. */
+#include <config.h>
+
+#include "controller/engine/learned.h"
+
+/* Late probes on one port, within so many ms of each other, that make all
+ * clients behind it suspect; on a port with few clients the first will do. */
+#define LATE_MANY      3
+#define LATE_WINDOW_MS 50
+#define LATE_FEW       64
+/* All behind it are then probed, so many a millisecond, and not again for a
+ * while.  A busy bridge hands up 40 answers a millisecond: those that come
+ * later than that are late themselves. */
+#define SUSPECT_PER_MS   40
+#define SUSPECT_PAUSE_MS 200
+
+static void
+send_probe(struct firsthop *fh, struct client *c, size_t member)
+{
+    struct router *router = member_router(c, member);
+
+    if (c->quiet_until_ms > fh_now_ms(fh)) {
+        return;
+    }
+    if (!c->reaches[member].outstanding && !router_has_probe_budget(router)) {
+        router->counters.probes_postponed++;    /* To the next timeout. */
+        return;
+    }
+    router_queue_probe(router, c, member, fh->now_us);
+}
+
+void
+probe_now(struct firsthop *fh, struct client *c, size_t member)
+{
+    struct reach *r = &c->reaches[member];
+
+    send_probe(fh, c, member);
+    wheel_arm(fh->wheel, &r->timer,
+              reach_look_ms(r, &c->segment->probe, fh_now_ms(fh)));
+}
+
+/* Several clients of one port are late: the port may be cut off.  Probe all
+ * behind it now, so that each can be judged by its own probes. */
+static void
+suspect_port(struct firsthop *fh, struct router *router,
+             struct router_port *port)
+{
+    int64_t now_ms = fh_now_ms(fh);
+    int64_t at_ms = now_ms;
+    size_t n = 0;
+
+    port->swept_ms = now_ms;
+    for (size_t i = 0; i < clients_count(fh->clients); i++) {
+        struct client *c = clients_at(fh->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            struct reach *r = &c->reaches[j];
+
+            if (member_router(c, j) == router && r->port == port->number
+                && r->state == REACH_UP && !r->outstanding
+                && wheel_due_ms(&r->timer) > at_ms) {
+                wheel_arm(fh->wheel, &r->timer, at_ms);
+                at_ms = now_ms + ++n / SUSPECT_PER_MS;
+            }
+        }
+    }
+}
+
+/* Until a port may be suspected again.  Whoever answers his probes late, on
+ * purpose, must not have many others probed all the time: that fills the meter
+ * of their replies, which has room for two of each in the interval. */
+static int64_t
+suspect_pause_ms(const struct router *router, const struct client *c)
+{
+    int64_t interval_ms = c->segment->probe.interval_ms;
+
+    return (router->n_reachable <= LATE_FEW || interval_ms < SUSPECT_PAUSE_MS
+            ? SUSPECT_PAUSE_MS : interval_ms);
+}
+
+static void
+note_late(struct firsthop *fh, struct client *c, size_t member)
+{
+    struct router *router = member_router(c, member);
+    struct router_port *port
+        = router_access_port(router, c->reaches[member].port);
+    int64_t now_ms = fh_now_ms(fh);
+
+    if (!port) {
+        return;
+    }
+    if (now_ms - port->late_since_ms > LATE_WINDOW_MS) {
+        port->late_since_ms = now_ms;
+        port->n_late = 0;
+    }
+    if (port->n_late < UINT8_MAX) {
+        port->n_late++;
+    }
+    if ((port->n_late >= LATE_MANY || router->n_reachable <= LATE_FEW)
+        && now_ms - port->swept_ms >= suspect_pause_ms(router, c)) {
+        suspect_port(fh, router, port);
+    }
+}
+
+/* The active router's probe is late.  If it is the client that is gone, the
+ * others must know by the time that an election would move it there. */
+static void
+ask_the_others(struct firsthop *fh, struct client *c, size_t member)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        const struct reach *r = &c->reaches[i];
+
+        if (i != member && reach_is_up(r) && !r->outstanding
+            && member_router(c, i)->ready) {
+            probe_now(fh, c, i);
+        }
+    }
+}
+
+void
+probe_reach_event(struct firsthop *fh, struct client *c, size_t member,
+                  enum reach_event event, enum incident_cause cause)
+{
+    struct router *router = member_router(c, member);
+
+    switch (event) {
+    case REACH_NOTHING:
+        if (c->reason == ELECT_LATE) {
+            serve_elect(fh, c, CAUSE_NONE);
+        }
+        break;
+    case REACH_LATE:
+        note_late(fh, c, member);
+        if (c->active == (int) member) {
+            ask_the_others(fh, c, member);
+        }
+        break;
+    case REACH_WENT_UP:
+        router->n_reachable++;
+        if (c->state == CLIENT_ACTIVE || serve_all_have_answered(c)) {
+            serve_elect(fh, c, CAUSE_NONE);
+        } else if (!c->discovering) {
+            serve_start_discovery(fh, c);
+        }
+        break;
+    case REACH_WENT_DOWN:
+        router->n_reachable -= cause != CAUSE_FIRST;
+        if (c->alive_ms < c->reaches[member].last_reply_ms) {
+            c->alive_ms = c->reaches[member].last_reply_ms;
+        }
+        if (c->active == (int) member) {
+            learned_set_guest(c);       /* If it was adopted. */
+        }
+        if (c->active == (int) member || c->reason == ELECT_LATE) {
+            serve_elect(fh, c, cause);
+        }
+        rival_place_silent(fh, c, member);
+        break;
+    }
+}
+
+/* A flood keeps the client's answers from the router.  If it goes on, another
+ * may be heard better. */
+static void
+note_unjudged(struct firsthop *fh, struct client *c, const struct reach *r)
+{
+    member_router(c, r->index)->counters.probes_unjudged++;
+    if (c->active == r->index && !reach_is_heard(r)) {
+        if (c->alive_ms < r->last_reply_ms) {
+            c->alive_ms = r->last_reply_ms;
+        }
+        serve_elect(fh, c, CAUSE_NONE);
+    }
+}
+
+void
+probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+{
+    struct firsthop *fh = fh_;
+    struct reach *r = (void *) ((char *) timer
+                                - offsetof(struct reach, timer));
+    struct client *c = client_of_reach(r);
+    struct router *router = member_router(c, r->index);
+    bool was_up = reach_is_up(r);
+    uint32_t n_missed = r->missed;
+    struct reach_bridge bridge = (r->outstanding
+                                  ? router_evidence(router, r->port)
+                                  : (struct reach_bridge) { 0 });
+    struct reach_verdict v = reach_timer(r, &c->segment->probe, &bridge,
+                                         now_ms);
+
+    router->counters.probes_missed += r->missed - n_missed;
+    if (v.look) {
+        reach_look_sent(r, router_read_drops(router, r->port));
+    }
+    wheel_arm(fh->wheel, &r->timer, v.next_ms);
+    if (v.probe) {
+        send_probe(fh, c, r->index);
+    }
+    if (v.unjudged) {
+        note_unjudged(fh, c, r);
+    }
+    /* CAUSE_FIRST: it had never been up, there is nothing to count down. */
+    probe_reach_event(fh, c, r->index, v.event,
+                      was_up ? CAUSE_UNREACHABLE : CAUSE_FIRST);
+}
+
+void
+probe_port_down(struct firsthop *fh, struct client *c, size_t member,
+                uint32_t port)
+{
+    struct reach *r = &c->reaches[member];
+
+    if (r->port != port || !reach_lost(r, true)) {
+        return;
+    }
+    /* It may be behind another port by now. */
+    wheel_arm(fh->wheel, &r->timer, fh_now_ms(fh));
+    c->alive_ms = fh_now_ms(fh);
+    member_router(c, member)->n_reachable--;
+    if (c->active == (int) member) {
+        serve_elect(fh, c, CAUSE_PORT_DOWN);
+    }
+}

@@ -1,0 +1,789 @@
+/* A frame comes in: ARP from clients and from the core, and the ICMP that a
+ * router owes.  Everything here is hostile until checked; what is refused is
+ * counted and changes nothing. */
+#include <config.h>
+
+#include "controller/engine/learned.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "flows/flow_base.h"
+
+#define QUIET_MS       10000    /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
+/* Between two of them.  Whoever forges a client's address probes could
+ * otherwise keep its routers from noticing that it is gone. */
+#define QUIET_PAUSE_MS 60000
+
+/* An ARP packet from an access port. */
+struct arp_in {
+    struct router *router;
+    struct router_port *port;
+    const struct frame *frame;
+    const struct arp *arp;
+};
+
+/* Segments and clients. */
+
+static bool
+in_prefixes(const struct segment *segment, struct fh_addr addr)
+{
+    for (size_t i = 0; i < segment->config->n_prefixes; i++) {
+        if (fh_prefix_contains(&segment->config->prefixes[i], addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A host's address: not the network's nor its broadcast. */
+static bool
+is_host_address(const struct segment *segment, struct fh_addr addr)
+{
+    for (size_t i = 0; i < segment->config->n_prefixes; i++) {
+        const struct fh_prefix *prefix = &segment->config->prefixes[i];
+        ovs_be32 mask = fh_prefix_mask(prefix->plen);
+
+        if (fh_prefix_contains(prefix, addr) && prefix->plen < 31
+            && (!(addr.ip4 & ~mask) || (addr.ip4 | mask) == UINT32_MAX)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_ours(const struct segment *segment, struct fh_addr addr)
+{
+    if (fh_addr_equal(segment->config->gateway, addr)) {
+        return true;
+    }
+    for (size_t i = 0; i < segment->n_members; i++) {
+        if (fh_addr_equal(segment->members[i].config->address, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_router_mac(const struct router *router, struct eth_addr mac)
+{
+    if (fh_mac_equal(router->config->mac, mac)) {
+        return true;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        for (size_t j = 0; j < segment->n_members; j++) {
+            if (fh_mac_equal(segment->members[j].router->config->mac, mac)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+enum find_result { FIND_OK, FIND_OUTSIDE, FIND_UNKNOWN_TAG };
+
+/* Whose address is 'addr', under these tags, on this router?  On success
+ * '*cp' is NULL where the segment does not know it yet. */
+static enum find_result
+find_client(const struct firsthop *fh, const struct router *router,
+            const struct fh_vlan *vlan, struct fh_addr addr,
+            struct segment **segmentp, size_t *memberp, struct client **cp)
+{
+    const struct router_stack *stack = router_find_stack(router, vlan);
+    const struct router_stack *end = router->stacks + router->n_stacks;
+    enum find_result result = FIND_UNKNOWN_TAG;
+
+    for (uint32_t tags = stack ? stack->tags : 0;
+         stack && stack < end && stack->tags == tags; stack++) {
+        struct segment *segment = router->segments[stack->segment];
+        struct client *c;
+
+        if (!in_prefixes(segment, addr)) {
+            result = FIND_OUTSIDE;
+            continue;
+        }
+        c = clients_find(fh->clients, addr, segment->id);
+        if (fh_vlan_equal(c ? &c->vlan : &segment->config->vlan, vlan)) {
+            *segmentp = segment;
+            *memberp = router->member_index[stack->segment];
+            *cp = c;
+            return FIND_OK;
+        }
+    }
+    return result;
+}
+
+/* Learning. */
+
+static bool
+may_learn(struct firsthop *fh, struct segment *segment,
+          const struct arp_in *in, bool *at_limit)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+    char text[FH_ADDR_STRLEN];
+
+    if (!segment->config->learn) {
+        firsthop_drop(fh, DROP_UNLISTED);
+        return false;
+    }
+    if (learned_make_room(fh, segment, in->port, at_limit)) {
+        return true;
+    }
+    firsthop_drop(fh, DROP_LIMIT);
+    log_warn_rl(&rl, "segment %s: %s on router %s is not learnt: its limit "
+                "is reached", segment->config->name,
+                fh_addr_format(in->arp->spa, text), in->router->config->name);
+    return false;
+}
+
+static struct client *
+learn(struct firsthop *fh, struct segment *segment, size_t member,
+      const struct arp_in *in)
+{
+    struct client *c;
+    bool at_limit;
+
+    if (!may_learn(fh, segment, in, &at_limit)) {
+        return NULL;
+    }
+    c = serve_add(fh, segment, in->arp->spa, CLIENT_LEARNED);
+    learned_enter(c, member, in->port->number);
+    learned_set_guest(c);
+    c->prove_first = at_limit;
+    return c;
+}
+
+/* ARP from clients. */
+
+static bool
+is_proxied(const struct segment *segment, const struct client *c,
+           struct fh_addr target)
+{
+    uint32_t ip = ntohl(target.ip4);
+
+    if (!ip || ip >= 0xe0000000u || fh_addr_equal(target, c->key.address)) {
+        return false;
+    }
+    return segment->config->proxy_arp == PROXY_ARP_ALL
+           || fh_addr_equal(target, segment->config->gateway)
+           || !in_prefixes(segment, target);
+}
+
+static void
+answer(struct firsthop *fh, struct client *c, const struct arp_in *in)
+{
+    struct arp reply = {
+        .op = ARP_OP_REPLY,
+        .sha = in->router->config->mac, .spa = in->arp->tpa,
+        .tha = in->arp->sha, .tpa = in->arp->spa,
+    };
+
+    router_send_arp(in->router, in->port->number, in->arp->sha,
+                    &in->frame->vlan, &reply);
+    fh->stats.arp_answers++;
+    client_note_answered(c, in->arp->tpa, fh_now_ms(fh));
+}
+
+/* The active router has heard a request of its client. */
+static void
+active_request(struct firsthop *fh, struct client *c, size_t member,
+               const struct arp_in *in)
+{
+    struct reach *r = &c->reaches[member];
+
+    if (r->port != in->port->number && reach_is_up(r)) {
+        rival_claims(fh, c, member, in->arp->sha, in->port->number);
+    } else if (takeover_is_untold(&c->takeover)) {
+        c->asked = in->arp->tpa;
+        c->asked_members |= UINT32_C(1) << member;
+    } else {
+        answer(fh, c, in);
+    }
+}
+
+static void
+known_request(struct firsthop *fh, struct client *c, size_t member,
+              const struct arp_in *in)
+{
+    struct reach *r = &c->reaches[member];
+    bool asks = (!arp_is_announcement(in->arp)
+                 && is_proxied(c->segment, c, in->arp->tpa));
+
+    if (c->state == CLIENT_ACTIVE && c->active == (int) member) {
+        if (asks) {
+            active_request(fh, c, member, in);
+        }
+    } else if (c->state != CLIENT_ACTIVE) {
+        serve_discover(fh, c, member, in->port->number,
+                       asks ? in->arp->tpa : (struct fh_addr) { 0 });
+    } else if (!reach_is_up(r) && !r->outstanding) {
+        probe_now(fh, c, member);     /* It is to be heard again. */
+    }
+}
+
+/* Not by another port than the one where it answers. */
+static bool
+is_at_its_place(const struct client *c, size_t member,
+                const struct arp_in *in)
+{
+    const struct reach *r = &c->reaches[member];
+
+    return !reach_is_up(r) || r->port == in->port->number;
+}
+
+/* By another port than the one where it was when its bridge was lost, which
+ * has not been found silent yet. */
+static bool
+comes_too_early(const struct client *c, size_t member,
+                const struct arp_in *in)
+{
+    const struct reach *r = &c->reaches[member];
+
+    return (c->active == (int) member && r->state == REACH_UNKNOWN
+            && r->port && r->port != in->port->number);
+}
+
+static void
+address_probe(struct firsthop *fh, const struct arp_in *in)
+{
+    int64_t now_ms = fh_now_ms(fh);
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    firsthop_drop(fh, DROP_PROBE);
+    if (find_client(fh, in->router, &in->frame->vlan, in->arp->tpa, &segment,
+                    &member, &c) != FIND_OK
+        || !c || !fh_mac_equal(c->mac, in->arp->sha)
+        || !is_at_its_place(c, member, in) || now_ms < c->quiet_again_ms) {
+        return;
+    }
+    c->quiet_until_ms = now_ms + QUIET_MS;
+    c->quiet_again_ms = now_ms + QUIET_PAUSE_MS;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        c->reaches[i].outstanding = false;
+    }
+}
+
+static void
+access_request(struct firsthop *fh, struct segment *segment, size_t member,
+               struct client *c, const struct arp_in *in)
+{
+    if (!is_host_address(segment, in->arp->spa)) {
+        firsthop_drop(fh, DROP_OUTSIDE);
+        return;
+    }
+    if (!c) {
+        c = learn(fh, segment, member, in);
+        if (!c) {
+            return;
+        }
+    }
+    if (fh_mac_is_zero(c->mac)) {
+        if (!c->contested) {
+            c->mac = in->arp->sha;
+        }
+    } else if (!fh_mac_equal(c->mac, in->arp->sha)
+               && !rival_claims(fh, c, member, in->arp->sha,
+                                in->port->number)) {
+        return;
+    }
+    if (!c->vlan.tpid || c->state != CLIENT_ACTIVE) {
+        c->vlan.tpid = in->frame->vlan.tpid;
+    }
+    known_request(fh, c, member, in);
+}
+
+/* An answer to a probe. */
+static void
+probe_answered(struct firsthop *fh, struct client *c, size_t member,
+               const struct arp_in *in)
+{
+    struct reach *r = &c->reaches[member];
+    enum reach_event event;
+    int64_t next_ms;
+
+    if (!r->outstanding) {
+        firsthop_drop(fh, DROP_UNASKED);
+        return;
+    }
+    if (!is_at_its_place(c, member, in)) {
+        rival_answers(fh, c, in->arp->sha);
+        return;
+    }
+    if (comes_too_early(c, member, in)) {
+        rival_claims(fh, c, member, in->arp->sha, in->port->number);
+        return;
+    }
+    rival_place_answered(fh, c, member, in->arp->sha);
+    learned_prove(c);
+    if (!c->vlan.tpid) {
+        c->vlan.tpid = in->frame->vlan.tpid;
+    }
+    event = reach_reply(r, &c->segment->probe, in->port->number, fh->now_us,
+                        &next_ms);
+    wheel_arm(fh->wheel, &r->timer, next_ms);
+    probe_reach_event(fh, c, member, event, CAUSE_NONE);
+}
+
+static void
+access_reply(struct firsthop *fh, struct segment *segment, size_t member,
+             struct client *c, const struct arp_in *in)
+{
+    if (!c || !fh_mac_equal(in->arp->tha, in->router->config->mac)) {
+        firsthop_drop(fh, DROP_UNASKED);
+        return;
+    }
+    if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, in->arp->sha)) {
+        rival_answers(fh, c, in->arp->sha);
+        return;
+    }
+    if (fh_addr_equal(in->arp->tpa,
+                      segment->members[member].config->address)) {
+        probe_answered(fh, c, member, in);
+    } else if (c->takeover.phase == TAKEOVER_NOTICE
+               && c->takeover.winner == (int) member
+               && c->reaches[member].port == in->port->number) {
+        move_acked(fh, c, member);
+    } else {
+        firsthop_drop(fh, DROP_UNASKED);
+    }
+}
+
+static void
+access_arp(struct firsthop *fh, const struct arp_in *in)
+{
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    if (is_router_mac(in->router, in->arp->sha)) {
+        return;                 /* A sister router's probe, flooded to us. */
+    }
+    if (arp_is_address_probe(in->arp)) {
+        address_probe(fh, in);
+        return;
+    }
+    switch (find_client(fh, in->router, &in->frame->vlan, in->arp->spa,
+                        &segment, &member, &c)) {
+    case FIND_OUTSIDE:
+        firsthop_drop(fh, DROP_OUTSIDE);
+        return;
+    case FIND_UNKNOWN_TAG:
+        firsthop_drop(fh, DROP_UNKNOWN_TAG);
+        return;
+    case FIND_OK:
+        break;
+    }
+    if (is_ours(segment, in->arp->spa)) {
+        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
+        char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN];
+
+        firsthop_drop(fh, DROP_OWN_ADDRESS);
+        log_warn_rl(&rl, "segment %s: %s claims our address %s",
+                    segment->config->name, fh_mac_format(in->arp->sha, mac),
+                    fh_addr_format(in->arp->spa, ip));
+    } else if (in->arp->op == ARP_OP_REQUEST) {
+        access_request(fh, segment, member, c, in);
+    } else {
+        access_reply(fh, segment, member, c, in);
+    }
+}
+
+/* ARP from the core. */
+
+/* The client that this router answers for on that uplink, or NULL. */
+static struct client *
+find_behind(const struct firsthop *fh, const struct router *router,
+            const struct uplink *uplink, struct fh_addr addr)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+        struct client *c;
+
+        if (segment->members[member].uplink != uplink
+            || !in_prefixes(segment, addr)) {
+            continue;
+        }
+        c = clients_find(fh->clients, addr, segment->id);
+        if (c && c->active == (int) member) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* The frame's sender speaks as the next hop.  Is it believed? */
+static bool
+is_next_hop(struct firsthop *fh, struct router *router,
+            struct uplink *uplink, const struct frame *frame)
+{
+    nexthop_act(fh, router, uplink,
+                uplink_heard(uplink, frame->src, frame->vlan.tpid,
+                             fh_now_ms(fh)));
+    return fh_mac_equal(uplink->view.next_hop_mac, frame->src);
+}
+
+static void
+uplink_arp(struct firsthop *fh, struct router *router,
+           struct uplink *uplink, const struct frame *frame,
+           const struct arp *arp)
+{
+    bool from_next_hop = fh_addr_equal(arp->spa, uplink->config->next_hop);
+    bool asks_us = fh_addr_equal(arp->tpa, uplink->config->address.addr);
+    struct client *c = find_behind(fh, router, uplink, arp->tpa);
+
+    if (is_router_mac(router, arp->sha)) {
+        return;
+    }
+    if (from_next_hop && arp_is_announcement(arp)) {
+        is_next_hop(fh, router, uplink, frame);
+        return;
+    }
+    if (arp->op == ARP_OP_REPLY) {
+        if (!fh_mac_equal(arp->tha, router->config->mac) || !from_next_hop) {
+            firsthop_drop(fh, DROP_UNASKED);
+            return;
+        }
+        if (is_next_hop(fh, router, uplink, frame) && c) {
+            takeover_core_acked(&c->takeover, c->active);
+        }
+        return;
+    }
+    if (from_next_hop && (asks_us || c)) {
+        is_next_hop(fh, router, uplink, frame);
+    }
+    if (asks_us || (c && (c->segment->config->upstream == UPSTREAM_ARP
+                          || c->segment->config->upstream
+                             == UPSTREAM_CORE))) {
+        struct arp reply = {
+            .op = ARP_OP_REPLY,
+            .sha = router->config->mac, .spa = arp->tpa,
+            .tha = arp->sha, .tpa = arp->spa,
+        };
+
+        if (!fh_addr_is_zero(arp->spa)) {
+            router_send_arp(router, uplink->view.port, arp->sha,
+                            &frame->vlan, &reply);
+            fh->stats.arp_answers++;
+        }
+    }
+}
+
+/* ICMP. */
+
+/* What is owed about a packet. */
+struct icmp_owed {
+    uint8_t type, code;
+    uint16_t mtu;               /* With ICMP_FRAG_NEEDED. */
+    const struct ipv4 *ip;
+};
+
+static void
+send_icmp(struct firsthop *fh, struct router *router, uint32_t port,
+          const struct ipv4_envelope *envelope, struct fh_addr src,
+          const struct icmp_owed *owed)
+{
+    const struct ipv4 *ip = owed->ip;
+    size_t cap = ICMP_FRAME_MAX(ip->header_len + ip->payload_len);
+    uint8_t *buf = fh_xmalloc(cap);
+    size_t len = (owed->type == ICMP_ECHO_REPLY
+                  ? icmp_build_echo_reply(buf, cap, envelope, ip)
+                  : icmp_build_error(buf, cap, envelope, src, owed->type,
+                                     owed->code, owed->mtu, ip));
+
+    if (len) {
+        router_send(router, port, buf, len);
+        fh->stats.icmp_answers++;
+    }
+    free(buf);
+}
+
+/* The client of that address which this router serves over that domain. */
+static struct client *
+find_in_domain(const struct firsthop *fh, const struct router *router,
+               uint64_t domain, struct fh_addr addr, size_t *memberp,
+               struct segment **segmentp)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+
+        if (flow_meta_domain(&segment->members[member].uplink->view) == domain
+            && in_prefixes(segment, addr)) {
+            *memberp = member;
+            *segmentp = segment;
+            return clients_find(fh->clients, addr, segment->id);
+        }
+    }
+    *segmentp = NULL;
+    return NULL;
+}
+
+/* About a packet of a client, which SOURCE has let pass: back to it. */
+static void
+icmp_to_client(struct firsthop *fh, struct router *router, uint32_t in_port,
+               uint64_t domain, const struct icmp_owed *owed)
+{
+    struct segment *segment;
+    size_t member;
+    struct client *c = find_in_domain(fh, router, domain, owed->ip->src,
+                                      &member, &segment);
+    struct ipv4_envelope envelope;
+
+    if (!c || c->active != (int) member) {
+        firsthop_drop(fh, DROP_ICMP);
+        return;
+    }
+    envelope = (struct ipv4_envelope) { router->config->mac, c->mac,
+                                        c->vlan };
+    send_icmp(fh, router, in_port, &envelope,
+              segment->members[member].config->address, owed);
+}
+
+/* About a packet that 'sender' has sent from the core: back to it. */
+static void
+icmp_to_core(struct firsthop *fh, struct router *router,
+             const struct uplink *uplink, struct eth_addr sender,
+             const struct icmp_owed *owed)
+{
+    struct ipv4_envelope envelope = { router->config->mac, sender,
+                                      uplink->view.vlan };
+    struct fh_addr src = uplink->config->address.addr;
+    struct segment *segment;
+    size_t member;
+    struct client *c = find_in_domain(fh, router,
+                                      flow_meta_domain(&uplink->view),
+                                      owed->ip->dst, &member, &segment);
+
+    if (segment) {
+        src = segment->members[member].config->address;
+    }
+    if (owed->type == ICMP_UNREACHABLE && c && c->state == CLIENT_ACTIVE) {
+        return;                 /* Served elsewhere: the core is behind. */
+    }
+    send_icmp(fh, router, uplink->view.port, &envelope, src, owed);
+}
+
+/* A packet that the uplink cannot carry and that may be cut (RFC 791, 2.3;
+ * RFC 1812, 4.2.2.7). */
+static void
+forward_fragments(struct firsthop *fh, struct router *router,
+                  const struct uplink *uplink, const struct ipv4 *ip)
+{
+    const struct ipv4_envelope envelope = { router->config->mac,
+                                            uplink->view.next_hop_mac,
+                                            uplink->view.vlan };
+    uint8_t *buf;
+    size_t offset = 0, len;
+
+    if (fh_mac_is_zero(envelope.eth_dst)) {
+        firsthop_drop(fh, DROP_ICMP);       /* Not known yet. */
+        return;
+    }
+    buf = fh_xmalloc(IPV4_FRAME_MAX(uplink->view.mtu));
+    while ((len = ipv4_build_fragment(buf, &envelope, ip, uplink->view.mtu,
+                                      &offset)) > 0) {
+        router_send(router, uplink->view.port, buf, len);
+        fh->stats.fragments++;
+    }
+    free(buf);
+}
+
+static bool
+is_for_us(const struct router *router, const struct uplink *uplink,
+          struct fh_addr addr)
+{
+    return (fh_addr_equal(addr, uplink->config->address.addr)
+            || firsthop_is_own_address(router,
+                                       flow_meta_domain(&uplink->view),
+                                       addr));
+}
+
+/* Returns false where nothing is owed: the packet goes on in fragments. */
+static bool
+decide_icmp(const struct router *router, const struct uplink *uplink,
+            const struct of_packet_in *pin, struct icmp_owed *owed)
+{
+    const struct ipv4 *ip = owed->ip;
+
+    if (is_for_us(router, uplink, ip->dst)) {
+        owed->type = ICMP_ECHO_REPLY;
+    } else if (ip->ttl < 2) {
+        owed->type = ICMP_TIME_EXCEEDED;
+    } else if (pin->metadata & FLOW_META_LARGER) {
+        owed->type = ICMP_UNREACHABLE;
+        owed->code = ICMP_FRAG_NEEDED;
+        owed->mtu = uplink->view.mtu;
+        return ip->dont_fragment;
+    } else {
+        owed->type = ICMP_UNREACHABLE;
+        owed->code = ICMP_HOST_UNREACHABLE;
+    }
+    return true;
+}
+
+static struct uplink *
+find_uplink(const struct router *router, uint64_t domain)
+{
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (flow_meta_domain(&router->uplinks[i].view) == domain) {
+            return &router->uplinks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Before it was sent anywhere: it is as it came, but for its tags. */
+static void
+routing_punt(struct firsthop *fh, struct router *router,
+             const struct of_packet_in *pin, const struct frame *frame,
+             const struct ipv4 *ip)
+{
+    uint64_t domain = pin->metadata & (FLOW_META_DOMAIN_MASK
+                                       | FLOW_META_ROUTING);
+    struct uplink *uplink = find_uplink(router, domain);
+    struct icmp_owed owed = { .ip = ip };
+
+    if (!uplink) {
+        return;
+    }
+    if (!decide_icmp(router, uplink, pin, &owed)) {
+        forward_fragments(fh, router, uplink, ip);
+        return;
+    }
+    if (owed.type == ICMP_ECHO_REPLY ? !icmp_is_echo_request(ip)
+        : !icmp_error_allowed(ip, frame->dst)) {
+        firsthop_drop(fh, DROP_ICMP);
+        return;
+    }
+    if (pin->metadata & FLOW_META_FROM_ACCESS) {
+        icmp_to_client(fh, router, pin->in_port, domain, &owed);
+    } else {
+        icmp_to_core(fh, router, uplink, frame->src, &owed);
+    }
+}
+
+/* It has been sent to a client that is lost: who sent it is told.  The frame
+ * is as it went out, with the client's tags and our MAC for the sender's. */
+static void
+lost_punt(struct firsthop *fh, struct router *router,
+          const struct of_packet_in *pin, const struct frame *frame,
+          const struct ipv4 *ip)
+{
+    const struct icmp_owed owed = { ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE,
+                                    0, ip };
+    const struct uplink *uplink;
+    struct segment *segment;
+    struct client *c;
+    size_t member;
+
+    if (find_client(fh, router, &frame->vlan, ip->dst, &segment, &member, &c)
+        != FIND_OK
+        || !c || c->state != CLIENT_LOST || c->active != (int) member
+        || !icmp_error_allowed(ip, frame->dst)) {
+        firsthop_drop(fh, DROP_ICMP);
+        return;
+    }
+    uplink = segment->members[member].uplink;
+    if (router_access_port(router, pin->in_port)) {
+        icmp_to_client(fh, router, pin->in_port,
+                       flow_meta_domain(&uplink->view), &owed);
+    } else if (uplink_is_resolved(uplink)) {
+        icmp_to_core(fh, router, uplink, uplink->view.next_hop_mac, &owed);
+    }
+}
+
+static void
+icmp_punt(struct firsthop *fh, struct router *router,
+          const struct of_packet_in *pin, const struct frame *frame)
+{
+    struct ipv4 ip;
+
+    if (ipv4_parse(frame, &ip)) {
+        firsthop_drop(fh, DROP_MALFORMED);
+    } else if (pin->metadata & FLOW_META_ROUTING) {
+        routing_punt(fh, router, pin, frame, &ip);
+    } else {
+        lost_punt(fh, router, pin, frame, &ip);
+    }
+}
+
+bool
+firsthop_is_own_address(const struct router *router, uint64_t domain,
+                        struct fh_addr addr)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct member *me = &segment->members[router->member_index[i]];
+
+        if (flow_meta_domain(&me->uplink->view) == domain
+            && (fh_addr_equal(segment->config->gateway, addr)
+                || fh_addr_equal(me->config->address, addr))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All of them. */
+
+static void
+arp_punt(struct firsthop *fh, struct router *router,
+         const struct of_packet_in *pin, const struct frame *frame)
+{
+    struct router_port *port = router_access_port(router, pin->in_port);
+    struct uplink *uplink;
+    struct arp arp;
+
+    if (arp_parse(frame, &arp)) {
+        firsthop_drop(fh, DROP_MALFORMED);
+        return;
+    }
+    if (port) {
+        struct arp_in in = { router, port, frame, &arp };
+
+        access_arp(fh, &in);
+        return;
+    }
+    uplink = router_uplink_by_port(router, pin->in_port, &frame->vlan);
+    if (uplink) {
+        uplink_arp(fh, router, uplink, frame, &arp);
+    } else {
+        firsthop_drop(fh, router_is_uplink_port(router, pin->in_port)
+                      ? DROP_UNKNOWN_TAG : DROP_UNKNOWN_PORT);
+    }
+}
+
+void
+punt_packet_in(struct firsthop *fh, struct router *router,
+               const struct of_packet_in *pin)
+{
+    struct frame frame;
+
+    router->counters.punts++;
+    switch (frame_parse(pin->frame, pin->len, &frame)) {
+    case FRAME_OK:
+        break;
+    case FRAME_TOO_MANY_TAGS:
+    case FRAME_PRIORITY_TAG:
+        firsthop_drop(fh, DROP_TAGS);
+        return;
+    case FRAME_TRUNCATED:
+    case FRAME_BAD_SOURCE:
+        firsthop_drop(fh, DROP_MALFORMED);
+        return;
+    }
+    if (frame.eth_type == ETHERTYPE_ARP) {
+        arp_punt(fh, router, pin, &frame);
+    } else {
+        icmp_punt(fh, router, pin, &frame);
+    }
+}

@@ -1,0 +1,310 @@
+/* From the configuration to what runs.  See runtime.h. */
+#include <config.h>
+
+#include "controller/engine/runtime.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/engine/leave.h"
+
+/* The router's uplink with that port and those tags, made if need be.
+ * 'router->uplinks' must have room. */
+static struct uplink *
+get_uplink(struct router *router, const struct config_uplink *config)
+{
+    struct uplink *uplink;
+
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        uplink = &router->uplinks[i];
+        if (!strcmp(uplink->config->port, config->port)
+            && fh_vlan_equal(&uplink->config->vlan, &config->vlan)) {
+            return uplink;
+        }
+    }
+    uplink = &router->uplinks[router->n_uplinks++];
+    memset(uplink, 0, sizeof *uplink);
+    uplink->config = config;
+    uplink->view.vlan = config->vlan;
+    uplink->view.address = config->address.addr;
+    uplink->view.mtu = config->mtu;
+    return uplink;
+}
+
+static void
+build_routers(struct firsthop *fh)
+{
+    fh->n_routers = fh->config->n_routers;
+    fh->routers = fh_xcalloc(fh->n_routers + 1, sizeof *fh->routers);
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        struct router *router = router_create(&fh->config->routers[i],
+                                              move_installed, fh);
+        size_t n = fh->config->n_segments;
+
+        fh->routers[i] = router;
+        router->uplinks = fh_xcalloc(n + 1, sizeof *router->uplinks);
+        router->segments = fh_xcalloc(n + 1, sizeof *router->segments);
+        router->member_index = fh_xcalloc(n + 1,
+                                          sizeof *router->member_index);
+        get_uplink(router, &router->config->uplink);
+    }
+}
+
+static bool
+add_vlan(struct segment *segment, const struct fh_vlan *vlan)
+{
+    for (size_t i = 0; i < segment->n_vlans; i++) {
+        if (fh_vlan_equal(&segment->vlans[i], vlan)) {
+            return false;
+        }
+    }
+    segment->vlans = fh_xrealloc(segment->vlans, ((segment->n_vlans + 1)
+                                 * sizeof *segment->vlans));
+    segment->vlans[segment->n_vlans++] = *vlan;
+    return true;
+}
+
+static void
+build_segment(struct firsthop *fh, const struct config_segment *config)
+{
+    struct segment *segment = fh_xcalloc(1, sizeof *segment);
+
+    segment->id = ++fh->next_segment_id;
+    segment->config = config;
+    segment->probe = (struct reach_params) {
+        config->probe.interval_ms, config->probe.retry_ms,
+        config->probe.retries
+    };
+    TAILQ_INIT(&segment->guests);
+    segment->n_members = config->n_members;
+    segment->members = fh_xcalloc(config->n_members + 1,
+                                  sizeof *segment->members);
+    add_vlan(segment, &config->vlan);
+    for (size_t i = 0; i < config->n_members; i++) {
+        const struct config_member *m = &config->members[i];
+        struct router *router = fh->routers[m->router];
+
+        segment->members[i] = (struct member) {
+            router, get_uplink(router, &m->uplink), m
+        };
+        router->segments[router->n_segments] = segment;
+        router->member_index[router->n_segments++] = i;
+    }
+    segment->upstream = firsthop_upstream(fh, segment);
+    fh->segments[fh->n_segments++] = segment;
+}
+
+static void
+build_segments(struct firsthop *fh)
+{
+    fh->segments = fh_xcalloc(fh->config->n_segments + 1,
+                              sizeof *fh->segments);
+    for (size_t i = 0; i < fh->config->n_segments; i++) {
+        build_segment(fh, &fh->config->segments[i]);
+    }
+}
+
+void
+runtime_add_client(struct firsthop *fh, const struct config_client *config,
+                   enum client_origin origin)
+{
+    struct segment *segment = fh->segments[config->segment];
+    struct client *c = serve_add(fh, segment, config->address, origin);
+
+    c->vlan = config->vlan;
+    if (add_vlan(segment, &c->vlan)) {
+        for (size_t i = 0; i < segment->n_members; i++) {
+            router_index_stacks(segment->members[i].router);
+        }
+    }
+    if (config->has_mac) {
+        c->mac = config->mac;
+        c->mac_fixed = true;
+    }
+}
+
+/* What was provisioned, or deleted, over the control socket. */
+static void
+build_stored_client(struct firsthop *fh, const struct store_client *stored)
+{
+    size_t i = config_find_segment(fh->config, stored->segment);
+    struct config_client client = {
+        .address = stored->address, .segment = i,
+        .has_mac = stored->has_mac, .mac = stored->mac,
+        .own_vlan = stored->own_vlan, .vlan = stored->vlan,
+    };
+    struct client *c;
+
+    if (i == SIZE_MAX) {
+        log_warn("a client that was provisioned in segment %s is left out: "
+                 "the configuration has no such segment", stored->segment);
+        return;
+    }
+    if (!stored->own_vlan) {
+        client.vlan = fh->config->segments[i].vlan;
+    }
+    c = clients_find(fh->clients, stored->address, fh->segments[i]->id);
+    if (c) {
+        serve_forget(fh, c, stored->removed ? "deleted over the control "
+                     "socket" : "provisioned over the control socket");
+    }
+    if (!stored->removed) {
+        runtime_add_client(fh, &client, CLIENT_PROVISIONED);
+    }
+}
+
+static void
+build_clients(struct firsthop *fh)
+{
+    const struct store_state *state = fh->store ? store_get(fh->store) : NULL;
+
+    for (size_t i = 0; i < fh->config->n_clients; i++) {
+        runtime_add_client(fh, &fh->config->clients[i], CLIENT_CONFIGURED);
+    }
+    for (size_t i = 0; state && i < state->n_clients; i++) {
+        build_stored_client(fh, &state->clients[i]);
+    }
+}
+
+void
+runtime_build(struct firsthop *fh)
+{
+    build_routers(fh);
+    build_segments(fh);
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        router_index_stacks(fh->routers[i]);
+    }
+    build_clients(fh);
+}
+
+void
+runtime_segment_destroy(struct segment *segment)
+{
+    if (segment) {
+        free(segment->members);
+        free(segment->vlans);
+        free(segment);
+    }
+}
+
+bool
+runtime_is_configured(const struct firsthop *fh, const struct client *c)
+{
+    for (size_t i = 0; i < fh->config->n_clients; i++) {
+        const struct config_client *config = &fh->config->clients[i];
+
+        if (fh_addr_equal(config->address, c->key.address)
+            && fh->segments[config->segment] == c->segment) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+runtime_update_bases(struct firsthop *fh)
+{
+    for (size_t i = 0; i < fh->n_routers; i++) {
+        if (fh->routers[i]->ready) {
+            router_put_meters(fh->routers[i]);
+            router_update_base(fh->routers[i]);
+        }
+    }
+}
+
+/* Listeners and dialled bridges. */
+
+static bool
+has_listen(const struct config *config, const char *target)
+{
+    for (size_t i = 0; config && i < config->n_listens; i++) {
+        if (!strcmp(config->listens[i], target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+has_target(const struct config *config, const char *target)
+{
+    for (size_t i = 0; config && i < config->n_routers; i++) {
+        const char *connect = config->routers[i].connect;
+
+        if (connect && !strcmp(connect, target)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; config && i < config->n_cores; i++) {
+        const char *connect = config->cores[i].connect;
+
+        if (connect && !strcmp(connect, target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns NULL, or what failed, new.  'target' may be NULL. */
+static char *
+dial(struct firsthop *fh, const char *target, const struct config *old)
+{
+    char *error = NULL;
+
+    if (target && !has_target(old, target)) {
+        ofserver_dial(fh->ofserver, target, &error);
+    }
+    return error;
+}
+
+void
+runtime_undial(struct firsthop *fh, const char *target)
+{
+    if (target && !has_target(fh->config, target)
+        && !leave_dials(fh, target)) {
+        ofserver_undial(fh->ofserver, target);
+    }
+}
+
+static char *
+dial_bridges(struct firsthop *fh, const struct config *old)
+{
+    const struct config *config = fh->config;
+    char *error = NULL;
+
+    for (size_t i = 0; old && i < old->n_routers; i++) {
+        runtime_undial(fh, old->routers[i].connect);
+    }
+    for (size_t i = 0; old && i < old->n_cores; i++) {
+        runtime_undial(fh, old->cores[i].connect);
+    }
+    for (size_t i = 0; !error && i < config->n_routers; i++) {
+        error = dial(fh, config->routers[i].connect, old);
+    }
+    for (size_t i = 0; !error && i < config->n_cores; i++) {
+        error = dial(fh, config->cores[i].connect, old);
+    }
+    return error;
+}
+
+char *
+runtime_listen(struct firsthop *fh, const struct config *old)
+{
+    char **listens = fh->n_listens ? fh->listens : fh->config->listens;
+    size_t n = fh->n_listens ? fh->n_listens : fh->config->n_listens;
+    char *error = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!ofserver_is_listening(fh->ofserver, listens[i])
+            && ofserver_listen(fh->ofserver, listens[i], &error)) {
+            return error;
+        }
+    }
+    for (size_t i = 0; old && !fh->n_listens && i < old->n_listens; i++) {
+        if (!has_listen(fh->config, old->listens[i])) {
+            ofserver_unlisten(fh->ofserver, old->listens[i]);
+        }
+    }
+    return dial_bridges(fh, old);
+}

@@ -1,0 +1,113 @@
+/* One thing to be done for every client of a router.  See sweep.h. */
+#include <config.h>
+
+#include "controller/engine/sweep.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+/* Clients a slice: few at first, so that those are on their way at once, then
+ * four times as many each time, up to some 2 ms of work. */
+#define SLICE_FIRST 16
+#define SLICE_MOST  1024
+
+struct sweep {
+    struct sweep *next;
+    struct wheel_timer timer;
+    struct firsthop *fh;
+    struct router *router;
+    sweep_cb *cb;
+    uint32_t arg;
+    size_t slice;
+    struct client_key from;     /* Where the next slice begins. */
+};
+
+/* Returns true when all is done. */
+static bool
+run_slice(struct sweep *s, size_t n)
+{
+    struct clients *clients = s->fh->clients;
+    size_t i = clients_lower_bound(clients, s->from);
+    struct client *c;
+
+    for (; (c = clients_at(clients, i)) && n; i++, n--) {
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == s->router) {
+                s->cb(s->fh, c, j, s->arg);
+            }
+        }
+    }
+    if (c) {
+        s->from = c->key;
+    }
+    return !c;
+}
+
+static void
+destroy(struct sweep *s)
+{
+    struct sweep **p = &s->fh->sweeps;
+
+    while (*p != s) {
+        p = &(*p)->next;
+    }
+    *p = s->next;
+    wheel_cancel(&s->timer);
+    free(s);
+}
+
+static void
+go_on(struct sweep *s)
+{
+    if (run_slice(s, s->slice)) {
+        destroy(s);
+    } else {
+        s->slice = s->slice * 4 < SLICE_MOST ? s->slice * 4 : SLICE_MOST;
+        wheel_arm(s->fh->wheel, &s->timer, fh_now_ms(s->fh));
+    }
+}
+
+static void
+timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh)
+{
+    go_on((void *) ((char *) timer - offsetof(struct sweep, timer)));
+}
+
+void
+sweep_start(struct firsthop *fh, struct router *router, sweep_cb *cb,
+            uint32_t arg)
+{
+    struct sweep *s;
+
+    for (s = fh->sweeps; s; s = s->next) {
+        if (s->router == router && s->cb == cb && s->arg == arg) {
+            memset(&s->from, 0, sizeof s->from);
+            return;
+        }
+    }
+    s = fh_xcalloc(1, sizeof *s);
+    s->fh = fh;
+    s->router = router;
+    s->cb = cb;
+    s->arg = arg;
+    s->slice = SLICE_FIRST;
+    s->timer.fire = timer_fired;
+    s->next = fh->sweeps;
+    fh->sweeps = s;
+    go_on(s);
+}
+
+void
+sweep_finish(struct firsthop *fh, const struct router *router)
+{
+    struct sweep *next;
+
+    for (struct sweep *s = fh->sweeps; s; s = next) {
+        next = s->next;
+        if (!router || s->router == router) {
+            run_slice(s, SIZE_MAX);
+            destroy(s);
+        }
+    }
+}

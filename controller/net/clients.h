@@ -1,0 +1,147 @@
+/* The client table: who is on which segment, and what is known of each.
+ *
+ * Pure data.  Owns the clients; found by (segment, address) and listed in the
+ * order of addresses. */
+#ifndef CLIENTS_H
+#define CLIENTS_H 1
+
+#include <sys/queue.h>
+
+#include <uthash.h>
+
+#include "controller/decide/elect.h"
+#include "controller/base/journal.h"
+#include "controller/decide/reach.h"
+#include "controller/decide/takeover.h"
+
+enum client_origin { CLIENT_LEARNED, CLIENT_CONFIGURED, CLIENT_PROVISIONED };
+enum client_state { CLIENT_PENDING, CLIENT_ACTIVE, CLIENT_LOST };
+
+struct client_key {
+    struct fh_addr address;
+    uint32_t segment;           /* segment.id */
+};
+
+/* An address that the client asked for and was given our MAC for. */
+struct client_answered {
+    struct fh_addr address;
+    uint32_t at_s;              /* Monotonic. */
+};
+
+/* How it came to its active router. */
+struct client_move {
+    int64_t time_ms;            /* Unix: of the event. */
+    enum incident_cause cause;
+    char from[INCIDENT_NAME_LEN];  /* "": it had none. */
+};
+
+#define CLIENT_MAX_ANSWERED 64
+#define CLIENT_ANSWERED_S 600   /* "Recently": ARP entries live minutes. */
+
+struct router;
+struct segment;
+struct install_batch;
+
+struct client {
+    UT_hash_handle hh;
+    struct client_key key;
+    struct segment *segment;    /* Borrowed. */
+    struct wheel_timer timer;   /* The earliest deadline below. */
+    TAILQ_ENTRY(client) segment_node, port_node;    /* While a guest. */
+    struct takeover takeover;
+    struct router *former;      /* Left by a reload, forwards for it until
+                                 * another does: see leave.h.  Or NULL. */
+    struct install_batch *batch;    /* Flows under way in, or NULL. */
+    size_t batch_index;
+    struct client_answered *answered;   /* Owned, grows on demand. */
+    struct client_move *last_move;      /* Owned; NULL: none since the start. */
+    int64_t since_ms;           /* Unix: of the present state and active. */
+    int64_t lost_ms;            /* Monotonic: since when it is lost. */
+    int64_t alive_ms;           /* Last sign of life before the decision. */
+    int64_t takeover_at_ms;     /* Deadlines that 'timer' serves, 0: none. */
+    int64_t discover_at_ms;
+    int64_t elect_at_ms;
+    int64_t trap_at_ms;
+    int64_t last_conflict_ms;   /* Monotonic: paces reports. */
+    int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
+    int64_t quiet_again_ms;     /* Not to be had again before. */
+    int64_t rival_ms;           /* Of the last claim. */
+    int64_t rival_ask_ms;       /* The old place is not asked before. */
+    int32_t detect_ms;          /* Sign of life to decision. */
+    uint32_t decision;          /* Of the present active router. */
+    uint32_t moves;
+    struct eth_addr mac;        /* Zero while unknown. */
+    struct eth_addr rival_mac;  /* Claims the address; zero: nobody. */
+    struct eth_addr contested_mac;  /* Before it was contested. */
+    struct fh_vlan vlan;
+    struct fh_addr asked;       /* First request, answered once elected. */
+    uint32_t asked_members;     /* Bit i: member i heard it. */
+    uint16_t learned_port;      /* Whose count of learnt clients it is in: an
+                                 * index into the access ports of */
+    int8_t learned_member;      /* this one, or ELECT_NONE. */
+    int8_t active;              /* Member, ELECT_NONE. */
+    int8_t moved_from;          /* Member before this takeover, ELECT_NONE. */
+    uint8_t origin;             /* enum client_origin */
+    uint8_t state;              /* enum client_state */
+    uint8_t cause;              /* enum incident_cause of the takeover. */
+    uint8_t reason;             /* enum elect_reason of the last election. */
+    uint8_t n_answered, cap_answered;
+    uint8_t n_reaches;          /* Members of the segment. */
+    bool guest;                 /* May be put out: see learned.h. */
+    bool proved;                /* Has answered a probe. */
+    bool lost_told;             /* That it was lost: once, while a guest. */
+    bool prove_first;           /* Was learnt at a limit: is not served until
+                                 * it has. */
+    bool mac_fixed;             /* Configured: never follows another. */
+    bool discovering;           /* Waits for the first answers. */
+    bool contested;             /* Several claim it: 'mac' is who answers. */
+    bool withdrawn;             /* Lost for so long that all was removed. */
+    bool is_static;             /* Acknowledges, but sends to the old MAC. */
+    bool reinstall;             /* Once its router is read: see reload.c. */
+    bool announced;             /* The core has been told of it. */
+    bool unreported;            /* No event tells of this takeover yet. */
+    int8_t trap_member;         /* Whose MAC it may still send to, or
+                                 * ELECT_NONE; see check.c. */
+    uint8_t rival_member;
+    uint32_t rival_port;
+    struct reach reaches[];     /* By member. */
+};
+
+struct clients;
+
+struct clients *clients_create(void);
+void clients_destroy(struct clients *);     /* Frees every client. */
+
+/* Adds a client with 'n' reaches, zeroed but for its key.  The key must be
+ * new. */
+struct client *clients_add(struct clients *, struct segment *,
+                           struct client_key, size_t n);
+/* Forgets and frees it.  Its timers must have been cancelled. */
+void clients_remove(struct clients *, struct client *);
+
+struct client *clients_find(const struct clients *, struct fh_addr,
+                            uint32_t segment);
+size_t clients_count(const struct clients *);
+
+/* The i-th in order of address, then segment; NULL beyond the last. */
+struct client *clients_at(const struct clients *, size_t i);
+/* The position of the first one not before 'key'. */
+size_t clients_lower_bound(const struct clients *, struct client_key);
+
+static inline struct client *
+client_of_reach(struct reach *r)
+{
+    return (struct client *) (void *) ((char *) (r - r->index)
+                                       - offsetof(struct client, reaches));
+}
+
+/* Notes that the client was answered for 'addr'. */
+void client_note_answered(struct client *, struct fh_addr addr, int64_t now_ms);
+
+/* Notes what an event of its election or move says. */
+void client_note_move(struct client *, const struct incident *);
+
+const char *client_state_name(enum client_state);
+const char *client_origin_name(enum client_origin);
+
+#endif /* controller/net/clients.h */

@@ -1,0 +1,40 @@
+/* A segment as it runs: its configuration and the routers that serve it. */
+#ifndef SEGMENT_H
+#define SEGMENT_H 1
+
+#include <sys/queue.h>
+
+#include "controller/config/config.h"
+#include "controller/decide/reach.h"
+
+struct client;
+struct router;
+struct uplink;
+struct upstream;
+
+/* A router's part in a segment. */
+struct member {
+    struct router *router;              /* Borrowed. */
+    struct uplink *uplink;              /* Of the router: where to the core. */
+    const struct config_member *config; /* Borrowed. */
+};
+
+/* Learnt clients that have never answered, the oldest first. */
+TAILQ_HEAD(guests, client);
+
+struct segment {
+    uint32_t id;                        /* Never reused while running. */
+    const struct config_segment *config;    /* Borrowed; see firsthop. */
+    struct member *members;             /* Owned; as config->members. */
+    size_t n_members;
+    struct fh_vlan *vlans;              /* Owned: its own stack, then those of
+                                         * single clients. */
+    size_t n_vlans;
+    struct upstream *upstream;          /* Borrowed. */
+    struct reach_params probe;
+    uint32_t n_clients;
+    uint32_t n_learned;
+    struct guests guests;
+};
+
+#endif /* controller/net/segment.h */

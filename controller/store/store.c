@@ -1,0 +1,546 @@
+/* What must survive a restart: the state directory.  See store.h.
+ *
+ * Called by firsthop.  A verb makes the state as it should be, writes it, and
+ * only then lets go of the state as it was.  store_codec.c has the text. */
+#include <config.h>
+
+#include "controller/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controller/config/config.h"
+
+#include <firsthop/buf.h>
+
+#define MAX_FILE_BYTES (CONFIG_MAX_BYTES + 128)     /* And the header. */
+#define MAX_SET_ASIDE 1000      /* Files of one name and second. */
+
+struct store {
+    int dir_fd;
+    int lock_fd;
+    struct store_state state;
+};
+
+static const char *const file_names[STORE_N_FILES] = {
+    [STORE_STATE] = "state",
+    [STORE_CLIENTS] = "clients",
+    [STORE_CONFIG] = "config",
+};
+
+static const char *const temp_names[STORE_N_FILES] = {
+    [STORE_STATE] = ".state.tmp",
+    [STORE_CLIENTS] = ".clients.tmp",
+    [STORE_CONFIG] = ".config.tmp",
+};
+
+/* Files. */
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno != EINTR) {
+            return errno;
+        } else if (n > 0) {
+            data += n;
+            len -= n;
+        }
+    }
+    return 0;
+}
+
+/* Puts 'data' on disk as 'name'.  Returns 0 or an errno. */
+static int
+write_temp(int dir_fd, const char *name, const char *data, size_t len)
+{
+    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
+                    | O_NOFOLLOW, 0640);
+    int error;
+
+    if (fd < 0) {
+        return errno;
+    }
+    error = fchmod(fd, 0640) ? errno : 0;
+    if (!error) {
+        error = write_all(fd, data, len);
+    }
+    if (!error && fsync(fd)) {
+        error = errno;
+    }
+    if (close(fd) && !error) {
+        error = errno;
+    }
+    return error;
+}
+
+/* Replaces 'file' by 'data', or leaves it as it is. */
+static int
+replace_file(const struct store *store, enum store_file file,
+             const char *data, size_t len)
+{
+    const char *temp = temp_names[file];
+    int error = write_temp(store->dir_fd, temp, data, len);
+
+    if (!error && renameat(store->dir_fd, temp, store->dir_fd,
+                           file_names[file])) {
+        error = errno;
+    }
+    if (error) {
+        unlinkat(store->dir_fd, temp, 0);
+        return error;
+    }
+    /* Until the directory is on disk too, a power cut may bring back the old
+     * file, whole. */
+    return fsync(store->dir_fd) ? errno : 0;
+}
+
+static int
+remove_file(const struct store *store, enum store_file file)
+{
+    if (unlinkat(store->dir_fd, file_names[file], 0)) {
+        return errno == ENOENT ? 0 : errno;
+    }
+    return fsync(store->dir_fd) ? errno : 0;
+}
+
+/* Reads a whole file.  Returns 0 or an errno: ENOENT, EFBIG among them. */
+static int
+read_file(int dir_fd, const char *name, struct fh_buf *text)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW
+                    | O_NONBLOCK);
+    int error = 0;
+
+    if (fd < 0) {
+        return errno;
+    }
+    while (!error) {
+        char chunk[16384];
+        ssize_t n = read(fd, chunk, sizeof chunk);
+
+        if (!n) {
+            break;
+        } else if (n < 0) {
+            error = errno == EINTR ? 0 : errno;
+        } else if (text->len + n > MAX_FILE_BYTES) {
+            error = EFBIG;
+        } else {
+            fh_buf_append(text, chunk, n);
+        }
+    }
+    close(fd);
+    return error;
+}
+
+/* Renames 'name' to "NAME.corrupt-TIME", never onto another file.  Returns 0
+ * and the new name, new, or an errno. */
+static int
+set_aside(int dir_fd, const char *name, char **asidep)
+{
+    time_t now = time(NULL);
+    char stamp[32];
+    struct tm tm;
+
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+    for (int i = 0; i < MAX_SET_ASIDE; i++) {
+        char *aside = (i ? fh_xasprintf("%s.corrupt-%s-%d", name, stamp, i)
+                       : fh_xasprintf("%s.corrupt-%s", name, stamp));
+
+        if (faccessat(dir_fd, aside, F_OK, AT_SYMLINK_NOFOLLOW)) {
+            if (renameat(dir_fd, name, dir_fd, aside)) {
+                int error = errno;
+
+                free(aside);
+                return error;
+            }
+            *asidep = aside;
+            return 0;
+        }
+        free(aside);
+    }
+    return EEXIST;
+}
+
+/* Opening. */
+
+/* Appends a line to '*messagep'; takes 'text'. */
+static void
+add_message(char **messagep, char *text)
+{
+    if (*messagep) {
+        char *both = fh_xasprintf("%s; %s", *messagep, text);
+
+        free(text);
+        free(*messagep);
+        text = both;
+    }
+    *messagep = text;
+}
+
+static void
+take_part(struct store_state *state, enum store_file file,
+          struct store_state *part)
+{
+    switch (file) {
+    case STORE_STATE:
+        state->draining = part->draining;
+        state->n_draining = part->n_draining;
+        state->holders = part->holders;
+        state->n_holders = part->n_holders;
+        break;
+    case STORE_CLIENTS:
+        state->clients = part->clients;
+        state->n_clients = part->n_clients;
+        break;
+    case STORE_CONFIG:
+        state->config = part->config;
+        break;
+    case STORE_N_FILES:
+        abort();
+    }
+}
+
+static int
+load_file(struct store *store, const char *dir, enum store_file file,
+          char **messagep)
+{
+    const char *name = file_names[file];
+    struct fh_buf text = { NULL, 0, 0 };
+    struct store_state part;
+    char *why = NULL;
+    char *aside = NULL;
+    int error = read_file(store->dir_fd, name, &text);
+
+    if (!error
+        && store_decode(file, (const char *) text.data, text.len, &part,
+                        &why)) {
+        error = set_aside(store->dir_fd, name, &aside);
+        if (error) {
+            add_message(messagep,
+                        fh_xasprintf("%s/%s %s, and cannot be set aside: %s",
+                                     dir, name, why, strerror(error)));
+        } else {
+            add_message(messagep,
+                        fh_xasprintf("%s/%s %s; kept as %s, going on without",
+                                     dir, name, why, aside));
+            free(aside);
+        }
+    } else if (!error) {
+        take_part(&store->state, file, &part);
+    } else if (error == ENOENT) {
+        error = 0;
+    } else {
+        add_message(messagep, fh_xasprintf("%s/%s: %s", dir, name,
+                                           strerror(error)));
+    }
+    free(why);
+    fh_buf_destroy(&text);
+    return error;
+}
+
+/* Opens and locks the directory.  Returns 0 or an errno. */
+static int
+lock_directory(struct store *store, const char *dir)
+{
+    if (mkdir(dir, 0750) && errno != EEXIST) {
+        return errno;
+    }
+    store->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->dir_fd < 0) {
+        return errno;
+    }
+    store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT
+                            | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (store->lock_fd < 0) {
+        return errno;
+    }
+    return flock(store->lock_fd, LOCK_EX | LOCK_NB) ? errno : 0;
+}
+
+int
+store_open(const char *dir, struct store **storep, char **messagep)
+{
+    struct store *store = fh_xcalloc(1, sizeof *store);
+    int error;
+
+    store->dir_fd = store->lock_fd = -1;
+    *messagep = NULL;
+    error = lock_directory(store, dir);
+    if (error) {
+        add_message(messagep, fh_xasprintf(
+            "%s: %s", dir, error == EWOULDBLOCK
+            ? "in use by another daemon" : strerror(error)));
+    }
+    for (int file = 0; !error && file < STORE_N_FILES; file++) {
+        error = load_file(store, dir, file, messagep);
+    }
+    if (error) {
+        store_close(store);
+        store = NULL;
+    }
+    *storep = store;
+    return error;
+}
+
+void
+store_close(struct store *store)
+{
+    if (!store) {
+        return;
+    }
+    if (store->lock_fd >= 0) {
+        close(store->lock_fd);
+    }
+    if (store->dir_fd >= 0) {
+        close(store->dir_fd);
+    }
+    store_state_uninit(&store->state);
+    free(store);
+}
+
+const struct store_state *
+store_get(const struct store *store)
+{
+    return &store->state;
+}
+
+/* Changing. */
+
+/* Writes the file that 'state' has the news for. */
+static int
+save(const struct store *store, enum store_file file,
+     const struct store_state *state)
+{
+    size_t len;
+    char *text = store_encode(file, state, &len);
+    int error = (len > MAX_FILE_BYTES ? EFBIG
+                 : replace_file(store, file, text, len));
+
+    free(text);
+    return error;
+}
+
+static int
+compare_clients(const void *a_, const void *b_)
+{
+    const struct store_client *a = a_;
+    const struct store_client *b = b_;
+    int cmp = fh_addr_compare(a->address, b->address);
+
+    return cmp ? cmp : strcmp(a->segment, b->segment);
+}
+
+/* The first client that is not before 'key'. */
+static size_t
+client_index(const struct store_state *state, const struct store_client *key)
+{
+    size_t low = 0, high = state->n_clients;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (compare_clients(&state->clients[mid], key) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static bool
+client_is_at(const struct store_state *state, size_t i,
+             const struct store_client *key)
+{
+    return i < state->n_clients && !compare_clients(&state->clients[i], key);
+}
+
+static struct store_client
+client_key(const char *segment, struct fh_addr address)
+{
+    struct store_client key = { .address = address };
+
+    snprintf(key.segment, sizeof key.segment, "%s", segment);
+    return key;
+}
+
+/* Saves 'clients' (takes them, sorted). */
+static int
+replace_clients(struct store *store, struct store_client *clients, size_t n)
+{
+    struct store_state next = store->state;
+    int error;
+
+    next.clients = clients;
+    next.n_clients = n;
+    error = save(store, STORE_CLIENTS, &next);
+    if (error) {
+        free(clients);
+        return error;
+    }
+    free(store->state.clients);
+    store->state = next;
+    return 0;
+}
+
+/* Replaces the 'n_old' clients from 'i' on by the 'n_new' of 'client'. */
+static int
+splice_clients(struct store *store, size_t i, size_t n_old,
+               const struct store_client *client, size_t n_new)
+{
+    const struct store_state *state = &store->state;
+    size_t n = state->n_clients - n_old + n_new;
+    struct store_client *clients = fh_xcalloc(n + 1, sizeof *clients);
+    size_t n_tail = state->n_clients - i - n_old;
+
+    if (i) {
+        memcpy(clients, state->clients, i * sizeof *clients);
+    }
+    if (n_new) {
+        clients[i] = *client;
+    }
+    if (n_tail) {
+        memcpy(&clients[i + n_new], &state->clients[i + n_old],
+               n_tail * sizeof *clients);
+    }
+    return replace_clients(store, clients, n);
+}
+
+int
+store_put_client(struct store *store, const struct store_client *client)
+{
+    size_t i = client_index(&store->state, client);
+    bool found = client_is_at(&store->state, i, client);
+
+    if (!found && store->state.n_clients >= CONFIG_MAX_CLIENTS) {
+        return ENOSPC;
+    }
+    return splice_clients(store, i, found, client, 1);
+}
+
+int
+store_forget_client(struct store *store, const char *segment,
+                    struct fh_addr address)
+{
+    struct store_client key = client_key(segment, address);
+    size_t i = client_index(&store->state, &key);
+
+    return (client_is_at(&store->state, i, &key)
+            ? splice_clients(store, i, 1, NULL, 0) : 0);
+}
+
+static int
+compare_names(const void *a_, const void *b_)
+{
+    char *const *a = a_;
+    char *const *b = b_;
+
+    return strcmp(*a, *b);
+}
+
+static void
+free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+/* A sorted copy of 'names' without 'except' (or NULL) and with 'add' (or
+ * NULL).  Returns new; '*n' is set. */
+static char **
+copy_names(const char *const *names, size_t n_names, const char *except,
+           const char *add, size_t *n)
+{
+    char **copy = fh_xcalloc(n_names + 2, sizeof *copy);
+    size_t n_unique = 0;
+
+    *n = 0;
+    for (size_t i = 0; i < n_names; i++) {
+        if (!except || strcmp(names[i], except)) {
+            copy[(*n)++] = fh_xstrdup(names[i]);
+        }
+    }
+    if (add) {
+        copy[(*n)++] = fh_xstrdup(add);
+    }
+    qsort(copy, *n, sizeof *copy, compare_names);
+    for (size_t i = 0; i < *n; i++) {
+        if (n_unique && !strcmp(copy[n_unique - 1], copy[i])) {
+            free(copy[i]);
+        } else {
+            copy[n_unique++] = copy[i];
+        }
+    }
+    *n = n_unique;
+    return copy;
+}
+
+/* Saves '*next', which differs from the state in one list of names: 'old'
+ * and 'new' are the list as it was and as it will be. */
+static int
+replace_names(struct store *store, const struct store_state *next,
+              char **old, size_t n_old, char **new, size_t n_new)
+{
+    int error = (n_new > CONFIG_MAX_ROUTERS ? ENOSPC
+                 : save(store, STORE_STATE, next));
+
+    if (error) {
+        free_names(new, n_new);
+        return error;
+    }
+    store->state = *next;
+    free_names(old, n_old);
+    return 0;
+}
+
+int
+store_set_draining(struct store *store, const char *router, bool draining)
+{
+    struct store_state *state = &store->state;
+    struct store_state next = *state;
+
+    next.draining = copy_names((const char *const *) state->draining,
+                               state->n_draining, router,
+                               draining ? router : NULL, &next.n_draining);
+    return replace_names(store, &next, state->draining, state->n_draining,
+                         next.draining, next.n_draining);
+}
+
+int
+store_set_holders(struct store *store, const char *const *names, size_t n)
+{
+    struct store_state *state = &store->state;
+    struct store_state next = *state;
+
+    next.holders = copy_names(names, n, NULL, NULL, &next.n_holders);
+    return replace_names(store, &next, state->holders, state->n_holders,
+                         next.holders, next.n_holders);
+}
+
+int
+store_set_config(struct store *store, json_t *config)
+{
+    struct store_state next = store->state;
+    int error;
+
+    next.config = config;
+    error = (config ? save(store, STORE_CONFIG, &next)
+             : remove_file(store, STORE_CONFIG));
+    if (!error) {
+        json_incref(config);
+        json_decref(store->state.config);
+        store->state = next;
+    }
+    return error;
+}

@@ -1,0 +1,74 @@
+/* What must survive a restart: the state directory.
+ *
+ * Three files, "state", "clients" and "config", each replaced as a whole by
+ * rename and flushed to disk before its verb returns, each with a version, a
+ * length and a checksum.  A file that is torn, corrupt or of another version
+ * is renamed to NAME.corrupt-TIME and told about, never dropped.
+ *
+ * Every verb returns 0, or a positive errno and changes nothing: neither the
+ * file nor store_get(). */
+#ifndef STORE_H
+#define STORE_H 1
+
+#include <jansson.h>
+
+#include <firsthop/types.h>
+
+#define STORE_NAME_LEN 65       /* Router and segment names, with the null. */
+
+struct store;
+
+/* A client that was provisioned, or a configured one that was deleted, over
+ * the API. */
+struct store_client {
+    struct fh_addr address;
+    char segment[STORE_NAME_LEN];
+    bool removed;               /* A tombstone: the rest does not matter. */
+    bool has_mac;
+    struct eth_addr mac;
+    bool own_vlan;              /* Else the segment's. */
+    struct fh_vlan vlan;
+};
+
+struct store_state {
+    struct store_client *clients;   /* By address, then segment. */
+    size_t n_clients;
+    char **draining;                /* Routers, in the order of names. */
+    size_t n_draining;
+    char **holders;                 /* Routers that held active clients, in
+                                     * the order of names. */
+    size_t n_holders;
+    json_t *config;                 /* As PUT over the API, or NULL. */
+};
+
+/* Opens 'dir', which is made (mode 0750) if it is missing, locks it against
+ * another daemon and reads what is there.  Returns 0 and a new '*storep', or
+ * an errno: EWOULDBLOCK if the directory is in use.  '*messagep' is set to
+ * NULL, or to a new text for the log: the error, or which files were set
+ * aside and why. */
+int store_open(const char *dir, struct store **storep, char **messagep);
+void store_close(struct store *);   /* NULL is fine.  Unlocks. */
+
+/* What is on disk.  Valid until the next verb that changes it. */
+const struct store_state *store_get(const struct store *);
+
+/* Adds or replaces. */
+int store_put_client(struct store *, const struct store_client *);
+/* Forgets client or tombstone.  0 if there is none. */
+int store_forget_client(struct store *, const char *segment, struct fh_addr);
+int store_set_draining(struct store *, const char *router, bool draining);
+/* Replaces the set: 'names' in any order, borrowed. */
+int store_set_holders(struct store *, const char *const *names, size_t n);
+/* Keeps a reference to 'config' (not to be changed), NULL to forget it. */
+int store_set_config(struct store *, json_t *config);
+
+/* Decoders, for their fuzzer.  'text' is a file as a whole.  Return 0, or
+ * EINVAL and a new '*whyp'. */
+enum store_file { STORE_STATE, STORE_CLIENTS, STORE_CONFIG, STORE_N_FILES };
+int store_decode(enum store_file, const char *text, size_t len,
+                 struct store_state *, char **whyp);
+void store_state_uninit(struct store_state *);
+/* A file as a whole.  Returns new; '*len' is set. */
+char *store_encode(enum store_file, const struct store_state *, size_t *len);
+
+#endif /* controller/store/store.h */

@@ -1,0 +1,62 @@
+/* The core learns by BGP: one /32 per client, whose next hop is the active
+ * router's uplink address.
+ *
+ * ExaBGP is the speaker.  It runs `firsthop-exabgp`, which passes on what
+ * comes through the named pipe 'api_in' and tells about the speaker through
+ * 'api_out'.  Lines to it are commands of ExaBGP's process API, between
+ *
+ *     # firsthop begin    the whole table follows
+ *     # firsthop end      that was all: what was not named is to be withdrawn
+ *
+ * The driver never blocks, and holds no more than one entry for each route: a
+ * route is dirty until it has been written, and while nobody reads, more
+ * changes to it make it no dirtier.
+ *
+ *          no reader                  every route is dirty
+ *    CLOSED --opened--> SYNCING ------ none left, settled -----> SYNCED
+ *      ^                  |                                        |
+ *      +--- reader gone --+----------------------------------------+
+ *
+ * Routes that a former daemon announced stay until 'settle_ms' after the
+ * start: only then is it known which clients are gone. */
+#ifndef UPSTREAM_BGP_H
+#define UPSTREAM_BGP_H 1
+
+#include <event2/event.h>
+
+#include "controller/upstream/upstream.h"
+
+/* Withdrawals that are kept for a reader that does not read; beyond, the
+ * whole table is sent again instead. */
+#define UPSTREAM_BGP_MAX_GONE 65536
+
+struct upstream_bgp_options {
+    struct event_base *base;
+    upstream_event_cb *event;   /* The speaker came or went; may be NULL. */
+    void *aux;
+};
+
+struct upstream_bgp_stats {
+    bool up;                    /* Somebody reads. */
+    bool stuck;                 /* But has not for a while. */
+    bool synced;                /* And has the whole table. */
+    size_t n_routes;            /* Announced, or to be. */
+    size_t n_dirty;             /* Changes that wait. */
+    uint64_t syncs;             /* Times that the whole table was sent. */
+    uint64_t errors;            /* Commands that the speaker refused. */
+    size_t n_peers;             /* Neighbours that the speaker told of. */
+    size_t n_peers_up;
+};
+
+struct upstream *upstream_bgp_create(const struct upstream_bgp_options *);
+
+/* Speaks through these pipes (made if they are missing), NULL: through none,
+ * after the speaker was told to withdraw all.
+ * 'settle_ms' counts from the first call.  Strings are copied. */
+void upstream_bgp_configure(struct upstream *, const char *api_in,
+                            const char *api_out, uint32_t settle_ms);
+
+void upstream_bgp_get_stats(const struct upstream *,
+                            struct upstream_bgp_stats *);
+
+#endif /* controller/upstream/upstream_bgp.h */

@@ -1,0 +1,63 @@
+/* The core learns by flows: Open vSwitch bridges between the routers' uplinks
+ * and their next hop, under the same controller, send each client's packets
+ * to its active router.
+ *
+ * A move waits until every core bridge that is there has confirmed it; one
+ * that is not is put right when it returns: its flows are read, and only what
+ * is wrong is changed.  Flows of clients that nobody knows stay until
+ * 'settle_ms' after the start.
+ *
+ *   GONE --identified--> SETUP --ready--> READING --flows read--> READY
+ *     ^                    |                 ^         refused, ports |
+ *     |                    |                 +------------------------+
+ *     +---- closed --------+------------------------------------------+
+ */
+#ifndef UPSTREAM_CORE_H
+#define UPSTREAM_CORE_H 1
+
+#include <event2/event.h>
+
+#include "controller/bridge/ofconn.h"
+#include "controller/upstream/upstream.h"
+
+struct upstream_core_options {
+    struct event_base *base;
+    upstream_told_cb *told;
+    upstream_event_cb *event;   /* A core came or went; may be NULL. */
+    void *aux;
+};
+
+struct upstream *upstream_core_create(const struct upstream_core_options *);
+
+/* Serves the cores of 'config' from now on: nothing of it is kept, and
+ * bridges that stay are not disturbed.  'settle_ms' counts from the first
+ * call. */
+void upstream_core_configure(struct upstream *, const struct config *config,
+                             uint32_t settle_ms);
+
+/* What happens to connections that no router has.  identify() returns true
+ * if it is a core's, and takes it; for the others the connection need not be
+ * a core's. */
+bool upstream_core_identify(struct upstream *, struct ofconn *);
+void upstream_core_ready(struct upstream *, struct ofconn *);
+void upstream_core_message(struct upstream *, struct ofconn *,
+                           struct of_message *);
+void upstream_core_port(struct upstream *, struct ofconn *);
+void upstream_core_closed(struct upstream *, struct ofconn *,
+                          const char *reason);
+
+/* Sends what has been announced in this turn of the loop. */
+void upstream_core_flush(struct upstream *);
+
+struct upstream_core_info {
+    const char *name;           /* Borrowed until the next configure. */
+    uint64_t dpid;
+    bool connected;             /* And its flows are right. */
+};
+
+size_t upstream_core_count(const struct upstream *);
+struct upstream_core_info upstream_core_info(const struct upstream *,
+                                             size_t i);
+size_t upstream_core_routes(const struct upstream *);
+
+#endif /* controller/upstream/upstream_core.h */
