@@ -2,7 +2,10 @@
  *
  * jansson judges the syntax (and tells line and column); it can refuse a
  * duplicate key, but then cannot say which, and stops.  So text that jansson
- * has accepted is walked once more, for depth and duplicates alone.
+ * has accepted is walked once more, for depth and duplicates alone.  What the
+ * two could read differently is refused before either reads it: jansson skips
+ * a null byte that follows a number.  Where they disagree all the same, the
+ * walk ends with an error and never leaves the text.
  * Called by config.c, and by whoever reads JSON from an operator. */
 #include <config.h>
 
@@ -21,7 +24,7 @@ struct scan_key {
 };
 
 struct scan {
-    const char *p, *end;        /* Valid JSON: 'p' never passes 'end'. */
+    const char *p, *end;        /* 'p' never passes 'end'. */
     unsigned int line;          /* Of 'p', from 1. */
     unsigned int max_depth;
     struct config_errors *errors;
@@ -33,25 +36,42 @@ struct scan {
 
 static bool scan_value(struct scan *, unsigned int depth);
 
+/* The byte at 's->p'; 0, which the text has nowhere, at its end. */
+static char
+peek(const struct scan *s)
+{
+    return s->p < s->end ? *s->p : '\0';
+}
+
+/* Moves past one byte, if it is 'c'. */
+static bool
+take(struct scan *s, char c)
+{
+    bool found = s->p < s->end && *s->p == c;
+
+    s->p += found;
+    return found;
+}
+
 static void
 skip_space(struct scan *s)
 {
-    while (s->p < s->end && strchr(" \t\r\n", *s->p) && *s->p) {
+    while (s->p < s->end && strchr(" \t\r\n", *s->p)) {
         s->line += *s->p++ == '\n';
     }
 }
 
-/* Moves past a string.  Returns where its first quote is. */
-static const char *
+/* Moves past a string with its quotes.  Returns false if there is none. */
+static bool
 skip_string(struct scan *s)
 {
-    const char *start = s->p++;
-
-    while (s->p < s->end && *s->p != '"') {
-        s->p += *s->p == '\\' ? 2 : 1;
+    if (!take(s, '"')) {
+        return false;
     }
-    s->p++;
-    return start;
+    while (s->p < s->end && *s->p != '"') {
+        s->p += *s->p == '\\' && s->end - s->p > 1 ? 2 : 1;
+    }
+    return take(s, '"');
 }
 
 static void
@@ -97,24 +117,34 @@ decode_string(struct scan *s, const char *json, size_t len)
     json_decref(string);
 }
 
-/* Reads a key and its colon, and remembers the key. */
+static const char *
+key_text(const struct scan *s, const struct scan_key *key)
+{
+    return key->len ? (const char *) s->texts.data + key->ofs : "";
+}
+
+/* Reads a key and its colon, and remembers the key.  Returns NULL if they
+ * are not there. */
 static const struct scan_key *
 scan_key(struct scan *s)
 {
+    const char *start = s->p;
+
+    if (!skip_string(s)) {
+        return NULL;
+    }
     if (s->n_keys == s->cap_keys) {
         s->cap_keys = s->cap_keys ? 2 * s->cap_keys : 64;
         s->keys = fh_xrealloc(s->keys, s->cap_keys * sizeof *s->keys);
     }
 
     struct scan_key *key = &s->keys[s->n_keys++];
-    const char *start = skip_string(s);
     key->ofs = s->texts.len;
     key->line = s->line;
     decode_string(s, start, s->p - start);
     key->len = s->texts.len - key->ofs;
     skip_space(s);
-    s->p++;                     /* ':' */
-    return key;
+    return take(s, ':') ? key : NULL;
 }
 
 static int
@@ -137,14 +167,15 @@ static void
 end_object(struct scan *s, size_t base)
 {
     size_t n = s->n_keys - base;
-    struct scan_key *keys = s->keys + base;
     size_t mark = s->path.len;
 
     if (!n) {
         return;
     }
+
+    struct scan_key *keys = &s->keys[base];
     for (size_t i = 0; i < n; i++) {
-        keys[i].text = (const char *) s->texts.data + keys[i].ofs;
+        keys[i].text = key_text(s, &keys[i]);
     }
     s->texts.len = keys[0].ofs;
     qsort(keys, n, sizeof *keys, compare_keys);
@@ -166,24 +197,27 @@ scan_object(struct scan *s, unsigned int depth)
     size_t base = s->n_keys;
     size_t mark = s->path.len;
 
-    for (;;) {
-        s->p++;                 /* '{' or ',' */
+    s->p++;                     /* '{' */
+    skip_space(s);
+    if (take(s, '}')) {
+        return true;
+    }
+    do {
         skip_space(s);
-        if (*s->p == '}') {     /* Only after '{'. */
-            break;
-        }
 
         const struct scan_key *key = scan_key(s);
-        push_path(s, (const char *) s->texts.data + key->ofs, key->len);
+        if (!key) {
+            return false;
+        }
+        push_path(s, key_text(s, key), key->len);
         if (!scan_value(s, depth)) {
             return false;
         }
         s->path.len = mark;
-        if (*s->p == '}') {
-            break;
-        }
+    } while (take(s, ','));
+    if (!take(s, '}')) {
+        return false;
     }
-    s->p++;
     end_object(s, base);
     return true;
 }
@@ -192,58 +226,69 @@ static bool
 scan_array(struct scan *s, unsigned int depth)
 {
     size_t mark = s->path.len;
+    size_t i = 0;
 
-    for (size_t i = 0;; i++) {
+    s->p++;                     /* '[' */
+    skip_space(s);
+    if (take(s, ']')) {
+        return true;
+    }
+    do {
         char index[CONFIG_INDEX_STRLEN];
 
-        s->p++;                 /* '[' or ',' */
-        skip_space(s);
-        if (*s->p == ']') {     /* Only after '['. */
-            break;
-        }
-        config_index(i, index);
+        config_index(i++, index);
         push_path(s, index, strlen(index));
         if (!scan_value(s, depth)) {
             return false;
         }
         s->path.len = mark;
-        if (*s->p == ']') {
-            break;
-        }
+    } while (take(s, ','));
+    return take(s, ']');
+}
+
+/* Moves past a number, true, false or null. */
+static bool
+skip_word(struct scan *s)
+{
+    const char *start = s->p;
+
+    while (s->p < s->end && !strchr(" \t\r\n,]}", *s->p)) {
+        s->p++;
     }
-    s->p++;
-    return true;
+    return s->p > start;
 }
 
 /* Moves past a value and the space around it.  'depth' levels are around it
- * already.  Returns false, with an error, where it is too deep. */
+ * already.  Returns false where it is too deep, with an error, or is not
+ * what jansson has seen. */
 static bool
 scan_value(struct scan *s, unsigned int depth)
 {
-    bool ok = true;
+    bool ok;
 
     skip_space(s);
-    if (*s->p == '{' || *s->p == '[') {
+    switch (peek(s)) {
+    case '{':
+    case '[':
         if (depth >= s->max_depth) {
             add_error(s, "nested too deeply", s->line);
             return false;
         }
-        ok = *s->p == '{' ? scan_object(s, depth + 1)
-                          : scan_array(s, depth + 1);
-    } else if (*s->p == '"') {
-        skip_string(s);
-    } else {
-        while (s->p < s->end && *s->p && !strchr(" \t\r\n,]}", *s->p)) {
-            s->p++;
-        }
+        ok = peek(s) == '{' ? scan_object(s, depth + 1)
+                            : scan_array(s, depth + 1);
+        break;
+    case '"':
+        ok = skip_string(s);
+        break;
+    default:
+        ok = skip_word(s);
+        break;
     }
-    if (ok) {
-        skip_space(s);
-    }
+    skip_space(s);
     return ok;
 }
 
-/* Returns false if 'text' is too deep to be worth a look. */
+/* Returns false, with an error, if 'text' is too deep to be worth a look. */
 static bool
 scan_text(const char *text, size_t len, unsigned int max_depth,
           struct config_errors *errors)
@@ -255,12 +300,38 @@ scan_text(const char *text, size_t len, unsigned int max_depth,
         .max_depth = max_depth,
         .errors = errors,
     };
-    bool ok = scan_value(&s, 0);
+    size_t n_errors = errors->n;
+    bool ok = scan_value(&s, 0) && s.p == s.end;
 
+    if (!ok && errors->n == n_errors) {
+        add_error(&s, "two parsers disagree about this text", s.line);
+    }
     fh_buf_destroy(&s.path);
     fh_buf_destroy(&s.texts);
     free(s.keys);
     return ok;
+}
+
+/* Is there a null byte in 'text'?  If so adds an error that tells where. */
+static bool
+has_null(const char *text, size_t len, struct config_errors *errors)
+{
+    const char *null = len ? memchr(text, '\0', len) : NULL;
+    const char *start = text;
+    unsigned int line = 1;
+
+    if (!null) {
+        return false;
+    }
+    for (const char *p = text; p < null; p++) {
+        if (*p == '\n') {
+            line++;
+            start = p + 1;
+        }
+    }
+    config_errors_add(errors, "", "line %u, column %td: null byte", line,
+                      null - start);
+    return true;
 }
 
 json_t *
@@ -273,6 +344,9 @@ config_text_read(const char *text, size_t len, unsigned int max_depth,
     if (len > CONFIG_MAX_BYTES) {
         config_errors_add(errors, "", "is larger than %d bytes",
                           CONFIG_MAX_BYTES);
+        return NULL;
+    }
+    if (has_null(text, len, errors)) {
         return NULL;
     }
     json = json_loadb(len ? text : "", len, JSON_DECODE_ANY, &error);

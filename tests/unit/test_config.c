@@ -543,6 +543,51 @@ same_key_in_different_objects_is_no_duplicate(void **state)
     json_decref(json);
 }
 
+/* jansson skips a null byte that follows a number; the second reader took it
+ * for part of the number, and ran past the end of the text. */
+static void
+null_byte_is_refused_where_it_is(void **state)
+{
+    static const char text[] = "{\"\":9\n,\"l\":1}";
+    const size_t len = sizeof text - 1;
+    const size_t feed = strchr(text, '\n') - text;
+
+    for (size_t i = 0; i < len; i++) {
+        struct config_errors errors = { NULL, 0, 0, 0 };
+        char *copy = fh_xmemdup(text, len);
+        char expected[64];
+
+        copy[i] = '\0';
+        snprintf(expected, sizeof expected, "line %d, column %zu: null byte",
+                 i > feed ? 2 : 1, i > feed ? i - feed - 1 : i);
+        assert_null(config_read_json(copy, len, 16, &errors));
+        assert_int_equal(errors.n, 1);
+        assert_string_equal(errors.items[0].pointer, "");
+        assert_string_equal(errors.items[0].text, expected);
+        config_errors_destroy(&errors);
+        free(copy);
+    }
+}
+
+static void
+empty_containers_and_keys_are_read(void **state)
+{
+    static const char *const texts[] = {
+        "{}", "[]", " { } ", "[ ]", "{\"\":{}}", "[{},[]]", "{\"\":9}",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct config_errors errors = { NULL, 0, 0, 0 };
+        size_t len = strlen(texts[i]);
+        char *exact = fh_xmemdup(texts[i], len);
+        json_t *json = config_read_json(exact, len, 16, &errors);
+
+        assert_non_null(json);
+        json_decref(json);
+        free(exact);
+    }
+}
+
 static void
 duplicates_do_not_hide_other_errors(void **state)
 {
@@ -1366,6 +1411,8 @@ main(void)
         cmocka_unit_test(text_truncated_anywhere_is_refused),
         cmocka_unit_test(duplicates_are_all_found_by_pointer),
         cmocka_unit_test(same_key_in_different_objects_is_no_duplicate),
+        cmocka_unit_test(null_byte_is_refused_where_it_is),
+        cmocka_unit_test(empty_containers_and_keys_are_read),
         cmocka_unit_test(duplicates_do_not_hide_other_errors),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(thousand_errors_are_kept_and_the_rest_counted),
