@@ -13,8 +13,6 @@
 
 #include "flows/wire.h"
 
-#define IP_PROTO_ICMP 1
-
 /* RFC 792, RFC 1191. */
 enum {
     ICMP_TYPE = 0,
@@ -23,8 +21,6 @@ enum {
     ICMP_NEXT_HOP_MTU = 6,
     ICMP_HEADER_LEN = 8
 };
-
-#define IP_DEFAULT_TTL 64       /* RFC 1700. */
 
 /* RFC 1812, 4.3.2.5: precedence 6, internetwork control. */
 #define ICMP_ERROR_TOS 0xc0
@@ -37,7 +33,7 @@ icmp_is_echo_request(const struct ipv4 *ip)
 {
     uint16_t fragment = wire_get_u16(ip->header + IPV4_FRAGMENT);
 
-    return ip->proto == IP_PROTO_ICMP
+    return ip->proto == IPV4_PROTO_ICMP
            && !(fragment & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK))
            && ip->payload_len >= ICMP_HEADER_LEN
            && ip->payload[ICMP_TYPE] == ICMP_ECHO_REQUEST
@@ -88,57 +84,7 @@ icmp_error_allowed(const struct ipv4 *offending, struct eth_addr eth_dst)
         || offending->later_fragment) {
         return false;
     }
-    return offending->proto != IP_PROTO_ICMP || is_icmp_query(offending);
-}
-
-/* What the IPv4 headers that we build differ in. */
-struct ip_header {
-    struct fh_addr src, dst;
-    uint8_t tos;
-    uint16_t id;
-    bool dont_fragment;
-};
-
-/* Writes the Ethernet and IPv4 headers of a frame that carries 'icmp_len'
- * bytes of ICMP to 'buf' ('cap' bytes), and its padding.  Stores where the
- * ICMP message goes in '*icmpp' and returns the length of the frame, or
- * returns 0 if it does not fit. */
-static size_t
-put_headers(uint8_t *buf, size_t cap, const struct ipv4_envelope *envelope,
-            const struct ip_header *ip, size_t icmp_len, uint8_t **icmpp)
-{
-    uint8_t eth[FRAME_HEADER_MAX];
-    size_t eth_len = frame_put_header(eth, envelope->eth_dst,
-                                      envelope->eth_src, &envelope->vlan,
-                                      ETHERTYPE_IPV4);
-    size_t len = eth_len + IPV4_HEADER_LEN + icmp_len;
-    size_t min_len = FRAME_MIN(envelope->vlan.n);
-    uint8_t *p;
-
-    if (cap < (len > min_len ? len : min_len)) {
-        return 0;
-    }
-    memcpy(buf, eth, eth_len);
-    p = buf + eth_len;
-    p[IPV4_VERSION_IHL] = 4 << 4 | IPV4_HEADER_LEN / 4;
-    p[IPV4_TOS] = ip->tos;
-    wire_put_u16(p + IPV4_TOTAL_LEN, (uint16_t) (IPV4_HEADER_LEN + icmp_len));
-    wire_put_u16(p + IPV4_ID, ip->id);
-    wire_put_u16(p + IPV4_FRAGMENT,
-                 ip->dont_fragment ? IPV4_DONT_FRAGMENT : 0);
-    p[IPV4_TTL] = IP_DEFAULT_TTL;
-    p[IPV4_PROTO] = IP_PROTO_ICMP;
-    wire_put_u16(p + IPV4_CHECKSUM, 0);
-    wire_put_addr(p + IPV4_SRC, ip->src);
-    wire_put_addr(p + IPV4_DST, ip->dst);
-    wire_put_u16(p + IPV4_CHECKSUM, ipv4_checksum(p, IPV4_HEADER_LEN));
-
-    *icmpp = p + IPV4_HEADER_LEN;
-    if (len < min_len) {
-        memset(buf + len, 0, min_len - len);
-        len = min_len;
-    }
-    return len;
+    return offending->proto != IPV4_PROTO_ICMP || is_icmp_query(offending);
 }
 
 static void
@@ -156,9 +102,10 @@ icmp_build_echo_reply(uint8_t *buf, size_t cap,
                       const struct ipv4_envelope *envelope,
                       const struct ipv4 *request)
 {
-    const struct ip_header ip = {
+    const struct ipv4_fields ip = {
         .src = request->dst,
         .dst = request->src,
+        .proto = IPV4_PROTO_ICMP,
         .tos = request->tos,
         .id = wire_get_u16(request->header + IPV4_ID),
         .dont_fragment = request->dont_fragment,
@@ -170,7 +117,7 @@ icmp_build_echo_reply(uint8_t *buf, size_t cap,
     if (icmp_len < ICMP_HEADER_LEN) {
         return 0;
     }
-    len = put_headers(buf, cap, envelope, &ip, icmp_len, &icmp);
+    len = ipv4_build(buf, cap, envelope, &ip, icmp_len, &icmp);
     if (len) {
         memcpy(icmp, request->payload, icmp_len);
         icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
@@ -188,9 +135,10 @@ icmp_build_error(uint8_t *buf, size_t cap,
                  uint8_t type, uint8_t code, uint16_t mtu,
                  const struct ipv4 *offending)
 {
-    const struct ip_header ip = {
+    const struct ipv4_fields ip = {
         .src = src,
         .dst = offending->src,
+        .proto = IPV4_PROTO_ICMP,
         .tos = ICMP_ERROR_TOS,
         .dont_fragment = true,
     };
@@ -202,8 +150,8 @@ icmp_build_error(uint8_t *buf, size_t cap,
     if (quote_len > quote_max) {
         quote_len = quote_max;
     }
-    len = put_headers(buf, cap, envelope, &ip, ICMP_HEADER_LEN + quote_len,
-                      &icmp);
+    len = ipv4_build(buf, cap, envelope, &ip, ICMP_HEADER_LEN + quote_len,
+                     &icmp);
     if (len) {
         memset(icmp, 0, ICMP_HEADER_LEN);
         icmp[ICMP_TYPE] = type;

@@ -16,6 +16,8 @@
 #define OPTION_NOP    1
 #define OPTION_COPIED 0x80      /* Bit: it is in every fragment. */
 
+#define IPV4_DEFAULT_TTL 64     /* RFC 1700. */
+
 uint16_t
 ipv4_checksum(const uint8_t *data, size_t len)
 {
@@ -66,6 +68,46 @@ ipv4_parse(const struct frame *frame, struct ipv4 *out)
     out->payload = p + header_len;
     out->payload_len = total_len - header_len;
     return 0;
+}
+
+size_t
+ipv4_build(uint8_t *buf, size_t cap, const struct ipv4_envelope *envelope,
+           const struct ipv4_fields *ip, size_t payload_len,
+           uint8_t **payloadp)
+{
+    uint8_t eth[FRAME_HEADER_MAX];
+    size_t eth_len = frame_put_header(eth, envelope->eth_dst,
+                                      envelope->eth_src, &envelope->vlan,
+                                      ETHERTYPE_IPV4);
+    size_t len = eth_len + IPV4_HEADER_LEN + payload_len;
+    size_t min_len = FRAME_MIN(envelope->vlan.n);
+    uint8_t *p;
+
+    if (cap < (len > min_len ? len : min_len)) {
+        return 0;
+    }
+    memcpy(buf, eth, eth_len);
+    p = buf + eth_len;
+    p[IPV4_VERSION_IHL] = 4 << 4 | IPV4_HEADER_LEN / 4;
+    p[IPV4_TOS] = ip->tos;
+    wire_put_u16(p + IPV4_TOTAL_LEN,
+                 (uint16_t) (IPV4_HEADER_LEN + payload_len));
+    wire_put_u16(p + IPV4_ID, ip->id);
+    wire_put_u16(p + IPV4_FRAGMENT,
+                 ip->dont_fragment ? IPV4_DONT_FRAGMENT : 0);
+    p[IPV4_TTL] = IPV4_DEFAULT_TTL;
+    p[IPV4_PROTO] = ip->proto;
+    wire_put_u16(p + IPV4_CHECKSUM, 0);
+    wire_put_addr(p + IPV4_SRC, ip->src);
+    wire_put_addr(p + IPV4_DST, ip->dst);
+    wire_put_u16(p + IPV4_CHECKSUM, ipv4_checksum(p, IPV4_HEADER_LEN));
+
+    *payloadp = p + IPV4_HEADER_LEN;
+    if (len < min_len) {
+        memset(buf + len, 0, min_len - len);
+        len = min_len;
+    }
+    return len;
 }
 
 /* RFC 791, 3.1: an option is one byte, or type, length and data; those with

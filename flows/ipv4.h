@@ -25,6 +25,9 @@ enum {
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_OFFSET_MASK    0x1fff
 
+#define IPV4_PROTO_ICMP  1
+#define IPV4_PROTO_UDP  17
+
 /* What every link carries in one piece: the longest header, and 8 bytes. */
 #define IPV4_MIN_MTU 68
 
@@ -52,6 +55,22 @@ struct ipv4_envelope {
     struct eth_addr eth_src, eth_dst;
     struct fh_vlan vlan;
 };
+
+/* What the packets that we build differ in. */
+struct ipv4_fields {
+    struct fh_addr src, dst;
+    uint8_t proto, tos;
+    uint16_t id;
+    bool dont_fragment;
+};
+
+/* Writes the Ethernet and IPv4 headers (without options, TTL 64) of a frame
+ * that carries 'payload_len' bytes to 'buf' ('cap' bytes), and its padding.
+ * Stores where the payload goes in '*payloadp' and returns the length of the
+ * frame, or returns 0 if it does not fit. */
+size_t ipv4_build(uint8_t *buf, size_t cap, const struct ipv4_envelope *,
+                  const struct ipv4_fields *, size_t payload_len,
+                  uint8_t **payloadp);
 
 /* Room for a frame with two tags that carries 'mtu' bytes of IP. */
 #define IPV4_FRAME_MAX(MTU) (FRAME_HEADER_MAX + (size_t) (MTU))

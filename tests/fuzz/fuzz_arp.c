@@ -1,4 +1,4 @@
-/* Fuzzes what reads punted frames: Ethernet, ARP, IPv4, ICMP.
+/* Fuzzes what reads punted frames: Ethernet, ARP, IPv4, ICMP, DHCP.
  *
  * The input is a frame.  What parses is built again and parsed back, and both
  * must agree. */
@@ -9,6 +9,7 @@
 #include <firsthop/buf.h>
 
 #include "flows/arp.h"
+#include "flows/dhcp.h"
 #include "flows/icmp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -86,6 +87,51 @@ try_fragments(const struct ipv4 *ip, const struct ipv4_envelope *envelope)
     require(!sum || sum == ip->payload_len);
 }
 
+/* What was built says the same, but for what a relay agent changes. */
+static void
+check_dhcp(const uint8_t *buf, size_t len, const struct dhcp *dhcp,
+           bool relayed)
+{
+    struct frame frame;
+    struct ipv4 ip;
+    struct dhcp again;
+
+    require(len <= DHCP_FRAME_MAX);
+    require(frame_parse(buf, len, &frame) == FRAME_OK);
+    require(!ipv4_parse(&frame, &ip));
+    require(!dhcp_parse(&ip, &again));
+    require(again.type == dhcp->type && again.xid == dhcp->xid
+            && again.lease_s == dhcp->lease_s
+            && fh_addr_equal(again.requested, dhcp->requested)
+            && fh_addr_equal(again.server, dhcp->server)
+            && fh_mac_equal(again.mac, dhcp->mac)
+            && again.has_relay_info == relayed);
+}
+
+static void
+try_dhcp(const struct ipv4 *ip, const struct ipv4_envelope *envelope)
+{
+    const struct dhcp_relay relay = {
+        .relay = ip->dst, .link = ip->src, .circuit = "metro/untagged",
+        .relay_id = "A/a-access",
+    };
+    uint8_t buf[DHCP_FRAME_MAX];
+    struct dhcp dhcp;
+    size_t len;
+
+    if (dhcp_parse(ip, &dhcp)) {
+        return;
+    }
+    len = dhcp_build_request(buf, envelope, &relay, ip->src, &dhcp);
+    if (len) {
+        check_dhcp(buf, len, &dhcp, true);
+    }
+    len = dhcp_build_reply(buf, envelope, ip->dst, &dhcp);
+    if (len) {
+        check_dhcp(buf, len, &dhcp, false);
+    }
+}
+
 static void
 try_ipv4(const struct frame *frame, size_t size)
 {
@@ -115,6 +161,7 @@ try_ipv4(const struct frame *frame, size_t size)
                                   ICMP_TIME_EXCEEDED, 0, 0, &ip));
     }
     free(buf);
+    try_dhcp(&ip, &envelope);
     if (!ip.dont_fragment && ip.ttl > 1) {
         try_fragments(&ip, &envelope);
     }
