@@ -266,7 +266,7 @@ api_read_body_string(struct api_call *call, const char *key)
 static void
 get_status(struct api_call *call)
 {
-    api_reply_json(call, 200, api_json_status(call->fh));
+    api_reply_json(call, 200, api_json_status(call->en));
 }
 
 static void
@@ -275,10 +275,10 @@ get_routers(struct api_call *call)
     json_t *json = json_object();
     json_t *array = json_array();
 
-    for (size_t i = 0; i < firsthop_n_routers(call->fh); i++) {
+    for (size_t i = 0; i < engine_n_routers(call->en); i++) {
         json_array_append_new(array,
-                              api_json_router(call->fh,
-                                              firsthop_router(call->fh, i)));
+                              api_json_router(call->en,
+                                              engine_router(call->en, i)));
     }
     json_object_set_new(json, "routers", array);
     api_reply_json(call, 200, json);
@@ -287,7 +287,7 @@ get_routers(struct api_call *call)
 static struct router *
 find_router(struct api_call *call)
 {
-    struct router *router = firsthop_find_router(call->fh, call->arg);
+    struct router *router = engine_find_router(call->en, call->arg);
 
     if (!router) {
         api_reply_problem(call, 404, "there is no router %s", call->arg);
@@ -301,7 +301,7 @@ get_router(struct api_call *call)
     const struct router *router = find_router(call);
 
     if (router) {
-        api_reply_json(call, 200, api_json_router_details(call->fh, router));
+        api_reply_json(call, 200, api_json_router_details(call->en, router));
     }
 }
 
@@ -319,13 +319,13 @@ patch_router(struct api_call *call)
         config_errors_add(&errors, "/admin", "must be \"drain\" or \"up\"");
         api_reply_errors(call, &errors);
     } else {
-        char *reason = firsthop_set_draining(call->fh, router,
-                                             *admin == 'd');
+        char *reason = engine_set_draining(call->en, router,
+                                           *admin == 'd');
         if (reason) {
             api_reply_refusal(call, reason);
         } else {
             api_reply_json(call, 200,
-                           api_json_router_details(call->fh, router));
+                           api_json_router_details(call->en, router));
         }
     }
     free(admin);
@@ -343,7 +343,7 @@ get_metrics(struct api_call *call)
 {
     struct fh_buf text = { NULL, 0, 0 };
 
-    metrics_write(call->fh, http_n_connections(call->api->http), &text);
+    metrics_write(call->en, http_n_connections(call->api->http), &text);
     http_reply(call->request->conn, 200,
                "text/plain; version=0.0.4; charset=utf-8", NULL, text.data,
                text.len);
@@ -468,11 +468,12 @@ static void
 handle(const struct http_request *request, void *api_)
 {
     struct api *api = api_;
-    struct api_call call = { api, api->fh, request, NULL };
+    struct api_call call = { api, api->en, request, NULL };
     const struct http_head *head = request->head;
     const struct api_route *route;
     char *allow;
 
+    engine_read_clock(api->en);
     route = find_route(head, &call.arg, &allow);
     if (!route) {
         reply_no_route(&call, allow);
@@ -491,7 +492,7 @@ handle(const struct http_request *request, void *api_)
 static void
 listen_tcp(struct api *api)
 {
-    const struct config *config = firsthop_config(api->fh);
+    const struct config *config = engine_config(api->en);
     char *error;
 
     http_unlisten_tcp(api->http);
@@ -517,7 +518,7 @@ config_applied(const struct incident *event, void *api)
 }
 
 struct api *
-api_create(struct event_base *base, struct firsthop *fh, const char *path,
+api_create(struct event_base *base, struct engine *en, const char *path,
            char **errp)
 {
     static const struct http_options options = HTTP_OPTIONS_DEFAULT;
@@ -525,7 +526,7 @@ api_create(struct event_base *base, struct firsthop *fh, const char *path,
     struct api *api = fh_xcalloc(1, sizeof *api);
 
     api->base = base;
-    api->fh = fh;
+    api->en = en;
     api->http = http_create(base, &options, &handler, api);
     *errp = http_listen_unix(api->http, path);
     if (*errp) {
@@ -535,7 +536,7 @@ api_create(struct event_base *base, struct firsthop *fh, const char *path,
     }
     api->events = api_events_create(api);
     listen_tcp(api);
-    journal_listen(firsthop_journal(fh), config_applied, api);
+    journal_listen(engine_journal(en), config_applied, api);
     return api;
 }
 
@@ -545,7 +546,7 @@ api_destroy(struct api *api)
     if (!api) {
         return;
     }
-    journal_unlisten(firsthop_journal(api->fh), config_applied, api);
+    journal_unlisten(engine_journal(api->en), config_applied, api);
     http_destroy(api->http);
     api_events_destroy(api->events);
     free(api);

@@ -8,13 +8,13 @@
 #include <event2/event.h>
 
 struct api;
-struct firsthop;
+struct engine;
 
-/* Serves 'fh' at the Unix socket 'path', and on TCP where the configuration
+/* Serves 'en' at the Unix socket 'path', and on TCP where the configuration
  * says so.  Both are borrowed.  Returns new, or NULL and '*errp', new. */
-struct api *api_create(struct event_base *, struct firsthop *fh,
+struct api *api_create(struct event_base *, struct engine *en,
                        const char *path, char **errp);
-/* To be called before firsthop_destroy(). */
+/* To be called before engine_destroy(). */
 void api_destroy(struct api *);
 
 #endif /* controller/api/api.h */

@@ -47,7 +47,7 @@ query_segment(struct api_call *call, struct segment **segment)
 {
     const char *name = api_query(call, "segment");
 
-    *segment = name ? firsthop_find_segment(call->fh, name) : NULL;
+    *segment = name ? engine_find_segment(call->en, name) : NULL;
     if (name && !*segment) {
         api_reply_problem(call, 404, "there is no segment %s", name);
         return false;
@@ -66,7 +66,7 @@ read_filter(struct api_call *call, struct filter *f)
         return false;
     }
     f->segment = segment;
-    f->active = active ? firsthop_find_router(call->fh, active) : NULL;
+    f->active = active ? engine_find_router(call->en, active) : NULL;
     f->state = state ? parse_state(state) : -1;
     if (active && !f->active) {
         api_reply_problem(call, 404, "there is no router %s", active);
@@ -105,7 +105,7 @@ read_cursor(struct api_call *call, size_t *start)
         return false;
     }
     if (at) {
-        const struct segment *s = firsthop_find_segment(call->fh, at + 1);
+        const struct segment *s = engine_find_segment(call->en, at + 1);
 
         if (!s) {
             api_reply_problem(call, 404, "there is no segment %s", at + 1);
@@ -113,9 +113,9 @@ read_cursor(struct api_call *call, size_t *start)
         }
         key.segment = s->id;
     }
-    *start = clients_lower_bound(firsthop_clients(call->fh), key);
+    *start = clients_lower_bound(engine_clients(call->en), key);
 
-    const struct client *c = clients_at(firsthop_clients(call->fh), *start);
+    const struct client *c = clients_at(engine_clients(call->en), *start);
     if (c && fh_addr_equal(c->key.address, key.address)
         && c->key.segment == key.segment) {
         ++*start;
@@ -141,7 +141,7 @@ cursor_after(const struct clients *clients, size_t i)
 void
 api_get_clients(struct api_call *call)
 {
-    const struct clients *clients = firsthop_clients(call->fh);
+    const struct clients *clients = engine_clients(call->en);
     uint64_t limit = LIMIT_DEFAULT;
     struct filter filter;
     json_t *list, *json;
@@ -163,7 +163,7 @@ api_get_clients(struct api_call *call)
         if (json_array_size(list) == limit) {
             next = cursor_after(clients, last);
         } else {
-            json_array_append_new(list, api_json_client(call->fh, c));
+            json_array_append_new(list, api_json_client(call->en, c));
             last = i;
         }
     }
@@ -191,7 +191,7 @@ segments_with(const struct clients *clients, size_t i)
 static void
 reply_ambiguous(struct api_call *call, size_t i)
 {
-    json_t *names = segments_with(firsthop_clients(call->fh), i);
+    json_t *names = segments_with(engine_clients(call->en), i);
     char *list = fh_xstrdup("");
     size_t index;
     json_t *name;
@@ -222,7 +222,7 @@ read_address(struct api_call *call, struct fh_addr *address)
 static struct client *
 find_client(struct api_call *call)
 {
-    const struct clients *clients = firsthop_clients(call->fh);
+    const struct clients *clients = engine_clients(call->en);
     struct client_key key = { .segment = 0 };
     struct client *client, *other;
     struct segment *segment;
@@ -259,7 +259,7 @@ api_get_client(struct api_call *call)
     const struct client *client = find_client(call);
 
     if (client) {
-        api_reply_json(call, 200, api_json_client(call->fh, client));
+        api_reply_json(call, 200, api_json_client(call->en, client));
     }
 }
 
@@ -269,7 +269,7 @@ api_get_client_explain(struct api_call *call)
     const struct client *client = find_client(call);
 
     if (client) {
-        api_reply_json(call, 200, api_json_explain(call->fh, client));
+        api_reply_json(call, 200, api_json_explain(call->en, client));
     }
 }
 
@@ -277,7 +277,7 @@ void
 api_delete_client(struct api_call *call)
 {
     struct client *client = find_client(call);
-    char *reason = client ? firsthop_delete(call->fh, client) : NULL;
+    char *reason = client ? engine_delete(call->en, client) : NULL;
 
     if (reason) {
         api_reply_refusal(call, reason);
@@ -290,7 +290,7 @@ api_delete_client(struct api_call *call)
 static bool
 read_entry(struct api_call *call, struct config_client *entry)
 {
-    const struct config *config = firsthop_config(call->fh);
+    const struct config *config = engine_config(call->en);
     struct config_errors errors = { NULL, 0, 0, 0 };
     const char *segment = api_query(call, "segment");
     json_t *json = api_read_body(call);
@@ -315,7 +315,7 @@ read_entry(struct api_call *call, struct config_client *entry)
 void
 api_put_client(struct api_call *call)
 {
-    const struct clients *clients = firsthop_clients(call->fh);
+    const struct clients *clients = engine_clients(call->en);
     const struct segment *segment;
     struct config_client entry;
     struct fh_addr address;
@@ -325,16 +325,16 @@ api_put_client(struct api_call *call)
     if (!read_address(call, &address) || !read_entry(call, &entry)) {
         return;
     }
-    segment = firsthop_find_segment(
-        call->fh, firsthop_config(call->fh)->segments[entry.segment].name);
+    segment = engine_find_segment(
+        call->en, engine_config(call->en)->segments[entry.segment].name);
     is_new = !clients_find(clients, address, segment->id);
-    reason = firsthop_provision(call->fh, &entry);
+    reason = engine_provision(call->en, &entry);
     if (reason) {
         api_reply_refusal(call, reason);
         return;
     }
     api_reply_json(call, is_new ? 201 : 200,
-                   api_json_client(call->fh,
+                   api_json_client(call->en,
                                    clients_find(clients, address,
                                                 segment->id)));
 }
@@ -355,7 +355,7 @@ static void
 move_to(struct api_call *call, struct client *client, const char *name)
 {
     struct config_errors errors = { NULL, 0, 0, 0 };
-    struct router *router = firsthop_find_router(call->fh, name);
+    struct router *router = engine_find_router(call->en, name);
     bool moved;
     int member;
     char *reason;
@@ -371,11 +371,11 @@ move_to(struct api_call *call, struct client *client, const char *name)
     reason = (member == ELECT_NONE
               ? fh_xasprintf("router %s does not serve segment %s", name,
                              client->segment->config->name)
-              : firsthop_move(call->fh, client, member));
+              : engine_move(call->en, client, member));
     if (reason) {
         api_reply_refusal(call, reason);
     } else {
-        json = api_json_client(call->fh, client);
+        json = api_json_client(call->en, client);
         json_object_set_new(json, "moved", json_boolean(moved));
         api_reply_json(call, 200, json);
     }

@@ -11,7 +11,7 @@
 void
 api_get_config(struct api_call *call)
 {
-    api_reply_json(call, 200, json_incref(firsthop_config(call->fh)->json));
+    api_reply_json(call, 200, json_incref(engine_config(call->en)->json));
 }
 
 static bool
@@ -44,7 +44,7 @@ static void
 apply(struct api_call *call, struct config *config,
       const struct config_errors *warnings)
 {
-    char *reason = firsthop_apply(call->fh, config, true);
+    char *reason = engine_apply(call->en, config, true);
 
     if (reason) {
         config_destroy(config);

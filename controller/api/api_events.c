@@ -41,7 +41,7 @@ struct api_events {
 static const struct journal *
 ring(const struct event_stream *stream)
 {
-    return firsthop_journal(stream->owner->api->fh);
+    return engine_journal(stream->owner->api->en);
 }
 
 static bool
@@ -236,7 +236,7 @@ static bool
 read_start(struct api_call *call, uint64_t *since)
 {
     const char *id = http_head_field(call->request->head, "Last-Event-ID");
-    uint64_t last = journal_last_seq(firsthop_journal(call->fh));
+    uint64_t last = journal_last_seq(engine_journal(call->en));
     size_t n;
 
     if (!id || !*id) {
@@ -327,14 +327,14 @@ api_events_create(struct api *api)
         abort();                /* No memory. */
     }
     event_add(owner->keep_alive, &interval);
-    journal_listen(firsthop_journal(api->fh), event_added, owner);
+    journal_listen(engine_journal(api->en), event_added, owner);
     return owner;
 }
 
 void
 api_events_destroy(struct api_events *owner)
 {
-    journal_unlisten(firsthop_journal(owner->api->fh), event_added, owner);
+    journal_unlisten(engine_journal(owner->api->en), event_added, owner);
     event_free(owner->wake);
     event_free(owner->keep_alive);
     free(owner);

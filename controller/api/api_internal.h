@@ -4,14 +4,14 @@
 
 #include "controller/api/api.h"
 #include "controller/api/api_json.h"
-#include "controller/daemon/firsthop.h"
 #include "controller/api/http.h"
+#include "controller/engine/engine.h"
 
 struct api_events;
 
 struct api {
     struct event_base *base;
-    struct firsthop *fh;
+    struct engine *en;
     struct http_server *http;
     struct api_events *events;
 };
@@ -19,7 +19,7 @@ struct api {
 /* One request on its way through a handler. */
 struct api_call {
     struct api *api;
-    struct firsthop *fh;
+    struct engine *en;
     const struct http_request *request;
     char *arg;                  /* The path's variable part, or NULL. */
 };
@@ -52,7 +52,7 @@ void api_reply_problem_with(struct api_call *, int status, json_t *members,
 /* All that is wrong with the body: 422, or 400 if that is no JSON.  Destroys
  * 'errors'. */
 void api_reply_errors(struct api_call *, struct config_errors *errors);
-/* 409 for what firsthop.h's writers return, taken. */
+/* 409 for what engine.h's writers return, taken. */
 void api_reply_refusal(struct api_call *, char *reason);
 
 const char *api_query(const struct api_call *, const char *name);

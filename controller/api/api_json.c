@@ -123,9 +123,9 @@ time_or_null(int64_t unix_ms)
 }
 
 void
-api_count_clients(const struct firsthop *fh, struct api_counts *counts)
+api_count_clients(const struct engine *en, struct api_counts *counts)
 {
-    const struct clients *clients = firsthop_clients(fh);
+    const struct clients *clients = engine_clients(en);
     size_t n = clients_count(clients);
 
     memset(counts, 0, sizeof *counts);
@@ -140,15 +140,15 @@ api_count_clients(const struct firsthop *fh, struct api_counts *counts)
 
 /* Null where the configuration names no pipes. */
 static json_t *
-json_bgp(const struct firsthop *fh)
+json_bgp(const struct engine *en)
 {
     struct upstream_bgp_stats stats;
     json_t *object;
 
-    if (!firsthop_config(fh)->bgp.api_in) {
+    if (!engine_config(en)->bgp.api_in) {
         return json_null();
     }
-    upstream_bgp_get_stats(firsthop_driver(fh, UPSTREAM_BGP), &stats);
+    upstream_bgp_get_stats(engine_driver(en, UPSTREAM_BGP), &stats);
     object = json_object();
     put(object, "connected", json_boolean(stats.up));
     put(object, "stuck", json_boolean(stats.stuck));
@@ -163,9 +163,9 @@ json_bgp(const struct firsthop *fh)
 }
 
 static json_t *
-json_core(const struct firsthop *fh)
+json_core(const struct engine *en)
 {
-    const struct upstream *core = firsthop_driver(fh, UPSTREAM_CORE);
+    const struct upstream *core = engine_driver(en, UPSTREAM_CORE);
     json_t *object = json_object();
     json_t *list = json_array();
 
@@ -186,20 +186,20 @@ json_core(const struct firsthop *fh)
 }
 
 json_t *
-api_json_status(const struct firsthop *fh)
+api_json_status(const struct engine *en)
 {
     struct api_counts counts;
     json_t *status = json_object();
     json_t *object = json_object();
     size_t n_connected = 0;
 
-    for (size_t i = 0; i < firsthop_n_routers(fh); i++) {
-        n_connected += firsthop_router(fh, i)->conn != NULL;
+    for (size_t i = 0; i < engine_n_routers(en); i++) {
+        n_connected += engine_router(en, i)->conn != NULL;
     }
-    api_count_clients(fh, &counts);
-    put(object, "routers", json_integer(firsthop_n_routers(fh)));
+    api_count_clients(en, &counts);
+    put(object, "routers", json_integer(engine_n_routers(en)));
     put(object, "routers_connected", json_integer(n_connected));
-    put(object, "segments", json_integer(firsthop_n_segments(fh)));
+    put(object, "segments", json_integer(engine_n_segments(en)));
     put(object, "clients", json_integer(counts.clients));
     for (int i = 0; i <= CLIENT_LOST; i++) {
         char key[32];
@@ -214,17 +214,17 @@ api_json_status(const struct firsthop *fh)
         put(object, key, json_integer(counts.by_origin[i]));
     }
     put(object, "last_event",
-        json_integer(journal_last_seq(firsthop_journal(fh))));
+        json_integer(journal_last_seq(engine_journal(en))));
 
     put(status, "version", json_string(PACKAGE_VERSION));
-    put(status, "started", time_or_null(firsthop_started_ms(fh)));
-    put(status, "uptime_s", json_integer((firsthop_unix_ms(fh)
-                                          - firsthop_started_ms(fh)) / 1000));
+    put(status, "started", time_or_null(engine_started_ms(en)));
+    put(status, "uptime_s", json_integer((engine_unix_ms(en)
+                                          - engine_started_ms(en)) / 1000));
     put(status, "role", json_string("master"));
     put(status, "counts", object);
     object = json_object();
-    put(object, "bgp", json_bgp(fh));
-    put(object, "core", json_core(fh));
+    put(object, "bgp", json_bgp(en));
+    put(object, "core", json_core(en));
     put(status, "upstream", object);
     return status;
 }
@@ -271,7 +271,7 @@ uplink_port(const struct router *router, const struct uplink *uplink)
 }
 
 json_t *
-api_json_router(const struct firsthop *fh, const struct router *router)
+api_json_router(const struct engine *en, const struct router *router)
 {
     json_t *object = json_object();
     json_t *ports = json_array();
@@ -321,7 +321,7 @@ is_reached_otherwise(const struct router *router, const struct client *client)
 
 /* Is it active for 'client', and would no other router take it? */
 static bool
-keeps_client(const struct firsthop *fh, const struct router *router,
+keeps_client(const struct engine *en, const struct router *router,
              const struct client *client)
 {
     struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
@@ -329,7 +329,7 @@ keeps_client(const struct firsthop *fh, const struct router *router,
     return client->active != ELECT_NONE
            && client->segment->members[client->active].router == router
            && !is_reached_otherwise(router, client)
-           && firsthop_explain(fh, client, candidates).winner
+           && engine_explain(en, client, candidates).winner
               == client->active;
 }
 
@@ -364,11 +364,11 @@ why_kept(const struct router *router, const struct client *client)
 }
 
 json_t *
-api_json_router_details(const struct firsthop *fh,
+api_json_router_details(const struct engine *en,
                         const struct router *router)
 {
-    const struct clients *clients = firsthop_clients(fh);
-    json_t *object = api_json_router(fh, router);
+    const struct clients *clients = engine_clients(en);
+    json_t *object = api_json_router(en, router);
     json_t *list = json_array();
     size_t n = router->draining ? clients_count(clients) : 0;
     size_t n_kept = 0;
@@ -376,7 +376,7 @@ api_json_router_details(const struct firsthop *fh,
     for (size_t i = 0; i < n; i++) {
         const struct client *c = clients_at(clients, i);
 
-        if (!keeps_client(fh, router, c) || n_kept++ >= MAX_LEFT_BEHIND) {
+        if (!keeps_client(en, router, c) || n_kept++ >= MAX_LEFT_BEHIND) {
             continue;
         }
         json_t *item = json_object();
@@ -417,11 +417,11 @@ reach_state_text(const struct reach *reach)
 }
 
 static json_t *
-json_reach(const struct firsthop *fh, const struct router *router,
+json_reach(const struct engine *en, const struct router *router,
            const struct reach *reach)
 {
     json_t *object = json_object();
-    int64_t age_ms = firsthop_now_ms(fh) - reach->last_reply_ms;
+    int64_t age_ms = engine_now_ms(en) - reach->last_reply_ms;
 
     put(object, "state", json_string(reach_state_text(reach)));
     put(object, "port", string_or_null(access_port_name(router,
@@ -436,7 +436,7 @@ json_reach(const struct firsthop *fh, const struct router *router,
 }
 
 json_t *
-api_json_client(const struct firsthop *fh, const struct client *client)
+api_json_client(const struct engine *en, const struct client *client)
 {
     const struct segment *segment = client->segment;
     json_t *object = json_object();
@@ -446,7 +446,7 @@ api_json_client(const struct firsthop *fh, const struct client *client)
         const struct router *router = segment->members[i].router;
 
         put(reaches, router->config->name,
-            json_reach(fh, router, &client->reaches[i]));
+            json_reach(en, router, &client->reaches[i]));
     }
     put(object, "address", address(client->key.address));
     put(object, "segment", json_string(segment->config->name));
@@ -486,7 +486,7 @@ reason_name(enum elect_reason reason)
 }
 
 static json_t *
-json_candidate(const struct firsthop *fh, const struct client *client,
+json_candidate(const struct engine *en, const struct client *client,
                size_t i, const struct elect_candidate *candidate)
 {
     const struct router *router = client->segment->members[i].router;
@@ -502,7 +502,7 @@ json_candidate(const struct firsthop *fh, const struct client *client,
     put(object, "reach", json_string(reach_state_text(reach)));
     put(object, "heard", json_boolean(candidate->heard));
     put(object, "up_for_ms",
-        reach_is_up(reach) ? json_integer(firsthop_now_ms(fh)
+        reach_is_up(reach) ? json_integer(engine_now_ms(en)
                                           - candidate->up_since_ms)
                            : json_null());
     put(object, "priority", json_integer(candidate->priority));
@@ -527,16 +527,16 @@ json_last_move(const struct client *client)
 }
 
 json_t *
-api_json_explain(const struct firsthop *fh, const struct client *client)
+api_json_explain(const struct engine *en, const struct client *client)
 {
     struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
     const struct segment *segment = client->segment;
-    struct elect_result result = firsthop_explain(fh, client, candidates);
+    struct elect_result result = engine_explain(en, client, candidates);
     json_t *object = json_object();
     json_t *list = json_array();
 
     for (size_t i = 0; i < segment->n_members; i++) {
-        append(list, json_candidate(fh, client, i, &candidates[i]));
+        append(list, json_candidate(en, client, i, &candidates[i]));
     }
     put(object, "address", address(client->key.address));
     put(object, "segment", json_string(segment->config->name));
@@ -549,7 +549,7 @@ api_json_explain(const struct firsthop *fh, const struct client *client)
     put(object, "reason", json_string(reason_name(result.reason)));
     put(object, "decision", json_string(elect_reason_text(result.reason)));
     put(object, "again_in_ms",
-        result.again_ms ? json_integer(result.again_ms - firsthop_now_ms(fh))
+        result.again_ms ? json_integer(result.again_ms - engine_now_ms(en))
                         : json_null());
     put(object, "preempt",
         json_boolean(segment->config->election.preempt));

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "controller/daemon/firsthop.h"
+#include "controller/engine/engine.h"
 
 #define API_TIME_STRLEN 32
 
@@ -16,13 +16,13 @@ char *api_time_format(int64_t unix_ms, char buf[API_TIME_STRLEN]);
 /* A string; what is not ASCII becomes '?' where 's' is not UTF-8. */
 json_t *api_json_text(const char *s);
 
-json_t *api_json_status(const struct firsthop *);
-json_t *api_json_router(const struct firsthop *, const struct router *);
+json_t *api_json_status(const struct engine *);
+json_t *api_json_router(const struct engine *, const struct router *);
 /* The same and, while it drains, which clients stay on it. */
-json_t *api_json_router_details(const struct firsthop *,
+json_t *api_json_router_details(const struct engine *,
                                 const struct router *);
-json_t *api_json_client(const struct firsthop *, const struct client *);
-json_t *api_json_explain(const struct firsthop *, const struct client *);
+json_t *api_json_client(const struct engine *, const struct client *);
+json_t *api_json_explain(const struct engine *, const struct client *);
 json_t *api_json_event(const struct incident *);
 /* [{"pointer", "detail"}], at most the first 1000. */
 json_t *api_json_errors(const struct config_errors *);
@@ -33,7 +33,7 @@ struct api_counts {
     size_t by_state[CLIENT_LOST + 1];
     size_t by_origin[CLIENT_PROVISIONED + 1];
 };
-void api_count_clients(const struct firsthop *, struct api_counts *);
+void api_count_clients(const struct engine *, struct api_counts *);
 
 /* The member's router, by name; NULL for ELECT_NONE. */
 const char *api_member_name(const struct segment *, int member);

@@ -156,7 +156,7 @@ static const struct router_metric {
 };
 
 static void
-write_routers(const struct firsthop *fh, struct fh_buf *out)
+write_routers(const struct engine *en, struct fh_buf *out)
 {
     size_t n = sizeof router_metrics / sizeof *router_metrics;
 
@@ -164,8 +164,8 @@ write_routers(const struct firsthop *fh, struct fh_buf *out)
         const struct router_metric *m = &router_metrics[i];
 
         head(out, m->name, m->type, m->help);
-        for (size_t j = 0; j < firsthop_n_routers(fh); j++) {
-            const struct router *router = firsthop_router(fh, j);
+        for (size_t j = 0; j < engine_n_routers(en); j++) {
+            const struct router *router = engine_router(en, j);
 
             put(out, "firsthop_%s{router=\"%s\"} %" PRIu64 "\n", m->name,
                 router->config->name, m->get(router));
@@ -187,12 +187,12 @@ escape(const char *name, char escaped[2 * OF_PORT_NAME_LEN])
 }
 
 static void
-write_ports(const struct firsthop *fh, struct fh_buf *out)
+write_ports(const struct engine *en, struct fh_buf *out)
 {
     head(out, "replies_dropped_total", "counter",
          "ARP replies that an access port's meter has dropped.");
-    for (size_t i = 0; i < firsthop_n_routers(fh); i++) {
-        const struct router *router = firsthop_router(fh, i);
+    for (size_t i = 0; i < engine_n_routers(en); i++) {
+        const struct router *router = engine_router(en, i);
 
         for (size_t j = 0; j < router->config->n_access_ports; j++) {
             char port[2 * OF_PORT_NAME_LEN];
@@ -206,11 +206,11 @@ write_ports(const struct firsthop *fh, struct fh_buf *out)
 }
 
 static void
-write_clients(const struct firsthop *fh, struct fh_buf *out)
+write_clients(const struct engine *en, struct fh_buf *out)
 {
     struct api_counts counts;
 
-    api_count_clients(fh, &counts);
+    api_count_clients(en, &counts);
     head(out, "clients", "gauge", "Clients by state.");
     for (int i = 0; i <= CLIENT_LOST; i++) {
         put(out, "firsthop_clients{state=\"%s\"} %zu\n",
@@ -222,8 +222,8 @@ write_clients(const struct firsthop *fh, struct fh_buf *out)
             client_origin_name(i), counts.by_origin[i]);
     }
     head(out, "segment_clients", "gauge", "Clients by segment.");
-    for (size_t i = 0; i < firsthop_n_segments(fh); i++) {
-        const struct segment *segment = firsthop_segment(fh, i);
+    for (size_t i = 0; i < engine_n_segments(en); i++) {
+        const struct segment *segment = engine_segment(en, i);
 
         put(out, "firsthop_segment_clients{segment=\"%s\"} %" PRIu32 "\n",
             segment->config->name, segment->n_clients);
@@ -232,24 +232,24 @@ write_clients(const struct firsthop *fh, struct fh_buf *out)
 
 static void
 write_histogram(struct fh_buf *out, const char *name, const char *help,
-                const struct firsthop_histogram *h)
+                const struct histogram *h)
 {
     uint64_t below = 0;
 
     head(out, name, "histogram", help);
-    for (int i = 0; i < FIRSTHOP_N_BUCKETS - 1; i++) {
+    for (int i = 0; i < HISTOGRAM_N_BUCKETS - 1; i++) {
         below += h->buckets[i];
         put(out, "firsthop_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
-            firsthop_bucket_ms[i] / 1000.0, below);
+            histogram_bucket_ms[i] / 1000.0, below);
     }
     put(out, "firsthop_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name,
-        below + h->buckets[FIRSTHOP_N_BUCKETS - 1]);
+        below + h->buckets[HISTOGRAM_N_BUCKETS - 1]);
     put(out, "firsthop_%s_sum %.9g\nfirsthop_%s_count %" PRIu64 "\n", name,
         h->sum_ms / 1000, name, h->count);
 }
 
 static void
-write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
+write_stats(const struct stats *stats, struct fh_buf *out)
 {
     head(out, "client_moves_total", "counter",
          "Elections that gave a client another active router, by cause.");
@@ -270,9 +270,9 @@ write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
                     "How late the event loop was.", &stats->loop_lag);
     head(out, "frames_dropped_total", "counter",
          "Frames that were not acted upon, by reason.");
-    for (int i = 0; i < FIRSTHOP_N_DROPS; i++) {
+    for (int i = 0; i < DROP_N; i++) {
         put(out, "firsthop_frames_dropped_total{reason=\"%s\"} %" PRIu64
-            "\n", firsthop_drop_name(i), stats->drops[i]);
+            "\n", drop_name(i), stats->drops[i]);
     }
     single(out, "arp_answers_total", "counter", "ARP requests answered.",
            stats->arp_answers);
@@ -289,14 +289,14 @@ write_stats(const struct firsthop_stats *stats, struct fh_buf *out)
 }
 
 static void
-write_bgp(const struct firsthop *fh, struct fh_buf *out)
+write_bgp(const struct engine *en, struct fh_buf *out)
 {
     struct upstream_bgp_stats stats;
 
-    if (!firsthop_config(fh)->bgp.api_in) {
+    if (!engine_config(en)->bgp.api_in) {
         return;
     }
-    upstream_bgp_get_stats(firsthop_driver(fh, UPSTREAM_BGP), &stats);
+    upstream_bgp_get_stats(engine_driver(en, UPSTREAM_BGP), &stats);
     single(out, "bgp_connected", "gauge",
            "Whether the BGP speaker is there, and reads.",
            stats.up && !stats.stuck);
@@ -314,9 +314,9 @@ write_bgp(const struct firsthop *fh, struct fh_buf *out)
 }
 
 static void
-write_core(const struct firsthop *fh, struct fh_buf *out)
+write_core(const struct engine *en, struct fh_buf *out)
 {
-    const struct upstream *core = firsthop_driver(fh, UPSTREAM_CORE);
+    const struct upstream *core = engine_driver(en, UPSTREAM_CORE);
 
     if (!upstream_core_count(core)) {
         return;
@@ -335,11 +335,11 @@ write_core(const struct firsthop *fh, struct fh_buf *out)
 }
 
 static void
-write_openflow(const struct firsthop *fh, struct fh_buf *out)
+write_openflow(const struct engine *en, struct fh_buf *out)
 {
     struct ofserver_counters c;
 
-    ofserver_get_counters(firsthop_ofserver(fh), &c);
+    ofserver_get_counters(engine_ofserver(en), &c);
     head(out, "openflow_messages_total", "counter", "OpenFlow messages.");
     put(out, "firsthop_openflow_messages_total{direction=\"in\"} %" PRIu64
         "\nfirsthop_openflow_messages_total{direction=\"out\"} %" PRIu64
@@ -377,7 +377,7 @@ resident_bytes(void)
 
 /* Under the names that Prometheus' own libraries use. */
 static void
-write_process(const struct firsthop *fh, struct fh_buf *out)
+write_process(const struct engine *en, struct fh_buf *out)
 {
     struct timespec cpu = { 0, 0 };
 
@@ -391,25 +391,25 @@ write_process(const struct firsthop *fh, struct fh_buf *out)
     put(out, "# HELP process_start_time_seconds Start, Unix time.\n"
         "# TYPE process_start_time_seconds gauge\n"
         "process_start_time_seconds %.3f\n",
-        firsthop_started_ms(fh) / 1000.0);
+        engine_started_ms(en) / 1000.0);
 }
 
 void
-metrics_write(const struct firsthop *fh, size_t n_connections,
+metrics_write(const struct engine *en, size_t n_connections,
               struct fh_buf *out)
 {
     head(out, "build_info", "gauge", "Always 1; the version is a label.");
     put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
-    write_clients(fh, out);
-    write_routers(fh, out);
-    write_ports(fh, out);
-    write_stats(firsthop_stats(fh), out);
-    write_bgp(fh, out);
-    write_core(fh, out);
-    write_openflow(fh, out);
+    write_clients(en, out);
+    write_routers(en, out);
+    write_ports(en, out);
+    write_stats(engine_stats(en), out);
+    write_bgp(en, out);
+    write_core(en, out);
+    write_openflow(en, out);
     single(out, "events_total", "counter", "Events so far.",
-           journal_last_seq(firsthop_journal(fh)));
+           journal_last_seq(engine_journal(en)));
     single(out, "control_connections", "gauge",
            "Connections to the control socket.", n_connections);
-    write_process(fh, out);
+    write_process(en, out);
 }

@@ -6,10 +6,10 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/daemon/firsthop.h"
+#include "controller/engine/engine.h"
 
 /* Appends all metrics to 'out'.  'n_connections' is the control socket's. */
-void metrics_write(const struct firsthop *, size_t n_connections,
+void metrics_write(const struct engine *, size_t n_connections,
                    struct fh_buf *out);
 
 #endif /* controller/api/metrics.h */

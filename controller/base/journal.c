@@ -11,6 +11,8 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/base/log.h"
+
 struct listener {
     journal_listener *cb;        /* NULL: gone, not yet swept. */
     void *aux;
@@ -158,6 +160,30 @@ incident_init(enum incident_type type)
     return (struct incident) {
         .type = type, .detect_ms = -1, .install_ms = -1, .ack_ms = -1
     };
+}
+
+void
+incident_log(const struct incident *e)
+{
+    /* A failover of thousands must not wait for who reads the log; all of
+     * them are in the ring. */
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10, 200);
+    char client[FH_ADDR_STRLEN] = "";
+
+    if (!fh_addr_is_zero(e->client)) {
+        fh_addr_format(e->client, client);
+    }
+    log_at(e->type == INCIDENT_CLIENT_LOST
+           || e->type == INCIDENT_CLIENT_CONFLICT
+           || e->type == INCIDENT_ROUTER_DISCONNECTED
+           ? LOG_LVL_WARN : LOG_LVL_INFO, client[0] ? &rl : NULL,
+           "%s%s%s%s%s%s%s%s%s%s%s%s%s", incident_type_name(e->type),
+           e->segment[0] ? " segment=" : "", e->segment,
+           client[0] ? " client=" : "", client,
+           e->from[0] ? " from=" : "", e->from,
+           e->to[0] ? " to=" : "", e->to,
+           e->cause ? " cause=" : "", incident_cause_name(e->cause),
+           e->detail[0] ? " " : "", e->detail);
 }
 
 const char *

@@ -61,6 +61,8 @@ struct incident {
 
 /* An event of that type; nothing else about it is known yet. */
 struct incident incident_init(enum incident_type);
+/* Says it in the log. */
+void incident_log(const struct incident *);
 
 struct journal;
 

@@ -203,7 +203,7 @@ on_reload(evutil_socket_t sig, short what, void *daemon_)
     if (!config) {
         log_err("%s is not valid: nothing was changed", d->options.config);
     } else {
-        error = firsthop_apply(d->fh, config, false);
+        error = engine_apply(firsthop_engine(d->fh), config, false);
         if (error) {
             log_err("%s: %s", d->options.config, error);
             config_destroy(config);
@@ -258,7 +258,8 @@ static struct api *
 create_api(struct daemon *d, char **errp)
 {
     char *error = NULL;
-    struct api *api = api_create(d->base, d->fh, d->options.socket, &error);
+    struct api *api = api_create(d->base, firsthop_engine(d->fh),
+                                 d->options.socket, &error);
 
     if (!api) {
         *errp = fh_xasprintf("control socket %s", error);

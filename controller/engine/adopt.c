@@ -17,7 +17,7 @@
 #include "flows/flow_client.h"
 
 struct adoption {
-    struct firsthop *fh;
+    struct engine *en;
     struct router *router;
 };
 
@@ -81,7 +81,7 @@ static void
 adopt_client(const struct fh_flow *flow, void *adoption_)
 {
     struct adoption *adoption = adoption_;
-    struct firsthop *fh = adoption->fh;
+    struct engine *en = adoption->en;
     struct flow_client_info info;
     struct segment *segment;
     struct client *c;
@@ -94,12 +94,12 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     if (!segment || !router_access_port(adoption->router, info.port)) {
         return;
     }
-    c = clients_find(fh->clients, info.address, segment->id);
+    c = clients_find(en->clients, info.address, segment->id);
     if (!may_adopt(segment, c, &info)) {
         return;
     }
     if (!c) {
-        c = serve_add(fh, segment, info.address, CLIENT_LEARNED);
+        c = serve_add(en, segment, info.address, CLIENT_LEARNED);
         learned_enter(c, member, info.port);
     }
     c->mac = info.mac;
@@ -118,12 +118,12 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         c->reaches[member].port = info.port;
         c->takeover.winner = member;
         c->takeover.core_acked = true;
-        serve_set_active(fh, c, member);
+        serve_set_active(en, c, member);
         if (c->state != CLIENT_ACTIVE) {
             c->state = CLIENT_ACTIVE;
-            c->since_ms = fh_now_ms(fh) + fh->unix_off_ms;
+            c->since_ms = engine_now_ms(en) + en->unix_off_ms;
         }
-        c->alive_ms = fh_now_ms(fh);
+        c->alive_ms = engine_now_ms(en);
     }
 }
 
@@ -142,7 +142,7 @@ adopt_tpid(const struct fh_flow *flow, void *adoption_)
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct segment *segment = router->segments[i];
         size_t member = router->member_index[i];
-        struct client *c = clients_find(adoption->fh->clients, addr,
+        struct client *c = clients_find(adoption->en->clients, addr,
                                         segment->id);
 
         if (c && c->active == (int) member && !c->vlan.tpid
@@ -209,7 +209,7 @@ keep_leaving(const struct fh_flow *flow, void *keeping_)
         return;
     }
     segment = find_segment(router, &info, &member);
-    c = (segment ? clients_find(keeping->adoption->fh->clients, info.address,
+    c = (segment ? clients_find(keeping->adoption->en->clients, info.address,
                                 segment->id) : NULL);
     if (!c || !is_leaving(c, member) || !may_adopt(segment, c, &info)) {
         return;
@@ -232,7 +232,7 @@ keep_open(const struct fh_flow *flow, void *keeping_)
 {
     struct keeping *keeping = keeping_;
 
-    if (check_is_open(keeping->adoption->fh, keeping->adoption->router,
+    if (check_is_open(keeping->adoption->en, keeping->adoption->router,
                       flow)) {
         flow_set_put(keeping->desired, flow);
     }
@@ -252,12 +252,12 @@ keep_all(const struct fh_flow *flow, void *desired_)
 
 /* The flows that the bridge should hold, clients included. */
 static void
-build_desired(struct firsthop *fh, struct router *router,
+build_desired(struct engine *en, struct router *router,
               struct flow_set *desired)
 {
     router_build_base(router, desired);
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
         struct fh_flow flows[FLOW_CLIENT_N];
         struct fh_client view;
 
@@ -275,10 +275,10 @@ build_desired(struct firsthop *fh, struct router *router,
 }
 
 static void
-clear_holdings(struct firsthop *fh, struct router *router)
+clear_holdings(struct engine *en, struct router *router)
 {
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == router) {
@@ -291,11 +291,11 @@ clear_holdings(struct firsthop *fh, struct router *router)
 
 /* What a reload has carried over, or a bridge has told, is counted anew. */
 static void
-count_clients(struct firsthop *fh, struct router *router)
+count_clients(struct engine *en, struct router *router)
 {
     router->n_reachable = 0;
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        const struct client *c = clients_at(fh->clients, i);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        const struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == router) {
@@ -307,13 +307,13 @@ count_clients(struct firsthop *fh, struct router *router)
 
 /* From here on the router is probed with and can be elected. */
 static void
-start_service(struct firsthop *fh, struct router *router)
+start_service(struct engine *en, struct router *router)
 {
     router->ready = true;
     router->expected = false;
-    count_clients(fh, router);
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    count_clients(en, router);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router != router) {
@@ -327,7 +327,7 @@ start_service(struct firsthop *fh, struct router *router)
             if (!serve_can(c, j)) {
                 continue;
             }
-            serve_member_ready(fh, c, j, c->takeover.holders >> j & 1);
+            serve_member_ready(en, c, j, c->takeover.holders >> j & 1);
             if (c->active == (int) j && c->segment->upstream
                 && c->takeover.holders >> j & 1) {
                 struct upstream_route route = { c->key.address, c->segment,
@@ -346,7 +346,7 @@ static void
 read_done(int error, void *adoption_)
 {
     struct adoption *adoption = adoption_;
-    struct firsthop *fh = adoption->fh;
+    struct engine *en = adoption->en;
     struct router *router = adoption->router;
     struct flow_set *desired;
     struct incident e = incident_init(INCIDENT_ROUTER_CONNECTED);
@@ -358,14 +358,14 @@ read_done(int error, void *adoption_)
         free(adoption);
         return;
     }
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     router->reading = false;
     flow_set_for_each(router->installed, adopt_client, adoption);
     flow_set_for_each(router->installed, adopt_tpid, adoption);
     flow_set_for_each(router->installed, adopt_next_hop, adoption);
 
     desired = flow_set_create();
-    build_desired(fh, router, desired);
+    build_desired(en, router, desired);
     flow_set_for_each(router->installed, keep_leaving,
                       &(struct keeping) { adoption, desired });
     flow_set_for_each(router->installed, keep_open,
@@ -373,7 +373,7 @@ read_done(int error, void *adoption_)
     router->keeps = router->n_former;
     if (router->keeps) {
         flow_set_for_each(router->installed, keep_all, desired);
-        leave_check(fh);
+        leave_check(en);
     }
     flow_diff(desired, router->installed, &router->changes);
     flow_set_destroy(desired);
@@ -386,11 +386,11 @@ read_done(int error, void *adoption_)
     router->base = flow_set_create();
     router_build_base(router, router->base);
 
-    start_service(fh, router);
+    start_service(en, router);
     if (!router->greeted) {
         router->greeted = true;
         snprintf(e.to, sizeof e.to, "%s", router->config->name);
-        firsthop_event(fh, &e);
+        engine_report(en, &e);
     }
     free(adoption);
 }
@@ -424,19 +424,19 @@ warn_of_missing_ports(const struct router *router)
 }
 
 void
-adopt_start(struct firsthop *fh, struct router *router)
+adopt_start(struct engine *en, struct router *router)
 {
     struct adoption *adoption = fh_xcalloc(1, sizeof *adoption);
 
-    adoption->fh = fh;
+    adoption->en = en;
     adoption->router = router;
     router->reading = true;
     router_find_ports(router);
     warn_of_missing_ports(router);
-    clear_holdings(fh, router);
+    clear_holdings(en, router);
     router_put_meters(router);
     router->check_at_ms = 0;
-    check_two_tags(router, fh_now_ms(fh));
+    check_two_tags(router, engine_now_ms(en));
     flow_set_destroy(router->installed);
     router->installed = flow_set_create();
     ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,

@@ -1,10 +1,10 @@
 /* A bridge comes, speaks, and goes.
  *
  * Owns which connection is whose.  Called by ofserver for every connection,
- * and by a timer of firsthop.c that looks whether the bridge keeps up. */
+ * and by a timer of engine.c that looks whether the bridge keeps up. */
 #include <config.h>
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 #include "controller/engine/leave.h"
 #include "controller/engine/sweep.h"
@@ -21,12 +21,12 @@
 #define REREAD_MS 5000
 
 static void
-detach(struct firsthop *fh, struct router *router, const char *reason)
+detach(struct engine *en, struct router *router, const char *reason)
 {
     struct incident e = incident_init(INCIDENT_ROUTER_DISCONNECTED);
     bool was_ready = router->ready || router->reading;
 
-    if (router->reading && !wheel_is_armed(&fh->expect_timer)) {
+    if (router->reading && !wheel_is_armed(&en->expect_timer)) {
         router->expected = false;
     }
     ofconn_set_aux(router->conn, NULL);
@@ -39,32 +39,32 @@ detach(struct firsthop *fh, struct router *router, const char *reason)
     for (size_t i = 0; i < router->n_uplinks; i++) {
         uplink_reset(&router->uplinks[i]);
     }
-    leave_router_gone(fh, router);
+    leave_router_gone(en, router);
     if (!was_ready) {
         return;
     }
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s", reason);
-    firsthop_event(fh, &e);
-    sweep_start(fh, router, serve_member_gone, 0);
+    engine_report(en, &e);
+    sweep_start(en, router, serve_member_gone, 0);
 }
 
 static void
-start_reading(struct firsthop *fh, struct router *router)
+start_reading(struct engine *en, struct router *router)
 {
-    sweep_finish(fh, router);   /* What it was gone for comes first. */
-    router->progress_ms = fh_now_ms(fh);
+    sweep_finish(en, router);   /* What it was gone for comes first. */
+    router->progress_ms = engine_now_ms(en);
     router->xact = ofxact_create(ofconn_tx(router->conn),
                                  ofconn_version(router->conn), ofconn_xid_for,
                                  router->conn);
-    adopt_start(fh, router);
+    adopt_start(en, router);
 }
 
 /* The newer connection wins.  The older may be one that the bridge itself has
  * given up; but two bridges that take the router from one another in turn
  * serve nobody. */
 static void
-lose_bridge(struct firsthop *fh, struct router *router,
+lose_bridge(struct engine *en, struct router *router,
             const struct ofconn *conn)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
@@ -78,18 +78,18 @@ lose_bridge(struct firsthop *fh, struct router *router,
                 router->config->name, ofconn_peer(conn), ofconn_peer(old),
                 fh_dpid_format(ofconn_dpid(conn), dpid));
     router->counters.dpid_takeovers++;
-    detach(fh, router, "a newer connection has its datapath id");
+    detach(en, router, "a newer connection has its datapath id");
     ofconn_close(old, "a newer connection has its datapath id");
 }
 
 void
-bridge_identify(struct firsthop *fh, struct ofconn *conn)
+bridge_identify(struct engine *en, struct ofconn *conn)
 {
-    struct router *router = firsthop_router_by_dpid(fh, ofconn_dpid(conn));
+    struct router *router = engine_router_by_dpid(en, ofconn_dpid(conn));
     char dpid[FH_DPID_STRLEN];
 
     if (!router
-        && upstream_core_identify(fh->upstreams[UPSTREAM_CORE], conn)) {
+        && upstream_core_identify(en->host.upstreams[UPSTREAM_CORE], conn)) {
         return;
     }
     if (!router) {
@@ -98,64 +98,64 @@ bridge_identify(struct firsthop *fh, struct ofconn *conn)
         return;
     }
     if (router->conn) {
-        lose_bridge(fh, router, conn);
+        lose_bridge(en, router, conn);
     }
     router->conn = conn;
     ofconn_set_aux(conn, router);
     if (ofconn_is_ready(conn)) {
-        start_reading(fh, router);      /* Taken before, then released. */
+        start_reading(en, router);      /* Taken before, then released. */
     } else {
         ofconn_take(conn);
     }
 }
 
 static void
-on_identified(struct ofconn *conn, void *fh_)
+on_identified(struct ofconn *conn, void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
 
-    firsthop_read_clock(fh);
-    bridge_identify(fh, conn);
+    engine_read_clock(en);
+    bridge_identify(en, conn);
 }
 
 void
-bridge_attach(struct firsthop *fh, struct router *router,
+bridge_attach(struct engine *en, struct router *router,
               struct router *from)
 {
     router->conn = from->conn;
     from->conn = NULL;
     ofconn_set_aux(router->conn, router);
     if (ofconn_is_ready(router->conn)) {
-        start_reading(fh, router);
+        start_reading(en, router);
     }
 }
 
 static void
-on_ready(struct ofconn *conn, void *fh_)
+on_ready(struct ofconn *conn, void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct router *router = ofconn_get_aux(conn);
 
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     if (!router) {
-        upstream_core_ready(fh->upstreams[UPSTREAM_CORE], conn);
+        upstream_core_ready(en->host.upstreams[UPSTREAM_CORE], conn);
         return;
     }
     log_info("router %s: connected from %s, OpenFlow %s",
              router->config->name, ofconn_peer(conn),
              ofconn_version_name(conn));
-    router->connected_ms = fh_now_ms(fh) + fh->unix_off_ms;
-    start_reading(fh, router);
+    router->connected_ms = engine_now_ms(en) + en->unix_off_ms;
+    start_reading(en, router);
 }
 
 static void
-on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
+on_message(struct ofconn *conn, struct of_message *msg, void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct router *router = ofconn_get_aux(conn);
 
     if (!router) {
-        upstream_core_message(fh->upstreams[UPSTREAM_CORE], conn, msg);
+        upstream_core_message(en->host.upstreams[UPSTREAM_CORE], conn, msg);
         return;
     }
     if (!router->xact) {
@@ -163,18 +163,18 @@ on_message(struct ofconn *conn, struct of_message *msg, void *fh_)
     }
     if (msg->type == OF_PACKET_IN) {
         if (router->ready) {
-            firsthop_wake(fh);
-            punt_packet_in(fh, router, &msg->packet_in);
+            engine_wake(en);
+            punt_packet_in(en, router, &msg->packet_in);
         }
     } else if (msg->type == OF_FLOW_REMOVED) {
-        firsthop_read_clock(fh);
-        check_flow_removed(fh, router, &msg->flow_removed.flow,
+        engine_read_clock(en);
+        check_flow_removed(en, router, &msg->flow_removed.flow,
                            msg->flow_removed.packets);
     } else if (msg->type == OF_ECHO_REPLY) {
         router_fence_reply(router, msg->xid);
     } else if (msg->type == OF_METER_STATS_REPLY) {
-        firsthop_wake(fh);
-        router_drops_reply(router, msg, fh->now_us);
+        engine_wake(en);
+        router_drops_reply(router, msg, en->now_us);
     } else if (msg->type == OF_ROLE_STATUS) {
         log_warn("router %s: another controller has taken the master role",
                  router->config->name);
@@ -207,16 +207,16 @@ is_ours(const struct router *router, const char *name)
 
 static void
 on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
-        void *fh_)
+        void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct router *router = ofconn_get_aux(conn);
     struct router_port *access;
     bool was_up;
 
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     if (!router) {
-        upstream_core_port(fh->upstreams[UPSTREAM_CORE], conn);
+        upstream_core_port(en->host.upstreams[UPSTREAM_CORE], conn);
         return;
     }
     if (!router->xact || !is_ours(router, port->name)) {
@@ -227,13 +227,13 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
     if (was_up && (deleted || !port->up)) {
         log_warn("router %s: port %s is down", router->config->name,
                  port->name);
-        sweep_start(fh, router, probe_port_down, port->number);
+        sweep_start(en, router, probe_port_down, port->number);
     }
     router_find_ports(router);
     if (router->ready) {
         router_put_meters(router);
         router_update_base(router);
-        sweep_start(fh, router, serve_elect_again, 0);
+        sweep_start(en, router, serve_elect_again, 0);
         if (access && !was_up && port->up) {
             log_info("router %s: port %s is up", router->config->name,
                      port->name);
@@ -242,53 +242,61 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
 }
 
 static void
-on_closed(struct ofconn *conn, const char *reason, void *fh_)
+on_closed(struct ofconn *conn, const char *reason, void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct router *router = ofconn_get_aux(conn);
 
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     if (router) {
         log_warn("router %s: disconnected: %s", router->config->name,
                  reason);
-        detach(fh, router, reason);
-        firsthop_end_turn(fh);
-    } else if (fh->upstreams[UPSTREAM_CORE]) {      /* Not at the end. */
-        upstream_core_closed(fh->upstreams[UPSTREAM_CORE], conn, reason);
-        firsthop_end_turn(fh);
+        detach(en, router, reason);
+        en->host.end_turn(en->host.aux);
+    } else if (en->host.upstreams[UPSTREAM_CORE]) {      /* Not at the end. */
+        upstream_core_closed(en->host.upstreams[UPSTREAM_CORE], conn, reason);
+        en->host.end_turn(en->host.aux);
     }
-}
-
-void
-bridge_read_again(struct firsthop *fh, struct router *router)
-{
-    router->ready = false;
-    router->expected = true;        /* Its clients stay meanwhile. */
-    adopt_start(fh, router);
 }
 
 static void
-reread(struct firsthop *fh, struct router *router)
+on_idle(void *en_)
+{
+    struct engine *en = en_;
+
+    en->host.end_turn(en->host.aux);
+}
+
+void
+bridge_read_again(struct engine *en, struct router *router)
+{
+    router->ready = false;
+    router->expected = true;        /* Its clients stay meanwhile. */
+    adopt_start(en, router);
+}
+
+static void
+reread(struct engine *en, struct router *router)
 {
     if (!router->reread_ms) {
-        router->reread_ms = fh_now_ms(fh) + REREAD_MS;
+        router->reread_ms = engine_now_ms(en) + REREAD_MS;
     }
-    if (fh_now_ms(fh) >= router->reread_ms) {
+    if (engine_now_ms(en) >= router->reread_ms) {
         router->refused = false;
         router->reread_ms = 0;
-        bridge_read_again(fh, router);
+        bridge_read_again(en, router);
     }
 }
 
 void
-bridge_watch(struct firsthop *fh, struct router *router)
+bridge_watch(struct engine *en, struct router *router)
 {
     bool busy = router->reading || ofxact_in_flight(router->xact);
 
     if (!busy || router->n_confirmed != router->watched) {
         router->watched = router->n_confirmed;
-        router->progress_ms = fh_now_ms(fh);
-    } else if (fh_now_ms(fh) - router->progress_ms > CONFIRM_WITHIN_MS) {
+        router->progress_ms = engine_now_ms(en);
+    } else if (engine_now_ms(en) - router->progress_ms > CONFIRM_WITHIN_MS) {
         ofconn_close(router->conn, "it does not confirm flow changes");
         return;
     }
@@ -304,12 +312,12 @@ bridge_watch(struct firsthop *fh, struct router *router)
     }
     if (router->refused && router->ready && !busy
         && !ofxact_waiting(router->xact)) {
-        reread(fh, router);
+        reread(en, router);
     }
 }
 
 void
-bridge_serve(struct firsthop *fh)
+bridge_serve(struct engine *en)
 {
     static const struct ofserver_cbs cbs = {
         .identified = on_identified,
@@ -317,15 +325,15 @@ bridge_serve(struct firsthop *fh)
         .message = on_message,
         .port = on_port,
         .closed = on_closed,
-        .idle = firsthop_end_turn,
+        .idle = on_idle,
     };
     struct ofserver_config config = {
-        .echo_interval_ms = fh->config->echo_interval_ms,
-        .dead_after_ms = fh->config->dead_after_ms,
+        .echo_interval_ms = en->config->echo_interval_ms,
+        .dead_after_ms = en->config->dead_after_ms,
         .handshake_ms = HANDSHAKE_MS,
         .max_connections = MAX_CONNECTIONS,
         .max_backlog_bytes = MAX_BACKLOG_BYTES,
     };
 
-    fh->ofserver = ofserver_create(fh->base, &config, &cbs, fh);
+    en->ofserver = ofserver_create(en->host.base, &config, &cbs, en);
 }

@@ -44,40 +44,40 @@ why_not(const struct client *c, size_t member)
 }
 
 char *
-firsthop_move(struct firsthop *fh, struct client *c, size_t member)
+engine_move(struct engine *en, struct client *c, size_t member)
 {
     char *reason = c->active == (int) member ? NULL : why_not(c, member);
 
     if (reason || c->active == (int) member) {
         return reason;
     }
-    firsthop_read_clock(fh);
-    serve_move(fh, c, member, CAUSE_MANUAL);
+    engine_read_clock(en);
+    serve_move(en, c, member, CAUSE_MANUAL);
     return NULL;
 }
 
 /* Drain. */
 
 static void
-elect_all_of(struct firsthop *fh, const struct router *router)
+elect_all_of(struct engine *en, const struct router *router)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == router) {
-                c->elect_at_ms = fh_now_ms(fh) + 1 + n++ / DRAIN_PER_MS;
-                serve_arm(fh, c);
+                c->elect_at_ms = engine_now_ms(en) + 1 + n++ / DRAIN_PER_MS;
+                serve_arm(en, c);
             }
         }
     }
 }
 
 char *
-firsthop_set_draining(struct firsthop *fh, struct router *router,
-                      bool draining)
+engine_set_draining(struct engine *en, struct router *router,
+                    bool draining)
 {
     struct incident e = incident_init(INCIDENT_ROUTER_ADMIN);
     char *error;
@@ -85,31 +85,31 @@ firsthop_set_draining(struct firsthop *fh, struct router *router,
     if (router->draining == draining) {
         return NULL;
     }
-    error = store_error(fh->store ? store_set_draining(fh->store,
+    error = store_error(en->host.store ? store_set_draining(en->host.store,
                                                        router->config->name,
                                                        draining) : 0);
     if (error) {
         return error;
     }
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     router->draining = draining;
-    elect_all_of(fh, router);
+    elect_all_of(en, router);
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s", draining ? "drain" : "up");
-    firsthop_event(fh, &e);
+    engine_report(en, &e);
     return NULL;
 }
 
 /* Provision. */
 
 static void
-to_stored(const struct firsthop *fh, const struct config_client *client,
+to_stored(const struct engine *en, const struct config_client *client,
           struct store_client *out)
 {
     memset(out, 0, sizeof *out);
     out->address = client->address;
     snprintf(out->segment, sizeof out->segment, "%s",
-             fh->config->segments[client->segment].name);
+             en->config->segments[client->segment].name);
     out->has_mac = client->has_mac;
     out->mac = client->mac;
     out->own_vlan = client->own_vlan;
@@ -126,76 +126,76 @@ fits(const struct client *c, const struct config_client *client)
 }
 
 char *
-firsthop_provision(struct firsthop *fh, const struct config_client *client)
+engine_provision(struct engine *en, const struct config_client *client)
 {
-    struct segment *segment = fh->segments[client->segment];
-    struct client *c = clients_find(fh->clients, client->address,
+    struct segment *segment = en->segments[client->segment];
+    struct client *c = clients_find(en->clients, client->address,
                                     segment->id);
     struct store_client stored;
     char *error;
 
-    to_stored(fh, client, &stored);
-    error = store_error(fh->store ? store_put_client(fh->store, &stored) : 0);
+    to_stored(en, client, &stored);
+    error = store_error(en->host.store ? store_put_client(en->host.store, &stored) : 0);
     if (error) {
         return error;
     }
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     if (c && fits(c, client)) {
         serve_set_origin(c, CLIENT_PROVISIONED);
         c->mac_fixed = client->has_mac;
         if (client->has_mac) {
             c->mac = client->mac;
         }
-        serve_arm(fh, c);
+        serve_arm(en, c);
         return NULL;
     }
     if (c) {
-        serve_forget(fh, c, "provisioned anew");
+        serve_forget(en, c, "provisioned anew");
     }
-    runtime_add_client(fh, client, CLIENT_PROVISIONED);
-    runtime_update_bases(fh);
+    runtime_add_client(en, client, CLIENT_PROVISIONED);
+    runtime_update_bases(en);
     return NULL;
 }
 
 char *
-firsthop_delete(struct firsthop *fh, struct client *c)
+engine_delete(struct engine *en, struct client *c)
 {
     struct store_client tomb = { .address = c->key.address, .removed = true };
     int error = 0;
 
     snprintf(tomb.segment, sizeof tomb.segment, "%s",
              c->segment->config->name);
-    if (fh->store) {
-        error = (runtime_is_configured(fh, c)
-                 ? store_put_client(fh->store, &tomb)
-                 : store_forget_client(fh->store, tomb.segment,
+    if (en->host.store) {
+        error = (runtime_is_configured(en, c)
+                 ? store_put_client(en->host.store, &tomb)
+                 : store_forget_client(en->host.store, tomb.segment,
                                        tomb.address));
     }
     if (error) {
         return store_error(error);
     }
-    firsthop_read_clock(fh);
-    serve_forget(fh, c, "deleted");
+    engine_read_clock(en);
+    serve_forget(en, c, "deleted");
     return NULL;
 }
 
 /* Another configuration. */
 
 char *
-firsthop_apply(struct firsthop *fh, struct config *config, bool persist)
+engine_apply(struct engine *en, struct config *config, bool persist)
 {
     struct incident e = incident_init(INCIDENT_CONFIG_APPLIED);
     char *error;
 
-    firsthop_read_clock(fh);
-    error = store_error(fh->store
-                        ? store_set_config(fh->store,
+    engine_read_clock(en);
+    error = store_error(en->host.store
+                        ? store_set_config(en->host.store,
                                            persist ? config->json : NULL)
                         : 0);
     if (error) {
         return error;
     }
-    error = reload(fh, config);
+    error = reload(en, config);
     if (error) {
         /* All else is in force: say what is not. */
         log_err("configuration: %s", error);
@@ -203,6 +203,6 @@ firsthop_apply(struct firsthop *fh, struct config *config, bool persist)
     }
     snprintf(e.detail, sizeof e.detail, "%s",
              persist ? "over the control socket" : "from the file");
-    firsthop_event(fh, &e);
+    engine_report(en, &e);
     return NULL;
 }

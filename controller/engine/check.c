@@ -6,7 +6,7 @@
  * timeout. */
 #include <config.h>
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 #include "controller/engine/sweep.h"
 #include "flows/flow_base.h"
@@ -97,18 +97,18 @@ check_two_tags(struct router *router, int64_t now_ms)
 
 /* The client may have become servable there, or have ceased to be. */
 static void
-reconsider(struct firsthop *fh, struct client *c, size_t member,
+reconsider(struct engine *en, struct client *c, size_t member,
            uint32_t unused)
 {
     if (!serve_can(c, member)) {
-        serve_member_gone(fh, c, member, 0);
+        serve_member_gone(en, c, member, 0);
     } else if (!wheel_is_armed(&c->reaches[member].timer)) {
-        probe_now(fh, c, member);
+        probe_now(en, c, member);
     }
 }
 
 static void
-two_tags_told(struct firsthop *fh, struct router *router, bool one_tag_only)
+two_tags_told(struct engine *en, struct router *router, bool one_tag_only)
 {
     if (router->one_tag_only == one_tag_only) {
         return;
@@ -124,7 +124,7 @@ two_tags_told(struct firsthop *fh, struct router *router, bool one_tag_only)
     }
     router->one_tag_only = one_tag_only;
     if (router->ready) {
-        sweep_start(fh, router, reconsider, 0);
+        sweep_start(en, router, reconsider, 0);
     }
 }
 
@@ -182,11 +182,11 @@ check_untrap_active(struct client *c)
 }
 
 static struct client *
-find_trapped(struct firsthop *fh, const struct router *router,
+find_trapped(struct engine *en, const struct router *router,
              const struct flow_client_info *info)
 {
     for (size_t i = 0; i < router->n_segments; i++) {
-        struct client *c = clients_find(fh->clients, info->address,
+        struct client *c = clients_find(en->clients, info->address,
                                         router->segments[i]->id);
 
         if (c && c->active == (int) router->member_index[i]
@@ -199,18 +199,18 @@ find_trapped(struct firsthop *fh, const struct router *router,
 }
 
 bool
-check_is_open(struct firsthop *fh, const struct router *router,
+check_is_open(struct engine *en, const struct router *router,
               const struct fh_flow *flow)
 {
     struct flow_client_info info;
 
     return fh_cookie_kind(flow->cookie) == FH_KIND_CHECK
            || (flow_client_read_trap(flow, &info)
-               && find_trapped(fh, router, &info));
+               && find_trapped(en, router, &info));
 }
 
 static void
-report_static(struct firsthop *fh, struct client *c)
+report_static(struct engine *en, struct client *c)
 {
     struct incident e = incident_init(INCIDENT_CLIENT_STATIC);
 
@@ -225,11 +225,11 @@ report_static(struct firsthop *fh, struct client *c)
     snprintf(e.detail, sizeof e.detail, "has acknowledged, but still sends "
              "to the MAC of the router that it was moved from");
     c->is_static = true;
-    firsthop_event(fh, &e);
+    engine_report(en, &e);
 }
 
 void
-check_flow_removed(struct firsthop *fh, struct router *router,
+check_flow_removed(struct engine *en, struct router *router,
                    const struct fh_flow *flow, uint64_t packets)
 {
     struct flow_client_info info;
@@ -238,12 +238,12 @@ check_flow_removed(struct firsthop *fh, struct router *router,
         return;
     }
     if (fh_cookie_kind(flow->cookie) == FH_KIND_CHECK) {
-        two_tags_told(fh, router, !packets);
+        two_tags_told(en, router, !packets);
     } else if (flow_client_read_trap(flow, &info)) {
-        struct client *c = find_trapped(fh, router, &info);
+        struct client *c = find_trapped(en, router, &info);
 
         if (c && packets) {
-            report_static(fh, c);
+            report_static(en, c);
         }
         if (c) {
             c->trap_member = ELECT_NONE;

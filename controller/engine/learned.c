@@ -88,22 +88,22 @@ learned_leave(struct client *c)
 /* Room. */
 
 static void
-put_out(struct firsthop *fh, struct client *c)
+put_out(struct engine *en, struct client *c)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     char text[FH_ADDR_STRLEN];
 
-    fh->stats.displaced++;
+    en->stats.displaced++;
     log_warn_rl(&rl, "segment %s: %s, which has never answered a probe, makes "
                 "room for another: a limit is reached",
                 c->segment->config->name,
                 fh_addr_format(c->key.address, text));
-    serve_forget(fh, c, c->state == CLIENT_PENDING ? NULL
+    serve_forget(en, c, c->state == CLIENT_PENDING ? NULL
                  : "never answered a probe, and made room for another");
 }
 
 bool
-learned_make_room(struct firsthop *fh, struct segment *segment,
+learned_make_room(struct engine *en, struct segment *segment,
                   struct router_port *port, bool *at_limit)
 {
     bool segment_full = segment->n_learned >= segment->config->limits.learned;
@@ -125,11 +125,11 @@ learned_make_room(struct firsthop *fh, struct segment *segment,
     }
     if (of_port) {
         *at_limit = true;
-        put_out(fh, of_port);
+        put_out(en, of_port);
     }
     if (of_segment) {
         *at_limit = true;
-        put_out(fh, of_segment);
+        put_out(en, of_segment);
     }
     return true;
 }

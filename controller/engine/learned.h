@@ -11,7 +11,7 @@
 #ifndef LEARNED_H
 #define LEARNED_H 1
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 /* The learnt client counts on the member's access port of that number, from
  * now until learned_leave(). */
@@ -23,7 +23,7 @@ void learned_leave(struct client *);
 
 /* May a client be learnt at that port?  Puts out guests for it: then
  * '*at_limit' is true. */
-bool learned_make_room(struct firsthop *, struct segment *,
+bool learned_make_room(struct engine *, struct segment *,
                        struct router_port *, bool *at_limit);
 
 /* A client that was not taken for one yet is a guest if it is a learnt one

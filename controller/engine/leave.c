@@ -15,7 +15,7 @@
 /* A router that the configuration no longer knows. */
 struct departure {
     struct departure *next;
-    struct firsthop *fh;
+    struct engine *en;
     struct config_router config;        /* Name, datapath id, connect. */
     struct router *router;              /* Owned. */
     bool cleared;                       /* Its flows are being removed. */
@@ -24,52 +24,52 @@ struct departure {
 /* Clients. */
 
 void
-leave_begin(struct firsthop *fh, struct client *c, struct router *router)
+leave_begin(struct engine *en, struct client *c, struct router *router)
 {
     c->former = router;
-    c->elect_at_ms = fh_now_ms(fh) + 1 + router->n_former++ / DRAIN_PER_MS;
+    c->elect_at_ms = engine_now_ms(en) + 1 + router->n_former++ / DRAIN_PER_MS;
 }
 
 void
-leave_end(struct firsthop *fh, struct client *c)
+leave_end(struct engine *en, struct client *c)
 {
     if (c->former) {
         c->former->n_former--;
         c->former = NULL;
-        leave_check(fh);
+        leave_check(en);
     }
 }
 
 void
-leave_router_gone(struct firsthop *fh, struct router *router)
+leave_router_gone(struct engine *en, struct router *router)
 {
-    for (size_t i = 0; router->n_former && i < clients_count(fh->clients);
+    for (size_t i = 0; router->n_former && i < clients_count(en->clients);
          i++) {
-        struct client *c = clients_at(fh->clients, i);
+        struct client *c = clients_at(en->clients, i);
 
         if (c->former == router && c->elect_at_ms) {
-            c->elect_at_ms = fh_now_ms(fh);
-            serve_arm(fh, c);
+            c->elect_at_ms = engine_now_ms(en);
+            serve_arm(en, c);
         }
     }
-    leave_check(fh);
+    leave_check(en);
 }
 
 /* Departures. */
 
 struct router *
-leave_depart(struct firsthop *fh, const struct config_router *config)
+leave_depart(struct engine *en, const struct config_router *config)
 {
     struct departure *d = fh_xcalloc(1, sizeof *d);
 
-    d->fh = fh;
+    d->en = en;
     d->config.name = fh_xstrdup(config->name);
     d->config.dpid = config->dpid;
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
-    d->router = router_create(&d->config, move_installed, fh);
-    d->next = fh->departures;
-    fh->departures = d;
-    leave_check(fh);
+    d->router = router_create(&d->config, move_installed, en);
+    d->next = en->departures;
+    en->departures = d;
+    leave_check(en);
     return d->router;
 }
 
@@ -83,9 +83,9 @@ leave_take_conn(struct router *departed, struct router *from)
 }
 
 struct router *
-leave_find(const struct firsthop *fh, uint64_t dpid)
+leave_find(const struct engine *en, uint64_t dpid)
 {
-    for (const struct departure *d = fh->departures; d; d = d->next) {
+    for (const struct departure *d = en->departures; d; d = d->next) {
         if (d->config.dpid == dpid) {
             return d->router;
         }
@@ -94,9 +94,9 @@ leave_find(const struct firsthop *fh, uint64_t dpid)
 }
 
 bool
-leave_dials(const struct firsthop *fh, const char *target)
+leave_dials(const struct engine *en, const char *target)
 {
-    for (const struct departure *d = fh->departures; d; d = d->next) {
+    for (const struct departure *d = en->departures; d; d = d->next) {
         if (d->config.connect && !strcmp(d->config.connect, target)) {
             return true;
         }
@@ -105,9 +105,9 @@ leave_dials(const struct firsthop *fh, const char *target)
 }
 
 void
-leave_recount(struct firsthop *fh)
+leave_recount(struct engine *en)
 {
-    for (struct departure *d = fh->departures; d; d = d->next) {
+    for (struct departure *d = en->departures; d; d = d->next) {
         d->router->n_former = 0;
     }
 }
@@ -125,13 +125,13 @@ departure_free(struct departure *d)
 }
 
 void
-leave_return(struct firsthop *fh)
+leave_return(struct engine *en)
 {
-    struct departure **p = &fh->departures;
+    struct departure **p = &en->departures;
 
     while (*p) {
         struct departure *d = *p;
-        struct router *router = firsthop_router_by_dpid(fh, d->config.dpid);
+        struct router *router = engine_router_by_dpid(en, d->config.dpid);
 
         if (!router) {
             p = &d->next;
@@ -139,7 +139,7 @@ leave_return(struct firsthop *fh)
         }
         if (d->router->conn) {
             router->expected = true;    /* Its clients wait for it. */
-            bridge_attach(fh, router, d->router);
+            bridge_attach(en, router, d->router);
         }
         *p = d->next;
         departure_free(d);
@@ -147,12 +147,12 @@ leave_return(struct firsthop *fh)
 }
 
 void
-leave_destroy(struct firsthop *fh)
+leave_destroy(struct engine *en)
 {
-    while (fh->departures) {
-        struct departure *d = fh->departures;
+    while (en->departures) {
+        struct departure *d = en->departures;
 
-        fh->departures = d->next;
+        en->departures = d->next;
         departure_free(d);
     }
 }
@@ -180,7 +180,7 @@ read_done(int error, void *d_)
         router_flush(d->router);
     }
     d->router->reading = false;
-    leave_check(d->fh);
+    leave_check(d->en);
 }
 
 /* Reads the flows of ours that the bridge still holds, and removes them. */
@@ -208,26 +208,26 @@ is_busy(const struct router *router)
 }
 
 static void
-let_go(struct firsthop *fh, struct departure *d)
+let_go(struct engine *en, struct departure *d)
 {
     struct ofconn *conn = d->router->conn;
     char *connect = d->config.connect;
 
     d->config.connect = NULL;
-    sweep_finish(fh, d->router);
+    sweep_finish(en, d->router);
     departure_free(d);
     if (conn) {
-        bridge_identify(fh, conn);    /* A core's, from now on? */
+        bridge_identify(en, conn);    /* A core's, from now on? */
     }
-    runtime_undial(fh, connect);
+    runtime_undial(en, connect);
     free(connect);
 }
 
 /* Returns true if it has to be looked at again. */
 static bool
-check_departures(struct firsthop *fh)
+check_departures(struct engine *en)
 {
-    struct departure **p = &fh->departures;
+    struct departure **p = &en->departures;
     bool again = false;
 
     while (*p) {
@@ -244,19 +244,19 @@ check_departures(struct firsthop *fh)
             p = &d->next;
         } else {
             *p = d->next;
-            let_go(fh, d);
+            let_go(en, d);
         }
     }
     return again;
 }
 
 static bool
-check_routers(struct firsthop *fh)
+check_routers(struct engine *en)
 {
     bool again = false;
 
-    for (size_t i = 0; i < fh->n_routers; i++) {
-        struct router *router = fh->routers[i];
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
 
         if (!router->keeps || router->n_former || !router->ready) {
             continue;
@@ -264,26 +264,26 @@ check_routers(struct firsthop *fh)
         if (is_busy(router)) {
             again = true;
         } else {
-            bridge_read_again(fh, router);
+            bridge_read_again(en, router);
         }
     }
     return again;
 }
 
 static void
-timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
 {
-    struct firsthop *fh = fh_;
-    bool departures = check_departures(fh), routers = check_routers(fh);
+    struct engine *en = en_;
+    bool departures = check_departures(en), routers = check_routers(en);
 
     if (departures || routers) {
-        wheel_arm(fh->wheel, timer, now_ms + LOOK_AGAIN_MS);
+        wheel_arm(en->wheel, timer, now_ms + LOOK_AGAIN_MS);
     }
 }
 
 void
-leave_check(struct firsthop *fh)
+leave_check(struct engine *en)
 {
-    fh->leave_timer.fire = timer_fired;
-    wheel_arm(fh->wheel, &fh->leave_timer, fh_now_ms(fh));
+    en->leave_timer.fire = timer_fired;
+    wheel_arm(en->wheel, &en->leave_timer, engine_now_ms(en));
 }

@@ -11,33 +11,33 @@
 #ifndef LEAVE_H
 #define LEAVE_H 1
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 /* 'router' forwards for the client, of whose segment it is no member. */
-void leave_begin(struct firsthop *, struct client *, struct router *router);
+void leave_begin(struct engine *, struct client *, struct router *router);
 /* Does nothing for a client without a former router. */
-void leave_end(struct firsthop *, struct client *);
+void leave_end(struct engine *, struct client *);
 /* Looks for routers that may be cleaned up, once the loop turns. */
-void leave_check(struct firsthop *);
+void leave_check(struct engine *);
 /* The connection of a router is gone: whoever it forwarded for is elected
  * anew at once. */
-void leave_router_gone(struct firsthop *, struct router *);
+void leave_router_gone(struct engine *, struct router *);
 
 /* A router that the configuration no longer knows, from 'config', which is
  * borrowed for the call.  It takes over no connection yet. */
-struct router *leave_depart(struct firsthop *, const struct config_router *);
+struct router *leave_depart(struct engine *, const struct config_router *);
 /* Gives it the connection of 'from', the router that it was. */
 void leave_take_conn(struct router *departed, struct router *from);
 /* The one of those with that datapath id, or NULL. */
-struct router *leave_find(const struct firsthop *, uint64_t dpid);
+struct router *leave_find(const struct engine *, uint64_t dpid);
 /* Is that bridge still dialled for one of those? */
-bool leave_dials(const struct firsthop *, const char *target);
+bool leave_dials(const struct engine *, const char *target);
 /* Before clients are taken over from one configuration to the next: nobody
  * has begun to leave yet. */
-void leave_recount(struct firsthop *);
+void leave_recount(struct engine *);
 /* Those that the configuration knows again go back to it. */
-void leave_return(struct firsthop *);
+void leave_return(struct engine *);
 /* The daemon ends: frees them all, and leaves their flows alone. */
-void leave_destroy(struct firsthop *);
+void leave_destroy(struct engine *);
 
 #endif /* controller/engine/leave.h */

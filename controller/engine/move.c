@@ -5,7 +5,7 @@
  * (move_acked). */
 #include <config.h>
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 #include "controller/engine/leave.h"
 
@@ -16,14 +16,14 @@
 /* Where no upstream says how long the core takes. */
 #define LINGER_MS 100
 
-static void report(struct firsthop *, struct client *);
+static void report(struct engine *, struct client *);
 
 /* Decisions are numbered in tenths of a second since 2026, and rise for one
  * client whatever the clock does. */
 static uint32_t
-next_decision(const struct firsthop *fh, const struct client *c)
+next_decision(const struct engine *en, const struct client *c)
 {
-    uint32_t by_clock = ((fh_now_ms(fh) + fh->unix_off_ms)
+    uint32_t by_clock = ((engine_now_ms(en) + en->unix_off_ms)
                          - INT64_C(1767225600000)) / 100;
 
     return ((int32_t) (by_clock - c->decision) > 0 ? by_clock
@@ -49,14 +49,14 @@ is_planned(const struct client *c, enum incident_cause cause)
 }
 
 void
-move_begin(struct firsthop *fh, struct client *c, int winner,
+move_begin(struct engine *en, struct client *c, int winner,
            enum incident_cause cause)
 {
     struct takeover_actions acts = { .n = 0 };
-    int64_t now_ms = fh_now_ms(fh);
+    int64_t now_ms = engine_now_ms(en);
 
     if (c->unreported && c->takeover.install_ms >= 0) {
-        report(fh, c);          /* The core has been told: it was a move. */
+        report(en, c);          /* The core has been told: it was a move. */
     }
     if (!c->unreported) {
         c->moved_from = c->active;
@@ -64,7 +64,7 @@ move_begin(struct firsthop *fh, struct client *c, int winner,
     }
     check_untrap_active(c);
     c->cause = cause;
-    c->decision = next_decision(fh, c);
+    c->decision = next_decision(en, c);
     c->withdrawn = false;
     c->is_static = false;
     c->takeover_at_ms = 0;
@@ -74,15 +74,15 @@ move_begin(struct firsthop *fh, struct client *c, int winner,
         c->alive_ms = now_ms;
     }
     c->detect_ms = now_ms - c->alive_ms;
-    serve_set_active(fh, c, winner);
-    serve_set_state(fh, c, CLIENT_ACTIVE);
-    c->since_ms = now_ms + fh->unix_off_ms;
+    serve_set_active(en, c, winner);
+    serve_set_state(en, c, CLIENT_ACTIVE);
+    c->since_ms = now_ms + en->unix_off_ms;
     takeover_begin(&c->takeover, winner, is_planned(c, cause), now_ms, &acts);
-    move_act(fh, c, &acts);
+    move_act(en, c, &acts);
 }
 
 static bool
-tell_core(struct firsthop *fh, struct client *c, enum upstream_how how)
+tell_core(struct engine *en, struct client *c, enum upstream_how how)
 {
     struct upstream *u = c->segment->upstream;
     struct upstream_route route = { c->key.address, c->segment, c->active,
@@ -100,7 +100,7 @@ tell_core(struct firsthop *fh, struct client *c, enum upstream_how how)
 }
 
 void
-move_answer_asked(struct firsthop *fh, struct client *c)
+move_answer_asked(struct engine *en, struct client *c)
 {
     struct router *router;
     struct arp reply;
@@ -122,19 +122,19 @@ move_answer_asked(struct firsthop *fh, struct client *c)
     };
     router_queue_arp(router, ARPQ_CLIENT, c->reaches[c->active].port, c->mac,
                      &c->vlan, &reply);
-    fh->stats.arp_answers++;
-    client_note_answered(c, c->asked, fh_now_ms(fh));
+    en->stats.arp_answers++;
+    client_note_answered(c, c->asked, engine_now_ms(en));
     c->asked.ip4 = 0;
 }
 
 static void
-send_notices(struct firsthop *fh, struct client *c)
+send_notices(struct engine *en, struct client *c)
 {
     struct fh_addr gateway = c->segment->config->gateway;
     struct router *router = member_router(c, c->active);
-    uint32_t now_s = fh_now_ms(fh) / 1000;
+    uint32_t now_s = engine_now_ms(en) / 1000;
 
-    move_answer_asked(fh, c);
+    move_answer_asked(en, c);
     router_queue_notice(router, c, c->active, gateway);
     for (size_t i = 0; i < c->n_answered; i++) {
         const struct client_answered *a = &c->answered[i];
@@ -147,7 +147,7 @@ send_notices(struct firsthop *fh, struct client *c)
 }
 
 static void
-report(struct firsthop *fh, struct client *c)
+report(struct engine *en, struct client *c)
 {
     bool moved = c->moved_from != ELECT_NONE || c->former;
     struct incident e = serve_event(c, moved ? INCIDENT_CLIENT_MOVED
@@ -164,36 +164,36 @@ report(struct firsthop *fh, struct client *c)
     serve_name_member(e.to, c, c->active);
     e.detect_ms = c->detect_ms;
     e.install_ms = t->install_ms;
-    e.ack_ms = t->client_acked ? fh_now_ms(fh) - t->noticed_ms : -1;
+    e.ack_ms = t->client_acked ? engine_now_ms(en) - t->noticed_ms : -1;
     if (moved) {
         c->moves++;
-        fh->stats.moves[c->cause]++;
-        firsthop_count(&fh->stats.detect, e.detect_ms);
-        firsthop_count(&fh->stats.install, e.install_ms);
+        en->stats.moves[c->cause]++;
+        histogram_add(&en->stats.detect, e.detect_ms);
+        histogram_add(&en->stats.install, e.install_ms);
         if (t->client_acked) {
-            firsthop_count(&fh->stats.ack, e.ack_ms);
+            histogram_add(&en->stats.ack, e.ack_ms);
         }
     }
     c->moved_from = ELECT_NONE;
-    firsthop_event(fh, &e);
+    engine_report(en, &e);
     client_note_move(c, &e);
 }
 
 /* An acknowledgement may come from a client whose entry cannot be changed:
  * find out, once the last notice that it may have waited for is over. */
 static void
-arm_trap(struct firsthop *fh, struct client *c)
+arm_trap(struct engine *en, struct client *c)
 {
     if (c->takeover.client_acked && c->moved_from != ELECT_NONE
         && c->moved_from != c->active) {
         c->trap_member = c->moved_from;
-        c->trap_at_ms = fh_now_ms(fh) + TRAP_AFTER_MS;
-        serve_arm(fh, c);
+        c->trap_at_ms = engine_now_ms(en) + TRAP_AFTER_MS;
+        serve_arm(en, c);
     }
 }
 
 static void
-act_one(struct firsthop *fh, struct client *c,
+act_one(struct engine *en, struct client *c,
         const struct takeover_action *a)
 {
     switch (a->type) {
@@ -201,46 +201,46 @@ act_one(struct firsthop *fh, struct client *c,
         router_queue_install(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_TELL_CORE:
-        if (tell_core(fh, c, UPSTREAM_MOVED)) {
-            move_told(fh, c);
+        if (tell_core(en, c, UPSTREAM_MOVED)) {
+            move_told(en, c);
         }
         break;
     case TAKEOVER_REPEAT_CORE:
-        tell_core(fh, c, UPSTREAM_REPEATED);
+        tell_core(en, c, UPSTREAM_REPEATED);
         break;
     case TAKEOVER_SEND_NOTICE:
-        send_notices(fh, c);
+        send_notices(en, c);
         break;
     case TAKEOVER_ARM:
         c->takeover_at_ms = a->at_ms;
-        serve_arm(fh, c);
+        serve_arm(en, c);
         break;
     case TAKEOVER_REMOVE:
         router_queue_remove(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_DONE:
         c->takeover_at_ms = 0;
-        arm_trap(fh, c);
-        report(fh, c);
+        arm_trap(en, c);
+        report(en, c);
         break;
     case TAKEOVER_RELEASE:
-        leave_end(fh, c);
+        leave_end(en, c);
         break;
     case TAKEOVER_ELECT:
         /* In a moment: a bridge that refuses must not be asked at once. */
-        c->elect_at_ms = fh_now_ms(fh) + (member_router(c, a->member)->ready
-                                          ? 1000 : 1);
-        serve_arm(fh, c);
+        c->elect_at_ms = (engine_now_ms(en)
+                          + (member_router(c, a->member)->ready ? 1000 : 1));
+        serve_arm(en, c);
         break;
     }
 }
 
 void
-move_act(struct firsthop *fh, struct client *c,
+move_act(struct engine *en, struct client *c,
          struct takeover_actions *acts)
 {
     for (size_t i = 0; i < acts->n; i++) {
-        act_one(fh, c, &acts->items[i]);
+        act_one(en, c, &acts->items[i]);
     }
 }
 
@@ -254,46 +254,46 @@ linger_ms(const struct client *c)
 }
 
 void
-move_told(struct firsthop *fh, struct client *c)
+move_told(struct engine *en, struct client *c)
 {
     struct takeover_actions acts = { .n = 0 };
 
-    takeover_told(&c->takeover, linger_ms(c), fh_now_ms(fh),
+    takeover_told(&c->takeover, linger_ms(c), engine_now_ms(en),
                   serve_ready_members(c->segment), &acts);
-    move_act(fh, c, &acts);
+    move_act(en, c, &acts);
 }
 
 void
-move_acked(struct firsthop *fh, struct client *c, size_t member)
+move_acked(struct engine *en, struct client *c, size_t member)
 {
     struct takeover_actions acts = { .n = 0 };
 
-    takeover_acked(&c->takeover, member, fh_now_ms(fh),
+    takeover_acked(&c->takeover, member, engine_now_ms(en),
                    serve_ready_members(c->segment), &acts);
-    move_act(fh, c, &acts);
+    move_act(en, c, &acts);
 }
 
 /* The flows were refused: it is as if the winner had not been named.  Whoever
  * served until now goes on. */
 static void
-take_back(struct firsthop *fh, struct client *c)
+take_back(struct engine *en, struct client *c)
 {
     c->unreported = false;
     c->takeover.winner = c->moved_from;
-    serve_set_active(fh, c, c->moved_from);
+    serve_set_active(en, c, c->moved_from);
     if (c->moved_from == ELECT_NONE && !c->former) {
-        serve_set_state(fh, c, CLIENT_PENDING);
+        serve_set_state(en, c, CLIENT_PENDING);
     }
 }
 
 void
-move_installed(void *fh_, struct client *c, struct router *router,
+move_installed(void *en_, struct client *c, struct router *router,
                bool ok)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct takeover_actions acts = { .n = 0 };
 
-    firsthop_read_clock(fh);
+    engine_read_clock(en);
     if (c->takeover.winner == ELECT_NONE
         || member_router(c, c->takeover.winner) != router) {
         return;
@@ -301,10 +301,10 @@ move_installed(void *fh_, struct client *c, struct router *router,
     if (!ok) {
         c->reaches[c->takeover.winner].flow_port = 0;
     }
-    takeover_installed(&c->takeover, ok, fh_now_ms(fh), &acts);
-    move_act(fh, c, &acts);
+    takeover_installed(&c->takeover, ok, engine_now_ms(en), &acts);
+    move_act(en, c, &acts);
     if (!ok) {
-        take_back(fh, c);
+        take_back(en, c);
     }
 }
 
@@ -320,7 +320,7 @@ abandon_takeover(struct client *c)
 }
 
 void
-move_follow(struct firsthop *fh, struct client *c, struct eth_addr mac)
+move_follow(struct engine *en, struct client *c, struct eth_addr mac)
 {
     uint32_t ready = serve_ready_members(c->segment);
 

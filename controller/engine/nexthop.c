@@ -1,22 +1,22 @@
 /* The next hops of the routers: carries out what uplink.h says.
  *
- * Called by punt.c when one has spoken, and by a timer of firsthop.c. */
+ * Called by punt.c when one has spoken, and by a timer of engine.c. */
 #include <config.h>
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 /* How long the other next hops have to show themselves once one has fallen
  * silent or come back, in ms. */
 #define UPLINK_JUDGE_MS (UPLINK_RETRY_MS + 2 * UPLINK_TICK_MS)
 
 static void
-ask_next_hops(struct firsthop *fh)
+ask_next_hops(struct engine *en)
 {
-    for (size_t i = 0; i < fh->n_routers; i++) {
-        struct router *router = fh->routers[i];
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
 
         for (size_t j = 0; j < router->n_uplinks; j++) {
-            uplink_ask_soon(&router->uplinks[j], fh_now_ms(fh));
+            uplink_ask_soon(&router->uplinks[j], engine_now_ms(en));
         }
     }
 }
@@ -25,19 +25,19 @@ ask_next_hops(struct firsthop *fh)
  * come back, for which nobody should move: the election waits until the other
  * routers' next hops have been asked. */
 static void
-next_hop_changed(struct firsthop *fh, struct router *router)
+next_hop_changed(struct engine *en, struct router *router)
 {
-    int64_t at_ms = fh_now_ms(fh) + UPLINK_JUDGE_MS;
+    int64_t at_ms = engine_now_ms(en) + UPLINK_JUDGE_MS;
 
-    ask_next_hops(fh);
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    ask_next_hops(en);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == router
                 && (!c->elect_at_ms || c->elect_at_ms > at_ms)) {
                 c->elect_at_ms = at_ms;
-                serve_arm(fh, c);
+                serve_arm(en, c);
             }
         }
     }
@@ -98,7 +98,7 @@ ask_next_hop(struct router *router, const struct uplink *uplink,
 }
 
 void
-nexthop_act(struct firsthop *fh, struct router *router,
+nexthop_act(struct engine *en, struct router *router,
             struct uplink *uplink, struct uplink_verdict verdict)
 {
     log_next_hop(router, uplink, verdict.event);
@@ -112,13 +112,13 @@ nexthop_act(struct firsthop *fh, struct router *router,
         break;
     case UPLINK_CAME_BACK:
         router_update_next_hop(router, uplink);
-        next_hop_changed(fh, router);
+        next_hop_changed(en, router);
         break;
     case UPLINK_WENT_DEAD:
-        next_hop_changed(fh, router);
+        next_hop_changed(en, router);
         break;
     case UPLINK_REFUSED:
-        firsthop_drop(fh, DROP_NEXT_HOP);
+        engine_drop(en, DROP_NEXT_HOP);
         break;
     }
     if (verdict.ask != UPLINK_ASK_NOBODY) {
@@ -127,12 +127,12 @@ nexthop_act(struct firsthop *fh, struct router *router,
 }
 
 void
-nexthop_tick(struct firsthop *fh, struct router *router, int64_t now_ms)
+nexthop_tick(struct engine *en, struct router *router, int64_t now_ms)
 {
     for (size_t i = 0; i < router->n_uplinks; i++) {
         struct uplink *uplink = &router->uplinks[i];
 
         router_tell_drops(router, uplink);
-        nexthop_act(fh, router, uplink, uplink_tick(uplink, now_ms));
+        nexthop_act(en, router, uplink, uplink_tick(uplink, now_ms));
     }
 }

@@ -19,43 +19,43 @@
 #define SUSPECT_PAUSE_MS 200
 
 static void
-send_probe(struct firsthop *fh, struct client *c, size_t member)
+send_probe(struct engine *en, struct client *c, size_t member)
 {
     struct router *router = member_router(c, member);
 
-    if (c->quiet_until_ms > fh_now_ms(fh)) {
+    if (c->quiet_until_ms > engine_now_ms(en)) {
         return;
     }
     if (!c->reaches[member].outstanding && !router_has_probe_budget(router)) {
         router->counters.probes_postponed++;    /* To the next timeout. */
         return;
     }
-    router_queue_probe(router, c, member, fh->now_us);
+    router_queue_probe(router, c, member, en->now_us);
 }
 
 void
-probe_now(struct firsthop *fh, struct client *c, size_t member)
+probe_now(struct engine *en, struct client *c, size_t member)
 {
     struct reach *r = &c->reaches[member];
 
-    send_probe(fh, c, member);
-    wheel_arm(fh->wheel, &r->timer,
-              reach_look_ms(r, &c->segment->probe, fh_now_ms(fh)));
+    send_probe(en, c, member);
+    wheel_arm(en->wheel, &r->timer,
+              reach_look_ms(r, &c->segment->probe, engine_now_ms(en)));
 }
 
 /* Several clients of one port are late: the port may be cut off.  Probe all
  * behind it now, so that each can be judged by its own probes. */
 static void
-suspect_port(struct firsthop *fh, struct router *router,
+suspect_port(struct engine *en, struct router *router,
              struct router_port *port)
 {
-    int64_t now_ms = fh_now_ms(fh);
+    int64_t now_ms = engine_now_ms(en);
     int64_t at_ms = now_ms;
     size_t n = 0;
 
     port->swept_ms = now_ms;
-    for (size_t i = 0; i < clients_count(fh->clients); i++) {
-        struct client *c = clients_at(fh->clients, i);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             struct reach *r = &c->reaches[j];
@@ -63,7 +63,7 @@ suspect_port(struct firsthop *fh, struct router *router,
             if (member_router(c, j) == router && r->port == port->number
                 && r->state == REACH_UP && !r->outstanding
                 && wheel_due_ms(&r->timer) > at_ms) {
-                wheel_arm(fh->wheel, &r->timer, at_ms);
+                wheel_arm(en->wheel, &r->timer, at_ms);
                 at_ms = now_ms + ++n / SUSPECT_PER_MS;
             }
         }
@@ -83,12 +83,12 @@ suspect_pause_ms(const struct router *router, const struct client *c)
 }
 
 static void
-note_late(struct firsthop *fh, struct client *c, size_t member)
+note_late(struct engine *en, struct client *c, size_t member)
 {
     struct router *router = member_router(c, member);
     struct router_port *port
         = router_access_port(router, c->reaches[member].port);
-    int64_t now_ms = fh_now_ms(fh);
+    int64_t now_ms = engine_now_ms(en);
 
     if (!port) {
         return;
@@ -102,27 +102,27 @@ note_late(struct firsthop *fh, struct client *c, size_t member)
     }
     if ((port->n_late >= LATE_MANY || router->n_reachable <= LATE_FEW)
         && now_ms - port->swept_ms >= suspect_pause_ms(router, c)) {
-        suspect_port(fh, router, port);
+        suspect_port(en, router, port);
     }
 }
 
 /* The active router's probe is late.  If it is the client that is gone, the
  * others must know by the time that an election would move it there. */
 static void
-ask_the_others(struct firsthop *fh, struct client *c, size_t member)
+ask_the_others(struct engine *en, struct client *c, size_t member)
 {
     for (size_t i = 0; i < c->n_reaches; i++) {
         const struct reach *r = &c->reaches[i];
 
         if (i != member && reach_is_up(r) && !r->outstanding
             && member_router(c, i)->ready) {
-            probe_now(fh, c, i);
+            probe_now(en, c, i);
         }
     }
 }
 
 void
-probe_reach_event(struct firsthop *fh, struct client *c, size_t member,
+probe_reach_event(struct engine *en, struct client *c, size_t member,
                   enum reach_event event, enum incident_cause cause)
 {
     struct router *router = member_router(c, member);
@@ -130,21 +130,21 @@ probe_reach_event(struct firsthop *fh, struct client *c, size_t member,
     switch (event) {
     case REACH_NOTHING:
         if (c->reason == ELECT_LATE) {
-            serve_elect(fh, c, CAUSE_NONE);
+            serve_elect(en, c, CAUSE_NONE);
         }
         break;
     case REACH_LATE:
-        note_late(fh, c, member);
+        note_late(en, c, member);
         if (c->active == (int) member) {
-            ask_the_others(fh, c, member);
+            ask_the_others(en, c, member);
         }
         break;
     case REACH_WENT_UP:
         router->n_reachable++;
         if (c->state == CLIENT_ACTIVE || serve_all_have_answered(c)) {
-            serve_elect(fh, c, CAUSE_NONE);
+            serve_elect(en, c, CAUSE_NONE);
         } else if (!c->discovering) {
-            serve_start_discovery(fh, c);
+            serve_start_discovery(en, c);
         }
         break;
     case REACH_WENT_DOWN:
@@ -156,9 +156,9 @@ probe_reach_event(struct firsthop *fh, struct client *c, size_t member,
             learned_set_guest(c);       /* If it was adopted. */
         }
         if (c->active == (int) member || c->reason == ELECT_LATE) {
-            serve_elect(fh, c, cause);
+            serve_elect(en, c, cause);
         }
-        rival_place_silent(fh, c, member);
+        rival_place_silent(en, c, member);
         break;
     }
 }
@@ -166,21 +166,21 @@ probe_reach_event(struct firsthop *fh, struct client *c, size_t member,
 /* A flood keeps the client's answers from the router.  If it goes on, another
  * may be heard better. */
 static void
-note_unjudged(struct firsthop *fh, struct client *c, const struct reach *r)
+note_unjudged(struct engine *en, struct client *c, const struct reach *r)
 {
     member_router(c, r->index)->counters.probes_unjudged++;
     if (c->active == r->index && !reach_is_heard(r)) {
         if (c->alive_ms < r->last_reply_ms) {
             c->alive_ms = r->last_reply_ms;
         }
-        serve_elect(fh, c, CAUSE_NONE);
+        serve_elect(en, c, CAUSE_NONE);
     }
 }
 
 void
-probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct reach *r = (void *) ((char *) timer
                                 - offsetof(struct reach, timer));
     struct client *c = client_of_reach(r);
@@ -197,20 +197,20 @@ probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh_)
     if (v.look) {
         reach_look_sent(r, router_read_drops(router, r->port));
     }
-    wheel_arm(fh->wheel, &r->timer, v.next_ms);
+    wheel_arm(en->wheel, &r->timer, v.next_ms);
     if (v.probe) {
-        send_probe(fh, c, r->index);
+        send_probe(en, c, r->index);
     }
     if (v.unjudged) {
-        note_unjudged(fh, c, r);
+        note_unjudged(en, c, r);
     }
     /* CAUSE_FIRST: it had never been up, there is nothing to count down. */
-    probe_reach_event(fh, c, r->index, v.event,
+    probe_reach_event(en, c, r->index, v.event,
                       was_up ? CAUSE_UNREACHABLE : CAUSE_FIRST);
 }
 
 void
-probe_port_down(struct firsthop *fh, struct client *c, size_t member,
+probe_port_down(struct engine *en, struct client *c, size_t member,
                 uint32_t port)
 {
     struct reach *r = &c->reaches[member];
@@ -219,10 +219,10 @@ probe_port_down(struct firsthop *fh, struct client *c, size_t member,
         return;
     }
     /* It may be behind another port by now. */
-    wheel_arm(fh->wheel, &r->timer, fh_now_ms(fh));
-    c->alive_ms = fh_now_ms(fh);
+    wheel_arm(en->wheel, &r->timer, engine_now_ms(en));
+    c->alive_ms = engine_now_ms(en);
     member_router(c, member)->n_reachable--;
     if (c->active == (int) member) {
-        serve_elect(fh, c, CAUSE_PORT_DOWN);
+        serve_elect(en, c, CAUSE_PORT_DOWN);
     }
 }

@@ -91,7 +91,7 @@ enum find_result { FIND_OK, FIND_OUTSIDE, FIND_UNKNOWN_TAG };
 /* Whose address is 'addr', under these tags, on this router?  On success
  * '*cp' is NULL where the segment does not know it yet. */
 static enum find_result
-find_client(const struct firsthop *fh, const struct router *router,
+find_client(const struct engine *en, const struct router *router,
             const struct fh_vlan *vlan, struct fh_addr addr,
             struct segment **segmentp, size_t *memberp, struct client **cp)
 {
@@ -108,7 +108,7 @@ find_client(const struct firsthop *fh, const struct router *router,
             result = FIND_OUTSIDE;
             continue;
         }
-        c = clients_find(fh->clients, addr, segment->id);
+        c = clients_find(en->clients, addr, segment->id);
         if (fh_vlan_equal(c ? &c->vlan : &segment->config->vlan, vlan)) {
             *segmentp = segment;
             *memberp = router->member_index[stack->segment];
@@ -122,20 +122,20 @@ find_client(const struct firsthop *fh, const struct router *router,
 /* Learning. */
 
 static bool
-may_learn(struct firsthop *fh, struct segment *segment,
+may_learn(struct engine *en, struct segment *segment,
           const struct arp_in *in, bool *at_limit)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     char text[FH_ADDR_STRLEN];
 
     if (!segment->config->learn) {
-        firsthop_drop(fh, DROP_UNLISTED);
+        engine_drop(en, DROP_UNLISTED);
         return false;
     }
-    if (learned_make_room(fh, segment, in->port, at_limit)) {
+    if (learned_make_room(en, segment, in->port, at_limit)) {
         return true;
     }
-    firsthop_drop(fh, DROP_LIMIT);
+    engine_drop(en, DROP_LIMIT);
     log_warn_rl(&rl, "segment %s: %s on router %s is not learnt: its limit "
                 "is reached", segment->config->name,
                 fh_addr_format(in->arp->spa, text), in->router->config->name);
@@ -143,16 +143,16 @@ may_learn(struct firsthop *fh, struct segment *segment,
 }
 
 static struct client *
-learn(struct firsthop *fh, struct segment *segment, size_t member,
+learn(struct engine *en, struct segment *segment, size_t member,
       const struct arp_in *in)
 {
     struct client *c;
     bool at_limit;
 
-    if (!may_learn(fh, segment, in, &at_limit)) {
+    if (!may_learn(en, segment, in, &at_limit)) {
         return NULL;
     }
-    c = serve_add(fh, segment, in->arp->spa, CLIENT_LEARNED);
+    c = serve_add(en, segment, in->arp->spa, CLIENT_LEARNED);
     learned_enter(c, member, in->port->number);
     learned_set_guest(c);
     c->prove_first = at_limit;
@@ -176,7 +176,7 @@ is_proxied(const struct segment *segment, const struct client *c,
 }
 
 static void
-answer(struct firsthop *fh, struct client *c, const struct arp_in *in)
+answer(struct engine *en, struct client *c, const struct arp_in *in)
 {
     struct arp reply = {
         .op = ARP_OP_REPLY,
@@ -186,29 +186,29 @@ answer(struct firsthop *fh, struct client *c, const struct arp_in *in)
 
     router_send_arp(in->router, in->port->number, in->arp->sha,
                     &in->frame->vlan, &reply);
-    fh->stats.arp_answers++;
-    client_note_answered(c, in->arp->tpa, fh_now_ms(fh));
+    en->stats.arp_answers++;
+    client_note_answered(c, in->arp->tpa, engine_now_ms(en));
 }
 
 /* The active router has heard a request of its client. */
 static void
-active_request(struct firsthop *fh, struct client *c, size_t member,
+active_request(struct engine *en, struct client *c, size_t member,
                const struct arp_in *in)
 {
     struct reach *r = &c->reaches[member];
 
     if (r->port != in->port->number && reach_is_up(r)) {
-        rival_claims(fh, c, member, in->arp->sha, in->port->number);
+        rival_claims(en, c, member, in->arp->sha, in->port->number);
     } else if (takeover_is_untold(&c->takeover)) {
         c->asked = in->arp->tpa;
         c->asked_members |= UINT32_C(1) << member;
     } else {
-        answer(fh, c, in);
+        answer(en, c, in);
     }
 }
 
 static void
-known_request(struct firsthop *fh, struct client *c, size_t member,
+known_request(struct engine *en, struct client *c, size_t member,
               const struct arp_in *in)
 {
     struct reach *r = &c->reaches[member];
@@ -217,13 +217,13 @@ known_request(struct firsthop *fh, struct client *c, size_t member,
 
     if (c->state == CLIENT_ACTIVE && c->active == (int) member) {
         if (asks) {
-            active_request(fh, c, member, in);
+            active_request(en, c, member, in);
         }
     } else if (c->state != CLIENT_ACTIVE) {
-        serve_discover(fh, c, member, in->port->number,
+        serve_discover(en, c, member, in->port->number,
                        asks ? in->arp->tpa : (struct fh_addr) { 0 });
     } else if (!reach_is_up(r) && !r->outstanding) {
-        probe_now(fh, c, member);     /* It is to be heard again. */
+        probe_now(en, c, member);     /* It is to be heard again. */
     }
 }
 
@@ -250,15 +250,15 @@ comes_too_early(const struct client *c, size_t member,
 }
 
 static void
-address_probe(struct firsthop *fh, const struct arp_in *in)
+address_probe(struct engine *en, const struct arp_in *in)
 {
-    int64_t now_ms = fh_now_ms(fh);
+    int64_t now_ms = engine_now_ms(en);
     struct segment *segment;
     struct client *c;
     size_t member;
 
-    firsthop_drop(fh, DROP_PROBE);
-    if (find_client(fh, in->router, &in->frame->vlan, in->arp->tpa, &segment,
+    engine_drop(en, DROP_PROBE);
+    if (find_client(en, in->router, &in->frame->vlan, in->arp->tpa, &segment,
                     &member, &c) != FIND_OK
         || !c || !fh_mac_equal(c->mac, in->arp->sha)
         || !is_at_its_place(c, member, in) || now_ms < c->quiet_again_ms) {
@@ -272,15 +272,15 @@ address_probe(struct firsthop *fh, const struct arp_in *in)
 }
 
 static void
-access_request(struct firsthop *fh, struct segment *segment, size_t member,
+access_request(struct engine *en, struct segment *segment, size_t member,
                struct client *c, const struct arp_in *in)
 {
     if (!is_host_address(segment, in->arp->spa)) {
-        firsthop_drop(fh, DROP_OUTSIDE);
+        engine_drop(en, DROP_OUTSIDE);
         return;
     }
     if (!c) {
-        c = learn(fh, segment, member, in);
+        c = learn(en, segment, member, in);
         if (!c) {
             return;
         }
@@ -290,19 +290,19 @@ access_request(struct firsthop *fh, struct segment *segment, size_t member,
             c->mac = in->arp->sha;
         }
     } else if (!fh_mac_equal(c->mac, in->arp->sha)
-               && !rival_claims(fh, c, member, in->arp->sha,
+               && !rival_claims(en, c, member, in->arp->sha,
                                 in->port->number)) {
         return;
     }
     if (!c->vlan.tpid || c->state != CLIENT_ACTIVE) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }
-    known_request(fh, c, member, in);
+    known_request(en, c, member, in);
 }
 
 /* An answer to a probe. */
 static void
-probe_answered(struct firsthop *fh, struct client *c, size_t member,
+probe_answered(struct engine *en, struct client *c, size_t member,
                const struct arp_in *in)
 {
     struct reach *r = &c->reaches[member];
@@ -310,54 +310,54 @@ probe_answered(struct firsthop *fh, struct client *c, size_t member,
     int64_t next_ms;
 
     if (!r->outstanding) {
-        firsthop_drop(fh, DROP_UNASKED);
+        engine_drop(en, DROP_UNASKED);
         return;
     }
     if (!is_at_its_place(c, member, in)) {
-        rival_answers(fh, c, in->arp->sha);
+        rival_answers(en, c, in->arp->sha);
         return;
     }
     if (comes_too_early(c, member, in)) {
-        rival_claims(fh, c, member, in->arp->sha, in->port->number);
+        rival_claims(en, c, member, in->arp->sha, in->port->number);
         return;
     }
-    rival_place_answered(fh, c, member, in->arp->sha);
+    rival_place_answered(en, c, member, in->arp->sha);
     learned_prove(c);
     if (!c->vlan.tpid) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }
-    event = reach_reply(r, &c->segment->probe, in->port->number, fh->now_us,
+    event = reach_reply(r, &c->segment->probe, in->port->number, en->now_us,
                         &next_ms);
-    wheel_arm(fh->wheel, &r->timer, next_ms);
-    probe_reach_event(fh, c, member, event, CAUSE_NONE);
+    wheel_arm(en->wheel, &r->timer, next_ms);
+    probe_reach_event(en, c, member, event, CAUSE_NONE);
 }
 
 static void
-access_reply(struct firsthop *fh, struct segment *segment, size_t member,
+access_reply(struct engine *en, struct segment *segment, size_t member,
              struct client *c, const struct arp_in *in)
 {
     if (!c || !fh_mac_equal(in->arp->tha, in->router->config->mac)) {
-        firsthop_drop(fh, DROP_UNASKED);
+        engine_drop(en, DROP_UNASKED);
         return;
     }
     if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, in->arp->sha)) {
-        rival_answers(fh, c, in->arp->sha);
+        rival_answers(en, c, in->arp->sha);
         return;
     }
     if (fh_addr_equal(in->arp->tpa,
                       segment->members[member].config->address)) {
-        probe_answered(fh, c, member, in);
+        probe_answered(en, c, member, in);
     } else if (c->takeover.phase == TAKEOVER_NOTICE
                && c->takeover.winner == (int) member
                && c->reaches[member].port == in->port->number) {
-        move_acked(fh, c, member);
+        move_acked(en, c, member);
     } else {
-        firsthop_drop(fh, DROP_UNASKED);
+        engine_drop(en, DROP_UNASKED);
     }
 }
 
 static void
-access_arp(struct firsthop *fh, const struct arp_in *in)
+access_arp(struct engine *en, const struct arp_in *in)
 {
     struct segment *segment;
     struct client *c;
@@ -367,16 +367,16 @@ access_arp(struct firsthop *fh, const struct arp_in *in)
         return;                 /* A sister router's probe, flooded to us. */
     }
     if (arp_is_address_probe(in->arp)) {
-        address_probe(fh, in);
+        address_probe(en, in);
         return;
     }
-    switch (find_client(fh, in->router, &in->frame->vlan, in->arp->spa,
+    switch (find_client(en, in->router, &in->frame->vlan, in->arp->spa,
                         &segment, &member, &c)) {
     case FIND_OUTSIDE:
-        firsthop_drop(fh, DROP_OUTSIDE);
+        engine_drop(en, DROP_OUTSIDE);
         return;
     case FIND_UNKNOWN_TAG:
-        firsthop_drop(fh, DROP_UNKNOWN_TAG);
+        engine_drop(en, DROP_UNKNOWN_TAG);
         return;
     case FIND_OK:
         break;
@@ -385,14 +385,14 @@ access_arp(struct firsthop *fh, const struct arp_in *in)
         static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
         char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN];
 
-        firsthop_drop(fh, DROP_OWN_ADDRESS);
+        engine_drop(en, DROP_OWN_ADDRESS);
         log_warn_rl(&rl, "segment %s: %s claims our address %s",
                     segment->config->name, fh_mac_format(in->arp->sha, mac),
                     fh_addr_format(in->arp->spa, ip));
     } else if (in->arp->op == ARP_OP_REQUEST) {
-        access_request(fh, segment, member, c, in);
+        access_request(en, segment, member, c, in);
     } else {
-        access_reply(fh, segment, member, c, in);
+        access_reply(en, segment, member, c, in);
     }
 }
 
@@ -400,7 +400,7 @@ access_arp(struct firsthop *fh, const struct arp_in *in)
 
 /* The client that this router answers for on that uplink, or NULL. */
 static struct client *
-find_behind(const struct firsthop *fh, const struct router *router,
+find_behind(const struct engine *en, const struct router *router,
             const struct uplink *uplink, struct fh_addr addr)
 {
     for (size_t i = 0; i < router->n_segments; i++) {
@@ -412,7 +412,7 @@ find_behind(const struct firsthop *fh, const struct router *router,
             || !in_prefixes(segment, addr)) {
             continue;
         }
-        c = clients_find(fh->clients, addr, segment->id);
+        c = clients_find(en->clients, addr, segment->id);
         if (c && c->active == (int) member) {
             return c;
         }
@@ -422,43 +422,43 @@ find_behind(const struct firsthop *fh, const struct router *router,
 
 /* The frame's sender speaks as the next hop.  Is it believed? */
 static bool
-is_next_hop(struct firsthop *fh, struct router *router,
+is_next_hop(struct engine *en, struct router *router,
             struct uplink *uplink, const struct frame *frame)
 {
-    nexthop_act(fh, router, uplink,
+    nexthop_act(en, router, uplink,
                 uplink_heard(uplink, frame->src, frame->vlan.tpid,
-                             fh_now_ms(fh)));
+                             engine_now_ms(en)));
     return fh_mac_equal(uplink->view.next_hop_mac, frame->src);
 }
 
 static void
-uplink_arp(struct firsthop *fh, struct router *router,
+uplink_arp(struct engine *en, struct router *router,
            struct uplink *uplink, const struct frame *frame,
            const struct arp *arp)
 {
     bool from_next_hop = fh_addr_equal(arp->spa, uplink->config->next_hop);
     bool asks_us = fh_addr_equal(arp->tpa, uplink->config->address.addr);
-    struct client *c = find_behind(fh, router, uplink, arp->tpa);
+    struct client *c = find_behind(en, router, uplink, arp->tpa);
 
     if (is_router_mac(router, arp->sha)) {
         return;
     }
     if (from_next_hop && arp_is_announcement(arp)) {
-        is_next_hop(fh, router, uplink, frame);
+        is_next_hop(en, router, uplink, frame);
         return;
     }
     if (arp->op == ARP_OP_REPLY) {
         if (!fh_mac_equal(arp->tha, router->config->mac) || !from_next_hop) {
-            firsthop_drop(fh, DROP_UNASKED);
+            engine_drop(en, DROP_UNASKED);
             return;
         }
-        if (is_next_hop(fh, router, uplink, frame) && c) {
+        if (is_next_hop(en, router, uplink, frame) && c) {
             takeover_core_acked(&c->takeover, c->active);
         }
         return;
     }
     if (from_next_hop && (asks_us || c)) {
-        is_next_hop(fh, router, uplink, frame);
+        is_next_hop(en, router, uplink, frame);
     }
     if (asks_us || (c && (c->segment->config->upstream == UPSTREAM_ARP
                           || c->segment->config->upstream
@@ -472,7 +472,7 @@ uplink_arp(struct firsthop *fh, struct router *router,
         if (!fh_addr_is_zero(arp->spa)) {
             router_send_arp(router, uplink->view.port, arp->sha,
                             &frame->vlan, &reply);
-            fh->stats.arp_answers++;
+            en->stats.arp_answers++;
         }
     }
 }
@@ -487,7 +487,7 @@ struct icmp_owed {
 };
 
 static void
-send_icmp(struct firsthop *fh, struct router *router, uint32_t port,
+send_icmp(struct engine *en, struct router *router, uint32_t port,
           const struct ipv4_envelope *envelope, struct fh_addr src,
           const struct icmp_owed *owed)
 {
@@ -501,14 +501,14 @@ send_icmp(struct firsthop *fh, struct router *router, uint32_t port,
 
     if (len) {
         router_send(router, port, buf, len);
-        fh->stats.icmp_answers++;
+        en->stats.icmp_answers++;
     }
     free(buf);
 }
 
 /* The client of that address which this router serves over that domain. */
 static struct client *
-find_in_domain(const struct firsthop *fh, const struct router *router,
+find_in_domain(const struct engine *en, const struct router *router,
                uint64_t domain, struct fh_addr addr, size_t *memberp,
                struct segment **segmentp)
 {
@@ -520,7 +520,7 @@ find_in_domain(const struct firsthop *fh, const struct router *router,
             && in_prefixes(segment, addr)) {
             *memberp = member;
             *segmentp = segment;
-            return clients_find(fh->clients, addr, segment->id);
+            return clients_find(en->clients, addr, segment->id);
         }
     }
     *segmentp = NULL;
@@ -529,28 +529,28 @@ find_in_domain(const struct firsthop *fh, const struct router *router,
 
 /* About a packet of a client, which SOURCE has let pass: back to it. */
 static void
-icmp_to_client(struct firsthop *fh, struct router *router, uint32_t in_port,
+icmp_to_client(struct engine *en, struct router *router, uint32_t in_port,
                uint64_t domain, const struct icmp_owed *owed)
 {
     struct segment *segment;
     size_t member;
-    struct client *c = find_in_domain(fh, router, domain, owed->ip->src,
+    struct client *c = find_in_domain(en, router, domain, owed->ip->src,
                                       &member, &segment);
     struct ipv4_envelope envelope;
 
     if (!c || c->active != (int) member) {
-        firsthop_drop(fh, DROP_ICMP);
+        engine_drop(en, DROP_ICMP);
         return;
     }
     envelope = (struct ipv4_envelope) { router->config->mac, c->mac,
                                         c->vlan };
-    send_icmp(fh, router, in_port, &envelope,
+    send_icmp(en, router, in_port, &envelope,
               segment->members[member].config->address, owed);
 }
 
 /* About a packet that 'sender' has sent from the core: back to it. */
 static void
-icmp_to_core(struct firsthop *fh, struct router *router,
+icmp_to_core(struct engine *en, struct router *router,
              const struct uplink *uplink, struct eth_addr sender,
              const struct icmp_owed *owed)
 {
@@ -559,7 +559,7 @@ icmp_to_core(struct firsthop *fh, struct router *router,
     struct fh_addr src = uplink->config->address.addr;
     struct segment *segment;
     size_t member;
-    struct client *c = find_in_domain(fh, router,
+    struct client *c = find_in_domain(en, router,
                                       flow_meta_domain(&uplink->view),
                                       owed->ip->dst, &member, &segment);
 
@@ -569,13 +569,13 @@ icmp_to_core(struct firsthop *fh, struct router *router,
     if (owed->type == ICMP_UNREACHABLE && c && c->state == CLIENT_ACTIVE) {
         return;                 /* Served elsewhere: the core is behind. */
     }
-    send_icmp(fh, router, uplink->view.port, &envelope, src, owed);
+    send_icmp(en, router, uplink->view.port, &envelope, src, owed);
 }
 
 /* A packet that the uplink cannot carry and that may be cut (RFC 791, 2.3;
  * RFC 1812, 4.2.2.7). */
 static void
-forward_fragments(struct firsthop *fh, struct router *router,
+forward_fragments(struct engine *en, struct router *router,
                   const struct uplink *uplink, const struct ipv4 *ip)
 {
     const struct ipv4_envelope envelope = { router->config->mac,
@@ -585,16 +585,34 @@ forward_fragments(struct firsthop *fh, struct router *router,
     size_t offset = 0, len;
 
     if (fh_mac_is_zero(envelope.eth_dst)) {
-        firsthop_drop(fh, DROP_ICMP);       /* Not known yet. */
+        engine_drop(en, DROP_ICMP);       /* Not known yet. */
         return;
     }
     buf = fh_xmalloc(IPV4_FRAME_MAX(uplink->view.mtu));
     while ((len = ipv4_build_fragment(buf, &envelope, ip, uplink->view.mtu,
                                       &offset)) > 0) {
         router_send(router, uplink->view.port, buf, len);
-        fh->stats.fragments++;
+        en->stats.fragments++;
     }
     free(buf);
+}
+
+/* Gateway or local address of a segment of that routing domain. */
+static bool
+is_own_address(const struct router *router, uint64_t domain,
+               struct fh_addr addr)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct member *me = &segment->members[router->member_index[i]];
+
+        if (flow_meta_domain(&me->uplink->view) == domain
+            && (fh_addr_equal(segment->config->gateway, addr)
+                || fh_addr_equal(me->config->address, addr))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -602,9 +620,7 @@ is_for_us(const struct router *router, const struct uplink *uplink,
           struct fh_addr addr)
 {
     return (fh_addr_equal(addr, uplink->config->address.addr)
-            || firsthop_is_own_address(router,
-                                       flow_meta_domain(&uplink->view),
-                                       addr));
+            || is_own_address(router, flow_meta_domain(&uplink->view), addr));
 }
 
 /* Returns false where nothing is owed: the packet goes on in fragments. */
@@ -643,7 +659,7 @@ find_uplink(const struct router *router, uint64_t domain)
 
 /* Before it was sent anywhere: it is as it came, but for its tags. */
 static void
-routing_punt(struct firsthop *fh, struct router *router,
+routing_punt(struct engine *en, struct router *router,
              const struct of_packet_in *pin, const struct frame *frame,
              const struct ipv4 *ip)
 {
@@ -656,25 +672,25 @@ routing_punt(struct firsthop *fh, struct router *router,
         return;
     }
     if (!decide_icmp(router, uplink, pin, &owed)) {
-        forward_fragments(fh, router, uplink, ip);
+        forward_fragments(en, router, uplink, ip);
         return;
     }
     if (owed.type == ICMP_ECHO_REPLY ? !icmp_is_echo_request(ip)
         : !icmp_error_allowed(ip, frame->dst)) {
-        firsthop_drop(fh, DROP_ICMP);
+        engine_drop(en, DROP_ICMP);
         return;
     }
     if (pin->metadata & FLOW_META_FROM_ACCESS) {
-        icmp_to_client(fh, router, pin->in_port, domain, &owed);
+        icmp_to_client(en, router, pin->in_port, domain, &owed);
     } else {
-        icmp_to_core(fh, router, uplink, frame->src, &owed);
+        icmp_to_core(en, router, uplink, frame->src, &owed);
     }
 }
 
 /* It has been sent to a client that is lost: who sent it is told.  The frame
  * is as it went out, with the client's tags and our MAC for the sender's. */
 static void
-lost_punt(struct firsthop *fh, struct router *router,
+lost_punt(struct engine *en, struct router *router,
           const struct of_packet_in *pin, const struct frame *frame,
           const struct ipv4 *ip)
 {
@@ -685,58 +701,41 @@ lost_punt(struct firsthop *fh, struct router *router,
     struct client *c;
     size_t member;
 
-    if (find_client(fh, router, &frame->vlan, ip->dst, &segment, &member, &c)
+    if (find_client(en, router, &frame->vlan, ip->dst, &segment, &member, &c)
         != FIND_OK
         || !c || c->state != CLIENT_LOST || c->active != (int) member
         || !icmp_error_allowed(ip, frame->dst)) {
-        firsthop_drop(fh, DROP_ICMP);
+        engine_drop(en, DROP_ICMP);
         return;
     }
     uplink = segment->members[member].uplink;
     if (router_access_port(router, pin->in_port)) {
-        icmp_to_client(fh, router, pin->in_port,
+        icmp_to_client(en, router, pin->in_port,
                        flow_meta_domain(&uplink->view), &owed);
     } else if (uplink_is_resolved(uplink)) {
-        icmp_to_core(fh, router, uplink, uplink->view.next_hop_mac, &owed);
+        icmp_to_core(en, router, uplink, uplink->view.next_hop_mac, &owed);
     }
 }
 
 static void
-icmp_punt(struct firsthop *fh, struct router *router,
+icmp_punt(struct engine *en, struct router *router,
           const struct of_packet_in *pin, const struct frame *frame)
 {
     struct ipv4 ip;
 
     if (ipv4_parse(frame, &ip)) {
-        firsthop_drop(fh, DROP_MALFORMED);
+        engine_drop(en, DROP_MALFORMED);
     } else if (pin->metadata & FLOW_META_ROUTING) {
-        routing_punt(fh, router, pin, frame, &ip);
+        routing_punt(en, router, pin, frame, &ip);
     } else {
-        lost_punt(fh, router, pin, frame, &ip);
+        lost_punt(en, router, pin, frame, &ip);
     }
-}
-
-bool
-firsthop_is_own_address(const struct router *router, uint64_t domain,
-                        struct fh_addr addr)
-{
-    for (size_t i = 0; i < router->n_segments; i++) {
-        const struct segment *segment = router->segments[i];
-        const struct member *me = &segment->members[router->member_index[i]];
-
-        if (flow_meta_domain(&me->uplink->view) == domain
-            && (fh_addr_equal(segment->config->gateway, addr)
-                || fh_addr_equal(me->config->address, addr))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* All of them. */
 
 static void
-arp_punt(struct firsthop *fh, struct router *router,
+arp_punt(struct engine *en, struct router *router,
          const struct of_packet_in *pin, const struct frame *frame)
 {
     struct router_port *port = router_access_port(router, pin->in_port);
@@ -744,26 +743,26 @@ arp_punt(struct firsthop *fh, struct router *router,
     struct arp arp;
 
     if (arp_parse(frame, &arp)) {
-        firsthop_drop(fh, DROP_MALFORMED);
+        engine_drop(en, DROP_MALFORMED);
         return;
     }
     if (port) {
         struct arp_in in = { router, port, frame, &arp };
 
-        access_arp(fh, &in);
+        access_arp(en, &in);
         return;
     }
     uplink = router_uplink_by_port(router, pin->in_port, &frame->vlan);
     if (uplink) {
-        uplink_arp(fh, router, uplink, frame, &arp);
+        uplink_arp(en, router, uplink, frame, &arp);
     } else {
-        firsthop_drop(fh, router_is_uplink_port(router, pin->in_port)
-                      ? DROP_UNKNOWN_TAG : DROP_UNKNOWN_PORT);
+        engine_drop(en, router_is_uplink_port(router, pin->in_port)
+                    ? DROP_UNKNOWN_TAG : DROP_UNKNOWN_PORT);
     }
 }
 
 void
-punt_packet_in(struct firsthop *fh, struct router *router,
+punt_packet_in(struct engine *en, struct router *router,
                const struct of_packet_in *pin)
 {
     struct frame frame;
@@ -774,16 +773,16 @@ punt_packet_in(struct firsthop *fh, struct router *router,
         break;
     case FRAME_TOO_MANY_TAGS:
     case FRAME_PRIORITY_TAG:
-        firsthop_drop(fh, DROP_TAGS);
+        engine_drop(en, DROP_TAGS);
         return;
     case FRAME_TRUNCATED:
     case FRAME_BAD_SOURCE:
-        firsthop_drop(fh, DROP_MALFORMED);
+        engine_drop(en, DROP_MALFORMED);
         return;
     }
     if (frame.eth_type == ETHERTYPE_ARP) {
-        arp_punt(fh, router, pin, &frame);
+        arp_punt(en, router, pin, &frame);
     } else {
-        icmp_punt(fh, router, pin, &frame);
+        icmp_punt(en, router, pin, &frame);
     }
 }

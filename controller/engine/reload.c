@@ -23,18 +23,18 @@ struct old {
 };
 
 static void
-set_aside(struct firsthop *fh, struct old *old)
+set_aside(struct engine *en, struct old *old)
 {
     *old = (struct old) {
-        .config = fh->config,
-        .routers = fh->routers, .n_routers = fh->n_routers,
-        .segments = fh->segments, .n_segments = fh->n_segments,
-        .clients = fh->clients,
+        .config = en->config,
+        .routers = en->routers, .n_routers = en->n_routers,
+        .segments = en->segments, .n_segments = en->n_segments,
+        .clients = en->clients,
     };
-    fh->routers = NULL;
-    fh->segments = NULL;
-    fh->n_routers = fh->n_segments = 0;
-    fh->clients = clients_create();
+    en->routers = NULL;
+    en->segments = NULL;
+    en->n_routers = en->n_segments = 0;
+    en->clients = clients_create();
 }
 
 static void
@@ -64,9 +64,9 @@ destroy_old(struct old *old)
 /* Clients. */
 
 static struct segment *
-new_segment(const struct firsthop *fh, const struct client *c)
+new_segment(const struct engine *en, const struct client *c)
 {
-    return firsthop_find_segment(fh, c->segment->config->name);
+    return engine_find_segment(en, c->segment->config->name);
 }
 
 /* The member of 'segment' whose bridge is that of 'router', or NONE. */
@@ -105,15 +105,15 @@ may_stay(const struct segment *segment, const struct client *c)
 /* The client as the new configuration has it; a configured one is there
  * already.  NULL: it has no place. */
 static struct client *
-place(struct firsthop *fh, const struct client *old)
+place(struct engine *en, const struct client *old)
 {
-    struct segment *segment = new_segment(fh, old);
+    struct segment *segment = new_segment(en, old);
     struct client *c;
 
     if (!segment) {
         return NULL;
     }
-    c = clients_find(fh->clients, old->key.address, segment->id);
+    c = clients_find(en->clients, old->key.address, segment->id);
     if (c) {
         bool same_mac = (fh_mac_equal(c->mac, old->mac)
                          || fh_mac_is_zero(c->mac));
@@ -124,7 +124,7 @@ place(struct firsthop *fh, const struct client *old)
         return NULL;
     }
     /* One that is not configured any more stays as if it had been learnt. */
-    c = serve_add(fh, segment, old->key.address,
+    c = serve_add(en, segment, old->key.address,
                   old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
                   : old->origin);
     c->mac_fixed = old->mac_fixed && c->origin == CLIENT_PROVISIONED;
@@ -214,23 +214,23 @@ find_former(const struct client *c, const struct client *old)
 
 /* The router as the new configuration has it, or as one that departs. */
 static struct router *
-find_successor(const struct firsthop *fh, const struct router *router)
+find_successor(const struct engine *en, const struct router *router)
 {
     uint64_t dpid = router->config->dpid;
-    struct router *successor = firsthop_router_by_dpid(fh, dpid);
+    struct router *successor = engine_router_by_dpid(en, dpid);
 
-    return successor ? successor : leave_find(fh, dpid);
+    return successor ? successor : leave_find(en, dpid);
 }
 
 static void
-inherit_former(struct firsthop *fh, struct client *c,
+inherit_former(struct engine *en, struct client *c,
                const struct client *old)
 {
     const struct router *former = find_former(c, old);
 
     if (former && former->conn && old->state == CLIENT_ACTIVE
         && (c->active == ELECT_NONE || c->reinstall)) {
-        leave_begin(fh, c, find_successor(fh, former));
+        leave_begin(en, c, find_successor(en, former));
     }
 }
 
@@ -252,7 +252,7 @@ inherit_trap(struct client *c, const struct client *old)
 }
 
 static void
-inherit(struct firsthop *fh, struct client *c, struct client *old)
+inherit(struct engine *en, struct client *c, struct client *old)
 {
     c->mac = old->mac;
     c->vlan.tpid = old->vlan.tpid;
@@ -287,7 +287,7 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
         }
         inherit_reach(c, member, &old->reaches[i]);
         if (old->active == (int) i) {
-            serve_set_active(fh, c, member);
+            serve_set_active(en, c, member);
             c->takeover.winner = member;
             c->takeover.core_acked = true;
             c->reinstall = (!takeover_is_idle(&old->takeover)
@@ -295,11 +295,11 @@ inherit(struct firsthop *fh, struct client *c, struct client *old)
             c->announced = old->announced && same_upstream(c, old);
         }
     }
-    inherit_former(fh, c, old);
+    inherit_former(en, c, old);
     if (c->former) {
         c->announced = old->announced && same_upstream(c, old);
     }
-    serve_arm(fh, c);
+    serve_arm(en, c);
 }
 
 /* The new configuration does not know it, or has no router or another
@@ -318,14 +318,14 @@ dismiss(struct client *old)
 }
 
 static void
-take_over_clients(struct firsthop *fh, struct old *old)
+take_over_clients(struct engine *en, struct old *old)
 {
     for (size_t i = 0; i < clients_count(old->clients); i++) {
         struct client *was = clients_at(old->clients, i);
-        struct client *c = place(fh, was);
+        struct client *c = place(en, was);
 
         if (c) {
-            inherit(fh, c, was);
+            inherit(en, c, was);
         }
         if (!c || !c->announced) {
             dismiss(was);
@@ -371,24 +371,24 @@ inherit_drops(struct router *router, const struct router *old)
 /* Those that the new configuration does not know go on forwarding for their
  * clients until these have moved. */
 static void
-depart_routers(struct firsthop *fh, const struct old *old)
+depart_routers(struct engine *en, const struct old *old)
 {
     for (size_t i = 0; i < old->n_routers; i++) {
         const struct router *was = old->routers[i];
 
-        if (was->conn && !find_successor(fh, was)) {
-            leave_depart(fh, was->config);
+        if (was->conn && !find_successor(en, was)) {
+            leave_depart(en, was->config);
         }
     }
 }
 
 static void
-take_over_routers(struct firsthop *fh, struct old *old)
+take_over_routers(struct engine *en, struct old *old)
 {
     for (size_t i = 0; i < old->n_routers; i++) {
         struct router *was = old->routers[i];
-        struct router *router = firsthop_router_by_dpid(fh,
-                                                        was->config->dpid);
+        struct router *router = engine_router_by_dpid(en,
+                                                      was->config->dpid);
 
         if (router) {
             router->draining = was->draining;
@@ -400,39 +400,39 @@ take_over_routers(struct firsthop *fh, struct old *old)
             inherit_drops(router, was);
         }
         if (was->conn && router) {
-            bridge_attach(fh, router, was);
+            bridge_attach(en, router, was);
         } else if (was->conn) {
-            leave_take_conn(leave_find(fh, was->config->dpid), was);
+            leave_take_conn(leave_find(en, was->config->dpid), was);
         }
     }
-    leave_return(fh);
+    leave_return(en);
 }
 
 static void
-take_unowned(struct ofconn *conn, void *fh_)
+take_unowned(struct ofconn *conn, void *en_)
 {
     if (!ofconn_get_aux(conn)) {
-        bridge_identify(fh_, conn);
+        bridge_identify(en_, conn);
     }
 }
 
 char *
-reload(struct firsthop *fh, struct config *config)
+reload(struct engine *en, struct config *config)
 {
     struct old old;
     char *error;
 
-    sweep_finish(fh, NULL);
-    set_aside(fh, &old);
-    fh->config = config;
-    firsthop_configure_upstreams(fh);
-    runtime_build(fh);
-    leave_recount(fh);
-    depart_routers(fh, &old);
-    take_over_clients(fh, &old);
-    take_over_routers(fh, &old);
-    error = runtime_listen(fh, old.config);
+    sweep_finish(en, NULL);
+    set_aside(en, &old);
+    en->config = config;
+    en->host.configured(en->host.aux, config);
+    runtime_build(en);
+    leave_recount(en);
+    depart_routers(en, &old);
+    take_over_clients(en, &old);
+    take_over_routers(en, &old);
+    error = runtime_listen(en, old.config);
     destroy_old(&old);
-    ofserver_for_each(fh->ofserver, take_unowned, fh);
+    ofserver_for_each(en->ofserver, take_unowned, en);
     return error;
 }

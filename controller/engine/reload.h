@@ -4,10 +4,10 @@
 #ifndef RELOAD_H
 #define RELOAD_H 1
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 /* Puts 'config' (taken) in force.  Returns NULL, or what could not be done
  * besides (a listener), new; all else is in force then. */
-char *reload(struct firsthop *, struct config *config);
+char *reload(struct engine *, struct config *config);
 
 #endif /* controller/engine/reload.h */

@@ -6,7 +6,7 @@
  * asked by broadcast, and who answers has it. */
 #include <config.h>
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
 #define CONFLICT_PAUSE_MS 10000     /* Between two reports of one client. */
 /* Claims make the old place be asked, but not more often than this: a client
@@ -61,24 +61,24 @@ client_event(const struct client *c, enum incident_type type,
 }
 
 static void
-report_conflict(struct firsthop *fh, struct client *c, struct eth_addr mac)
+report_conflict(struct engine *en, struct client *c, struct eth_addr mac)
 {
     struct incident e = client_event(c, INCIDENT_CLIENT_CONFLICT, mac,
                                   fh_mac_equal(mac, c->mac)
                                   ? " is at another port too"
                                   : " claims it");
 
-    fh->stats.conflicts++;
+    en->stats.conflicts++;
     if (c->last_conflict_ms
-        && fh_now_ms(fh) - c->last_conflict_ms < CONFLICT_PAUSE_MS) {
+        && engine_now_ms(en) - c->last_conflict_ms < CONFLICT_PAUSE_MS) {
         return;
     }
-    c->last_conflict_ms = fh_now_ms(fh);
-    firsthop_event(fh, &e);
+    c->last_conflict_ms = engine_now_ms(en);
+    engine_report(en, &e);
 }
 
 static void
-report_followed(struct firsthop *fh, struct client *c, struct eth_addr mac)
+report_followed(struct engine *en, struct client *c, struct eth_addr mac)
 {
     struct incident e = client_event(c, INCIDENT_CLIENT_FOLLOWED, mac, "");
 
@@ -86,7 +86,7 @@ report_followed(struct firsthop *fh, struct client *c, struct eth_addr mac)
                                          * been anywhere before. */
         snprintf(e.to, sizeof e.to, "%s",
                  c->segment->members[c->active].router->config->name);
-        firsthop_event(fh, &e);
+        engine_report(en, &e);
     }
 }
 
@@ -109,81 +109,81 @@ forget_claim(struct client *c)
 /* Asks the old place now, so that a true move shows at once.  Whoever has
  * changed its port of one router is asked by that one only. */
 static void
-ask_old_place(struct firsthop *fh, struct client *c)
+ask_old_place(struct engine *en, struct client *c)
 {
-    if (fh_now_ms(fh) < c->rival_ask_ms) {
+    if (engine_now_ms(en) < c->rival_ask_ms) {
         return;
     }
-    c->rival_ask_ms = fh_now_ms(fh) + ASK_PAUSE_MS;
+    c->rival_ask_ms = engine_now_ms(en) + ASK_PAUSE_MS;
     for (size_t i = 0; i < c->n_reaches; i++) {
         struct reach *r = &c->reaches[i];
 
         if (is_about_claim(c, i) && !r->outstanding
             && (reach_is_up(r) || awaits_verdict(c, i))) {
-            probe_now(fh, c, i);
+            probe_now(en, c, i);
         }
     }
 }
 
 /* Whoever answers a broadcast probe first has it. */
 static void
-contest(struct firsthop *fh, struct client *c)
+contest(struct engine *en, struct client *c)
 {
     static const struct eth_addr unknown = { .ea = { 0 } };
 
     c->contested = true;
     c->contested_mac = c->mac;
-    move_follow(fh, c, unknown);
+    move_follow(en, c, unknown);
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (serve_can(c, i)) {
-            probe_now(fh, c, i);
+            probe_now(en, c, i);
         }
     }
 }
 
 bool
-rival_claims(struct firsthop *fh, struct client *c, size_t member,
+rival_claims(struct engine *en, struct client *c, size_t member,
              struct eth_addr mac, uint32_t port)
 {
     if (c->mac_fixed && !fh_mac_equal(c->mac, mac)) {
-        firsthop_drop(fh, DROP_MAC_CONFLICT);
-        report_conflict(fh, c, mac);
+        engine_drop(en, DROP_MAC_CONFLICT);
+        report_conflict(en, c, mac);
         return false;
     }
     if (may_be_at_its_place(c)) {
-        firsthop_drop(fh, DROP_RIVAL);
+        engine_drop(en, DROP_RIVAL);
         c->rival_mac = mac;
         c->rival_member = member;
         c->rival_port = port;
-        c->rival_ms = fh_now_ms(fh);
-        ask_old_place(fh, c);
+        c->rival_ms = engine_now_ms(en);
+        ask_old_place(en, c);
         return false;
     }
     if (c->discovering) {
-        contest(fh, c);
+        contest(en, c);
     } else {
-        move_follow(fh, c, mac);
-        report_followed(fh, c, mac);
+        move_follow(en, c, mac);
+        report_followed(en, c, mac);
     }
     return true;
 }
 
 void
-rival_answers(struct firsthop *fh, struct client *c, struct eth_addr mac)
+rival_answers(struct engine *en, struct client *c, struct eth_addr mac)
 {
-    firsthop_drop(fh, c->mac_fixed && !fh_mac_equal(c->mac, mac)
-                  ? DROP_MAC_CONFLICT : DROP_RIVAL);
+    engine_drop(en, c->mac_fixed && !fh_mac_equal(c->mac, mac)
+                ? DROP_MAC_CONFLICT : DROP_RIVAL);
     if (is_up_anywhere(c)) {
-        report_conflict(fh, c, mac);
+        report_conflict(en, c, mac);
     }
 }
 
 void
-rival_place_answered(struct firsthop *fh, struct client *c, size_t member,
+rival_place_answered(struct engine *en, struct client *c, size_t member,
                      struct eth_addr mac)
 {
     if (is_about_claim(c, member)) {
-        report_conflict(fh, c, c->rival_mac);
+        report_conflict(en, c, c->rival_mac);
         forget_claim(c);
     }
     if (fh_mac_is_zero(c->mac)) {
@@ -192,13 +192,13 @@ rival_place_answered(struct firsthop *fh, struct client *c, size_t member,
     if (c->contested) {
         c->contested = false;
         if (!fh_mac_equal(c->contested_mac, mac)) {
-            report_followed(fh, c, mac);
+            report_followed(en, c, mac);
         }
     }
 }
 
 void
-rival_place_silent(struct firsthop *fh, struct client *c, size_t member)
+rival_place_silent(struct engine *en, struct client *c, size_t member)
 {
     bool same_mac = fh_mac_equal(c->rival_mac, c->mac);
 
@@ -206,14 +206,14 @@ rival_place_silent(struct firsthop *fh, struct client *c, size_t member)
         || (!same_mac && may_be_at_its_place(c))) {
         return;
     }
-    if (fh_now_ms(fh) - c->rival_ms > CLAIM_VALID_MS) {
+    if (engine_now_ms(en) - c->rival_ms > CLAIM_VALID_MS) {
         forget_claim(c);
     } else if (same_mac) {
-        probe_now(fh, c, member);     /* By every port. */
+        probe_now(en, c, member);     /* By every port. */
         forget_claim(c);
     } else {
-        serve_discover(fh, c, c->rival_member, c->rival_port,
+        serve_discover(en, c, c->rival_member, c->rival_port,
                        (struct fh_addr) { 0 });
-        contest(fh, c);
+        contest(en, c);
     }
 }

@@ -33,16 +33,16 @@ get_uplink(struct router *router, const struct config_uplink *config)
 }
 
 static void
-build_routers(struct firsthop *fh)
+build_routers(struct engine *en)
 {
-    fh->n_routers = fh->config->n_routers;
-    fh->routers = fh_xcalloc(fh->n_routers + 1, sizeof *fh->routers);
-    for (size_t i = 0; i < fh->n_routers; i++) {
-        struct router *router = router_create(&fh->config->routers[i],
-                                              move_installed, fh);
-        size_t n = fh->config->n_segments;
+    en->n_routers = en->config->n_routers;
+    en->routers = fh_xcalloc(en->n_routers + 1, sizeof *en->routers);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = router_create(&en->config->routers[i],
+                                              move_installed, en);
+        size_t n = en->config->n_segments;
 
-        fh->routers[i] = router;
+        en->routers[i] = router;
         router->uplinks = fh_xcalloc(n + 1, sizeof *router->uplinks);
         router->segments = fh_xcalloc(n + 1, sizeof *router->segments);
         router->member_index = fh_xcalloc(n + 1,
@@ -66,11 +66,11 @@ add_vlan(struct segment *segment, const struct fh_vlan *vlan)
 }
 
 static void
-build_segment(struct firsthop *fh, const struct config_segment *config)
+build_segment(struct engine *en, const struct config_segment *config)
 {
     struct segment *segment = fh_xcalloc(1, sizeof *segment);
 
-    segment->id = ++fh->next_segment_id;
+    segment->id = ++en->next_segment_id;
     segment->config = config;
     segment->probe = (struct reach_params) {
         config->probe.interval_ms, config->probe.retry_ms,
@@ -83,7 +83,7 @@ build_segment(struct firsthop *fh, const struct config_segment *config)
     add_vlan(segment, &config->vlan);
     for (size_t i = 0; i < config->n_members; i++) {
         const struct config_member *m = &config->members[i];
-        struct router *router = fh->routers[m->router];
+        struct router *router = en->routers[m->router];
 
         segment->members[i] = (struct member) {
             router, get_uplink(router, &m->uplink), m
@@ -91,26 +91,26 @@ build_segment(struct firsthop *fh, const struct config_segment *config)
         router->segments[router->n_segments] = segment;
         router->member_index[router->n_segments++] = i;
     }
-    segment->upstream = firsthop_upstream(fh, segment);
-    fh->segments[fh->n_segments++] = segment;
+    segment->upstream = engine_upstream(en, segment);
+    en->segments[en->n_segments++] = segment;
 }
 
 static void
-build_segments(struct firsthop *fh)
+build_segments(struct engine *en)
 {
-    fh->segments = fh_xcalloc(fh->config->n_segments + 1,
-                              sizeof *fh->segments);
-    for (size_t i = 0; i < fh->config->n_segments; i++) {
-        build_segment(fh, &fh->config->segments[i]);
+    en->segments = fh_xcalloc(en->config->n_segments + 1,
+                              sizeof *en->segments);
+    for (size_t i = 0; i < en->config->n_segments; i++) {
+        build_segment(en, &en->config->segments[i]);
     }
 }
 
 void
-runtime_add_client(struct firsthop *fh, const struct config_client *config,
+runtime_add_client(struct engine *en, const struct config_client *config,
                    enum client_origin origin)
 {
-    struct segment *segment = fh->segments[config->segment];
-    struct client *c = serve_add(fh, segment, config->address, origin);
+    struct segment *segment = en->segments[config->segment];
+    struct client *c = serve_add(en, segment, config->address, origin);
 
     c->vlan = config->vlan;
     if (add_vlan(segment, &c->vlan)) {
@@ -126,9 +126,9 @@ runtime_add_client(struct firsthop *fh, const struct config_client *config,
 
 /* What was provisioned, or deleted, over the control socket. */
 static void
-build_stored_client(struct firsthop *fh, const struct store_client *stored)
+build_stored_client(struct engine *en, const struct store_client *stored)
 {
-    size_t i = config_find_segment(fh->config, stored->segment);
+    size_t i = config_find_segment(en->config, stored->segment);
     struct config_client client = {
         .address = stored->address, .segment = i,
         .has_mac = stored->has_mac, .mac = stored->mac,
@@ -142,40 +142,40 @@ build_stored_client(struct firsthop *fh, const struct store_client *stored)
         return;
     }
     if (!stored->own_vlan) {
-        client.vlan = fh->config->segments[i].vlan;
+        client.vlan = en->config->segments[i].vlan;
     }
-    c = clients_find(fh->clients, stored->address, fh->segments[i]->id);
+    c = clients_find(en->clients, stored->address, en->segments[i]->id);
     if (c) {
-        serve_forget(fh, c, stored->removed ? "deleted over the control "
+        serve_forget(en, c, stored->removed ? "deleted over the control "
                      "socket" : "provisioned over the control socket");
     }
     if (!stored->removed) {
-        runtime_add_client(fh, &client, CLIENT_PROVISIONED);
+        runtime_add_client(en, &client, CLIENT_PROVISIONED);
     }
 }
 
 static void
-build_clients(struct firsthop *fh)
+build_clients(struct engine *en)
 {
-    const struct store_state *state = fh->store ? store_get(fh->store) : NULL;
+    const struct store_state *state = en->host.store ? store_get(en->host.store) : NULL;
 
-    for (size_t i = 0; i < fh->config->n_clients; i++) {
-        runtime_add_client(fh, &fh->config->clients[i], CLIENT_CONFIGURED);
+    for (size_t i = 0; i < en->config->n_clients; i++) {
+        runtime_add_client(en, &en->config->clients[i], CLIENT_CONFIGURED);
     }
     for (size_t i = 0; state && i < state->n_clients; i++) {
-        build_stored_client(fh, &state->clients[i]);
+        build_stored_client(en, &state->clients[i]);
     }
 }
 
 void
-runtime_build(struct firsthop *fh)
+runtime_build(struct engine *en)
 {
-    build_routers(fh);
-    build_segments(fh);
-    for (size_t i = 0; i < fh->n_routers; i++) {
-        router_index_stacks(fh->routers[i]);
+    build_routers(en);
+    build_segments(en);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        router_index_stacks(en->routers[i]);
     }
-    build_clients(fh);
+    build_clients(en);
 }
 
 void
@@ -189,13 +189,13 @@ runtime_segment_destroy(struct segment *segment)
 }
 
 bool
-runtime_is_configured(const struct firsthop *fh, const struct client *c)
+runtime_is_configured(const struct engine *en, const struct client *c)
 {
-    for (size_t i = 0; i < fh->config->n_clients; i++) {
-        const struct config_client *config = &fh->config->clients[i];
+    for (size_t i = 0; i < en->config->n_clients; i++) {
+        const struct config_client *config = &en->config->clients[i];
 
         if (fh_addr_equal(config->address, c->key.address)
-            && fh->segments[config->segment] == c->segment) {
+            && en->segments[config->segment] == c->segment) {
             return true;
         }
     }
@@ -203,12 +203,12 @@ runtime_is_configured(const struct firsthop *fh, const struct client *c)
 }
 
 void
-runtime_update_bases(struct firsthop *fh)
+runtime_update_bases(struct engine *en)
 {
-    for (size_t i = 0; i < fh->n_routers; i++) {
-        if (fh->routers[i]->ready) {
-            router_put_meters(fh->routers[i]);
-            router_update_base(fh->routers[i]);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        if (en->routers[i]->ready) {
+            router_put_meters(en->routers[i]);
+            router_update_base(en->routers[i]);
         }
     }
 }
@@ -248,63 +248,63 @@ has_target(const struct config *config, const char *target)
 
 /* Returns NULL, or what failed, new.  'target' may be NULL. */
 static char *
-dial(struct firsthop *fh, const char *target, const struct config *old)
+dial(struct engine *en, const char *target, const struct config *old)
 {
     char *error = NULL;
 
     if (target && !has_target(old, target)) {
-        ofserver_dial(fh->ofserver, target, &error);
+        ofserver_dial(en->ofserver, target, &error);
     }
     return error;
 }
 
 void
-runtime_undial(struct firsthop *fh, const char *target)
+runtime_undial(struct engine *en, const char *target)
 {
-    if (target && !has_target(fh->config, target)
-        && !leave_dials(fh, target)) {
-        ofserver_undial(fh->ofserver, target);
+    if (target && !has_target(en->config, target)
+        && !leave_dials(en, target)) {
+        ofserver_undial(en->ofserver, target);
     }
 }
 
 static char *
-dial_bridges(struct firsthop *fh, const struct config *old)
+dial_bridges(struct engine *en, const struct config *old)
 {
-    const struct config *config = fh->config;
+    const struct config *config = en->config;
     char *error = NULL;
 
     for (size_t i = 0; old && i < old->n_routers; i++) {
-        runtime_undial(fh, old->routers[i].connect);
+        runtime_undial(en, old->routers[i].connect);
     }
     for (size_t i = 0; old && i < old->n_cores; i++) {
-        runtime_undial(fh, old->cores[i].connect);
+        runtime_undial(en, old->cores[i].connect);
     }
     for (size_t i = 0; !error && i < config->n_routers; i++) {
-        error = dial(fh, config->routers[i].connect, old);
+        error = dial(en, config->routers[i].connect, old);
     }
     for (size_t i = 0; !error && i < config->n_cores; i++) {
-        error = dial(fh, config->cores[i].connect, old);
+        error = dial(en, config->cores[i].connect, old);
     }
     return error;
 }
 
 char *
-runtime_listen(struct firsthop *fh, const struct config *old)
+runtime_listen(struct engine *en, const struct config *old)
 {
-    char **listens = fh->n_listens ? fh->listens : fh->config->listens;
-    size_t n = fh->n_listens ? fh->n_listens : fh->config->n_listens;
+    char **listens = en->host.n_listens ? en->host.listens : en->config->listens;
+    size_t n = en->host.n_listens ? en->host.n_listens : en->config->n_listens;
     char *error = NULL;
 
     for (size_t i = 0; i < n; i++) {
-        if (!ofserver_is_listening(fh->ofserver, listens[i])
-            && ofserver_listen(fh->ofserver, listens[i], &error)) {
+        if (!ofserver_is_listening(en->ofserver, listens[i])
+            && ofserver_listen(en->ofserver, listens[i], &error)) {
             return error;
         }
     }
-    for (size_t i = 0; old && !fh->n_listens && i < old->n_listens; i++) {
-        if (!has_listen(fh->config, old->listens[i])) {
-            ofserver_unlisten(fh->ofserver, old->listens[i]);
+    for (size_t i = 0; old && !en->host.n_listens && i < old->n_listens; i++) {
+        if (!has_listen(en->config, old->listens[i])) {
+            ofserver_unlisten(en->ofserver, old->listens[i]);
         }
     }
-    return dial_bridges(fh, old);
+    return dial_bridges(en, old);
 }

@@ -3,24 +3,24 @@
 #ifndef RUNTIME_H
 #define RUNTIME_H 1
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
-/* Builds routers, segments and configured clients from fh->config, where
+/* Builds routers, segments and configured clients from en->config, where
  * there are none. */
-void runtime_build(struct firsthop *);
-/* Listens and dials as fh->config says, and stops what only 'old' (may be
+void runtime_build(struct engine *);
+/* Listens and dials as en->config says, and stops what only 'old' (may be
  * NULL) said.  Returns NULL, or what failed, new. */
-char *runtime_listen(struct firsthop *, const struct config *old);
+char *runtime_listen(struct engine *, const struct config *old);
 /* Dials 'target' (may be NULL) no more, unless somebody needs it. */
-void runtime_undial(struct firsthop *, const char *target);
+void runtime_undial(struct engine *, const char *target);
 void runtime_segment_destroy(struct segment *);
 
 /* Adds a configured or provisioned client that is not there yet. */
-void runtime_add_client(struct firsthop *, const struct config_client *,
+void runtime_add_client(struct engine *, const struct config_client *,
                         enum client_origin);
 /* Is it in the configuration itself? */
-bool runtime_is_configured(const struct firsthop *, const struct client *);
+bool runtime_is_configured(const struct engine *, const struct client *);
 /* The base flows of every connected router follow what has changed. */
-void runtime_update_bases(struct firsthop *);
+void runtime_update_bases(struct engine *);
 
 #endif /* controller/engine/runtime.h */

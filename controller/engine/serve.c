@@ -2,7 +2,7 @@
  *
  * Runs elect.h for one client and has move.c carry out what it says.  Called
  * by probe.c with news of who reaches it, by punt.c, adopt.c and
- * firsthop.c. */
+ * engine.c. */
 #include <config.h>
 
 #include "controller/engine/learned.h"
@@ -18,7 +18,7 @@
  * flooded. */
 #define CALM_MS 3000
 
-static void client_timer(struct wheel_timer *, int64_t now_ms, void *fh);
+static void client_timer(struct wheel_timer *, int64_t now_ms, void *en);
 
 bool
 serve_can(const struct client *c, size_t member)
@@ -77,7 +77,7 @@ age_at_ms(const struct client *c)
 }
 
 void
-serve_arm(struct firsthop *fh, struct client *c)
+serve_arm(struct engine *en, struct client *c)
 {
     int64_t at = 0;
 
@@ -88,7 +88,7 @@ serve_arm(struct firsthop *fh, struct client *c)
     earliest(&at, withdraw_at_ms(c));
     earliest(&at, age_at_ms(c));
     if (at) {
-        wheel_arm(fh->wheel, &c->timer, at);
+        wheel_arm(en->wheel, &c->timer, at);
     } else {
         wheel_cancel(&c->timer);
     }
@@ -97,17 +97,17 @@ serve_arm(struct firsthop *fh, struct client *c)
 /* Coming and going. */
 
 struct client *
-serve_add(struct firsthop *fh, struct segment *segment, struct fh_addr addr,
+serve_add(struct engine *en, struct segment *segment, struct fh_addr addr,
           enum client_origin origin)
 {
     struct client_key key = { addr, segment->id };
-    struct client *c = clients_add(fh->clients, segment, key,
+    struct client *c = clients_add(en->clients, segment, key,
                                    segment->n_members);
-    int64_t now_ms = fh_now_ms(fh);
+    int64_t now_ms = engine_now_ms(en);
 
     c->origin = origin;
     c->vlan = segment->config->vlan;
-    c->since_ms = now_ms + fh->unix_off_ms;
+    c->since_ms = now_ms + en->unix_off_ms;
     c->lost_ms = now_ms;
     c->timer.fire = client_timer;
     segment->n_clients++;
@@ -118,10 +118,10 @@ serve_add(struct firsthop *fh, struct segment *segment, struct fh_addr addr,
     }
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (serve_can(c, i)) {
-            serve_member_ready(fh, c, i, false);
+            serve_member_ready(en, c, i, false);
         }
     }
-    serve_arm(fh, c);
+    serve_arm(en, c);
     return c;
 }
 
@@ -169,29 +169,29 @@ serve_name_forwarder(char *name, const struct client *c, int member)
 }
 
 static void
-withdraw(struct firsthop *fh, struct client *c)
+withdraw(struct engine *en, struct client *c)
 {
     struct takeover_actions acts = { .n = 0 };
 
     check_untrap_active(c);
     router_cancel_install(c);
     takeover_clear(&c->takeover, serve_ready_members(c->segment), &acts);
-    move_act(fh, c, &acts);
+    move_act(en, c, &acts);
     c->takeover_at_ms = 0;
     c->unreported = false;
     withdraw_route(c);
-    serve_set_active(fh, c, ELECT_NONE);
-    leave_end(fh, c);
+    serve_set_active(en, c, ELECT_NONE);
+    leave_end(en, c);
 }
 
 void
-serve_forget(struct firsthop *fh, struct client *c, const char *why)
+serve_forget(struct engine *en, struct client *c, const char *why)
 {
     struct incident e = serve_event(c, INCIDENT_CLIENT_FORGOTTEN);
 
     serve_name_member(e.from, c, c->active);
     snprintf(e.detail, sizeof e.detail, "%s", why ? why : "");
-    withdraw(fh, c);
+    withdraw(en, c);
     learned_leave(c);
     for (size_t i = 0; i < c->n_reaches; i++) {
         struct reach *r = &c->reaches[i];
@@ -202,23 +202,23 @@ serve_forget(struct firsthop *fh, struct client *c, const char *why)
     wheel_cancel(&c->timer);
     c->segment->n_clients--;
     c->segment->n_learned -= c->origin == CLIENT_LEARNED;
-    clients_remove(fh->clients, c);
+    clients_remove(en->clients, c);
     if (why) {
-        firsthop_event(fh, &e);
+        engine_report(en, &e);
     }
 }
 
 void
-serve_set_active(struct firsthop *fh, struct client *c, int member)
+serve_set_active(struct engine *en, struct client *c, int member)
 {
     if (c->active == member) {
         return;
     }
     if (c->active != ELECT_NONE && !--member_router(c, c->active)->n_active) {
-        firsthop_holders_changed(fh);
+        engine_holders_changed(en);
     }
     if (member != ELECT_NONE && !member_router(c, member)->n_active++) {
-        firsthop_holders_changed(fh);
+        engine_holders_changed(en);
     }
     c->active = member;
 }
@@ -235,7 +235,7 @@ serve_set_origin(struct client *c, enum client_origin origin)
 /* Routers come and go. */
 
 void
-serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
+serve_member_ready(struct engine *en, struct client *c, size_t member,
                    bool holds)
 {
     struct takeover_actions acts = { .n = 0 };
@@ -244,26 +244,26 @@ serve_member_ready(struct firsthop *fh, struct client *c, size_t member,
     if (!c->reinstall) {        /* Or its flows stay until that is done. */
         takeover_member_back(&c->takeover, member, holds,
                              serve_ready_members(c->segment), &acts);
-        move_act(fh, c, &acts);
+        move_act(en, c, &acts);
     }
     if (!wheel_is_armed(&r->timer)) {
-        wheel_arm(fh->wheel, &r->timer, c->former ? fh_now_ms(fh)
-                  : reach_next_ms(r, &c->segment->probe, fh_now_ms(fh)));
+        wheel_arm(en->wheel, &r->timer, c->former ? engine_now_ms(en)
+                  : reach_next_ms(r, &c->segment->probe, engine_now_ms(en)));
     }
     if (c->active == ELECT_NONE
         && (c->state == CLIENT_ACTIVE || reach_is_up(r))) {
         if (!c->former || !c->elect_at_ms) {    /* Or in its turn. */
-            serve_elect(fh, c, CAUSE_CONFIG);
+            serve_elect(en, c, CAUSE_CONFIG);
         }
     } else if (c->active == (int) member && c->reinstall) {
         c->reinstall = false;
-        move_begin(fh, c, member, c->cause);
-        serve_arm(fh, c);
+        move_begin(en, c, member, c->cause);
+        serve_arm(en, c);
     }
 }
 
 void
-serve_member_gone(struct firsthop *fh, struct client *c, size_t member,
+serve_member_gone(struct engine *en, struct client *c, size_t member,
                   uint32_t unused)
 {
     struct takeover_actions acts = { .n = 0 };
@@ -273,20 +273,20 @@ serve_member_gone(struct firsthop *fh, struct client *c, size_t member,
     if (c->batch && c->takeover.winner == (int) member) {
         router_cancel_install(c);
     }
-    c->alive_ms = fh_now_ms(fh);
+    c->alive_ms = engine_now_ms(en);
     member_router(c, member)->n_reachable -= reach_lost(r, false);
     takeover_member_gone(&c->takeover, member, &acts);
-    move_act(fh, c, &acts);
+    move_act(en, c, &acts);
     if (c->active == (int) member || c->active == ELECT_NONE) {
-        serve_elect(fh, c, CAUSE_NONE);
+        serve_elect(en, c, CAUSE_NONE);
     }
 }
 
 void
-serve_elect_again(struct firsthop *fh, struct client *c, size_t member,
+serve_elect_again(struct engine *en, struct client *c, size_t member,
                   uint32_t unused)
 {
-    serve_elect(fh, c, CAUSE_NONE);
+    serve_elect(en, c, CAUSE_NONE);
 }
 
 /* Discovery. */
@@ -294,16 +294,16 @@ serve_elect_again(struct firsthop *fh, struct client *c, size_t member,
 /* Asks by every router that does not reach the client, so that its election
  * sees what there is to choose from. */
 void
-serve_start_discovery(struct firsthop *fh, struct client *c)
+serve_start_discovery(struct engine *en, struct client *c)
 {
     c->discovering = true;
-    c->discover_at_ms = fh_now_ms(fh) + DISCOVER_MS;
+    c->discover_at_ms = engine_now_ms(en) + DISCOVER_MS;
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (serve_can(c, i) && !reach_is_up(&c->reaches[i])) {
-            probe_now(fh, c, i);
+            probe_now(en, c, i);
         }
     }
-    serve_arm(fh, c);
+    serve_arm(en, c);
 }
 
 bool
@@ -318,7 +318,7 @@ serve_all_have_answered(const struct client *c)
 }
 
 void
-serve_discover(struct firsthop *fh, struct client *c, size_t member,
+serve_discover(struct engine *en, struct client *c, size_t member,
                uint32_t port, struct fh_addr asked)
 {
     c->asked_members |= UINT32_C(1) << member;
@@ -327,12 +327,12 @@ serve_discover(struct firsthop *fh, struct client *c, size_t member,
     }
     c->reaches[member].heard_port = port;
     if (!c->discovering) {
-        serve_start_discovery(fh, c);
+        serve_start_discovery(en, c);
     }
 }
 
 static void
-end_discovery(struct firsthop *fh, struct client *c)
+end_discovery(struct engine *en, struct client *c)
 {
     c->discovering = false;
     c->discover_at_ms = 0;
@@ -342,7 +342,7 @@ end_discovery(struct firsthop *fh, struct client *c)
  * where clients press to be learnt: each forged one would cost the bridges
  * flows, and the core a route. */
 static void
-discovery_timeout(struct firsthop *fh, struct client *c)
+discovery_timeout(struct engine *en, struct client *c)
 {
     bool anyone_up = false;
 
@@ -354,12 +354,12 @@ discovery_timeout(struct firsthop *fh, struct client *c)
         struct reach *r = &c->reaches[i];
 
         if (c->asked_members & UINT32_C(1) << i && serve_can(c, i)
-            && reach_heard(r, r->heard_port, fh_now_ms(fh))) {
+            && reach_heard(r, r->heard_port, engine_now_ms(en))) {
             member_router(c, i)->n_reachable++;
         }
     }
-    serve_elect(fh, c, CAUSE_NONE);
-    end_discovery(fh, c);
+    serve_elect(en, c, CAUSE_NONE);
+    end_discovery(en, c);
 }
 
 /* Election. */
@@ -368,7 +368,7 @@ discovery_timeout(struct firsthop *fh, struct client *c)
  * it, nor for one that a flood has reached as well: one answer may be among
  * what its meters let pass, and many among what they drop. */
 static bool
-hears(const struct firsthop *fh, const struct client *c, size_t member)
+hears(const struct engine *en, const struct client *c, size_t member)
 {
     const struct reach *r = &c->reaches[member];
     int64_t calm_ms = REACH_UNHEARD * (int64_t) c->segment->probe.interval_ms;
@@ -382,11 +382,11 @@ hears(const struct firsthop *fh, const struct client *c, size_t member)
     }
     dropped_us = router_evidence(member_router(c, member), r->port).dropped_us;
     calm_ms = calm_ms > CALM_MS ? calm_ms : CALM_MS;
-    return !dropped_us || fh->now_us - dropped_us > calm_ms * 1000;
+    return !dropped_us || en->now_us - dropped_us > calm_ms * 1000;
 }
 
 void
-serve_snapshot(const struct firsthop *fh, const struct client *c,
+serve_snapshot(const struct engine *en, const struct client *c,
                struct elect_candidate *candidates, struct elect_input *in)
 {
     const struct config_segment *config = c->segment->config;
@@ -401,7 +401,7 @@ serve_snapshot(const struct firsthop *fh, const struct client *c,
                           && (c->active == (int) i
                               || !uplink_is_doubtful(m->uplink))),
             .expected = m->router->expected,
-            .heard = hears(fh, c, i),
+            .heard = hears(en, c, i),
             .reach = c->reaches[i].state,
             .priority = m->config->priority,
             .hash = elect_hash(c->key.address, m->router->config->dpid),
@@ -414,56 +414,56 @@ serve_snapshot(const struct firsthop *fh, const struct client *c,
         .active = c->active,
         .preempt = config->election.preempt,
         .hold_down_ms = config->election.hold_down_ms,
-        .now_ms = fh_now_ms(fh),
+        .now_ms = engine_now_ms(en),
     };
 }
 
 void
-serve_set_state(struct firsthop *fh, struct client *c, enum client_state state)
+serve_set_state(struct engine *en, struct client *c, enum client_state state)
 {
     if (c->state != state) {
         c->state = state;
-        c->since_ms = fh_now_ms(fh) + fh->unix_off_ms;
+        c->since_ms = engine_now_ms(en) + en->unix_off_ms;
     }
 }
 
 static void
-set_lost(struct firsthop *fh, struct client *c)
+set_lost(struct engine *en, struct client *c)
 {
     struct incident e = serve_event(c, INCIDENT_CLIENT_LOST);
 
     if (c->state == CLIENT_LOST) {
         return;
     }
-    serve_set_state(fh, c, CLIENT_LOST);
-    c->lost_ms = fh_now_ms(fh);
+    serve_set_state(en, c, CLIENT_LOST);
+    c->lost_ms = engine_now_ms(en);
     if (c->active != ELECT_NONE) {
         router_queue_lost(member_router(c, c->active), c, c->active);
     } else {
         withdraw_route(c);
     }
     serve_name_forwarder(e.from, c, c->active);
-    leave_end(fh, c);
-    e.detect_ms = fh_now_ms(fh) - c->alive_ms;
+    leave_end(en, c);
+    e.detect_ms = engine_now_ms(en) - c->alive_ms;
     if (!c->guest || !c->lost_told) {
-        firsthop_event(fh, &e);
+        engine_report(en, &e);
     }
     c->lost_told = true;
 }
 
 static void
-set_found(struct firsthop *fh, struct client *c)
+set_found(struct engine *en, struct client *c)
 {
     struct incident e = serve_event(c, INCIDENT_CLIENT_FOUND);
 
     if (c->state != CLIENT_LOST) {
         return;
     }
-    serve_set_state(fh, c, CLIENT_ACTIVE);
+    serve_set_state(en, c, CLIENT_ACTIVE);
     router_queue_lost(member_router(c, c->active), c, c->active);
     serve_name_member(e.to, c, c->active);
     if (!c->guest) {
-        firsthop_event(fh, &e);
+        engine_report(en, &e);
     }
 }
 
@@ -493,59 +493,59 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
 /* Its former router forwards for it until the others have been asked: is that
  * still going on? */
 static bool
-asks_for_another(struct firsthop *fh, struct client *c)
+asks_for_another(struct engine *en, struct client *c)
 {
     if (c->former && !c->discovering) {
-        serve_start_discovery(fh, c);
+        serve_start_discovery(en, c);
     }
     return c->former && c->discover_at_ms;
 }
 
 void
-serve_elect(struct firsthop *fh, struct client *c, enum incident_cause hint)
+serve_elect(struct engine *en, struct client *c, enum incident_cause hint)
 {
     struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
     struct elect_input in;
     struct elect_result r;
 
-    serve_snapshot(fh, c, candidates, &in);
+    serve_snapshot(en, c, candidates, &in);
     r = elect_run(&in);
     c->reason = r.reason;
     c->elect_at_ms = r.again_ms;
     if (r.winner == ELECT_NONE) {
         if (c->state == CLIENT_ACTIVE && r.reason == ELECT_LOST
-            && !asks_for_another(fh, c)) {
-            set_lost(fh, c);
+            && !asks_for_another(en, c)) {
+            set_lost(en, c);
         }
     } else if (r.reason == ELECT_LOST) {
-        set_lost(fh, c);
+        set_lost(en, c);
     } else if (r.winner != c->active) {
-        end_discovery(fh, c);
-        move_begin(fh, c, r.winner,
+        end_discovery(en, c);
+        move_begin(en, c, r.winner,
                    find_cause(c, candidates, r.reason, hint));
     } else if (elect_is_eligible(&candidates[r.winner])) {
-        end_discovery(fh, c);
-        set_found(fh, c);
+        end_discovery(en, c);
+        set_found(en, c);
         if ((takeover_is_idle(&c->takeover)
              || c->takeover.phase == TAKEOVER_NOTICE)
             && c->reaches[r.winner].port != c->reaches[r.winner].flow_port) {
             /* It is behind another port, or its flows were refused. */
-            move_begin(fh, c, r.winner, c->cause);
+            move_begin(en, c, r.winner, c->cause);
         } else if (c->asked_members & UINT32_C(1) << r.winner
                    && !takeover_is_untold(&c->takeover)) {
-            move_answer_asked(fh, c);      /* Else with the notice. */
+            move_answer_asked(en, c);      /* Else with the notice. */
         }
     }
-    serve_arm(fh, c);
+    serve_arm(en, c);
 }
 
 void
-serve_move(struct firsthop *fh, struct client *c, int member,
+serve_move(struct engine *en, struct client *c, int member,
            enum incident_cause cause)
 {
-    end_discovery(fh, c);
-    move_begin(fh, c, member, cause);
-    serve_arm(fh, c);
+    end_discovery(en, c);
+    move_begin(en, c, member, cause);
+    serve_arm(en, c);
 }
 
 /* The client's own timer. */
@@ -561,23 +561,23 @@ is_due(int64_t *deadline_ms, int64_t now_ms)
 }
 
 static void
-client_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
+client_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 {
-    struct firsthop *fh = fh_;
+    struct engine *en = en_;
     struct client *c = (void *) ((char *) timer
                                  - offsetof(struct client, timer));
     struct takeover_actions acts = { .n = 0 };
 
     if (is_due(&c->discover_at_ms, now_ms)) {
-        discovery_timeout(fh, c);
+        discovery_timeout(en, c);
     }
     if (is_due(&c->takeover_at_ms, now_ms)) {
         takeover_timer(&c->takeover, now_ms, serve_ready_members(c->segment),
                        &acts);
-        move_act(fh, c, &acts);
+        move_act(en, c, &acts);
     }
     if (is_due(&c->elect_at_ms, now_ms)) {
-        serve_elect(fh, c, CAUSE_NONE);
+        serve_elect(en, c, CAUSE_NONE);
     }
     if (is_due(&c->trap_at_ms, now_ms)) {
         check_static(c);
@@ -587,14 +587,14 @@ client_timer(struct wheel_timer *timer, int64_t now_ms, void *fh_)
 
         serve_name_member(e.from, c, c->active);
         c->withdrawn = true;
-        withdraw(fh, c);
-        firsthop_event(fh, &e);
+        withdraw(en, c);
+        engine_report(en, &e);
     }
     if (age_at_ms(c) && age_at_ms(c) <= now_ms) {
-        serve_forget(fh, c, !c->guest ? "lost for longer than age_s"
+        serve_forget(en, c, !c->guest ? "lost for longer than age_s"
                      : c->state == CLIENT_PENDING ? NULL
                      : "never answered a probe");
         return;
     }
-    serve_arm(fh, c);
+    serve_arm(en, c);
 }

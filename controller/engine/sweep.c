@@ -15,7 +15,7 @@
 struct sweep {
     struct sweep *next;
     struct wheel_timer timer;
-    struct firsthop *fh;
+    struct engine *en;
     struct router *router;
     sweep_cb *cb;
     uint32_t arg;
@@ -27,14 +27,14 @@ struct sweep {
 static bool
 run_slice(struct sweep *s, size_t n)
 {
-    struct clients *clients = s->fh->clients;
+    struct clients *clients = s->en->clients;
     size_t i = clients_lower_bound(clients, s->from);
     struct client *c;
 
     for (; (c = clients_at(clients, i)) && n; i++, n--) {
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == s->router) {
-                s->cb(s->fh, c, j, s->arg);
+                s->cb(s->en, c, j, s->arg);
             }
         }
     }
@@ -47,7 +47,7 @@ run_slice(struct sweep *s, size_t n)
 static void
 destroy(struct sweep *s)
 {
-    struct sweep **p = &s->fh->sweeps;
+    struct sweep **p = &s->en->sweeps;
 
     while (*p != s) {
         p = &(*p)->next;
@@ -64,46 +64,46 @@ go_on(struct sweep *s)
         destroy(s);
     } else {
         s->slice = s->slice * 4 < SLICE_MOST ? s->slice * 4 : SLICE_MOST;
-        wheel_arm(s->fh->wheel, &s->timer, fh_now_ms(s->fh));
+        wheel_arm(s->en->wheel, &s->timer, engine_now_ms(s->en));
     }
 }
 
 static void
-timer_fired(struct wheel_timer *timer, int64_t now_ms, void *fh)
+timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en)
 {
     go_on((void *) ((char *) timer - offsetof(struct sweep, timer)));
 }
 
 void
-sweep_start(struct firsthop *fh, struct router *router, sweep_cb *cb,
+sweep_start(struct engine *en, struct router *router, sweep_cb *cb,
             uint32_t arg)
 {
     struct sweep *s;
 
-    for (s = fh->sweeps; s; s = s->next) {
+    for (s = en->sweeps; s; s = s->next) {
         if (s->router == router && s->cb == cb && s->arg == arg) {
             memset(&s->from, 0, sizeof s->from);
             return;
         }
     }
     s = fh_xcalloc(1, sizeof *s);
-    s->fh = fh;
+    s->en = en;
     s->router = router;
     s->cb = cb;
     s->arg = arg;
     s->slice = SLICE_FIRST;
     s->timer.fire = timer_fired;
-    s->next = fh->sweeps;
-    fh->sweeps = s;
+    s->next = en->sweeps;
+    en->sweeps = s;
     go_on(s);
 }
 
 void
-sweep_finish(struct firsthop *fh, const struct router *router)
+sweep_finish(struct engine *en, const struct router *router)
 {
     struct sweep *next;
 
-    for (struct sweep *s = fh->sweeps; s; s = next) {
+    for (struct sweep *s = en->sweeps; s; s = next) {
         next = s->next;
         if (!router || s->router == router) {
             run_slice(s, SIZE_MAX);

@@ -3,18 +3,18 @@
 #ifndef SWEEP_H
 #define SWEEP_H 1
 
-#include "controller/engine/firsthop_internal.h"
+#include "controller/engine/engine_private.h"
 
-typedef void sweep_cb(struct firsthop *, struct client *, size_t member,
+typedef void sweep_cb(struct engine *, struct client *, size_t member,
                       uint32_t arg);
 
 /* Calls 'cb' for every client of which 'router' is a member: the first slice
  * from here, the others as the event loop turns.  The same call again while
  * it is under way begins from the start.  'cb' must not add or forget
  * clients. */
-void sweep_start(struct firsthop *, struct router *, sweep_cb *cb,
+void sweep_start(struct engine *, struct router *, sweep_cb *cb,
                  uint32_t arg);
 /* Does what is left of all sweeps of 'router', or of all (NULL), now. */
-void sweep_finish(struct firsthop *, const struct router *router);
+void sweep_finish(struct engine *, const struct router *router);
 
 #endif /* controller/engine/sweep.h */

@@ -107,23 +107,23 @@ make_config(void)
 static struct client *
 find_client(int i)
 {
-    struct firsthop *fh = world_firsthop();
+    struct engine *en = world_engine();
     struct fh_addr addr;
 
     fh_addr_parse(host_addrs[i], &addr);
-    return clients_find(firsthop_clients(fh), addr,
-                        firsthop_segment(fh, 0)->id);
+    return clients_find(engine_clients(en), addr,
+                        engine_segment(en, 0)->id);
 }
 
 static void
 drain(const char *name, bool draining)
 {
-    struct firsthop *fh = world_firsthop();
-    struct router *router = firsthop_find_router(fh, name);
+    struct engine *en = world_engine();
+    struct router *router = engine_find_router(en, name);
 
     world_say("-- %s %s", draining ? "drain" : "undrain", name);
     if (router) {
-        free(firsthop_set_draining(fh, router, draining));
+        free(engine_set_draining(en, router, draining));
     }
 }
 
@@ -134,9 +134,9 @@ reload(struct chaos *chaos, const char *router)
 
     world_say("-- reload%s%s", how == 2 ? ", out of the segment: "
               : how == 3 ? ", deleted: " : "", how > 1 ? router : "");
-    free(firsthop_apply(world_firsthop(),
-                        make_config_without(how > 1 ? router : NULL,
-                                            how == 3), false));
+    free(engine_apply(world_engine(),
+                      make_config_without(how > 1 ? router : NULL,
+                                          how == 3), false));
 }
 
 static void
@@ -144,7 +144,7 @@ move(struct client *c, const char *router)
 {
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (!strcmp(c->segment->members[i].router->config->name, router)) {
-            free(firsthop_move(world_firsthop(), c, i));
+            free(engine_move(world_engine(), c, i));
         }
     }
 }
@@ -248,10 +248,10 @@ happen(struct chaos *chaos)
 static void
 repair(void)
 {
-    struct firsthop *fh = world_firsthop();
+    struct engine *en = world_engine();
 
     world_say("-- repair");
-    free(firsthop_apply(fh, make_config(), false));
+    free(engine_apply(en, make_config(), false));
     for (int i = 0; i < 2; i++) {
         struct bridge *b = world_bridge(bridge_names[i]);
 
@@ -262,7 +262,7 @@ repair(void)
         bridge_hold(b, false);
         world_core_answers(b, true);
         port(b, bridge_names[i], true);
-        free(firsthop_set_draining(fh, firsthop_router(fh, i), false));
+        free(engine_set_draining(en, engine_router(en, i), false));
         for (int j = 0; j < 2; j++) {
             host_place(world_host(host_names[j]), b, 1);
             host_set_mood(world_host(host_names[j]), HOST_ANSWERS);
@@ -280,7 +280,7 @@ static void
 count_at(const struct router *router, size_t port, uint32_t *n,
          uint32_t *n_guests)
 {
-    const struct clients *clients = firsthop_clients(world_firsthop());
+    const struct clients *clients = engine_clients(world_engine());
 
     *n = *n_guests = 0;
     for (size_t i = 0; i < clients_count(clients); i++) {
@@ -311,7 +311,7 @@ port_is_counted_right(const struct router *router, size_t i)
 static bool
 segment_is_counted_right(const struct segment *segment)
 {
-    const struct clients *clients = firsthop_clients(world_firsthop());
+    const struct clients *clients = engine_clients(world_engine());
     uint32_t n = 0, n_guests = 0;
     struct client *c;
 
@@ -332,14 +332,14 @@ segment_is_counted_right(const struct segment *segment)
 static bool
 is_counted_right(void)
 {
-    struct firsthop *fh = world_firsthop();
+    struct engine *en = world_engine();
     bool right = true;
 
-    for (size_t i = 0; i < firsthop_n_segments(fh); i++) {
-        right = right && segment_is_counted_right(firsthop_segment(fh, i));
+    for (size_t i = 0; i < engine_n_segments(en); i++) {
+        right = right && segment_is_counted_right(engine_segment(en, i));
     }
-    for (size_t i = 0; i < firsthop_n_routers(fh); i++) {
-        const struct router *router = firsthop_router(fh, i);
+    for (size_t i = 0; i < engine_n_routers(en); i++) {
+        const struct router *router = engine_router(en, i);
 
         for (size_t j = 0; j < router->config->n_access_ports; j++) {
             right = right && port_is_counted_right(router, j);

@@ -178,7 +178,7 @@ host_probe_address(struct host *h)
 static const struct config_router *
 router_of(const struct bridge *b)
 {
-    const struct config *config = firsthop_config(world_firsthop());
+    const struct config *config = engine_config(world_engine());
     size_t i = config_find_router(config, b->name);
 
     return i == SIZE_MAX ? NULL : &config->routers[i];
@@ -188,7 +188,7 @@ router_of(const struct bridge *b)
 static bool
 is_local(const struct bridge *b, struct fh_addr addr)
 {
-    const struct config *config = firsthop_config(world_firsthop());
+    const struct config *config = engine_config(world_engine());
 
     for (size_t i = 0; i < config->n_segments; i++) {
         for (size_t j = 0; j < config->segments[i].n_members; j++) {

@@ -339,15 +339,15 @@ do_core(struct runner *r, const struct words *w)
 static struct client *
 find_client(const char *text)
 {
-    struct firsthop *fh = world_firsthop();
+    struct engine *en = world_engine();
     struct fh_addr addr;
 
     if (!fh_addr_parse(text, &addr)) {
         die("no address", text);
     }
-    for (size_t i = 0; i < firsthop_n_segments(fh); i++) {
-        struct client *c = clients_find(firsthop_clients(fh), addr,
-                                        firsthop_segment(fh, i)->id);
+    for (size_t i = 0; i < engine_n_segments(en); i++) {
+        struct client *c = clients_find(engine_clients(en), addr,
+                                        engine_segment(en, i)->id);
 
         if (c) {
             return c;
@@ -385,20 +385,20 @@ do_move(struct runner *r, const struct words *w)
     if (!c) {
         die("no client", word(w, 0));
     }
-    say_refusal(firsthop_move(world_firsthop(), c,
-                              find_member(c, word(w, 1))));
+    say_refusal(engine_move(world_engine(), c,
+                            find_member(c, word(w, 1))));
 }
 
 static void
 set_draining(const struct words *w, bool draining)
 {
-    struct firsthop *fh = world_firsthop();
-    struct router *router = firsthop_find_router(fh, word(w, 0));
+    struct engine *en = world_engine();
+    struct router *router = engine_find_router(en, word(w, 0));
 
     if (!router) {
         die("no router", word(w, 0));
     }
-    say_refusal(firsthop_set_draining(fh, router, draining));
+    say_refusal(engine_set_draining(en, router, draining));
 }
 
 static void
@@ -416,18 +416,18 @@ do_undrain(struct runner *r, const struct words *w)
 static void
 do_provision(struct runner *r, const struct words *w)
 {
-    struct firsthop *fh = world_firsthop();
+    struct engine *en = world_engine();
     struct config_errors errors = { .n = 0 };
     struct config_client client;
     json_t *json = json_loads(word(w, 1), 0, NULL);
 
-    if (!json || !config_client_from_json(firsthop_config(fh), word(w, 0),
+    if (!json || !config_client_from_json(engine_config(en), word(w, 0),
                                           json, &client, &errors)) {
         die("no client entry", word(w, 1));
     }
     json_decref(json);
     config_errors_destroy(&errors);
-    say_refusal(firsthop_provision(fh, &client));
+    say_refusal(engine_provision(en, &client));
 }
 
 static void
@@ -438,13 +438,13 @@ do_delete(struct runner *r, const struct words *w)
     if (!c) {
         die("no client", word(w, 0));
     }
-    say_refusal(firsthop_delete(world_firsthop(), c));
+    say_refusal(engine_delete(world_engine(), c));
 }
 
 static void
 do_reload(struct runner *r, const struct words *w)
 {
-    say_refusal(firsthop_apply(world_firsthop(), make_config(r), false));
+    say_refusal(engine_apply(world_engine(), make_config(r), false));
 }
 
 static void
@@ -489,11 +489,11 @@ do_client(struct runner *r, const struct words *w)
 static void
 do_drops(struct runner *r, const struct words *w)
 {
-    const struct firsthop_stats *stats = firsthop_stats(world_firsthop());
+    const struct stats *stats = engine_stats(world_engine());
 
-    for (int i = 0; i < FIRSTHOP_N_DROPS; i++) {
+    for (int i = 0; i < DROP_N; i++) {
         if (stats->drops[i]) {
-            world_say("dropped %s %" PRIu64, firsthop_drop_name(i),
+            world_say("dropped %s %" PRIu64, drop_name(i),
                       stats->drops[i]);
         }
     }

@@ -160,7 +160,8 @@ say_event(const struct incident *e, void *aux)
     if (!fh_addr_is_zero(e->client)) {
         fh_addr_format(e->client, client);
     }
-    if (e->type == INCIDENT_CLIENT_MOVED || e->type == INCIDENT_CLIENT_ELECTED) {
+    if (e->type == INCIDENT_CLIENT_MOVED
+        || e->type == INCIDENT_CLIENT_ELECTED) {
         snprintf(times, sizeof times, " detect=%d install=%d ack=%d",
                  e->detect_ms, e->install_ms, e->ack_ms);
     }
@@ -235,7 +236,7 @@ world_start(struct config *config)
         fprintf(stderr, "the controller does not start: %s\n", error);
         exit(2);
     }
-    journal_listen(firsthop_journal(world.fh), say_event, NULL);
+    journal_listen(engine_journal(world_engine()), say_event, NULL);
 }
 
 static void
@@ -274,10 +275,10 @@ world_stop(void)
     world.fh = NULL;
 }
 
-struct firsthop *
-world_firsthop(void)
+struct engine *
+world_engine(void)
 {
-    return world.fh;
+    return firsthop_engine(world.fh);
 }
 
 /* What the controller says, message by message. */

@@ -37,7 +37,7 @@ void world_settle(void);
 /* The controller.  Bridges keep their flows when it stops. */
 void world_start(struct config *);
 void world_stop(void);
-struct firsthop *world_firsthop(void);
+struct engine *world_engine(void);
 
 /* What bridges do.  Unknown names end the program with a message. */
 struct bridge;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "controller/api/api_internal.h"
-#include "tests/unit/fake_firsthop.h"
+#include "tests/unit/fake_engine.h"
 #include "tests/unit/http_peer.h"
 
 #define N_EVENTS 1000           /* Kept. */
@@ -42,7 +42,7 @@ static const char config_text[] =
 
 struct world {
     struct event_base *base;
-    struct firsthop *fh;
+    struct engine *en;
     struct api *api;
     char *dir, *path;
 };
@@ -50,9 +50,9 @@ struct world {
 /* Three clients: 10.0.0.10 on metro, known in full; 10.0.0.11 on both
  * segments, hardly known. */
 static void
-add_clients(struct firsthop *fh)
+add_clients(struct engine *en)
 {
-    struct client *c = fake_add_client(fh, "10.0.0.10", "metro");
+    struct client *c = fake_add_client(en, "10.0.0.10", "metro");
 
     c->mac = (struct eth_addr) { .ea = { 2, 0, 0, 0, 1, 0x0a } };
     c->state = CLIENT_ACTIVE;
@@ -64,8 +64,8 @@ add_clients(struct firsthop *fh)
     };
     c->reaches[1].state = REACH_DOWN;
     c->reaches[1].index = 1;
-    fake_add_client(fh, "10.0.0.11", "metro");
-    fake_add_client(fh, "10.0.0.11", "campus");
+    fake_add_client(en, "10.0.0.11", "metro");
+    fake_add_client(en, "10.0.0.11", "campus");
 }
 
 static int
@@ -78,10 +78,10 @@ set_up(void **state)
     assert_non_null(mkdtemp(w->dir));
     w->path = fh_xasprintf("%s/control.sock", w->dir);
     w->base = event_base_new();
-    w->fh = fake_create(config_text, N_EVENTS);
-    add_clients(w->fh);
-    fake_set_connected(w->fh, "A", true);
-    w->api = api_create(w->base, w->fh, w->path, &error);
+    w->en = fake_create(config_text, N_EVENTS);
+    add_clients(w->en);
+    fake_set_connected(w->en, "A", true);
+    w->api = api_create(w->base, w->en, w->path, &error);
     assert_null(error);
     *state = w;
     return 0;
@@ -94,7 +94,7 @@ tear_down(void **state)
 
     api_destroy(w->api);
     assert_int_not_equal(access(w->path, F_OK), 0);
-    fake_destroy(w->fh);
+    fake_destroy(w->en);
     event_base_free(w->base);
     assert_int_equal(rmdir(w->dir), 0);
     free(w->path);
@@ -537,14 +537,14 @@ every_documented_answer_is_given_as_documented(void **state)
     struct world *w = *state;
     json_t *doc = load_document(w);
 
-    fake_add_event(w->fh, INCIDENT_CLIENT_MOVED);
-    fake_add_event(w->fh, INCIDENT_CLIENT_MOVED);
+    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
+    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
         const struct walk *step = &walks[i];
         char *body = walk_body(step->body);
 
         if (step->refuse) {
-            fake_refuse(w->fh, step->refuse);
+            fake_refuse(w->en, step->refuse);
         }
         ask_as_documented(w, doc, step->path, step->method, step->target,
                           body, step->status);
@@ -724,14 +724,14 @@ draining_router_names_who_stays_behind(void **state)
     json_t *router = ask(w, "PATCH", "/v1/routers/A",
                          "{\"admin\": \"drain\"}", 200);
 
-    assert_string_equal(fake_last(w->fh), "drain A");
+    assert_string_equal(fake_last(w->en), "drain A");
     assert_json(json_incref(json_object_get(router, "admin")), "\"drain\"");
     assert_json(json_incref(json_object_get(router, "left_behind")),
                 "[{\"address\": \"10.0.0.10\", \"segment\": \"metro\","
                 " \"reason\": \"no other router reaches it\"}]");
     json_decref(router);
     ask_only(w, "PATCH", "/v1/routers/A", "{\"admin\": \"up\"}", 200);
-    assert_string_equal(fake_last(w->fh), "up A");
+    assert_string_equal(fake_last(w->en), "up A");
 }
 
 static void
@@ -786,7 +786,7 @@ static void
 explain_tells_the_last_move(void **state)
 {
     struct world *w = *state;
-    struct client *c = clients_at(firsthop_clients(w->fh), 0);
+    struct client *c = clients_at(engine_clients(w->en), 0);
     struct incident e = { .time_ms = FAKE_UNIX_MS, .cause = CAUSE_FIRST };
 
     assert_last_move(w, "null");
@@ -819,14 +819,14 @@ move_tells_whether_there_was_anything_to_do(void **state)
 /* Paging. */
 
 static void
-add_many(struct firsthop *fh, int n)
+add_many(struct engine *en, int n)
 {
     for (int i = 0; i < n; i++) {
         char address[24];
 
         snprintf(address, sizeof address, "10.0.0.%d", 20 + i);
-        fake_add_client(fh, address, "metro");
-        fake_add_client(fh, address, "campus");
+        fake_add_client(en, address, "metro");
+        fake_add_client(en, address, "campus");
     }
 }
 
@@ -874,7 +874,7 @@ pages_hold_each_client_once(void **state)
 {
     struct world *w = *state;
 
-    add_many(w->fh, 60);
+    add_many(w->en, 60);
     for (int limit = 1; limit < 9; limit++) {
         assert_int_equal(read_pages(w, "", limit), 123);
         assert_int_equal(read_pages(w, "&segment=metro", limit), 62);
@@ -891,7 +891,7 @@ page_has_100_by_default_and_1000_at_most(void **state)
     struct world *w = *state;
     json_t *page;
 
-    add_many(w->fh, 60);
+    add_many(w->en, 60);
     page = ask(w, "GET", "/v1/clients", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(page, "clients")), 100);
     json_decref(page);
@@ -979,7 +979,7 @@ bad_bodies_are_refused_with_pointers(void **state)
         assert_true(json_is_string(json_object_get(problem, "pointer")));
         json_decref(problem);
     }
-    assert_string_equal(fake_last(w->fh), "");
+    assert_string_equal(fake_last(w->en), "");
 }
 
 static void
@@ -1026,12 +1026,12 @@ dry_run_changes_nothing(void **state)
 
     assert_applied(ask(w, "PUT", "/v1/config?dry_run=1", config_text, 200),
                    "false");
-    assert_string_equal(fake_last(w->fh), "");
+    assert_string_equal(fake_last(w->en), "");
     ask_only(w, "PUT", "/v1/config?dry_run=maybe", config_text, 422);
     ask_only(w, "PUT", "/v1/config?dryrun=1", config_text, 400);
-    assert_string_equal(fake_last(w->fh), "");
+    assert_string_equal(fake_last(w->en), "");
     assert_applied(ask(w, "PUT", "/v1/config", config_text, 200), "true");
-    assert_string_equal(fake_last(w->fh), "apply persist");
+    assert_string_equal(fake_last(w->en), "apply persist");
 }
 
 static void
@@ -1047,7 +1047,7 @@ events_are_shown_as_the_contract_says(void **state)
 {
     struct world *w = *state;
 
-    fake_add_event(w->fh, INCIDENT_CLIENT_MOVED);
+    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
     assert_json(ask(w, "GET", "/v1/events?since=0", NULL, 200),
         "{\"events\": [{\"seq\": 1,"
         " \"time\": \"2026-11-23T04:00:00.123Z\","
@@ -1064,7 +1064,7 @@ list_of_events_goes_from_since_to_limit(void **state)
     json_t *json;
 
     for (int i = 0; i < 700; i++) {
-        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
+        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
     }
     json = ask(w, "GET", "/v1/events", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(json, "events")), 700);
@@ -1106,9 +1106,9 @@ stream_begins_with_the_present(void **state)
     struct world *w = *state;
     struct peer peer;
 
-    fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
+    fake_add_event(w->en, INCIDENT_CLIENT_LOST);
     open_stream(w, &peer, "/v1/events", "");
-    fake_add_event(w->fh, INCIDENT_CLIENT_FOUND);
+    fake_add_event(w->en, INCIDENT_CLIENT_FOUND);
     peer_wait_text(&peer, "\"client.found\"");
     assert_true(has(&peer, "\nid: 2\ndata: {\"seq\":2,"));
     assert_false(has(&peer, "id: 1\n"));
@@ -1122,7 +1122,7 @@ stream_resumes_behind_the_last_event_id(void **state)
     struct peer peer;
 
     for (int i = 0; i < 9; i++) {
-        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
+        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
     }
     open_stream(w, &peer, "/v1/events?since=2", "Last-Event-ID: 6\r\n");
     peer_wait_text(&peer, "\nid: 9\n");
@@ -1144,7 +1144,7 @@ last_event_id_of_a_daemon_before_starts_anew(void **state)
     struct peer peer;
     char *reply;
 
-    fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
+    fake_add_event(w->en, INCIDENT_CLIENT_LOST);
     open_stream(w, &peer, "/v1/events", "Last-Event-ID: 4711\r\n");
     peer_wait_text(&peer, "id: 1\n");
     peer_close(&peer);
@@ -1161,7 +1161,7 @@ stream_says_what_is_no_longer_kept(void **state)
     struct peer peer;
 
     for (int i = 0; i < N_EVENTS + 50; i++) {
-        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
+        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
     }
     open_stream(w, &peer, "/v1/events?since=3", "");
     peer_wait_text(&peer, ": events 4 to 50 are no longer kept\n");
@@ -1189,7 +1189,7 @@ slow_reader_is_dropped_and_can_come_back(void **state)
 
     open_stream(w, &slow, "/v1/events?since=0", "");
     for (int i = 0; i < 20 * N_EVENTS; i++) {   /* 5 MB, and 1,000 kept. */
-        fake_add_event(w->fh, INCIDENT_CLIENT_LOST);
+        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
         if (i % 100 == 0) {
             event_base_loop(w->base, EVLOOP_NONBLOCK);
         }

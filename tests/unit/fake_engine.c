@@ -1,7 +1,7 @@
-/* A controller that only remembers.  See fake_firsthop.h. */
+/* A controller that only remembers.  See fake_engine.h. */
 #include <config.h>
 
-#include "tests/unit/fake_firsthop.h"
+#include "tests/unit/fake_engine.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -12,19 +12,15 @@
 #include "controller/upstream/upstream_bgp.h"
 #include "controller/upstream/upstream_core.h"
 
-struct firsthop {
+struct engine {
     struct config *config;
     struct clients *clients;
     struct journal *events;
-    struct firsthop_stats stats;
+    struct stats stats;
     struct router **routers;
     struct segment **segments;
     const char *refusal;
     char *last;
-};
-
-const int firsthop_bucket_ms[FIRSTHOP_N_BUCKETS - 1] = {
-    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000,
 };
 
 static struct router *
@@ -47,88 +43,88 @@ create_router(const struct config_router *config)
 }
 
 static struct segment *
-create_segment(struct firsthop *fh, size_t i)
+create_segment(struct engine *en, size_t i)
 {
     struct segment *segment = fh_xcalloc(1, sizeof *segment);
 
     segment->id = i + 1;
-    segment->config = &fh->config->segments[i];
+    segment->config = &en->config->segments[i];
     segment->n_members = segment->config->n_members;
     segment->members = fh_xcalloc(segment->n_members,
                                   sizeof *segment->members);
     for (size_t j = 0; j < segment->n_members; j++) {
         segment->members[j].config = &segment->config->members[j];
         segment->members[j].router
-            = fh->routers[segment->config->members[j].router];
+            = en->routers[segment->config->members[j].router];
     }
     return segment;
 }
 
-struct firsthop *
+struct engine *
 fake_create(const char *json, size_t n_events)
 {
-    struct firsthop *fh = fh_xcalloc(1, sizeof *fh);
+    struct engine *en = fh_xcalloc(1, sizeof *en);
     struct config_errors errors = { NULL, 0, 0, 0 };
 
-    fh->config = config_parse(json, strlen(json), &errors, NULL);
-    assert(fh->config);
-    fh->clients = clients_create();
-    fh->events = journal_create(n_events);
-    fh->routers = fh_xcalloc(fh->config->n_routers, sizeof *fh->routers);
-    for (size_t i = 0; i < fh->config->n_routers; i++) {
-        fh->routers[i] = create_router(&fh->config->routers[i]);
+    en->config = config_parse(json, strlen(json), &errors, NULL);
+    assert(en->config);
+    en->clients = clients_create();
+    en->events = journal_create(n_events);
+    en->routers = fh_xcalloc(en->config->n_routers, sizeof *en->routers);
+    for (size_t i = 0; i < en->config->n_routers; i++) {
+        en->routers[i] = create_router(&en->config->routers[i]);
     }
-    fh->segments = fh_xcalloc(fh->config->n_segments, sizeof *fh->segments);
-    for (size_t i = 0; i < fh->config->n_segments; i++) {
-        fh->segments[i] = create_segment(fh, i);
+    en->segments = fh_xcalloc(en->config->n_segments, sizeof *en->segments);
+    for (size_t i = 0; i < en->config->n_segments; i++) {
+        en->segments[i] = create_segment(en, i);
     }
-    return fh;
+    return en;
 }
 
 void
-fake_destroy(struct firsthop *fh)
+fake_destroy(struct engine *en)
 {
-    for (size_t i = 0; i < fh->config->n_routers; i++) {
-        free(fh->routers[i]->ports);
-        free(fh->routers[i]->uplinks);
-        free(fh->routers[i]);
+    for (size_t i = 0; i < en->config->n_routers; i++) {
+        free(en->routers[i]->ports);
+        free(en->routers[i]->uplinks);
+        free(en->routers[i]);
     }
-    for (size_t i = 0; i < fh->config->n_segments; i++) {
-        free(fh->segments[i]->members);
-        free(fh->segments[i]);
+    for (size_t i = 0; i < en->config->n_segments; i++) {
+        free(en->segments[i]->members);
+        free(en->segments[i]);
     }
-    free(fh->routers);
-    free(fh->segments);
-    clients_destroy(fh->clients);
-    journal_destroy(fh->events);
-    config_destroy(fh->config);
-    free(fh->last);
-    free(fh);
+    free(en->routers);
+    free(en->segments);
+    clients_destroy(en->clients);
+    journal_destroy(en->events);
+    config_destroy(en->config);
+    free(en->last);
+    free(en);
 }
 
 struct client *
-fake_add_client(struct firsthop *fh, const char *address,
+fake_add_client(struct engine *en, const char *address,
                 const char *segment_name)
 {
-    struct segment *segment = firsthop_find_segment(fh, segment_name);
+    struct segment *segment = engine_find_segment(en, segment_name);
     struct client_key key = { .segment = segment->id };
 
     assert(fh_addr_parse(address, &key.address));
     segment->n_clients++;
-    return clients_add(fh->clients, segment, key, segment->n_members);
+    return clients_add(en->clients, segment, key, segment->n_members);
 }
 
 void
-fake_set_connected(struct firsthop *fh, const char *name, bool connected)
+fake_set_connected(struct engine *en, const char *name, bool connected)
 {
-    struct router *router = firsthop_find_router(fh, name);
+    struct router *router = engine_find_router(en, name);
 
-    router->conn = connected ? (struct ofconn *) fh : NULL;
+    router->conn = connected ? (struct ofconn *) en : NULL;
     router->ready = connected;
 }
 
 void
-fake_add_event(struct firsthop *fh, enum incident_type type)
+fake_add_event(struct engine *en, enum incident_type type)
 {
     struct incident event = {
         .time_ms = FAKE_UNIX_MS, .type = type, .cause = CAUSE_UNREACHABLE,
@@ -137,62 +133,62 @@ fake_add_event(struct firsthop *fh, enum incident_type type)
     };
 
     assert(fh_addr_parse("10.0.0.10", &event.client));
-    journal_add(fh->events, &event);
+    journal_add(en->events, &event);
 }
 
 void
-fake_refuse(struct firsthop *fh, const char *reason)
+fake_refuse(struct engine *en, const char *reason)
 {
-    fh->refusal = reason;
+    en->refusal = reason;
 }
 
 const char *
-fake_last(const struct firsthop *fh)
+fake_last(const struct engine *en)
 {
-    return fh->last ? fh->last : "";
+    return en->last ? en->last : "";
 }
 
 /* Notes what was asked for ('what' is taken), and returns what stands in the
  * way, if anything. */
 static char *
-answer(struct firsthop *fh, char *what)
+answer(struct engine *en, char *what)
 {
-    const char *refusal = fh->refusal;
+    const char *refusal = en->refusal;
 
-    fh->refusal = NULL;
-    free(fh->last);
-    fh->last = what;
+    en->refusal = NULL;
+    free(en->last);
+    en->last = what;
     return refusal ? fh_xstrdup(refusal) : NULL;
 }
 
-/* firsthop.h */
+/* engine.h */
 
 const struct config *
-firsthop_config(const struct firsthop *fh)
+engine_config(const struct engine *en)
 {
-    return fh->config;
+    return en->config;
 }
 
 struct clients *
-firsthop_clients(const struct firsthop *fh)
+engine_clients(const struct engine *en)
 {
-    return fh->clients;
+    return en->clients;
 }
 
 struct journal *
-firsthop_journal(const struct firsthop *fh)
+engine_journal(const struct engine *en)
 {
-    return fh->events;
+    return en->events;
 }
 
-const struct firsthop_stats *
-firsthop_stats(const struct firsthop *fh)
+const struct stats *
+engine_stats(const struct engine *en)
 {
-    return &fh->stats;
+    return &en->stats;
 }
 
 const struct upstream *
-firsthop_driver(const struct firsthop *fh, enum config_upstream which)
+engine_driver(const struct engine *en, enum config_upstream which)
 {
     return NULL;
 }
@@ -223,72 +219,77 @@ upstream_bgp_get_stats(const struct upstream *u,
 }
 
 const struct ofserver *
-firsthop_ofserver(const struct firsthop *fh)
+engine_ofserver(const struct engine *en)
 {
     return NULL;
 }
 
+void
+engine_read_clock(struct engine *en)
+{
+}
+
 int64_t
-firsthop_now_ms(const struct firsthop *fh)
+engine_now_ms(const struct engine *en)
 {
     return FAKE_NOW_MS;
 }
 
 int64_t
-firsthop_started_ms(const struct firsthop *fh)
+engine_started_ms(const struct engine *en)
 {
     return FAKE_UNIX_MS - 5000;
 }
 
 int64_t
-firsthop_unix_ms(const struct firsthop *fh)
+engine_unix_ms(const struct engine *en)
 {
     return FAKE_UNIX_MS;
 }
 
 size_t
-firsthop_n_routers(const struct firsthop *fh)
+engine_n_routers(const struct engine *en)
 {
-    return fh->config->n_routers;
+    return en->config->n_routers;
 }
 
 struct router *
-firsthop_router(const struct firsthop *fh, size_t i)
+engine_router(const struct engine *en, size_t i)
 {
-    return fh->routers[i];
+    return en->routers[i];
 }
 
 struct router *
-firsthop_find_router(const struct firsthop *fh, const char *name)
+engine_find_router(const struct engine *en, const char *name)
 {
-    size_t i = config_find_router(fh->config, name);
+    size_t i = config_find_router(en->config, name);
 
-    return i == SIZE_MAX ? NULL : fh->routers[i];
+    return i == SIZE_MAX ? NULL : en->routers[i];
 }
 
 size_t
-firsthop_n_segments(const struct firsthop *fh)
+engine_n_segments(const struct engine *en)
 {
-    return fh->config->n_segments;
+    return en->config->n_segments;
 }
 
 struct segment *
-firsthop_segment(const struct firsthop *fh, size_t i)
+engine_segment(const struct engine *en, size_t i)
 {
-    return fh->segments[i];
+    return en->segments[i];
 }
 
 struct segment *
-firsthop_find_segment(const struct firsthop *fh, const char *name)
+engine_find_segment(const struct engine *en, const char *name)
 {
-    size_t i = config_find_segment(fh->config, name);
+    size_t i = config_find_segment(en->config, name);
 
-    return i == SIZE_MAX ? NULL : fh->segments[i];
+    return i == SIZE_MAX ? NULL : en->segments[i];
 }
 
 struct elect_result
-firsthop_explain(const struct firsthop *fh, const struct client *client,
-                 struct elect_candidate *candidates)
+engine_explain(const struct engine *en, const struct client *client,
+               struct elect_candidate *candidates)
 {
     const struct segment *segment = client->segment;
     struct elect_input input = {
@@ -314,19 +315,19 @@ firsthop_explain(const struct firsthop *fh, const struct client *client,
 }
 
 char *
-firsthop_move(struct firsthop *fh, struct client *client, size_t member)
+engine_move(struct engine *en, struct client *client, size_t member)
 {
     char address[FH_ADDR_STRLEN];
 
-    return answer(fh, fh_xasprintf(
+    return answer(en, fh_xasprintf(
         "move %s %s", fh_addr_format(client->key.address, address),
         client->segment->members[member].router->config->name));
 }
 
 char *
-firsthop_set_draining(struct firsthop *fh, struct router *router, bool drain)
+engine_set_draining(struct engine *en, struct router *router, bool drain)
 {
-    char *refusal = answer(fh, fh_xasprintf("%s %s", drain ? "drain" : "up",
+    char *refusal = answer(en, fh_xasprintf("%s %s", drain ? "drain" : "up",
                                             router->config->name));
 
     router->draining = refusal ? router->draining : drain;
@@ -334,17 +335,17 @@ firsthop_set_draining(struct firsthop *fh, struct router *router, bool drain)
 }
 
 char *
-firsthop_provision(struct firsthop *fh, const struct config_client *entry)
+engine_provision(struct engine *en, const struct config_client *entry)
 {
-    struct segment *segment = fh->segments[entry->segment];
+    struct segment *segment = en->segments[entry->segment];
     struct client_key key = { entry->address, segment->id };
     char address[FH_ADDR_STRLEN];
-    char *refusal = answer(fh, fh_xasprintf(
+    char *refusal = answer(en, fh_xasprintf(
         "provision %s %s", fh_addr_format(entry->address, address),
         segment->config->name));
 
-    if (!refusal && !clients_find(fh->clients, key.address, key.segment)) {
-        struct client *c = clients_add(fh->clients, segment, key,
+    if (!refusal && !clients_find(en->clients, key.address, key.segment)) {
+        struct client *c = clients_add(en->clients, segment, key,
                                        segment->n_members);
         c->origin = CLIENT_PROVISIONED;
         c->mac = entry->mac;
@@ -354,44 +355,32 @@ firsthop_provision(struct firsthop *fh, const struct config_client *entry)
 }
 
 char *
-firsthop_delete(struct firsthop *fh, struct client *client)
+engine_delete(struct engine *en, struct client *client)
 {
     char address[FH_ADDR_STRLEN];
-    char *refusal = answer(fh, fh_xasprintf(
+    char *refusal = answer(en, fh_xasprintf(
         "delete %s", fh_addr_format(client->key.address, address)));
 
     if (!refusal) {
-        clients_remove(fh->clients, client);
+        clients_remove(en->clients, client);
     }
     return refusal;
 }
 
 /* Takes the configuration in name only: routers and segments stay. */
 char *
-firsthop_apply(struct firsthop *fh, struct config *config, bool persist)
+engine_apply(struct engine *en, struct config *config, bool persist)
 {
-    char *refusal = answer(fh, fh_xasprintf("apply%s", persist ? " persist"
+    char *refusal = answer(en, fh_xasprintf("apply%s", persist ? " persist"
                                                                : ""));
 
     if (!refusal) {
         struct incident event = { .type = INCIDENT_CONFIG_APPLIED };
 
         config_destroy(config);
-        journal_add(fh->events, &event);
+        journal_add(en->events, &event);
     }
     return refusal;
-}
-
-const char *
-firsthop_drop_name(enum firsthop_drop drop)
-{
-    static const char *const names[] = {
-        "malformed", "tags", "unknown_tag", "unknown_port", "outside",
-        "own_address", "mac_conflict", "rival", "limit", "unlisted",
-        "unasked", "probe", "icmp", "next_hop",
-    };
-
-    return names[drop];
 }
 
 /* ofconn.h, as far as api and metrics use it. */

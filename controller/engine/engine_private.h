@@ -1,6 +1,7 @@
-/* The controller from inside, for the files that make it up:
+/* The engine from inside, for the files that make it up:
  *
- *   firsthop.c   owns and joins: clock, ticks, configuration, upstreams
+ *   engine.c     begins and ends; the timers of the whole
+ *   engine_state.c   clock, journal, and who is who
  *   bridge.c     a bridge comes, speaks, and goes
  *   nexthop.c    the routers' next hops
  *   adopt.c      a bridge connects: what it holds against what it should
@@ -18,33 +19,28 @@
  *   change.c     what an operator asks for
  *
  * Nobody else includes this. */
-#ifndef FIRSTHOP_INTERNAL_H
-#define FIRSTHOP_INTERNAL_H 1
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H 1
 
-#include "controller/daemon/firsthop.h"
+#include "controller/engine/engine.h"
 #include "controller/base/log.h"
 #include "controller/store/store.h"
 #include "controller/upstream/upstream.h"
 #include "controller/base/wheel.h"
 #include "flows/icmp.h"
 
-struct firsthop {
-    struct event_base *base;
+struct engine {
+    struct engine_host host;
     struct config *config;              /* Owned. */
     struct ofserver *ofserver;
     struct wheel *wheel;
-    struct event *tick;
     struct clients *clients;
-    struct journal *events;
-    struct store *store;                /* NULL: nothing is kept. */
+    struct journal *journal;
     struct router **routers;            /* Owned; as config->routers. */
     size_t n_routers;
     struct segment **segments;          /* Owned; as config->segments. */
     size_t n_segments;
-    struct upstream *upstreams[4];      /* By enum config_upstream. */
-    char **listens;                     /* Instead of the configuration's. */
-    size_t n_listens;
-    struct firsthop_stats stats;
+    struct stats stats;
     struct wheel_timer router_timer;
     struct wheel_timer expect_timer;
     struct wheel_timer store_timer;
@@ -53,7 +49,6 @@ struct firsthop {
     int64_t now_us;                     /* Monotonic, as of this wake-up. */
     int64_t unix_off_ms;                /* Unix time less monotonic. */
     int64_t started_ms;                 /* Unix time. */
-    int64_t tick_due_ms;                /* When the tick was asked for. */
     uint32_t next_segment_id;
     struct sweep *sweeps;               /* Under way. */
     bool awake;                         /* The clock was read in this turn. */
@@ -65,87 +60,62 @@ member_router(const struct client *c, size_t member)
     return c->segment->members[member].router;
 }
 
-static inline int64_t
-fh_now_ms(const struct firsthop *fh)
-{
-    return fh->now_us / 1000;
-}
-
 /* Clients that leave a router by an operator's wish leave one by one, so many
  * a ms, which keeps the bridges free to forward. */
 #define DRAIN_PER_MS 1
 
-/* How long after a start, in ms, routers that held clients are waited for:
- * Open vSwitch backs off up to 8 s between its attempts. */
-#define FIRSTHOP_EXPECT_MS 10000
-
-/* firsthop.c */
-void firsthop_read_clock(struct firsthop *);
-/* The clock, once a turn: punts come by the thousand. */
-void firsthop_wake(struct firsthop *);
-/* A wake-up ends: whatever it was for, what is due is done and what was queued
- * is sent. */
-void firsthop_end_turn(void *fh);
-void firsthop_count(struct firsthop_histogram *, int64_t ms);
+/* engine_state.c */
 static inline void
-firsthop_drop(struct firsthop *fh, enum firsthop_drop why)
+engine_drop(struct engine *en, enum drop why)
 {
-    fh->stats.drops[why]++;
+    en->stats.drops[why]++;
 }
-/* Fills in the time and adds it. */
-void firsthop_event(struct firsthop *, struct incident *);
-struct upstream *firsthop_upstream(struct firsthop *, const struct segment *);
-/* The drivers follow fh->config, of which they keep nothing. */
-void firsthop_configure_upstreams(struct firsthop *);
+struct upstream *engine_upstream(struct engine *, const struct segment *);
 /* A router got its first client, or lost its last. */
-void firsthop_holders_changed(struct firsthop *);
+void engine_holders_changed(struct engine *);
 
-/* Gateway or local address of a segment of that routing domain. */
-bool firsthop_is_own_address(const struct router *, uint64_t domain,
-                             struct fh_addr);
-
-struct router *firsthop_router_by_dpid(const struct firsthop *, uint64_t dpid);
+struct router *engine_router_by_dpid(const struct engine *, uint64_t dpid);
 
 /* bridge.c */
 /* Starts to listen to what the connections say. */
-void bridge_serve(struct firsthop *);
+void bridge_serve(struct engine *);
 /* A bridge has told its datapath id: takes it if a router has that. */
-void bridge_identify(struct firsthop *, struct ofconn *);
+void bridge_identify(struct engine *, struct ofconn *);
 /* Gives the connection of 'from' to 'router', and reads its bridge (if it is
  * not set up yet, that happens when it is). */
-void bridge_attach(struct firsthop *, struct router *router,
+void bridge_attach(struct engine *, struct router *router,
                    struct router *from);
 /* Reads the bridge of a router that is ready once more, and corrects it. */
-void bridge_read_again(struct firsthop *, struct router *);
+void bridge_read_again(struct engine *, struct router *);
 /* Every UPLINK_TICK_MS while it is connected: does it keep up? */
-void bridge_watch(struct firsthop *, struct router *);
+void bridge_watch(struct engine *, struct router *);
 
 /* nexthop.c */
 /* Does what follows from a verdict of uplink.h about an uplink. */
-void nexthop_act(struct firsthop *, struct router *,
+void nexthop_act(struct engine *, struct router *,
                  struct uplink *, struct uplink_verdict);
 /* Every UPLINK_TICK_MS while it is ready. */
-void nexthop_tick(struct firsthop *, struct router *, int64_t now_ms);
+void nexthop_tick(struct engine *, struct router *, int64_t now_ms);
 
 /* adopt.c */
-void adopt_start(struct firsthop *, struct router *);
+void adopt_start(struct engine *, struct router *);
 
 /* punt.c */
-void punt_packet_in(struct firsthop *, struct router *,
+void punt_packet_in(struct engine *, struct router *,
                     const struct of_packet_in *);
 
 /* rival.c */
 /* 'mac' speaks for the client through 'port', one of which is not its.
  * Returns true if the client has been made to follow. */
-bool rival_claims(struct firsthop *, struct client *, size_t member,
+bool rival_claims(struct engine *, struct client *, size_t member,
                   struct eth_addr mac, uint32_t port);
 /* It answers in place of the client. */
-void rival_answers(struct firsthop *, struct client *, struct eth_addr mac);
+void rival_answers(struct engine *, struct client *, struct eth_addr mac);
 /* The client's place has answered a probe of 'member', from 'mac'. */
-void rival_place_answered(struct firsthop *, struct client *, size_t member,
+void rival_place_answered(struct engine *, struct client *, size_t member,
                           struct eth_addr mac);
 /* The member reaches it no more: was the last claim a move? */
-void rival_place_silent(struct firsthop *, struct client *, size_t member);
+void rival_place_silent(struct engine *, struct client *, size_t member);
 
 /* check.c */
 /* Asks the bridge whether it reads both tags of a frame, if that matters. */
@@ -157,47 +127,47 @@ void check_untrap(struct client *, size_t member);
 void check_untrap_active(struct client *);      /* If there is one. */
 /* Is that flow, found on the bridge, a question which is still open?  Its
  * timeout takes it away. */
-bool check_is_open(struct firsthop *, const struct router *,
+bool check_is_open(struct engine *, const struct router *,
                    const struct fh_flow *);
-void check_flow_removed(struct firsthop *, struct router *,
+void check_flow_removed(struct engine *, struct router *,
                         const struct fh_flow *, uint64_t packets);
 
 /* serve.c */
 /* May the member serve the client?  It is ready, and its bridge can read as
  * many tags as it takes. */
 bool serve_can(const struct client *, size_t member);
-struct client *serve_add(struct firsthop *, struct segment *, struct fh_addr,
+struct client *serve_add(struct engine *, struct segment *, struct fh_addr,
                          enum client_origin);
 /* Cancels all that is under way for it, removes its flows and frees it.
  * 'why' is for the event; NULL: none. */
-void serve_forget(struct firsthop *, struct client *, const char *why);
+void serve_forget(struct engine *, struct client *, const char *why);
 /* The client spoke, and has no router that reaches it: probe from all, elect
  * when they have answered or a moment has passed, then answer for 'asked'
  * (zero: nothing was asked). 'member' heard it through 'port'. */
-void serve_discover(struct firsthop *, struct client *, size_t member,
+void serve_discover(struct engine *, struct client *, size_t member,
                     uint32_t port, struct fh_addr asked);
 /* Starts, or stops, probing by a router that came or went. */
-void serve_member_ready(struct firsthop *, struct client *, size_t member,
+void serve_member_ready(struct engine *, struct client *, size_t member,
                         bool holds);
-void serve_member_gone(struct firsthop *, struct client *, size_t member,
+void serve_member_gone(struct engine *, struct client *, size_t member,
                        uint32_t);
-void serve_elect_again(struct firsthop *, struct client *, size_t member,
+void serve_elect_again(struct engine *, struct client *, size_t member,
                        uint32_t);
 /* Elects, and does what follows.  'cause' is a hint, CAUSE_NONE: find out. */
-void serve_elect(struct firsthop *, struct client *, enum incident_cause);
-void serve_set_active(struct firsthop *, struct client *, int member);
+void serve_elect(struct engine *, struct client *, enum incident_cause);
+void serve_set_active(struct engine *, struct client *, int member);
 /* Moves an active client to a member that reaches it. */
-void serve_move(struct firsthop *, struct client *, int member,
+void serve_move(struct engine *, struct client *, int member,
                 enum incident_cause);
 void serve_set_origin(struct client *, enum client_origin);
 uint32_t serve_ready_members(const struct segment *);
-void serve_snapshot(const struct firsthop *, const struct client *,
+void serve_snapshot(const struct engine *, const struct client *,
                     struct elect_candidate *, struct elect_input *);
-void serve_arm(struct firsthop *, struct client *);
-void serve_set_state(struct firsthop *, struct client *, enum client_state);
+void serve_arm(struct engine *, struct client *);
+void serve_set_state(struct engine *, struct client *, enum client_state);
 /* Asks by every router that does not reach the client, so that its election
  * sees what there is to choose from. */
-void serve_start_discovery(struct firsthop *, struct client *);
+void serve_start_discovery(struct engine *, struct client *);
 bool serve_all_have_answered(const struct client *);
 /* An event about it; and the name of a member (ELECT_NONE: none) in one. */
 struct incident serve_event(const struct client *, enum incident_type);
@@ -207,25 +177,25 @@ void serve_name_forwarder(char *name, const struct client *, int member);
 
 /* probe.c */
 /* Of reach.timer. */
-void probe_timer_fired(struct wheel_timer *, int64_t now_ms, void *fh);
-void probe_now(struct firsthop *, struct client *, size_t member);
+void probe_timer_fired(struct wheel_timer *, int64_t now_ms, void *en);
+void probe_now(struct engine *, struct client *, size_t member);
 /* A verdict about a client on a router. */
-void probe_reach_event(struct firsthop *, struct client *, size_t member,
+void probe_reach_event(struct engine *, struct client *, size_t member,
                        enum reach_event, enum incident_cause);
-void probe_port_down(struct firsthop *, struct client *, size_t member,
+void probe_port_down(struct engine *, struct client *, size_t member,
                      uint32_t port);
 
 /* move.c */
 /* Names the winner of an election and sets out to make it the active one. */
-void move_begin(struct firsthop *, struct client *, int winner,
+void move_begin(struct engine *, struct client *, int winner,
                 enum incident_cause);
-void move_act(struct firsthop *, struct client *, struct takeover_actions *);
-void move_told(struct firsthop *, struct client *);
-void move_acked(struct firsthop *, struct client *, size_t member);
-void move_installed(void *fh, struct client *, struct router *, bool ok);
+void move_act(struct engine *, struct client *, struct takeover_actions *);
+void move_told(struct engine *, struct client *);
+void move_acked(struct engine *, struct client *, size_t member);
+void move_installed(void *en, struct client *, struct router *, bool ok);
 /* Answers the request that was noted, if the active router heard it. */
-void move_answer_asked(struct firsthop *, struct client *);
+void move_answer_asked(struct engine *, struct client *);
 /* The client answers at another MAC from now on (zero: whoever answers). */
-void move_follow(struct firsthop *, struct client *, struct eth_addr mac);
+void move_follow(struct engine *, struct client *, struct eth_addr mac);
 
-#endif /* controller/engine/firsthop_internal.h */
+#endif /* controller/engine/engine_private.h */

@@ -1,0 +1,27 @@
+/* The clocks of the machine.  See clock.h. */
+#include <config.h>
+
+#include "controller/base/clock.h"
+
+#include <time.h>
+
+static int64_t
+read_us(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_mono_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_unix_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}

@@ -1,0 +1,223 @@
+/* The engine: how it begins and ends, and the timers of the whole.
+ * See engine.h. */
+#include <config.h>
+
+#include "controller/engine/engine_private.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/engine/leave.h"
+#include "controller/engine/runtime.h"
+#include "controller/engine/sweep.h"
+
+#define EVENTS_KEPT 10000
+
+/* The loop. */
+
+void
+engine_advance(struct engine *en)
+{
+    wheel_advance(en->wheel, engine_now_ms(en));
+    en->awake = false;
+}
+
+int64_t
+engine_next_ms(const struct engine *en)
+{
+    return wheel_next_ms(en->wheel);
+}
+
+void
+engine_note_lag(struct engine *en, int64_t ms)
+{
+    histogram_add(&en->stats.loop_lag, ms);
+}
+
+void
+engine_told(struct engine *en, struct fh_addr addr, uint32_t segment_id,
+            uint32_t decision)
+{
+    struct client *c = clients_find(en->clients, addr, segment_id);
+
+    engine_read_clock(en);
+    if (c && c->decision == decision) {
+        move_told(en, c);
+    }
+}
+
+/* Timers of the whole. */
+
+static void
+router_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
+
+        if (router->ready) {
+            nexthop_tick(en, router, now_ms);
+            check_two_tags(router, now_ms);
+            router_drops_tick(router, now_ms);
+        }
+        if (router->xact) {
+            bridge_watch(en, router);
+        }
+    }
+    wheel_arm(en->wheel, timer, now_ms + UPLINK_TICK_MS);
+}
+
+/* Those who were to come back have had their time. */
+static void
+expect_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+    bool waited = false;
+
+    for (size_t i = 0; i < en->n_routers; i++) {
+        if (en->routers[i]->expected) {
+            log_warn("router %s held clients before the start and has not "
+                     "come back", en->routers[i]->config->name);
+            en->routers[i]->expected = false;
+            waited = true;
+        }
+    }
+    for (size_t i = 0; waited && i < clients_count(en->clients); i++) {
+        serve_elect(en, clients_at(en->clients, i), CAUSE_NONE);
+    }
+}
+
+static void
+store_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+    const char **names = fh_xcalloc(en->n_routers + 1, sizeof *names);
+    size_t n = 0;
+    int error;
+
+    for (size_t i = 0; i < en->n_routers; i++) {
+        if (en->routers[i]->n_active || en->routers[i]->expected) {
+            names[n++] = en->routers[i]->config->name;
+        }
+    }
+    error = en->host.store ? store_set_holders(en->host.store, names, n) : 0;
+    if (error) {
+        log_err("state directory: %s", strerror(error));
+    }
+    free(names);
+}
+
+/* Start and end. */
+
+static bool
+is_in(char **names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+restore(struct engine *en)
+{
+    const struct store_state *state = (en->host.store
+                                       ? store_get(en->host.store) : NULL);
+
+    for (size_t i = 0; state && i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
+
+        router->draining = is_in(state->draining, state->n_draining,
+                                 router->config->name);
+        router->expected = is_in(state->holders, state->n_holders,
+                                 router->config->name);
+    }
+    wheel_arm(en->wheel, &en->expect_timer,
+              engine_now_ms(en) + ENGINE_EXPECT_MS);
+}
+
+struct engine *
+engine_create(struct config *config, const struct engine_host *host,
+              char **errp)
+{
+    struct engine *en = fh_xcalloc(1, sizeof *en);
+    char *error;
+
+    en->host = *host;
+    en->config = config;
+    engine_read_clock(en);
+    en->started_ms = engine_unix_ms(en);
+    en->wheel = wheel_create(engine_now_ms(en), en);
+    en->clients = clients_create();
+    en->journal = journal_create(EVENTS_KEPT);
+    en->router_timer.fire = router_timer;
+    en->expect_timer.fire = expect_timer;
+    en->store_timer.fire = store_timer;
+    bridge_serve(en);
+    host->configured(host->aux, config);
+    runtime_build(en);
+    error = runtime_listen(en, NULL);
+    if (error) {
+        *errp = fh_xasprintf("listening for bridges on %s", error);
+        free(error);
+        engine_stop(en);
+        engine_destroy(en);
+        return NULL;
+    }
+    restore(en);
+    wheel_arm(en->wheel, &en->router_timer, engine_now_ms(en));
+    return en;
+}
+
+void
+engine_stop(struct engine *en)
+{
+    sweep_finish(en, NULL);
+    if (wheel_is_armed(&en->store_timer)) {
+        store_timer(&en->store_timer, engine_now_ms(en), en);
+    }
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        router_cancel_install(clients_at(en->clients, i));
+    }
+    for (size_t i = 0; i < en->n_routers; i++) {
+        if (en->routers[i]->conn) {
+            ofconn_set_aux(en->routers[i]->conn, NULL);
+        }
+        router_destroy(en->routers[i]);
+    }
+    free(en->routers);
+    en->routers = NULL;
+    en->n_routers = 0;
+    leave_destroy(en);
+}
+
+void
+engine_destroy(struct engine *en)
+{
+    ofserver_destroy(en->ofserver);
+    clients_destroy(en->clients);
+    for (size_t i = 0; i < en->n_segments; i++) {
+        runtime_segment_destroy(en->segments[i]);
+    }
+    free(en->segments);
+    journal_destroy(en->journal);
+    wheel_destroy(en->wheel);
+    config_destroy(en->config);
+    free(en);
+}
+
+/* Readers. */
+
+struct elect_result
+engine_explain(const struct engine *en, const struct client *c,
+               struct elect_candidate *candidates)
+{
+    struct elect_input in;
+
+    serve_snapshot(en, c, candidates, &in);
+    return elect_run(&in);
+}

@@ -1,0 +1,100 @@
+/* The engine: what there is, and what is decided about it.
+ *
+ * Owns routers, segments, clients and the journal; the daemon owns the loop
+ * and the sockets, wakes the engine and executes what it has queued.
+ *
+ * Everything here runs in the event loop's one thread.  What the readers hand
+ * out is borrowed and valid until the loop turns. */
+#ifndef ENGINE_H
+#define ENGINE_H 1
+
+#include "controller/base/journal.h"
+#include "controller/bridge/router.h"
+#include "controller/config/config.h"
+#include "controller/engine/stats.h"
+#include "controller/net/clients.h"
+#include "controller/net/segment.h"
+
+struct engine;
+struct event_base;
+struct store;
+struct upstream;
+
+/* How long after a start, in ms, routers that held clients are waited for:
+ * Open vSwitch backs off up to 8 s between its attempts. */
+#define ENGINE_EXPECT_MS 10000
+
+/* What the engine needs of its daemon. */
+struct engine_host {
+    /* The core is told as 'config' says from now on. */
+    void (*configured)(void *aux, const struct config *config);
+    /* A wake-up ends: what is due is done, what was queued is sent. */
+    void (*end_turn)(void *aux);
+    void *aux;
+    struct event_base *base;
+    struct store *store;                /* Borrowed; NULL: nothing is kept. */
+    struct upstream *const *upstreams;  /* By enum config_upstream. */
+    char **listens;                     /* Instead of the configuration's. */
+    size_t n_listens;
+};
+
+/* Starts with 'config' (taken, even if it fails).  Returns new, or NULL and
+ * '*errp', new. */
+struct engine *engine_create(struct config *config,
+                             const struct engine_host *, char **errp);
+/* Lets go of the bridges, whose flows it leaves alone. */
+void engine_stop(struct engine *);
+/* After engine_stop(). */
+void engine_destroy(struct engine *);
+
+/* The clock, as of this wake-up. */
+void engine_read_clock(struct engine *);
+/* The same, but once a turn: punts come by the thousand. */
+void engine_wake(struct engine *);
+/* Does what is due by now. */
+void engine_advance(struct engine *);
+/* When something will be due. */
+int64_t engine_next_ms(const struct engine *);
+/* The loop woke up so late. */
+void engine_note_lag(struct engine *, int64_t ms);
+
+/* The core has been told of the client, or is not there to be told. */
+void engine_told(struct engine *, struct fh_addr, uint32_t segment_id,
+                 uint32_t decision);
+/* Fills in the time, and puts it in the journal and the log. */
+void engine_report(struct engine *, struct incident *);
+
+/* Readers. */
+const struct config *engine_config(const struct engine *);
+struct clients *engine_clients(const struct engine *);
+struct journal *engine_journal(const struct engine *);
+const struct stats *engine_stats(const struct engine *);
+/* The driver, for its readers. */
+const struct upstream *engine_driver(const struct engine *,
+                                     enum config_upstream);
+const struct ofserver *engine_ofserver(const struct engine *);
+int64_t engine_now_ms(const struct engine *);       /* Monotonic. */
+int64_t engine_started_ms(const struct engine *);   /* Unix time. */
+int64_t engine_unix_ms(const struct engine *);      /* Unix time, now. */
+size_t engine_n_routers(const struct engine *);
+struct router *engine_router(const struct engine *, size_t i);
+struct router *engine_find_router(const struct engine *, const char *);
+size_t engine_n_segments(const struct engine *);
+struct segment *engine_segment(const struct engine *, size_t i);
+struct segment *engine_find_segment(const struct engine *, const char *);
+/* The snapshot that the client's next election will see, for explain: fills
+ * 'candidates' (one per member) and returns the result. */
+struct elect_result engine_explain(const struct engine *,
+                                   const struct client *,
+                                   struct elect_candidate *candidates);
+
+/* Writers.  Return NULL, or what stands in the way, new. */
+char *engine_move(struct engine *, struct client *, size_t member);
+char *engine_set_draining(struct engine *, struct router *, bool);
+char *engine_provision(struct engine *, const struct config_client *);
+char *engine_delete(struct engine *, struct client *);
+/* Takes over 'config' (taken if it succeeds).  'persist' keeps it over a
+ * restart. */
+char *engine_apply(struct engine *, struct config *config, bool persist);
+
+#endif /* controller/engine/engine.h */
