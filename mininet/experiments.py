@@ -59,10 +59,10 @@ from topology import (
 )
 
 # topology.py has made these findable.
-from faults import cost_of_repair, outage_of
-from firsthopd import Firsthopd  # isort: skip
-from meter import Meter, is_over, meter_binary
-from netns import run, sysctl, unique_directory, wait_for
+from firsthop.lab.faults import cost_of_repair, outage_of
+from firsthop.lab.firsthopd import Firsthopd  # isort: skip
+from firsthop.lab.meter import Meter, is_over, meter_binary
+from firsthop.lab.netns import run, sysctl, unique_directory, wait_for
 
 DIRECTORY_PREFIX = "firsthop-demo-"
 PATIENCE_S = 10  # VRRP's master-down interval is 3.6 s at its longest.

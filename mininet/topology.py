@@ -36,10 +36,10 @@ from mininet.node import Host, Node, Switch
 from mininet.topo import Topo
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(1, os.path.join(HERE, "..", "tests", "system"))
+sys.path.insert(1, os.path.join(HERE, "..", "python"))
 
 # pylint: disable=wrong-import-position
-from netns import (  # noqa: E402
+from firsthop.lab.netns import (  # noqa: E402
     NetnsPath,
     checksums_in_software,
     end,
@@ -48,7 +48,7 @@ from netns import (  # noqa: E402
     run,
     unique_directory,
 )
-from openvswitch import Ovs  # noqa: E402
+from firsthop.lab.openvswitch import Ovs  # noqa: E402
 
 GATEWAY = "10.0.0.1"
 PREFIX = "10.0.0.0/24"

@@ -1,11 +1,30 @@
-"""Fixtures of the system tests: see harness.py for what a Lab is."""
+"""Fixtures of the system tests: see harness.py in tests/lab for what a Lab is.
 
+The tests call the modules of tests/lab, which is the package firsthop.lab, by
+their own names: `import harness`, `from netns import run`.
+"""
+
+import importlib
+import os
+import pkgutil
 import signal
+import sys
 
 import pytest
 
-import harness
-from netns import sweep
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(TOP, "python"))
+
+# pylint: disable=wrong-import-position
+import firsthop.lab  # noqa: E402
+
+for module in pkgutil.iter_modules(firsthop.lab.__path__):
+    sys.modules[module.name] = importlib.import_module(
+        f"firsthop.lab.{module.name}"
+    )
+
+import harness  # noqa: E402
+from netns import sweep  # noqa: E402
 
 
 def pytest_sessionstart():

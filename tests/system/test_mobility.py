@@ -1,6 +1,7 @@
 """Clients that move, claim what is another's, or have entries that no notice
 changes."""
 
+import os
 import sys
 
 import pytest
@@ -10,6 +11,8 @@ from farm import Farm
 from frames import arp, arp_request, is_arp_request
 from netns import end
 from vlanlab import drops
+
+from firsthop.lab.firsthopd import TOP
 
 
 def build(lab, **segment):
@@ -157,7 +160,7 @@ def test_configured_mac_follows_nobody(lab):
 SHOUT = """
 import socket, sys
 sys.path.insert(0, sys.argv[1])
-from frames import arp_request
+from firsthop.lab.frames import arp_request
 out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 out.bind(("eth0", 0))
 frame = arp_request(sys.argv[2], sys.argv[3], "10.0.0.1")
@@ -172,7 +175,7 @@ while True:
 def shout(host, address):
     """'host' claims 'address' 500 times a second, and never answers for it,
     until the process that is returned ends."""
-    path = harness.__file__.rsplit("/", 1)[0]
+    path = os.path.join(TOP, "python")
     process = host.netns.popen(
         [sys.executable, "-c", SHOUT, path, host.mac, address],
         stdout=-1,

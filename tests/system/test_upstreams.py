@@ -12,7 +12,8 @@ from meter import duplicates, is_over, losses
 from netns import run
 from upstreams import UPSTREAMS, missing
 
-SHOW = os.path.join(os.path.dirname(os.path.abspath(__file__)), "show.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHOW = os.path.join(HERE, "..", "..", "mininet", "show.py")
 
 
 @pytest.fixture(params=UPSTREAMS)

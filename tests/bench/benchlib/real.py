@@ -24,8 +24,8 @@ from benchlib.tools import (
 )
 
 # pylint: disable=wrong-import-order
-from harness import CONTROLLER, Lab
-from netns import Netns, add_veth
+from firsthop.lab.harness import CONTROLLER, Lab
+from firsthop.lab.netns import Netns, add_veth
 
 PREFIX = "10.0.0.0/16"
 DEMO = os.path.join(os.path.dirname(os.path.dirname(BENCH)), "mininet", "demo")

@@ -1,6 +1,6 @@
 """Programs that a figure runs, and what they cost.
 
-Reuses the laboratories of the system tests (tests/system): namespaces, Open
+Reuses the laboratories of the system tests (tests/lab): namespaces, Open
 vSwitch instances, firsthopd and its control socket, the UDP meter.
 """
 
@@ -15,12 +15,18 @@ import sys
 import time
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SYSTEM = os.path.join(os.path.dirname(BENCH), "system")
-sys.path.insert(0, SYSTEM)
+TOP = os.path.dirname(os.path.dirname(BENCH))
+sys.path.insert(0, os.path.join(TOP, "python"))
 
 # pylint: disable=wrong-import-position
-from firsthopd import Firsthopd  # noqa: E402
-from netns import end, popen, sweep, unique_directory, wait_for  # noqa: E402
+from firsthop.lab.firsthopd import Firsthopd  # noqa: E402
+from firsthop.lab.netns import (  # noqa: E402
+    end,
+    popen,
+    sweep,
+    unique_directory,
+    wait_for,
+)
 
 GATEWAY = "10.0.0.1"
 PREFIX = "10.0.0.0/14"

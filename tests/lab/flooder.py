@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from netns import end
+from .netns import end
 
 # Sends the frames that are named, as fast as it can.
 FLOOD = """

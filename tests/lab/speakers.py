@@ -8,11 +8,11 @@ import os
 import re
 import shutil
 
-from netns import end, run, wait_for
+from .netns import end, run, wait_for
 
 ASN = 65000
 HELPER = os.path.join(
-    os.path.dirname(os.path.abspath(__file__)),
+    os.path.dirname(os.path.realpath(__file__)),
     "../../controller/upstream/firsthop-exabgp",
 )
 FRR_LIBRARY = "/usr/lib/frr"

@@ -10,7 +10,7 @@ would want a device called ovs-netdev.
 import os
 import signal
 
-from netns import end, popen, run, wait_for
+from .netns import end, popen, run, wait_for
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 

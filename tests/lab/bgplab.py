@@ -16,8 +16,8 @@ clients but what BGP tells it, and the speaker E is on the uplink LAN.
 
 import os
 
-import harness
-import speakers
+from . import harness
+from . import speakers
 
 SPEAKER = "192.0.2.250"
 COMMUNITY = {"community": "65000:100", "local_preference": 150}

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from netns import end, popen, run, wait_for
+from .netns import end, popen, run, wait_for
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "udpmeter.c")
 
@@ -13,7 +13,7 @@ def meter_binary(scratch):
     """The meter from the build directory, or else compiled into 'scratch'."""
     build = os.environ.get("FIRSTHOP_BUILD")
     if build:
-        built = os.path.join(build, "tests", "system", "udpmeter")
+        built = os.path.join(build, "tests", "lab", "udpmeter")
         if os.access(built, os.X_OK):
             return built
     program = os.path.join(scratch, "udpmeter")

@@ -3,10 +3,10 @@ topology: build(), start() and close() a UPSTREAMS[name]()."""
 
 import functools
 
-import speakers
-from bgplab import BgpLab
-from corelab import CoreLab
-from harness import ArticleLab
+from . import speakers
+from .bgplab import BgpLab
+from .corelab import CoreLab
+from .harness import ArticleLab
 
 UPSTREAMS = {
     "arp": ArticleLab,

@@ -21,11 +21,11 @@ import copy
 import os
 import shutil
 
-from firsthopd import Firsthopd, default_build
-from frames import Tap
-from meter import Meter, meter_binary
-from netns import Netns, add_veth, run, unique_directory, wait_for
-from openvswitch import Ovs
+from .firsthopd import Firsthopd, default_build
+from .frames import Tap
+from .meter import Meter, meter_binary
+from .netns import Netns, add_veth, run, unique_directory, wait_for
+from .openvswitch import Ovs
 
 GATEWAY = "10.0.0.1"
 PREFIX = "10.0.0.0/24"

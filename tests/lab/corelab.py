@@ -16,8 +16,8 @@ The article's topology with the bridge K in place of the uplink LAN:
 
 import re
 
-import harness
-from netns import add_veth
+from . import harness
+from .netns import add_veth
 
 CORE = "00000000000000cc"
 S_MAC = "02:00:00:00:02:01"

@@ -9,9 +9,9 @@ import select
 import struct
 import threading
 
-import harness
-from frames import PACKET_OUTGOING, Frame, Tap, ip_bytes, mac_bytes
-from netns import add_veth, run
+from . import harness
+from .frames import PACKET_OUTGOING, Frame, Tap, ip_bytes, mac_bytes
+from .netns import add_veth, run
 
 # Of the outer tag.
 DOT1Q, DOT1AD = "802.1q", "802.1ad"

@@ -3,7 +3,7 @@
 import select
 import threading
 
-from frames import (
+from .frames import (
     ARP_REPLY,
     ARP_REQUEST,
     Tap,

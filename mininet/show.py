@@ -10,11 +10,19 @@ import os
 import signal
 import sys
 
-from faults import FAULTS
-from firsthopd import default_build
-from harness import GATEWAY, SERVER, require_tools
-from netns import run, sweep
-from upstreams import UPSTREAMS, missing
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "python"))
+
+# pylint: disable=wrong-import-position
+from firsthop.lab.faults import FAULTS  # noqa: E402
+from firsthop.lab.firsthopd import default_build  # noqa: E402
+from firsthop.lab.harness import (  # noqa: E402
+    GATEWAY,
+    SERVER,
+    require_tools,
+)
+from firsthop.lab.netns import run, sweep  # noqa: E402
+from firsthop.lab.upstreams import UPSTREAMS, missing  # noqa: E402
 
 
 def heading(text):

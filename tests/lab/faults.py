@@ -4,7 +4,7 @@ what they and their repair cost."""
 import random
 import time
 
-from meter import is_over
+from .meter import is_over
 
 PROBE_INTERVAL_S = 1  # The default of firsthopd.
 PATIENCE_S = 10

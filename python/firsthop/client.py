@@ -1,0 +1,242 @@
+"""A client of the daemon's control socket: HTTP/1.1 and JSON (api.md,
+openapi.json).  Every call is one connection; nothing is kept between them.
+
+Values are those of the API, dicts and lists; firsthop.types, which is
+generated from openapi.json, says what is in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any, Iterator
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from . import types
+
+DEFAULT_SOCKET = "/run/firsthop/control.sock"
+PAGE = 1000  # What one answer may list at most.
+
+
+class ApiError(Exception):
+    """An answer that is no success: 'status', and 'body', a Problem."""
+
+    def __init__(self, method: str, url: str, status: int, body: Any):
+        super().__init__(f"{method} {url}: {status} {body}")
+        self.status = status
+        self.body = body
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float | None):
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        deadline = time.monotonic() + (self.timeout or 60)
+        while True:
+            try:
+                return self.sock.connect(self._path)
+            except BlockingIOError:
+                # The backlog is full of others' connections.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+
+
+class Client:
+    """The control socket at 'socket_path'.  'timeout' is how long an answer
+    may take, in seconds."""
+
+    def __init__(
+        self, socket_path: str = DEFAULT_SOCKET, timeout: float = 5.0
+    ):
+        self.socket_path = socket_path
+        self.timeout = timeout
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    # Any request.
+
+    def exchange(self, method, url, body=None, headers=None):
+        """One request: (status, headers, bytes), whatever the status.  'body'
+        is bytes, or a value that is sent as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        connection = _UnixConnection(self.socket_path, self.timeout)
+        with contextlib.closing(connection):
+            connection.request(method, url, body, headers)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+
+    def request(self, method, url, body=None, headers=None) -> Any:
+        """The decoded body of a successful answer, None without a body.
+        Raises ApiError for any other."""
+        status, reply, data = self.exchange(method, url, body, headers)
+        if "json" in reply.get("Content-Type", ""):
+            data = json.loads(data)
+        else:
+            data = data.decode()
+        if not 200 <= status < 300:
+            raise ApiError(method, url, status, data)
+        return data or None
+
+    def get(self, url: str) -> Any:
+        return self.request("GET", url)
+
+    # The daemon.
+
+    def status(self) -> types.Status:
+        return self.get("/v1/status")
+
+    def config(self) -> types.Config:
+        return self.get("/v1/config")
+
+    def apply(self, config, dry_run: bool = False) -> types.ConfigResult:
+        """The whole configuration, applied whole or not at all."""
+        return self.request(
+            "PUT", _url("/v1/config", dry_run=int(dry_run) or None), config
+        )
+
+    def metrics(self) -> str:
+        return self.get("/metrics")
+
+    def metric(self, name: str) -> int:
+        """A counter without labels, firsthop_NAME."""
+        for line in self.metrics().splitlines():
+            if line.startswith(f"firsthop_{name} "):
+                return int(line.split()[1])
+        raise KeyError(f"no metric {name}")
+
+    # Routers.
+
+    def routers(self) -> list[types.Router]:
+        return self.get("/v1/routers")["routers"]
+
+    def router(self, name: str) -> types.Router:
+        return self.get(_url("/v1/routers", name))
+
+    def drain(self, name: str) -> types.Router:
+        return self._set_admin(name, "drain")
+
+    def undrain(self, name: str) -> types.Router:
+        return self._set_admin(name, "up")
+
+    def _set_admin(self, name, admin):
+        return self.request(
+            "PATCH", _url("/v1/routers", name), {"admin": admin}
+        )
+
+    # Clients.
+
+    def iter_clients(self, **filters: str | None) -> Iterator[types.Client]:
+        """All clients, page by page, ordered by address; 'filters' are
+        segment, active and state."""
+        after = None
+        while True:
+            page = self.get(
+                _url("/v1/clients", limit=PAGE, after=after, **filters)
+            )
+            yield from page["clients"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def clients(self, **filters: str | None) -> list[types.Client]:
+        return list(self.iter_clients(**filters))
+
+    def client(
+        self, address: str, segment: str | None = None
+    ) -> types.Client | None:
+        """None for an unknown one."""
+        try:
+            return self.get(_url("/v1/clients", address, segment=segment))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def active(self, address: str, segment: str | None = None) -> str | None:
+        """The name of the client's active router."""
+        client = self.client(address, segment)
+        return client["active"] if client else None
+
+    def provision(
+        self, address: str, segment: str, **entry: Any
+    ) -> types.Client:
+        """'entry': mac and vlan."""
+        return self.request(
+            *("PUT", _url("/v1/clients", address, segment=segment)),
+            {"segment": segment, **entry},
+        )
+
+    def remove(self, address: str, segment: str | None = None) -> None:
+        self.request("DELETE", _url("/v1/clients", address, segment=segment))
+
+    def move(self, address: str, router: str, segment: str | None = None):
+        """ApiError 409 where that router cannot reach it."""
+        return self.request(
+            *("POST", _url("/v1/clients", address, "move", segment=segment)),
+            {"router": router},
+        )
+
+    def explain(
+        self, address: str, segment: str | None = None
+    ) -> types.Explain:
+        """The inputs of its last election, and what decided."""
+        return self.get(
+            _url("/v1/clients", address, "explain", segment=segment)
+        )
+
+    # Events.
+
+    def events(self, since: int = 0, **match: Any) -> list[types.Event]:
+        """Events after 'since' whose fields equal 'match', for example
+        events(type="client.moved", client="10.0.0.10")."""
+        return [
+            event
+            for event in self.get(_url("/v1/events", since=since))["events"]
+            if all(event.get(key) == value for key, value in match.items())
+        ]
+
+    def last_seq(self) -> int:
+        """The number of the latest event."""
+        return max([event["seq"] for event in self.events()] or [0])
+
+    def follow(self, since: int | None = None) -> Iterator[types.Event]:
+        """Events as they come, without an end, from after number 'since' on
+        (None: from now on).  OSError when the daemon leaves: call it again
+        with the number of the last event."""
+        headers = {"Accept": "text/event-stream"}
+        if since is not None:
+            headers["Last-Event-ID"] = str(since)
+        connection = _UnixConnection(self.socket_path, None)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v1/events", headers=headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                body = response.read().decode()
+                raise ApiError("GET", "/v1/events", response.status, body)
+            for line in response:
+                if line.startswith(b"data:"):
+                    yield json.loads(line[len(b"data:") :])
+        raise ConnectionResetError("the stream of events has ended")
+
+
+def _url(*parts: str, **query: Any) -> str:
+    """A path of 'parts', with those of 'query' that are not None."""
+    path = parts[0] + "".join("/" + quote(part, "") for part in parts[1:])
+    query = {key: value for key, value in query.items() if value is not None}
+    return path + ("?" + urlencode(query) if query else "")
