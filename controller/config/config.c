@@ -34,6 +34,9 @@
       .dflt = DEFAULT }
 #define BOOLEAN(NAME, DEFAULT) \
     { .name = NAME, .type = JSON_TRUE, .dflt = DEFAULT }
+/* JSON_FALSE stands for "a boolean, or one of some words". */
+#define BOOLEAN_OR_WORD(NAME, DEFAULT) \
+    { .name = NAME, .type = JSON_FALSE, .dflt = DEFAULT }
 #define REQUIRED_OBJECT(NAME, MIN, MAX) \
     { .name = NAME, .type = JSON_OBJECT, .required = true, \
       .min = MIN, .max = MAX }
@@ -106,7 +109,7 @@ static const struct config_key segment_keys[] = {
     REQUIRED_STRING("gateway"),
     REQUIRED_ARRAY("prefixes", 1, CONFIG_MAX_PREFIXES),
     ARRAY("vlan", 0, FH_VLAN_MAX_TAGS),
-    BOOLEAN("learn", true),
+    BOOLEAN_OR_WORD("learn", true),
     BOOLEAN("isolate", false),
     REQUIRED_OBJECT("routers", 1, CONFIG_MAX_MEMBERS),
     OBJECT("probe", 0, 0),
@@ -117,6 +120,7 @@ static const struct config_key segment_keys[] = {
     NUMBER("age_s", 1, 2592000, 300),
     STRING("upstream"),
     OBJECT("bgp", 0, 0),
+    OBJECT("dhcp", 0, 0),
     END
 };
 
@@ -150,6 +154,12 @@ static const struct config_key limits_keys[] = {
 static const struct config_key segment_bgp_keys[] = {
     STRING("community"),
     NUMBER("local_preference", 0, UINT32_MAX, 100),
+    END
+};
+
+static const struct config_key dhcp_keys[] = {
+    REQUIRED_ARRAY("servers", 1, CONFIG_MAX_DHCP_SERVERS),
+    BOOLEAN("lease_clients", true),
     END
 };
 
@@ -193,6 +203,7 @@ const struct config_object config_objects[] = {
     { "election", election_keys },
     { "limits", limits_keys },
     { "segment bgp", segment_bgp_keys },
+    { "dhcp", dhcp_keys },
     { "client", client_keys },
     { "api", api_keys },
     { "bgp", bgp_keys },
@@ -208,25 +219,33 @@ static const char *const upstream_names[] = {
 /* Values that are strings. */
 
 static void
-read_host(const struct ask *ask, const char *key, struct fh_addr *out)
+read_host_at(const char *text, const char *pointer,
+             struct config_errors *errors, struct fh_addr *out)
 {
-    const char *text = ask_string(ask, key);
     struct fh_addr addr;
-    const char *why;
+    const char *why = "must be an IPv4 address like \"10.0.0.1\"";
 
-    if (!text) {
-        return;
+    if (fh_addr_parse(text, &addr)) {
+        why = config_host_error(addr);
     }
-    if (!fh_addr_parse(text, &addr)) {
-        ask_error(ask, key, "must be an IPv4 address like \"10.0.0.1\"");
-        return;
-    }
-    why = config_host_error(addr);
     if (why) {
-        ask_error(ask, key, "%s", why);
+        config_errors_add(errors, pointer, "%s", why);
         return;
     }
     *out = addr;
+}
+
+static void
+read_host(const struct ask *ask, const char *key, struct fh_addr *out)
+{
+    const char *text = ask_string(ask, key);
+    char *pointer;
+
+    if (text) {
+        pointer = ask_pointer(ask, key);
+        read_host_at(text, pointer, ask->errors, out);
+        free(pointer);
+    }
 }
 
 static bool
@@ -818,6 +837,68 @@ read_segment_bgp(const struct ask *parent, struct config_segment *segment)
 }
 
 static void
+read_servers(const struct ask *ask, struct config_segment *segment)
+{
+    json_t *servers = ask_get(ask, "servers");
+    char *pointer = ask_pointer(ask, "servers");
+    json_t *element;
+    size_t i;
+
+    segment->dhcp.n_servers = json_array_size(servers);
+    segment->dhcp.servers = fh_xcalloc(segment->dhcp.n_servers + 1,
+                                       sizeof *segment->dhcp.servers);
+    json_array_foreach (servers, i, element) {
+        char *at = config_pointer_index(pointer, i);
+        const char *text = ask_element_string(element, at, ask->errors);
+
+        if (text) {
+            read_host_at(text, at, ask->errors, &segment->dhcp.servers[i]);
+        }
+        free(at);
+    }
+    free(pointer);
+}
+
+static void
+read_dhcp(const struct ask *parent, struct config_segment *segment)
+{
+    struct ask ask;
+
+    begin_child(&ask, parent, "dhcp", dhcp_keys);
+    if (ask_has(parent, "dhcp")) {
+        read_servers(&ask, segment);
+    }
+    segment->dhcp.lease_clients = ask_bool(&ask, "lease_clients");
+    ask_end(&ask);
+    if (segment->learn != LEARN_DHCP) {
+        return;
+    }
+    if (!ask_has(parent, "dhcp")) {
+        ask_error(parent, "learn", "\"dhcp\" needs \"dhcp\" with its servers");
+    } else if (!segment->dhcp.lease_clients) {
+        ask_error(parent, "learn",
+                  "\"dhcp\" needs \"lease_clients\" to be true");
+    }
+}
+
+static void
+read_learn(const struct ask *ask, struct config_segment *segment)
+{
+    json_t *value = ask_get(ask, "learn");
+
+    segment->learn = LEARN_ALL;
+    if (json_is_false(value)) {
+        segment->learn = LEARN_LISTED;
+    } else if (json_is_string(value)) {
+        if (!strcmp(json_string_value(value), "dhcp")) {
+            segment->learn = LEARN_DHCP;
+        } else {
+            ask_error(ask, "learn", "must be true, false or \"dhcp\"");
+        }
+    }
+}
+
+static void
 read_segment(json_t *json, const char *name, const struct config *config,
              struct config_errors *errors, struct config_segment *segment)
 {
@@ -830,7 +911,7 @@ read_segment(json_t *json, const char *name, const struct config *config,
     read_host(&ask, "gateway", &segment->gateway);
     read_prefixes(&ask, segment);
     read_vlan(&ask, &segment->vlan);
-    segment->learn = ask_bool(&ask, "learn");
+    read_learn(&ask, segment);
     segment->isolate = ask_bool(&ask, "isolate");
     read_members(&ask, config, segment);
     read_probe(&ask, segment);
@@ -843,6 +924,7 @@ read_segment(json_t *json, const char *name, const struct config *config,
     segment->upstream = ask_choice(&ask, "upstream", upstream_names,
                                    UPSTREAM_ARP);
     read_segment_bgp(&ask, segment);
+    read_dhcp(&ask, segment);
     ask_end(&ask);
 }
 
@@ -1073,6 +1155,7 @@ destroy_segment(struct config_segment *segment)
     free(segment->prefixes);
     free(segment->members);
     free(segment->bgp.community);
+    free(segment->dhcp.servers);
 }
 
 static void

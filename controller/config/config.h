@@ -18,6 +18,7 @@
 #define CONFIG_MAX_CORES   64
 #define CONFIG_MAX_CLIENTS 1000000
 #define CONFIG_MAX_LISTENS 16
+#define CONFIG_MAX_DHCP_SERVERS 8       /* Of one segment. */
 #define CONFIG_MAX_PORT_NAME 15         /* OFP_MAX_PORT_NAME_LEN - 1. */
 #define CONFIG_MAX_BYTES   (64 << 20)   /* Of JSON text. */
 #define CONFIG_MAX_DEPTH   16           /* Levels of JSON. */
@@ -51,6 +52,12 @@ struct config_member {
 };
 
 enum config_proxy_arp { PROXY_ARP_ALL, PROXY_ARP_GATEWAY };
+/* Who is served besides the listed clients. */
+enum config_learn {
+    LEARN_LISTED,                       /* Nobody. */
+    LEARN_ALL,                          /* Whoever speaks ARP, leases. */
+    LEARN_DHCP,                         /* Leases. */
+};
 enum config_upstream { UPSTREAM_ARP, UPSTREAM_BGP, UPSTREAM_CORE,
                        UPSTREAM_NONE };
 
@@ -60,7 +67,7 @@ struct config_segment {
     struct fh_prefix *prefixes;         /* Host bits zero. */
     size_t n_prefixes;
     struct fh_vlan vlan;
-    bool learn;
+    enum config_learn learn;
     bool isolate;                       /* No client to client.  Default off */
     struct config_member *members;      /* In the order of router names. */
     size_t n_members;
@@ -76,6 +83,11 @@ struct config_segment {
         char *community;                /* "65000:100" or NULL. */
         uint32_t local_preference;      /* Default 100. */
     } bgp;
+    struct {
+        struct fh_addr *servers;        /* Owned. */
+        size_t n_servers;               /* 0: DHCP is not relayed. */
+        bool lease_clients;             /* A lease makes a client. */
+    } dhcp;
 };
 
 /* An Open vSwitch core bridge, for "upstream": "core". */
@@ -173,7 +185,8 @@ bool config_client_from_json(const struct config *, const char *address,
  * manual's test.  Arrays end with a NULL name. */
 struct config_key {
     const char *name;
-    json_type type;             /* JSON_TRUE: a boolean. */
+    json_type type;             /* JSON_TRUE: a boolean; JSON_FALSE: that, or
+                                 * a string. */
     bool required;
     uint32_t min, max;          /* Integer: value.  String: bytes.  Array and
                                  * object: elements.  'max' 0: no bounds. */

@@ -117,18 +117,26 @@ type_name(json_type type)
     case JSON_STRING: return "a string";
     case JSON_INTEGER: return "an integer";
     case JSON_REAL: return "a fraction";
-    case JSON_TRUE:
-    case JSON_FALSE: return "a boolean";
+    case JSON_TRUE: return "a boolean";
+    case JSON_FALSE: return "a boolean or a string";
     case JSON_NULL: return "null";
     }
     abort();
 }
 
+static const char *
+value_name(const json_t *json)
+{
+    return type_name(json_is_false(json) ? JSON_TRUE : json_typeof(json));
+}
+
 static bool
 type_matches(const json_t *json, json_type type)
 {
-    return type == JSON_TRUE ? json_is_boolean(json)
-                             : json_typeof(json) == type;
+    return (type == JSON_TRUE ? json_is_boolean(json)
+            : type == JSON_FALSE ? json_is_boolean(json)
+                                   || json_is_string(json)
+            : json_typeof(json) == type);
 }
 
 /* What 'min' and 'max' of a key bound. */
@@ -160,7 +168,7 @@ check_value(const json_t *json, const struct config_key *key,
 {
     if (!type_matches(json, key->type)) {
         config_errors_add(errors, pointer, "must be %s, not %s",
-                          type_name(key->type), type_name(json_typeof(json)));
+                          type_name(key->type), value_name(json));
         return false;
     }
 
@@ -280,7 +288,7 @@ ask_begin(struct ask *ask, json_t *json, char *pointer,
 
     if (json && !ask->object) {
         config_errors_add(errors, pointer, "must be an object, not %s",
-                          type_name(json_typeof(json)));
+                          value_name(json));
     }
     if (!ask->object) {
         return;

@@ -70,7 +70,7 @@ may_adopt(const struct segment *segment, const struct client *c,
           const struct flow_client_info *info)
 {
     if (!c) {
-        return (segment->config->learn
+        return (segment->config->learn != LEARN_LISTED
                 && fh_vlan_equal(&segment->config->vlan, &info->vlan));
     }
     return fh_vlan_equal(&c->vlan, &info->vlan)

@@ -128,7 +128,7 @@ may_learn(struct engine *en, struct segment *segment,
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     char text[FH_ADDR_STRLEN];
 
-    if (!segment->config->learn) {
+    if (segment->config->learn != LEARN_ALL) {
         engine_drop(en, DROP_UNLISTED);
         return false;
     }

@@ -99,7 +99,8 @@ may_stay(const struct segment *segment, const struct client *c)
     }
     return inside && !ours
            && (c->origin == CLIENT_PROVISIONED
-               || (config->learn && fh_vlan_equal(&config->vlan, &c->vlan)));
+               || (config->learn != LEARN_LISTED
+                   && fh_vlan_equal(&config->vlan, &c->vlan)));
 }
 
 /* The client as the new configuration has it; a configured one is there

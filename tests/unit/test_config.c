@@ -665,6 +665,35 @@ file_is_read(void **state)
     free(path);
 }
 
+#define DHCP(MORE) "{\"servers\":[\"198.51.100.67\"]" MORE "}"
+
+static void
+dhcp_is_checked(void **state)
+{
+    static const struct test_case cases[] = {
+        GOOD(METRO "/dhcp", DHCP("")),
+        GOOD(METRO "/dhcp", DHCP(",\"lease_clients\":false")),
+        { { { METRO "/dhcp", DHCP("") }, { METRO "/learn", "\"dhcp\"" } },
+          { NULL } },
+        BAD_AT(METRO "/dhcp", "{}", METRO "/dhcp/servers"),
+        BAD_AT(METRO "/dhcp", "{\"servers\":[]}", METRO "/dhcp/servers"),
+        BAD_AT(METRO "/dhcp", "{\"servers\":[\"a\"]}",
+               METRO "/dhcp/servers/0"),
+        BAD_AT(METRO "/dhcp", "{\"servers\":[1]}", METRO "/dhcp/servers/0"),
+        BAD_AT(METRO "/dhcp", "{\"servers\":[\"224.0.0.1\"]}",
+               METRO "/dhcp/servers/0"),
+        BAD_AT(METRO "/dhcp", DHCP(",\"x\":1"), METRO "/dhcp/x"),
+        BAD_AT(METRO "/dhcp", DHCP(",\"lease_clients\":1"),
+               METRO "/dhcp/lease_clients"),
+        BAD(METRO "/learn", "\"dhcp\""),         /* Without servers. */
+        { { { METRO "/dhcp", DHCP(",\"lease_clients\":false") },
+            { METRO "/learn", "\"dhcp\"" } }, { METRO "/learn" } },
+        BAD(METRO "/learn", "\"leases\""),
+    };
+
+    RUN_CASES(cases);
+}
+
 static void
 wrong_types_are_refused(void **state)
 {
@@ -1418,6 +1447,7 @@ main(void)
         cmocka_unit_test(thousand_errors_are_kept_and_the_rest_counted),
         cmocka_unit_test(unreadable_file_is_an_error_of_the_whole),
         cmocka_unit_test(file_is_read),
+        cmocka_unit_test(dhcp_is_checked),
         cmocka_unit_test(wrong_types_are_refused),
         cmocka_unit_test(unknown_keys_are_refused_everywhere),
         cmocka_unit_test(unknown_key_is_told_what_it_resembles),
