@@ -266,7 +266,7 @@ api_read_body_string(struct api_call *call, const char *key)
 static void
 get_status(struct api_call *call)
 {
-    api_reply_json(call, 200, api_json_status(call->en));
+    api_reply_json(call, 200, api_json_status(call->en, &call->api->host));
 }
 
 static void
@@ -343,7 +343,8 @@ get_metrics(struct api_call *call)
 {
     struct fh_buf text = { NULL, 0, 0 };
 
-    metrics_write(call->en, http_n_connections(call->api->http), &text);
+    metrics_write(call->en, &call->api->host,
+                  http_n_connections(call->api->http), &text);
     http_reply(call->request->conn, 200,
                "text/plain; version=0.0.4; charset=utf-8", NULL, text.data,
                text.len);
@@ -473,7 +474,7 @@ handle(const struct http_request *request, void *api_)
     const struct api_route *route;
     char *allow;
 
-    engine_read_clock(api->en);
+    api->host.wake(api->host.aux);
     route = find_route(head, &call.arg, &allow);
     if (!route) {
         reply_no_route(&call, allow);
@@ -484,6 +485,9 @@ handle(const struct http_request *request, void *api_)
     }
     if (check_queries(&call, route)) {
         route->handler(&call);
+    }
+    if (strcmp(route->method, "GET")) {
+        api->host.changed(api->host.aux);
     }
     free(call.arg);
 }
@@ -518,8 +522,8 @@ config_applied(const struct incident *event, void *api)
 }
 
 struct api *
-api_create(struct event_base *base, struct engine *en, const char *path,
-           char **errp)
+api_create(struct event_base *base, struct engine *en,
+           const struct api_host *host, const char *path, char **errp)
 {
     static const struct http_options options = HTTP_OPTIONS_DEFAULT;
     static const struct http_handler handler = { max_body, handle };
@@ -527,6 +531,7 @@ api_create(struct event_base *base, struct engine *en, const char *path,
 
     api->base = base;
     api->en = en;
+    api->host = *host;
     api->http = http_create(base, &options, &handler, api);
     *errp = http_listen_unix(api->http, path);
     if (*errp) {

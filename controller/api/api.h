@@ -7,14 +7,34 @@
 
 #include <event2/event.h>
 
+#include <firsthop/status.h>
+
 struct api;
 struct engine;
 
-/* Serves 'en' at the Unix socket 'path', and on TCP where the configuration
- * says so.  Both are borrowed.  Returns new, or NULL and '*errp', new. */
-struct api *api_create(struct event_base *, struct engine *en,
-                       const char *path, char **errp);
-/* To be called before engine_destroy(). */
+/* What the API needs of its daemon, and what it shows of those beneath the
+ * engine.  All are called with 'aux'. */
+struct api_host {
+    /* A request has come: the engine is given the time. */
+    void (*wake)(void *aux);
+    /* It has changed something, which is to be carried out as soon as the
+     * loop turns. */
+    void (*changed)(void *aux);
+    void (*bgp)(void *aux, struct fh_bgp_status *);
+    size_t (*n_cores)(void *aux);
+    struct fh_core_status (*core)(void *aux, size_t i);
+    size_t (*core_routes)(void *aux);
+    void (*openflow)(void *aux, struct fh_openflow_status *);
+    void *aux;
+};
+
+/* Serves 'engine' at the Unix socket 'path', and on TCP where the
+ * configuration says so.  'engine' is borrowed, '*host' copied.  Returns new,
+ * or NULL and '*errp', new. */
+struct api *api_create(struct event_base *, struct engine *engine,
+                       const struct api_host *host, const char *path,
+                       char **errp);
+/* To be called before engine_stop(). */
 void api_destroy(struct api *);
 
 #endif /* controller/api/api.h */

@@ -12,6 +12,7 @@ struct api_events;
 struct api {
     struct event_base *base;
     struct engine *en;
+    struct api_host host;
     struct http_server *http;
     struct api_events *events;
 };

@@ -11,9 +11,6 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/bridge/ofconn.h"
-#include "controller/upstream/upstream_bgp.h"
-#include "controller/upstream/upstream_core.h"
 
 /* Clients named as left behind by a drain; the count is of all. */
 #define MAX_LEFT_BEHIND 100
@@ -140,15 +137,15 @@ api_count_clients(const struct engine *en, struct api_counts *counts)
 
 /* Null where the configuration names no pipes. */
 static json_t *
-json_bgp(const struct engine *en)
+json_bgp(const struct engine *en, const struct api_host *host)
 {
-    struct upstream_bgp_stats stats;
+    struct fh_bgp_status stats;
     json_t *object;
 
     if (!engine_config(en)->bgp.api_in) {
         return json_null();
     }
-    upstream_bgp_get_stats(engine_driver(en, UPSTREAM_BGP), &stats);
+    host->bgp(host->aux, &stats);
     object = json_object();
     put(object, "connected", json_boolean(stats.up));
     put(object, "stuck", json_boolean(stats.stuck));
@@ -163,14 +160,13 @@ json_bgp(const struct engine *en)
 }
 
 static json_t *
-json_core(const struct engine *en)
+json_core(const struct api_host *host)
 {
-    const struct upstream *core = engine_driver(en, UPSTREAM_CORE);
     json_t *object = json_object();
     json_t *list = json_array();
 
-    for (size_t i = 0; i < upstream_core_count(core); i++) {
-        struct upstream_core_info info = upstream_core_info(core, i);
+    for (size_t i = 0; i < host->n_cores(host->aux); i++) {
+        struct fh_core_status info = host->core(host->aux, i);
         json_t *bridge = json_object();
         char dpid[FH_DPID_STRLEN];
 
@@ -181,12 +177,12 @@ json_core(const struct engine *en)
         append(list, bridge);
     }
     put(object, "bridges", list);
-    put(object, "routes", json_integer(upstream_core_routes(core)));
+    put(object, "routes", json_integer(host->core_routes(host->aux)));
     return object;
 }
 
 json_t *
-api_json_status(const struct engine *en)
+api_json_status(const struct engine *en, const struct api_host *host)
 {
     struct api_counts counts;
     json_t *status = json_object();
@@ -223,8 +219,8 @@ api_json_status(const struct engine *en)
     put(status, "role", json_string("master"));
     put(status, "counts", object);
     object = json_object();
-    put(object, "bgp", json_bgp(en));
-    put(object, "core", json_core(en));
+    put(object, "bgp", json_bgp(en, host));
+    put(object, "core", json_core(host));
     put(status, "upstream", object);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "controller/api/api.h"
 #include "controller/engine/engine.h"
 
 #define API_TIME_STRLEN 32
@@ -16,7 +17,7 @@ char *api_time_format(int64_t unix_ms, char buf[API_TIME_STRLEN]);
 /* A string; what is not ASCII becomes '?' where 's' is not UTF-8. */
 json_t *api_json_text(const char *s);
 
-json_t *api_json_status(const struct engine *);
+json_t *api_json_status(const struct engine *, const struct api_host *);
 json_t *api_json_router(const struct engine *, const struct router *);
 /* The same and, while it drains, which clients stay on it. */
 json_t *api_json_router_details(const struct engine *,

@@ -15,9 +15,6 @@
 #include <unistd.h>
 
 #include "controller/api/api_json.h"
-#include "controller/bridge/ofconn.h"
-#include "controller/upstream/upstream_bgp.h"
-#include "controller/upstream/upstream_core.h"
 
 #define MAX_LINE 512
 
@@ -289,14 +286,15 @@ write_stats(const struct stats *stats, struct fh_buf *out)
 }
 
 static void
-write_bgp(const struct engine *en, struct fh_buf *out)
+write_bgp(const struct engine *en, const struct api_host *host,
+          struct fh_buf *out)
 {
-    struct upstream_bgp_stats stats;
+    struct fh_bgp_status stats;
 
     if (!engine_config(en)->bgp.api_in) {
         return;
     }
-    upstream_bgp_get_stats(engine_driver(en, UPSTREAM_BGP), &stats);
+    host->bgp(host->aux, &stats);
     single(out, "bgp_connected", "gauge",
            "Whether the BGP speaker is there, and reads.",
            stats.up && !stats.stuck);
@@ -314,32 +312,32 @@ write_bgp(const struct engine *en, struct fh_buf *out)
 }
 
 static void
-write_core(const struct engine *en, struct fh_buf *out)
+write_core(const struct api_host *host, struct fh_buf *out)
 {
-    const struct upstream *core = engine_driver(en, UPSTREAM_CORE);
+    size_t n = host->n_cores(host->aux);
 
-    if (!upstream_core_count(core)) {
+    if (!n) {
         return;
     }
     head(out, "core_connected", "gauge",
          "Whether the core bridge is connected and its flows are right.");
-    for (size_t i = 0; i < upstream_core_count(core); i++) {
-        struct upstream_core_info info = upstream_core_info(core, i);
+    for (size_t i = 0; i < n; i++) {
+        struct fh_core_status info = host->core(host->aux, i);
 
         put(out, "firsthop_core_connected{core=\"%s\"} %d\n", info.name,
             info.connected);
     }
     single(out, "core_routes", "gauge",
            "Clients that core bridges have, or are to have, a flow for.",
-           upstream_core_routes(core));
+           host->core_routes(host->aux));
 }
 
 static void
-write_openflow(const struct engine *en, struct fh_buf *out)
+write_openflow(const struct api_host *host, struct fh_buf *out)
 {
-    struct ofserver_counters c;
+    struct fh_openflow_status c;
 
-    ofserver_get_counters(engine_ofserver(en), &c);
+    host->openflow(host->aux, &c);
     head(out, "openflow_messages_total", "counter", "OpenFlow messages.");
     put(out, "firsthop_openflow_messages_total{direction=\"in\"} %" PRIu64
         "\nfirsthop_openflow_messages_total{direction=\"out\"} %" PRIu64
@@ -395,8 +393,8 @@ write_process(const struct engine *en, struct fh_buf *out)
 }
 
 void
-metrics_write(const struct engine *en, size_t n_connections,
-              struct fh_buf *out)
+metrics_write(const struct engine *en, const struct api_host *host,
+              size_t n_connections, struct fh_buf *out)
 {
     head(out, "build_info", "gauge", "Always 1; the version is a label.");
     put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
@@ -404,9 +402,9 @@ metrics_write(const struct engine *en, size_t n_connections,
     write_routers(en, out);
     write_ports(en, out);
     write_stats(engine_stats(en), out);
-    write_bgp(en, out);
-    write_core(en, out);
-    write_openflow(en, out);
+    write_bgp(en, host, out);
+    write_core(host, out);
+    write_openflow(host, out);
     single(out, "events_total", "counter", "Events so far.",
            journal_last_seq(engine_journal(en)));
     single(out, "control_connections", "gauge",

@@ -6,10 +6,11 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/api/api.h"
 #include "controller/engine/engine.h"
 
 /* Appends all metrics to 'out'.  'n_connections' is the control socket's. */
-void metrics_write(const struct engine *, size_t n_connections,
-                   struct fh_buf *out);
+void metrics_write(const struct engine *, const struct api_host *,
+                   size_t n_connections, struct fh_buf *out);
 
 #endif /* controller/api/metrics.h */

@@ -19,6 +19,8 @@
 
 #include <event2/event.h>
 
+#include <firsthop/status.h>
+
 #include "flows/ofcodec.h"
 
 struct ofserver;
@@ -71,12 +73,8 @@ const char *ofserver_target_error(const char *target);
 void ofserver_for_each(struct ofserver *,
                        void (*cb)(struct ofconn *, void *aux), void *aux);
 
-struct ofserver_counters {
-    uint64_t accepted, refused, protocol_errors, dead, messages_in,
-             messages_out, bytes_in, bytes_out;
-};
 void ofserver_get_counters(const struct ofserver *,
-                           struct ofserver_counters *);
+                           struct fh_openflow_status *);
 
 /* Becomes master of an identified connection and sets it up. */
 void ofconn_take(struct ofconn *);

@@ -68,7 +68,7 @@ struct ofserver {
     struct ofserver_config config;
     struct ofserver_cbs cbs;
     void *aux;
-    struct ofserver_counters counters;
+    struct fh_openflow_status counters;
 
     struct conn_list conns;
     size_t n_conns;

@@ -266,3 +266,73 @@ firsthop_engine(const struct firsthop *fh)
 {
     return fh->engine;
 }
+
+/* What the API asks. */
+
+static void
+api_wake(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    engine_read_clock(fh->engine);
+}
+
+static void
+api_changed(void *fh_)
+{
+    static const struct timeval at_once = { 0, 0 };
+    struct firsthop *fh = fh_;
+
+    fh->tick_due_ms = engine_now_ms(fh->engine);
+    evtimer_add(fh->tick, &at_once);
+}
+
+static void
+api_bgp(void *fh_, struct fh_bgp_status *status)
+{
+    const struct firsthop *fh = fh_;
+
+    upstream_bgp_get_stats(fh->upstreams[UPSTREAM_BGP], status);
+}
+
+static size_t
+api_n_cores(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    return upstream_core_count(fh->upstreams[UPSTREAM_CORE]);
+}
+
+static struct fh_core_status
+api_core(void *fh_, size_t i)
+{
+    const struct firsthop *fh = fh_;
+
+    return upstream_core_info(fh->upstreams[UPSTREAM_CORE], i);
+}
+
+static size_t
+api_core_routes(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    return upstream_core_routes(fh->upstreams[UPSTREAM_CORE]);
+}
+
+static void
+api_openflow(void *fh_, struct fh_openflow_status *status)
+{
+    const struct firsthop *fh = fh_;
+
+    ofserver_get_counters(engine_ofserver(fh->engine), status);
+}
+
+struct api_host
+firsthop_api_host(struct firsthop *fh)
+{
+    return (struct api_host) {
+        .wake = api_wake, .changed = api_changed, .bgp = api_bgp,
+        .n_cores = api_n_cores, .core = api_core,
+        .core_routes = api_core_routes, .openflow = api_openflow, .aux = fh,
+    };
+}

@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "controller/api/api.h"
 #include "controller/engine/engine.h"
 
 struct firsthop;
@@ -24,5 +25,6 @@ struct firsthop *firsthop_create(struct event_base *, struct config *config,
 void firsthop_destroy(struct firsthop *);
 
 struct engine *firsthop_engine(const struct firsthop *);
+struct api_host firsthop_api_host(struct firsthop *);
 
 #endif /* controller/daemon/firsthop.h */

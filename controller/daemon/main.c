@@ -257,8 +257,9 @@ free_signals(struct signals *s)
 static struct api *
 create_api(struct daemon *d, char **errp)
 {
+    const struct api_host host = firsthop_api_host(d->fh);
     char *error = NULL;
-    struct api *api = api_create(d->base, firsthop_engine(d->fh),
+    struct api *api = api_create(d->base, firsthop_engine(d->fh), &host,
                                  d->options.socket, &error);
 
     if (!api) {

@@ -69,9 +69,6 @@ const struct config *engine_config(const struct engine *);
 struct clients *engine_clients(const struct engine *);
 struct journal *engine_journal(const struct engine *);
 const struct stats *engine_stats(const struct engine *);
-/* The driver, for its readers. */
-const struct upstream *engine_driver(const struct engine *,
-                                     enum config_upstream);
 const struct ofserver *engine_ofserver(const struct engine *);
 int64_t engine_now_ms(const struct engine *);       /* Monotonic. */
 int64_t engine_started_ms(const struct engine *);   /* Unix time. */

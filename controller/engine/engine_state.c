@@ -90,12 +90,6 @@ engine_stats(const struct engine *en)
     return &en->stats;
 }
 
-const struct upstream *
-engine_driver(const struct engine *en, enum config_upstream which)
-{
-    return en->host.upstreams[which];
-}
-
 const struct ofserver *
 engine_ofserver(const struct engine *en)
 {

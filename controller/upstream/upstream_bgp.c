@@ -721,11 +721,11 @@ upstream_bgp_configure(struct upstream *u, const char *api_in,
 
 void
 upstream_bgp_get_stats(const struct upstream *u,
-                       struct upstream_bgp_stats *stats)
+                       struct fh_bgp_status *stats)
 {
     const struct upstream_bgp *b = bgp_cast(u);
 
-    *stats = (struct upstream_bgp_stats) {
+    *stats = (struct fh_bgp_status) {
         .up = b->in_fd >= 0,
         .stuck = b->stuck,
         .synced = b->in_fd >= 0 && !has_more(b) && !b->end_due,

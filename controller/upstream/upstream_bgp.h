@@ -24,6 +24,8 @@
 
 #include <event2/event.h>
 
+#include <firsthop/status.h>
+
 #include "controller/upstream/upstream.h"
 
 /* Withdrawals that are kept for a reader that does not read; beyond, the
@@ -36,18 +38,6 @@ struct upstream_bgp_options {
     void *aux;
 };
 
-struct upstream_bgp_stats {
-    bool up;                    /* Somebody reads. */
-    bool stuck;                 /* But has not for a while. */
-    bool synced;                /* And has the whole table. */
-    size_t n_routes;            /* Announced, or to be. */
-    size_t n_dirty;             /* Changes that wait. */
-    uint64_t syncs;             /* Times that the whole table was sent. */
-    uint64_t errors;            /* Commands that the speaker refused. */
-    size_t n_peers;             /* Neighbours that the speaker told of. */
-    size_t n_peers_up;
-};
-
 struct upstream *upstream_bgp_create(const struct upstream_bgp_options *);
 
 /* Speaks through these pipes (made if they are missing), NULL: through none,
@@ -57,6 +47,6 @@ void upstream_bgp_configure(struct upstream *, const char *api_in,
                             const char *api_out, uint32_t settle_ms);
 
 void upstream_bgp_get_stats(const struct upstream *,
-                            struct upstream_bgp_stats *);
+                            struct fh_bgp_status *);
 
 #endif /* controller/upstream/upstream_bgp.h */

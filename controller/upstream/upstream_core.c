@@ -872,13 +872,13 @@ upstream_core_count(const struct upstream *up)
     return core_cast(up)->n_cores;
 }
 
-struct upstream_core_info
+struct fh_core_status
 upstream_core_info(const struct upstream *up, size_t i)
 {
     const struct core *core = core_cast(up)->cores[i];
 
-    return (struct upstream_core_info) { core->name, core->dpid,
-                                         core->ready };
+    return (struct fh_core_status) { core->name, core->dpid,
+                                     core->ready };
 }
 
 size_t

@@ -17,6 +17,8 @@
 
 #include <event2/event.h>
 
+#include <firsthop/status.h>
+
 #include "controller/bridge/ofconn.h"
 #include "controller/upstream/upstream.h"
 
@@ -49,15 +51,8 @@ void upstream_core_closed(struct upstream *, struct ofconn *,
 /* Sends what has been announced in this turn of the loop. */
 void upstream_core_flush(struct upstream *);
 
-struct upstream_core_info {
-    const char *name;           /* Borrowed until the next configure. */
-    uint64_t dpid;
-    bool connected;             /* And its flows are right. */
-};
-
 size_t upstream_core_count(const struct upstream *);
-struct upstream_core_info upstream_core_info(const struct upstream *,
-                                             size_t i);
+struct fh_core_status upstream_core_info(const struct upstream *, size_t i);
 size_t upstream_core_routes(const struct upstream *);
 
 #endif /* controller/upstream/upstream_core.h */

@@ -1018,7 +1018,7 @@ ofserver_for_each(struct ofserver *server,
 
 void
 ofserver_get_counters(const struct ofserver *server,
-                      struct ofserver_counters *counters)
+                      struct fh_openflow_status *counters)
 {
     memset(counters, 0, sizeof *counters);
 }

@@ -9,9 +9,6 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/upstream/upstream_bgp.h"
-#include "controller/upstream/upstream_core.h"
-
 struct engine {
     struct config *config;
     struct clients *clients;
@@ -187,48 +184,6 @@ engine_stats(const struct engine *en)
     return &en->stats;
 }
 
-const struct upstream *
-engine_driver(const struct engine *en, enum config_upstream which)
-{
-    return NULL;
-}
-
-size_t
-upstream_core_count(const struct upstream *u)
-{
-    return 1;
-}
-
-struct upstream_core_info
-upstream_core_info(const struct upstream *u, size_t i)
-{
-    return (struct upstream_core_info) { "K", 0xc, true };
-}
-
-size_t
-upstream_core_routes(const struct upstream *u)
-{
-    return 5;
-}
-
-void
-upstream_bgp_get_stats(const struct upstream *u,
-                       struct upstream_bgp_stats *stats)
-{
-    *stats = (struct upstream_bgp_stats) { .up = true, .n_routes = 7 };
-}
-
-const struct ofserver *
-engine_ofserver(const struct engine *en)
-{
-    return NULL;
-}
-
-void
-engine_read_clock(struct engine *en)
-{
-}
-
 int64_t
 engine_now_ms(const struct engine *en)
 {
@@ -389,12 +344,4 @@ const char *
 ofconn_version_name(const struct ofconn *conn)
 {
     return "1.4";
-}
-
-void
-ofserver_get_counters(const struct ofserver *server,
-                      struct ofserver_counters *counters)
-{
-    memset(counters, 0, sizeof *counters);
-    counters->messages_in = 7;
 }

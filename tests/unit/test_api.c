@@ -45,6 +45,7 @@ struct world {
     struct engine *en;
     struct api *api;
     char *dir, *path;
+    int n_changes;              /* That were to be carried out. */
 };
 
 /* Three clients: 10.0.0.10 on metro, known in full; 10.0.0.11 on both
@@ -68,10 +69,57 @@ add_clients(struct engine *en)
     fake_add_client(en, "10.0.0.11", "campus");
 }
 
+/* What lies beneath. */
+
+static void
+count_call(void *n_calls)
+{
+    ++*(int *) n_calls;
+}
+
+static void
+nothing_to_do(void *n_changes)
+{
+}
+
+static void
+get_bgp(void *aux, struct fh_bgp_status *status)
+{
+    *status = (struct fh_bgp_status) { .up = true, .n_routes = 7 };
+}
+
+static size_t
+get_n_cores(void *aux)
+{
+    return 1;
+}
+
+static struct fh_core_status
+get_core(void *aux, size_t i)
+{
+    return (struct fh_core_status) { "K", 0xc, true };
+}
+
+static size_t
+get_core_routes(void *aux)
+{
+    return 5;
+}
+
+static void
+get_openflow(void *aux, struct fh_openflow_status *status)
+{
+    *status = (struct fh_openflow_status) { .messages_in = 7 };
+}
+
 static int
 set_up(void **state)
 {
     struct world *w = fh_xcalloc(1, sizeof *w);
+    const struct api_host host = {
+        nothing_to_do, count_call, get_bgp, get_n_cores, get_core,
+        get_core_routes, get_openflow, &w->n_changes,
+    };
     char *error = NULL;
 
     w->dir = fh_xstrdup("/tmp/firsthop-test-api-XXXXXX");
@@ -81,7 +129,7 @@ set_up(void **state)
     w->en = fake_create(config_text, N_EVENTS);
     add_clients(w->en);
     fake_set_connected(w->en, "A", true);
-    w->api = api_create(w->base, w->en, w->path, &error);
+    w->api = api_create(w->base, w->en, &host, w->path, &error);
     assert_null(error);
     *state = w;
     return 0;
@@ -718,6 +766,18 @@ router_is_shown_as_the_contract_says(void **state)
 }
 
 static void
+a_writer_has_what_it_changed_carried_out(void **state)
+{
+    struct world *w = *state;
+
+    json_decref(ask(w, "GET", "/v1/status", NULL, 200));
+    assert_int_equal(w->n_changes, 0);
+    json_decref(ask(w, "PATCH", "/v1/routers/A", "{\"admin\": \"drain\"}",
+                    200));
+    assert_int_equal(w->n_changes, 1);
+}
+
+static void
 draining_router_names_who_stays_behind(void **state)
 {
     struct world *w = *state;
@@ -1290,6 +1350,7 @@ main(void)
         TEST(what_is_not_known_of_a_client_is_null),
         TEST(ambiguous_address_names_its_segments),
         TEST(router_is_shown_as_the_contract_says),
+        TEST(a_writer_has_what_it_changed_carried_out),
         TEST(draining_router_names_who_stays_behind),
         TEST(status_counts),
         TEST(explain_shows_the_candidates),

@@ -391,10 +391,10 @@ peer_become_ready(struct peer *p)
     run_until(p->f, p->f->n_ready > n);
 }
 
-static struct ofserver_counters
+static struct fh_openflow_status
 counters(const struct fixture *f)
 {
-    struct ofserver_counters c;
+    struct fh_openflow_status c;
 
     ofserver_get_counters(f->server, &c);
     return c;

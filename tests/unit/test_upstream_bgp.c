@@ -114,10 +114,10 @@ teardown(void **state)
     return 0;
 }
 
-static struct upstream_bgp_stats
+static struct fh_bgp_status
 stats(const struct fixture *f)
 {
-    struct upstream_bgp_stats s;
+    struct fh_bgp_status s;
 
     upstream_bgp_get_stats(f->u, &s);
     return s;

@@ -1,0 +1,36 @@
+/* What those beneath the engine tell of themselves, for people and programs:
+ * plain values that the API shows. */
+#ifndef FIRSTHOP_STATUS_H
+#define FIRSTHOP_STATUS_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The BGP speaker. */
+struct fh_bgp_status {
+    bool up;                    /* Somebody reads. */
+    bool stuck;                 /* But has not for a while. */
+    bool synced;                /* And has the whole table. */
+    size_t n_routes;            /* Announced, or to be. */
+    size_t n_dirty;             /* Changes that wait. */
+    uint64_t syncs;             /* Times that the whole table was sent. */
+    uint64_t errors;            /* Commands that the speaker refused. */
+    size_t n_peers;             /* Neighbours that the speaker told of. */
+    size_t n_peers_up;
+};
+
+/* A core bridge. */
+struct fh_core_status {
+    const char *name;           /* Borrowed until the configuration changes. */
+    uint64_t dpid;
+    bool connected;             /* And its flows are right. */
+};
+
+/* All that speak OpenFlow. */
+struct fh_openflow_status {
+    uint64_t accepted, refused, protocol_errors, dead, messages_in,
+             messages_out, bytes_in, bytes_out;
+};
+
+#endif /* firsthop/status.h */
