@@ -16,6 +16,7 @@
 /* Live streams may take this many connections at most; see api_events.c. */
 #define SMALL_BODY (64 << 10)
 #define LARGE_BODY (16 << 20)
+#define BULK_BODY  (4 << 20)
 
 #define BODY_DEPTH 8            /* Levels of JSON in a small body. */
 
@@ -29,6 +30,7 @@ const struct api_route api_routes[] = {
     { "PATCH", "/v1/routers/{name}", patch_router, "", SMALL_BODY },
     { "GET", "/v1/clients", api_get_clients,
       "segment active state limit after ", 0 },
+    { "POST", "/v1/clients", api_post_clients, "dry_run ", BULK_BODY },
     { "GET", "/v1/clients/{address}", api_get_client, "segment ", 0 },
     { "PUT", "/v1/clients/{address}", api_put_client, "segment ",
       SMALL_BODY },
@@ -40,6 +42,20 @@ const struct api_route api_routes[] = {
     { "GET", "/v1/events", api_get_events, "since limit ", 0 },
     { "GET", "/v1/config", api_get_config, "", 0 },
     { "PUT", "/v1/config", api_put_config, "dry_run ", LARGE_BODY },
+    { "GET", "/v1/config/segments/{name}", api_get_config_part, "", 0 },
+    { "PUT", "/v1/config/segments/{name}", api_put_config_part, "dry_run ",
+      SMALL_BODY },
+    { "PATCH", "/v1/config/segments/{name}", api_patch_config_part,
+      "dry_run ", SMALL_BODY },
+    { "DELETE", "/v1/config/segments/{name}", api_delete_config_part,
+      "dry_run ", 0 },
+    { "GET", "/v1/config/routers/{name}", api_get_config_part, "", 0 },
+    { "PUT", "/v1/config/routers/{name}", api_put_config_part, "dry_run ",
+      SMALL_BODY },
+    { "PATCH", "/v1/config/routers/{name}", api_patch_config_part,
+      "dry_run ", SMALL_BODY },
+    { "DELETE", "/v1/config/routers/{name}", api_delete_config_part,
+      "dry_run ", 0 },
     { "GET", "/v1/openapi.json", get_openapi, "", 0 },
     { "GET", "/metrics", get_metrics, "", 0 },
     { NULL, NULL, NULL, NULL, 0 },
@@ -49,7 +65,7 @@ const struct api_route api_routes[] = {
 
 static void
 reply_json_as(struct api_call *call, int status, const char *type,
-              json_t *json)
+              const char *fields, json_t *json)
 {
     char *text = json_dumps(json, JSON_INDENT(1));
 
@@ -59,14 +75,22 @@ reply_json_as(struct api_call *call, int status, const char *type,
     json_decref(json);
     text = fh_xrealloc(text, strlen(text) + 2);
     strcat(text, "\n");
-    http_reply(call->request->conn, status, type, NULL, text, strlen(text));
+    http_reply(call->request->conn, status, type, fields, text,
+               strlen(text));
     free(text);
 }
 
 void
 api_reply_json(struct api_call *call, int status, json_t *json)
 {
-    reply_json_as(call, status, "application/json", json);
+    reply_json_as(call, status, "application/json", NULL, json);
+}
+
+void
+api_reply_json_with(struct api_call *call, int status, const char *fields,
+                    json_t *json)
+{
+    reply_json_as(call, status, "application/json", fields, json);
 }
 
 static json_t *
@@ -98,7 +122,7 @@ reply_problem_va(struct api_call *call, int status, json_t *members,
         log_info("api: %s %s: refused, %d: %s", call->request->head->method,
                  call->request->head->path, status, detail);
     }
-    reply_json_as(call, status, "application/problem+json",
+    reply_json_as(call, status, "application/problem+json", NULL,
                   problem(status, members, detail));
     free(detail);
 }
@@ -138,6 +162,13 @@ status_of_bad_body(const struct config_errors *errors)
 void
 api_reply_errors(struct api_call *call, struct config_errors *errors)
 {
+    api_reply_errors_as(call, status_of_bad_body(errors), errors);
+}
+
+void
+api_reply_errors_as(struct api_call *call, int status,
+                    struct config_errors *errors)
+{
     const struct config_error *first = &errors->items[0];
     json_t *members = json_object();
     size_t n = errors->n + errors->n_dropped;
@@ -145,11 +176,11 @@ api_reply_errors(struct api_call *call, struct config_errors *errors)
     json_object_set_new(members, "pointer", api_json_text(first->pointer));
     json_object_set_new(members, "errors", api_json_errors(errors));
     if (n == 1) {
-        api_reply_problem_with(call, status_of_bad_body(errors), members,
-                               "%s%s%s", first->pointer,
+        api_reply_problem_with(call, status, members, "%s%s%s",
+                               first->pointer,
                                *first->pointer ? ": " : "", first->text);
     } else {
-        api_reply_problem_with(call, status_of_bad_body(errors), members,
+        api_reply_problem_with(call, status, members,
                                "%zu errors; the first: %s%s%s", n,
                                first->pointer, *first->pointer ? ": " : "",
                                first->text);
@@ -195,6 +226,19 @@ api_query_number(struct api_call *call, const char *name, uint64_t min,
         return false;
     }
     *value = number;
+    return true;
+}
+
+bool
+api_query_dry_run(struct api_call *call, bool *dry_run)
+{
+    const char *text = api_query(call, "dry_run");
+
+    *dry_run = text && (!strcmp(text, "1") || !strcmp(text, "true"));
+    if (text && !*dry_run && strcmp(text, "0") && strcmp(text, "false")) {
+        api_reply_problem(call, 422, "dry_run: must be 1 or 0");
+        return false;
+    }
     return true;
 }
 

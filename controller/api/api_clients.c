@@ -12,6 +12,9 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
 
+#define BULK_MAX   10000        /* Clients of one call: see api.md. */
+#define BULK_DEPTH 3
+
 /* What a list is to hold. */
 struct filter {
     const struct segment *segment;      /* NULL: any. */
@@ -328,7 +331,7 @@ api_put_client(struct api_call *call)
     segment = engine_find_segment(
         call->en, engine_config(call->en)->segments[entry.segment].name);
     is_new = !clients_find(clients, address, segment->id);
-    reason = engine_provision(call->en, &entry);
+    reason = engine_provision(call->en, &entry, 1);
     if (reason) {
         api_reply_refusal(call, reason);
         return;
@@ -337,6 +340,79 @@ api_put_client(struct api_call *call)
                    api_json_client(call->en,
                                    clients_find(clients, address,
                                                 segment->id)));
+}
+
+/* Many at once. */
+
+/* What the entries come to: how many are of clients that are not known. */
+static size_t
+count_new(struct api_call *call, const struct config_client *entries,
+          size_t n)
+{
+    const struct config *config = engine_config(call->en);
+    size_t n_new = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct segment *segment = engine_find_segment(
+            call->en, config->segments[entries[i].segment].name);
+
+        n_new += !clients_find(engine_clients(call->en),
+                               entries[i].address, segment->id);
+    }
+    return n_new;
+}
+
+/* Provisions what 'array' holds. */
+static void
+provision_all(struct api_call *call, json_t *array, bool dry_run)
+{
+    size_t n = json_array_size(array);
+    struct config_client *entries = fh_xcalloc(n + 1, sizeof *entries);
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    char *reason = NULL;
+    size_t n_new;
+
+    if (!config_clients_from_json(engine_config(call->en), array, entries,
+                                  &errors)) {
+        api_reply_errors_as(call, 422, &errors);
+        free(entries);
+        return;
+    }
+    n_new = count_new(call, entries, n);
+    if (!dry_run) {
+        reason = engine_provision(call->en, entries, n);
+    }
+    if (reason) {
+        api_reply_refusal(call, reason);
+    } else {
+        api_reply_json(call, 200,
+                       json_pack("{s:b, s:I, s:I}", "applied", !dry_run,
+                                 "added", (json_int_t) n_new,
+                                 "changed", (json_int_t) (n - n_new)));
+    }
+    free(entries);
+}
+
+void
+api_post_clients(struct api_call *call)
+{
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    json_t *array;
+    bool dry_run;
+
+    if (!api_query_dry_run(call, &dry_run)) {
+        return;
+    }
+    array = config_read_json_lines(call->request->body,
+                                   call->request->body_len, BULK_DEPTH,
+                                   BULK_MAX, &errors);
+    if (!array) {
+        api_reply_errors_as(call, strncmp(errors.items[0].text, "line", 4)
+                            ? 413 : 400, &errors);
+        return;
+    }
+    provision_all(call, array, dry_run);
+    json_decref(array);
 }
 
 /* The member of the client's segment that is 'router', ELECT_NONE if none. */

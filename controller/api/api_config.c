@@ -1,57 +1,163 @@
-/* /v1/config: the whole configuration, read and replaced.
+/* /v1/config: the configuration, read and replaced: as a whole, or one of its
+ * segments or routers, which is checked and applied with the whole.
  *
  * Called by api.c for its routes. */
 #include <config.h>
 
 #include "controller/api/api_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-void
-api_get_config(struct api_call *call)
+/* Entity tags.  RFC 9110, 8.8.3 and 13.1. */
+
+#define ETAG_STRLEN 24
+
+/* FNV-1a.  The text is the operator's own: nobody gains from a collision. */
+static int
+hash_text(const char *text, size_t len, void *hash_)
 {
-    api_reply_json(call, 200, json_incref(engine_config(call->en)->json));
+    uint64_t *hash = hash_;
+
+    for (size_t i = 0; i < len; i++) {
+        *hash = (*hash ^ (unsigned char) text[i]) * UINT64_C(0x100000001b3);
+    }
+    return 0;
 }
 
-static bool
-read_dry_run(struct api_call *call, bool *dry_run)
+/* The tag of what GET answers with; "" where there is nothing. */
+static const char *
+etag_format(json_t *json, char etag[ETAG_STRLEN])
 {
-    const char *text = api_query(call, "dry_run");
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-    *dry_run = text && (!strcmp(text, "1") || !strcmp(text, "true"));
-    if (text && !*dry_run && strcmp(text, "0") && strcmp(text, "false")) {
-        api_reply_problem(call, 422, "dry_run: must be 1 or 0");
+    *etag = '\0';
+    if (json) {
+        json_dump_callback(json, hash_text, &hash, JSON_COMPACT);
+        snprintf(etag, ETAG_STRLEN, "\"%016" PRIx64 "\"", hash);
+    }
+    return etag;
+}
+
+/* Does the list of entity tags 'field' name 'etag'?  "*" names whatever there
+ * is.  A weak tag matches where 'weak' does.  -1: it is no such list. */
+static int
+etag_list_has(const char *field, const char *etag, bool weak)
+{
+    bool found = false;
+
+    if (!strcmp(field, "*")) {
+        return *etag != '\0';
+    }
+    while (*field) {
+        bool is_weak = !strncmp(field, "W/", 2);
+        const char *tag = field + (is_weak ? 2 : 0);
+        const char *end = *tag == '"' ? strchr(tag + 1, '"') : NULL;
+
+        if (!end) {
+            return -1;
+        }
+        found = found || ((weak || !is_weak)
+                          && strlen(etag) == (size_t) (end + 1 - tag)
+                          && !strncmp(etag, tag, end + 1 - tag));
+        field = end + 1 + strspn(end + 1, " \t,");
+    }
+    return found;
+}
+
+/* May a change of what is 'present' (NULL: nothing) be made?  False after an
+ * answer. */
+static bool
+check_conditions(struct api_call *call, json_t *present)
+{
+    const char *match = http_head_field(call->request->head, "If-Match");
+    const char *none = http_head_field(call->request->head, "If-None-Match");
+    char etag[ETAG_STRLEN];
+    int has, has_none;
+
+    if (!match && !none) {
+        return true;
+    }
+    etag_format(present, etag);
+    has = match ? etag_list_has(match, etag, false) : 1;
+    has_none = none ? etag_list_has(none, etag, true) : 0;
+    if (has < 0 || has_none < 0) {
+        api_reply_problem(call, 400, "%s: is no list of entity tags",
+                          has < 0 ? "If-Match" : "If-None-Match");
+        return false;
+    }
+    if (!has || has_none) {
+        api_reply_problem(call, 412, has_none ? "it exists, as %s"
+                          : present ? "it has changed meanwhile: it is %s now"
+                          : "it does not exist%s", etag);
         return false;
     }
     return true;
 }
 
+/* Answers GET with 'json' (borrowed), or says that the peer has it. */
 static void
-reply_done(struct api_call *call, bool applied,
-           const struct config_errors *warnings)
+reply_tagged(struct api_call *call, json_t *json)
 {
-    json_t *json = json_object();
+    const char *none = http_head_field(call->request->head, "If-None-Match");
+    char etag[ETAG_STRLEN];
+    char *field;
 
-    json_object_set_new(json, "valid", json_true());
-    json_object_set_new(json, "applied", json_boolean(applied));
-    json_object_set_new(json, "warnings", api_json_errors(warnings));
-    api_reply_json(call, 200, json);
+    etag_format(json, etag);
+    field = fh_xasprintf("ETag: %s\r\n", etag);
+    if (none && etag_list_has(none, etag, true) > 0) {
+        http_reply(call->request->conn, 304, NULL, field, NULL, 0);
+    } else {
+        api_reply_json_with(call, 200, field, json_incref(json));
+    }
+    free(field);
 }
 
-/* Applies 'config' (taken). */
+/* 'json' is what is there now, for its tag, or NULL. */
 static void
-apply(struct api_call *call, struct config *config,
+reply_done(struct api_call *call, int status, bool applied, json_t *json,
+           const struct config_errors *warnings)
+{
+    json_t *body = json_object();
+    char etag[ETAG_STRLEN];
+    char *field = NULL;
+
+    json_object_set_new(body, "valid", json_true());
+    json_object_set_new(body, "applied", json_boolean(applied));
+    json_object_set_new(body, "warnings", api_json_errors(warnings));
+    if (applied && json) {
+        field = fh_xasprintf("ETag: %s\r\n", etag_format(json, etag));
+    }
+    api_reply_json_with(call, status, field, body);
+    free(field);
+}
+
+/* Applies 'config' (taken).  'json' is what the request was about, with
+ * 'config' or longer, NULL: it is gone. */
+static void
+apply(struct api_call *call, int status, struct config *config, json_t *json,
       const struct config_errors *warnings)
 {
-    char *reason = engine_apply(call->en, config, true);
+    char *reason;
 
+    json_incref(json);
+    reason = engine_apply(call->en, config, true);
     if (reason) {
         config_destroy(config);
         api_reply_refusal(call, reason);
     } else {
-        reply_done(call, true, warnings);
+        reply_done(call, status, true, json, warnings);
     }
+    json_decref(json);
+}
+
+/* The whole. */
+
+void
+api_get_config(struct api_call *call)
+{
+    reply_tagged(call, engine_config(call->en)->json);
 }
 
 void
@@ -62,7 +168,8 @@ api_put_config(struct api_call *call)
     struct config *config;
     bool dry_run;
 
-    if (!read_dry_run(call, &dry_run)) {
+    if (!api_query_dry_run(call, &dry_run)
+        || !check_conditions(call, engine_config(call->en)->json)) {
         return;
     }
     config = config_parse(call->request->body, call->request->body_len,
@@ -71,9 +178,164 @@ api_put_config(struct api_call *call)
         api_reply_errors(call, &errors);
     } else if (dry_run) {
         config_destroy(config);
-        reply_done(call, false, &warnings);
+        reply_done(call, 200, false, NULL, &warnings);
     } else {
-        apply(call, config, &warnings);
+        apply(call, 200, config, config->json, &warnings);
     }
     config_errors_destroy(&warnings);
+}
+
+/* One segment, or one router. */
+
+static const char *
+collection(const struct api_call *call)
+{
+    return (!strncmp(call->request->head->path, "/v1/config/segments/", 20)
+            ? "segments" : "routers");
+}
+
+/* What the path names, borrowed, or NULL. */
+static json_t *
+find_part(const struct api_call *call)
+{
+    return json_object_get(json_object_get(engine_config(call->en)->json,
+                                           collection(call)), call->arg);
+}
+
+static json_t *
+require_part(struct api_call *call)
+{
+    json_t *part = find_part(call);
+
+    if (!part) {
+        api_reply_problem(call, 404, "there is no %.*s %s",
+                          (int) strlen(collection(call)) - 1,
+                          collection(call), call->arg);
+    }
+    return part;
+}
+
+void
+api_get_config_part(struct api_call *call)
+{
+    json_t *part = require_part(call);
+
+    if (part) {
+        reply_tagged(call, part);
+    }
+}
+
+/* The configuration in force with the part replaced by 'value', or without it
+ * (NULL).  Returns new, or NULL if the part's name is no text. */
+static json_t *
+with_part(const struct api_call *call, json_t *value)
+{
+    json_t *root = json_copy(engine_config(call->en)->json);
+    json_t *parts = json_copy(json_object_get(root, collection(call)));
+
+    parts = parts ? parts : json_object();
+    json_object_set_new(root, collection(call), parts);
+    if (!value) {
+        json_object_del(parts, call->arg);
+    } else if (json_object_set(parts, call->arg, value)) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
+/* Replaces the part by 'value' (taken), or deletes it (NULL). */
+static void
+set_part(struct api_call *call, json_t *value, bool dry_run)
+{
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    struct config_errors warnings = { NULL, 0, 0, 0 };
+    int status = value && !find_part(call) && !dry_run ? 201 : 200;
+    json_t *root = with_part(call, value);
+    struct config *config = NULL;
+
+    if (!root) {
+        config_errors_add(&errors, "", "the name is no UTF-8");
+    } else {
+        config = config_from_json(root, &errors, &warnings);
+    }
+    if (!config) {
+        /* What stands in the way of a deletion is not in the request. */
+        api_reply_errors_as(call, value ? 422 : 409, &errors);
+    } else if (dry_run) {
+        config_destroy(config);
+        reply_done(call, status, false, NULL, &warnings);
+    } else {
+        apply(call, status, config, value, &warnings);
+    }
+    config_errors_destroy(&warnings);
+    json_decref(value);
+    json_decref(root);
+}
+
+void
+api_put_config_part(struct api_call *call)
+{
+    json_t *value;
+    bool dry_run;
+
+    if (api_query_dry_run(call, &dry_run)
+        && check_conditions(call, find_part(call))) {
+        value = api_read_body(call);
+        if (value) {
+            set_part(call, value, dry_run);
+        }
+    }
+}
+
+/* 'target' (or NULL) as 'patch' changes it.  Returns new.  RFC 7396. */
+static json_t *
+merge_patch(json_t *target, json_t *patch)
+{
+    json_t *result, *value;
+    const char *key;
+
+    if (!json_is_object(patch)) {
+        return json_incref(patch);
+    }
+    result = json_is_object(target) ? json_copy(target) : json_object();
+    json_object_foreach (patch, key, value) {
+        if (json_is_null(value)) {
+            json_object_del(result, key);
+        } else {
+            json_object_set_new(result, key,
+                                merge_patch(json_object_get(target, key),
+                                            value));
+        }
+    }
+    return result;
+}
+
+void
+api_patch_config_part(struct api_call *call)
+{
+    json_t *part, *patch, *merged;
+    bool dry_run;
+
+    part = api_query_dry_run(call, &dry_run) ? require_part(call) : NULL;
+    if (!part || !check_conditions(call, part)) {
+        return;
+    }
+    patch = api_read_body(call);
+    if (patch) {
+        merged = merge_patch(part, patch);
+        json_decref(patch);
+        set_part(call, merged, dry_run);
+    }
+}
+
+void
+api_delete_config_part(struct api_call *call)
+{
+    bool dry_run;
+
+    if (api_query_dry_run(call, &dry_run) && require_part(call)
+        && check_conditions(call, find_part(call))) {
+        set_part(call, NULL, dry_run);
+    }
 }

@@ -44,6 +44,9 @@ extern const char api_openapi[];
 
 /* Answers.  'json' is taken. */
 void api_reply_json(struct api_call *, int status, json_t *json);
+/* The same with further header fields, each ended by CRLF, or NULL. */
+void api_reply_json_with(struct api_call *, int status, const char *fields,
+                         json_t *json);
 void api_reply_problem(struct api_call *, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same with further members, taken. */
@@ -53,6 +56,9 @@ void api_reply_problem_with(struct api_call *, int status, json_t *members,
 /* All that is wrong with the body: 422, or 400 if that is no JSON.  Destroys
  * 'errors'. */
 void api_reply_errors(struct api_call *, struct config_errors *errors);
+/* The same with another status. */
+void api_reply_errors_as(struct api_call *, int status,
+                         struct config_errors *errors);
 /* 409 for what engine.h's writers return, taken. */
 void api_reply_refusal(struct api_call *, char *reason);
 
@@ -61,16 +67,21 @@ const char *api_query(const struct api_call *, const char *name);
  * false after an answer. */
 bool api_query_number(struct api_call *, const char *name, uint64_t min,
                       uint64_t max, uint64_t *value);
+/* ?dry_run=: false after an answer. */
+bool api_query_dry_run(struct api_call *, bool *dry_run);
 /* The body as JSON, new, or NULL after an answer. */
 json_t *api_read_body(struct api_call *);
 /* A body {"KEY": "a string"}: the string, new, or NULL after an answer. */
 char *api_read_body_string(struct api_call *, const char *key);
 
 /* api_clients.c */
-api_handler api_get_clients, api_get_client, api_put_client,
-            api_delete_client, api_post_client_move, api_get_client_explain;
+api_handler api_get_clients, api_post_clients, api_get_client,
+            api_put_client, api_delete_client, api_post_client_move,
+            api_get_client_explain;
 /* api_config.c */
-api_handler api_get_config, api_put_config;
+api_handler api_get_config, api_put_config, api_get_config_part,
+            api_put_config_part, api_patch_config_part,
+            api_delete_config_part;
 /* api_events.c */
 api_handler api_get_events;
 struct api_events *api_events_create(struct api *);

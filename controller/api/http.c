@@ -170,12 +170,14 @@ static const struct {
     { 200, "OK" },
     { 201, "Created" },
     { 204, "No Content" },
+    { 304, "Not Modified" },
     { 400, "Bad Request" },
     { 401, "Unauthorized" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
     { 408, "Request Timeout" },
     { 409, "Conflict" },
+    { 412, "Precondition Failed" },
     { 413, "Content Too Large" },
     { 422, "Unprocessable Content" },
     { 431, "Request Header Fields Too Large" },
@@ -227,7 +229,7 @@ http_reply(struct http_conn *conn, int status, const char *content_type,
     if (content_type) {
         evbuffer_add_printf(out, "Content-Type: %s\r\n", content_type);
     }
-    if (status != 204) {        /* RFC 9110, 8.6. */
+    if (status != 204 && status != 304) {       /* RFC 9110, 8.6. */
         evbuffer_add_printf(out, "Content-Length: %zu\r\n", len);
     }
     if (!conn->keep_alive) {

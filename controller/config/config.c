@@ -963,26 +963,37 @@ read_client(const struct ask *ask, const struct config *config,
     client->has_mac = read_mac(ask, "mac", &client->mac);
 }
 
+/* The elements of 'array' (NULL: none), which is at 'pointer'. */
+static void
+read_client_list(json_t *array, const char *pointer,
+                 const struct config *config, struct config_client *clients,
+                 struct config_errors *errors)
+{
+    json_t *element;
+    size_t i;
+
+    json_array_foreach (array, i, element) {
+        struct ask ask;
+
+        ask_begin(&ask, element, config_pointer_index(pointer, i),
+                  client_keys, errors);
+        read_host(&ask, "address", &clients[i].address);
+        read_client(&ask, config, &clients[i]);
+        ask_end(&ask);
+    }
+}
+
 static void
 read_clients(const struct ask *root, struct config *config)
 {
     json_t *clients = ask_get(root, "clients");
     char *pointer = ask_pointer(root, "clients");
-    json_t *element;
-    size_t i;
 
     config->n_clients = json_array_size(clients);
     config->clients = fh_xcalloc(config->n_clients + 1,
                                  sizeof *config->clients);
-    json_array_foreach (clients, i, element) {
-        struct ask ask;
-
-        ask_begin(&ask, element, config_pointer_index(pointer, i),
-                  client_keys, root->errors);
-        read_host(&ask, "address", &config->clients[i].address);
-        read_client(&ask, config, &config->clients[i]);
-        ask_end(&ask);
-    }
+    read_client_list(clients, pointer, config, config->clients,
+                     root->errors);
     free(pointer);
 }
 
@@ -1238,6 +1249,20 @@ config_client_from_json(const struct config *config, const char *address,
     }
     *out = client;
     return true;
+}
+
+bool
+config_clients_from_json(const struct config *config, json_t *array,
+                         struct config_client *out,
+                         struct config_errors *errors)
+{
+    size_t n = json_array_size(array);
+    size_t n_before = errors->n;
+
+    memset(out, 0, n * sizeof *out);
+    read_client_list(array, "", config, out, errors);
+    config_check_clients(config, out, n, errors);
+    return errors->n == n_before;
 }
 
 /* Where, among 'n' items of 'size' bytes that begin with their names and are in

@@ -181,6 +181,21 @@ bool config_client_from_json(const struct config *, const char *address,
                              json_t *, struct config_client *out,
                              struct config_errors *errors);
 
+/* Reads newline-delimited JSON, at most 'max' values of 'max_depth' levels, as
+ * an array; empty lines are skipped.  The pointers of errors start with the
+ * value's place in that.  Returns new, or NULL and at least one error. */
+json_t *config_read_json_lines(const char *text, size_t len,
+                               unsigned max_depth, size_t max,
+                               struct config_errors *errors);
+
+/* Checks client entries ({"address", "segment", "mac"?, "vlan"?}), of which
+ * no two may be of the same client, against 'config'.  'array' may hold
+ * anything.  Returns true and fills 'out', one for each, in the same order,
+ * or false and errors whose pointers start at the array. */
+bool config_clients_from_json(const struct config *, json_t *array,
+                              struct config_client *out,
+                              struct config_errors *errors);
+
 /* The whole of what may be asked for: the parser's own tables, for the
  * manual's test.  Arrays end with a NULL name. */
 struct config_key {

@@ -83,6 +83,9 @@ void config_check(const struct config *, struct config_errors *errors,
 void config_check_client(const struct config *, const struct config_client *,
                          const char *pointer, const char *at_address,
                          struct config_errors *);
+/* 'n' more clients: the i-th is the i-th element of an array. */
+void config_check_clients(const struct config *, const struct config_client *,
+                          size_t n, struct config_errors *);
 /* NULL, or why '*addr' cannot be one host's. */
 const char *config_host_error(struct fh_addr addr);
 

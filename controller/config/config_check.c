@@ -999,6 +999,18 @@ check_client_network(const struct config *config,
     }
 }
 
+static void
+check_client(const struct config *config, const struct config_client *client,
+             const struct tagged *macs, size_t n_macs, const char *pointer,
+             const char *at_address, struct config_errors *errors)
+{
+    check_client_mac(config, client, macs, n_macs, pointer, errors);
+    if (client_is_usable(client)) {
+        check_client_address(config, client, at_address, errors);
+        check_client_network(config, client, at_address, errors);
+    }
+}
+
 void
 config_check_client(const struct config *config,
                     const struct config_client *client, const char *pointer,
@@ -1007,10 +1019,56 @@ config_check_client(const struct config *config,
     size_t n;
     struct tagged *macs = collect_macs(config, &n);
 
-    check_client_mac(config, client, macs, n, pointer, errors);
+    check_client(config, client, macs, n, pointer, at_address, errors);
     free(macs);
-    if (client_is_usable(client)) {
-        check_client_address(config, client, at_address, errors);
-        check_client_network(config, client, at_address, errors);
+}
+
+/* Reports those that are listed twice. */
+static void
+check_same_clients(const struct config_client *clients, size_t n,
+                   struct config_errors *errors)
+{
+    struct tagged *items = fh_xcalloc(n + 1, sizeof *items);
+    size_t n_items = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (client_is_usable(&clients[i])) {
+            items[n_items++] = (struct tagged) {
+                (uint64_t) clients[i].segment << 32
+                | addr_number(clients[i].address), i
+            };
+        }
     }
+    config_sort_tagged(items, n_items);
+    for (size_t i = 1; i < n_items; i++) {
+        if (items[i].value == items[i - 1].value) {
+            char *at = config_pointer_index("", items[i].index);
+
+            config_errors_add(errors, at, "is the client of /%zu again",
+                              items[i - 1].index);
+            free(at);
+        }
+    }
+    free(items);
+}
+
+void
+config_check_clients(const struct config *config,
+                     const struct config_client *clients, size_t n,
+                     struct config_errors *errors)
+{
+    size_t n_macs;
+    struct tagged *macs = collect_macs(config, &n_macs);
+
+    for (size_t i = 0; i < n; i++) {
+        char *at = config_pointer_index("", i);
+        char *at_address = config_pointer_key(at, "address");
+
+        check_client(config, &clients[i], macs, n_macs, at, at_address,
+                     errors);
+        free(at_address);
+        free(at);
+    }
+    free(macs);
+    check_same_clients(clients, n, errors);
 }

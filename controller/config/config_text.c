@@ -374,3 +374,65 @@ config_read_json(const char *text, size_t len, unsigned int max_depth,
     }
     return json;
 }
+
+/* Adds what is wrong with the index-th value, on line 'number', to
+ * 'errors'. */
+static void
+add_line_errors(struct config_errors *errors, size_t index, size_t number,
+                const struct config_errors *line)
+{
+    for (size_t i = 0; i < line->n; i++) {
+        char *pointer = fh_xasprintf("/%zu%s", index, line->items[i].pointer);
+        const char *text = line->items[i].text;
+        bool located = !strncmp(text, "line 1, ", 8);
+
+        config_errors_add(errors, pointer, "line %zu%s %s", number,
+                          located ? "," : ":", located ? text + 8 : text);
+        free(pointer);
+    }
+}
+
+static bool
+is_blank(const char *text, const char *end)
+{
+    while (text < end && (*text == ' ' || (*text >= '\t' && *text <= '\r'))) {
+        text++;
+    }
+    return text == end;
+}
+
+json_t *
+config_read_json_lines(const char *text, size_t len, unsigned int max_depth,
+                       size_t max, struct config_errors *errors)
+{
+    const char *end = text + len;
+    json_t *array = json_array();
+    size_t n = 0, number = 0;
+
+    for (const char *next; text < end; text = next) {
+        struct config_errors line = { NULL, 0, 0, 0 };
+        const char *eol = memchr(text, '\n', end - text);
+        json_t *value;
+
+        next = eol ? eol + 1 : end;
+        eol = eol ? eol : end;
+        number++;
+        if (is_blank(text, eol)) {
+            continue;
+        }
+        if (n == max) {
+            config_errors_add(errors, "", "there are more than %zu values",
+                              max);
+            break;
+        }
+        value = config_read_json(text, eol - text, max_depth, &line);
+        add_line_errors(errors, n++, number, &line);
+        config_errors_destroy(&line);
+        json_array_append_new(array, value ? value : json_null());
+    }
+    if (errors->n) {
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}

@@ -125,21 +125,14 @@ fits(const struct client *c, const struct config_client *client)
                || fh_mac_equal(c->mac, client->mac));
 }
 
-char *
-engine_provision(struct engine *en, const struct config_client *client)
+/* Returns false if the routers' base flows may have to change. */
+static bool
+provision(struct engine *en, const struct config_client *client)
 {
     struct segment *segment = en->segments[client->segment];
     struct client *c = clients_find(en->clients, client->address,
                                     segment->id);
-    struct store_client stored;
-    char *error;
 
-    to_stored(en, client, &stored);
-    error = store_error(en->host.store ? store_put_client(en->host.store, &stored) : 0);
-    if (error) {
-        return error;
-    }
-    engine_read_clock(en);
     if (c && fits(c, client)) {
         serve_set_origin(c, CLIENT_PROVISIONED);
         c->mac_fixed = client->has_mac;
@@ -147,13 +140,46 @@ engine_provision(struct engine *en, const struct config_client *client)
             c->mac = client->mac;
         }
         serve_arm(en, c);
-        return NULL;
+        return true;
     }
     if (c) {
         serve_forget(en, c, "provisioned anew");
     }
     runtime_add_client(en, client, CLIENT_PROVISIONED);
-    runtime_update_bases(en);
+    return false;
+}
+
+static int
+store_all(struct engine *en, const struct config_client *clients, size_t n)
+{
+    struct store_client *stored = fh_xcalloc(n + 1, sizeof *stored);
+    int error;
+
+    for (size_t i = 0; i < n; i++) {
+        to_stored(en, &clients[i], &stored[i]);
+    }
+    error = en->host.store ? store_put_clients(en->host.store, stored, n) : 0;
+    free(stored);
+    return error;
+}
+
+char *
+engine_provision(struct engine *en, const struct config_client *clients,
+                 size_t n)
+{
+    char *error = store_error(store_all(en, clients, n));
+    bool same_bases = true;
+
+    if (error) {
+        return error;
+    }
+    engine_read_clock(en);
+    for (size_t i = 0; i < n; i++) {
+        same_bases &= provision(en, &clients[i]);
+    }
+    if (!same_bases) {
+        runtime_update_bases(en);
+    }
     return NULL;
 }
 

@@ -88,7 +88,9 @@ struct elect_result engine_explain(const struct engine *,
 /* Writers.  Return NULL, or what stands in the way, new. */
 char *engine_move(struct engine *, struct client *, size_t member);
 char *engine_set_draining(struct engine *, struct router *, bool);
-char *engine_provision(struct engine *, const struct config_client *);
+/* 'n' different clients, all or none. */
+char *engine_provision(struct engine *, const struct config_client *,
+                       size_t n);
 char *engine_delete(struct engine *, struct client *);
 /* Takes over 'config' (taken if it succeeds).  'persist' keeps it over a
  * restart. */

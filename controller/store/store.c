@@ -392,39 +392,68 @@ replace_clients(struct store *store, struct store_client *clients, size_t n)
     return 0;
 }
 
-/* Replaces the 'n_old' clients from 'i' on by the 'n_new' of 'client'. */
+/* Saves the clients without the i-th. */
 static int
-splice_clients(struct store *store, size_t i, size_t n_old,
-               const struct store_client *client, size_t n_new)
+remove_client(struct store *store, size_t i)
 {
     const struct store_state *state = &store->state;
-    size_t n = state->n_clients - n_old + n_new;
+    size_t n = state->n_clients - 1;
     struct store_client *clients = fh_xcalloc(n + 1, sizeof *clients);
-    size_t n_tail = state->n_clients - i - n_old;
 
-    if (i) {
-        memcpy(clients, state->clients, i * sizeof *clients);
-    }
-    if (n_new) {
-        clients[i] = *client;
-    }
-    if (n_tail) {
-        memcpy(&clients[i + n_new], &state->clients[i + n_old],
-               n_tail * sizeof *clients);
-    }
+    memcpy(clients, state->clients, i * sizeof *clients);
+    memcpy(&clients[i], &state->clients[i + 1], (n - i) * sizeof *clients);
     return replace_clients(store, clients, n);
+}
+
+/* 'new' (sorted) in place of those of 'old' that are the same clients, and the
+ * others of 'old', into 'out', which has room.  Returns how many. */
+static size_t
+merge_clients(const struct store_client *old, size_t n_old,
+              const struct store_client *new, size_t n_new,
+              struct store_client *out)
+{
+    size_t i = 0, n = 0;
+
+    for (size_t j = 0; j < n_new; j++) {
+        while (i < n_old && compare_clients(&old[i], &new[j]) < 0) {
+            out[n++] = old[i++];
+        }
+        i += i < n_old && !compare_clients(&old[i], &new[j]);
+        out[n++] = new[j];
+    }
+    while (i < n_old) {
+        out[n++] = old[i++];
+    }
+    return n;
+}
+
+int
+store_put_clients(struct store *store, const struct store_client *clients,
+                  size_t n)
+{
+    const struct store_state *state = &store->state;
+    size_t size = sizeof *clients;
+    struct store_client *sorted, *merged;
+
+    if (!n) {
+        return 0;
+    }
+    sorted = fh_xmemdup(clients, n * size);
+    qsort(sorted, n, size, compare_clients);
+    merged = fh_xcalloc(state->n_clients + n, size);
+    n = merge_clients(state->clients, state->n_clients, sorted, n, merged);
+    free(sorted);
+    if (n > CONFIG_MAX_CLIENTS) {
+        free(merged);
+        return ENOSPC;
+    }
+    return replace_clients(store, merged, n);
 }
 
 int
 store_put_client(struct store *store, const struct store_client *client)
 {
-    size_t i = client_index(&store->state, client);
-    bool found = client_is_at(&store->state, i, client);
-
-    if (!found && store->state.n_clients >= CONFIG_MAX_CLIENTS) {
-        return ENOSPC;
-    }
-    return splice_clients(store, i, found, client, 1);
+    return store_put_clients(store, client, 1);
 }
 
 int
@@ -434,8 +463,8 @@ store_forget_client(struct store *store, const char *segment,
     struct store_client key = client_key(segment, address);
     size_t i = client_index(&store->state, &key);
 
-    return (client_is_at(&store->state, i, &key)
-            ? splice_clients(store, i, 1, NULL, 0) : 0);
+    return (client_is_at(&store->state, i, &key) ? remove_client(store, i)
+            : 0);
 }
 
 static int

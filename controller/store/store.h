@@ -54,6 +54,8 @@ const struct store_state *store_get(const struct store *);
 
 /* Adds or replaces. */
 int store_put_client(struct store *, const struct store_client *);
+/* The same for 'n' different ones in any order, all or none. */
+int store_put_clients(struct store *, const struct store_client *, size_t n);
 /* Forgets client or tombstone.  0 if there is none. */
 int store_forget_client(struct store *, const char *segment, struct fh_addr);
 int store_set_draining(struct store *, const char *router, bool draining);

@@ -98,6 +98,27 @@ try_clients(const struct config *config)
     }
 }
 
+/* The input as lines, as POST /v1/clients takes them. */
+static void
+try_lines(const char *text, size_t len)
+{
+    static const struct config empty;
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    json_t *array = config_read_json_lines(text, len, 3, 100, &errors);
+
+    require((array != NULL) == (errors.n == 0));
+    if (array) {
+        size_t n = json_array_size(array);
+        struct config_client *out = calloc(n + 1, sizeof *out);
+
+        require(out && n <= 100);
+        require(config_clients_from_json(&empty, array, out, &errors) == !n);
+        free(out);
+        json_decref(array);
+    }
+    check_errors(&errors);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -115,5 +136,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_errors(&errors);
     check_errors(&warnings);
+    try_lines((const char *) data, size);
     return 0;
 }

@@ -1,6 +1,7 @@
 """Drain, move, reload and provision while traffic flows: nothing is lost."""
 
 import copy
+import time
 
 import pytest
 
@@ -251,3 +252,51 @@ def test_the_daemon_dials_bridges_that_do_not_call(lab):
             lab.wait_reach(lab.c, router)
         assert total_lost(meter.report()) == 0
     assert lab.daemon.active(lab.c.address) == "A"
+
+
+def test_a_segment_is_changed_alone_and_loses_nothing(article):
+    with article.meter(article.c, article.d) as meter:
+        meter.wait_steady(explain=article.explain)
+        meter.reset()
+        article.daemon.request(
+            "PATCH",
+            "/v1/config/segments/metro",
+            {"probe": {"interval_ms": 700}},
+            {"If-Match": "*"},
+        )
+        article.wait_connected()
+        wait_all_probed(article)
+        assert total_lost(meter.report()) == 0
+    segment = article.daemon.get("/v1/config/segments/metro")
+    assert segment["probe"] == {"interval_ms": 700}
+    article.daemon.restart()
+    assert article.daemon.get("/v1/config/segments/metro") == segment
+
+
+def test_ten_thousand_clients_in_one_call(article):
+    config = article.config(prefixes=["10.0.0.0/16"])
+    article.daemon.request("PUT", "/v1/config", config)
+    lines = [
+        f'{{"address": "10.0.{100 + i // 250}.{1 + i % 250}",'
+        f' "segment": "metro", "mac": "02:00:01:00:{i // 256:02x}:'
+        f'{i % 256:02x}"}}'
+        for i in range(10000)
+    ]
+    bad = lines + ['{"address": "10.9.0.1", "segment": "metro"}']
+    with pytest.raises(ApiError) as error:
+        article.daemon.request(
+            "POST", "/v1/clients", "\n".join(bad[1:]).encode()
+        )
+    assert error.value.status == 422
+    assert error.value.body["pointer"] == "/9999/address"
+    counts = article.daemon.get("/v1/status")["counts"]
+    assert counts["clients_provisioned"] == 0
+    start = time.monotonic()
+    answer = article.daemon.request(
+        "POST", "/v1/clients", "\n".join(lines).encode()
+    )
+    print(f"10,000 clients in {time.monotonic() - start:.3f} s")
+    assert answer == {"applied": True, "added": 10000, "changed": 0}
+    article.daemon.restart()
+    counts = article.daemon.get("/v1/status")["counts"]
+    assert counts["clients_provisioned"] == 10000

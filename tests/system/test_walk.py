@@ -66,7 +66,22 @@ def test_every_route_is_on_the_page():
     assert not missing
 
 
+ROUTER_C = {
+    "datapath_id": "000000000000000c",
+    "mac": "02:00:00:00:00:0c",
+    "access_ports": ["c-access"],
+    "uplink": {
+        "port": "c-uplink",
+        "address": "192.0.2.4/24",
+        "next_hop": "192.0.2.1",
+    },
+}
+
+
 def test_page_tells_the_truth(article):
+    path = os.path.join(article.daemon.directory, "router-c.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(ROUTER_C, file)
     for command, expected in read_page():
         real = command.replace(SOCKET, article.daemon.socket_path)
         output = subprocess.run(

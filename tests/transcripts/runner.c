@@ -427,7 +427,7 @@ do_provision(struct runner *r, const struct words *w)
     }
     json_decref(json);
     config_errors_destroy(&errors);
-    say_refusal(engine_provision(en, &client));
+    say_refusal(engine_provision(en, &client, 1));
 }
 
 static void

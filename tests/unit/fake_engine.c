@@ -289,8 +289,8 @@ engine_set_draining(struct engine *en, struct router *router, bool drain)
     return refusal;
 }
 
-char *
-engine_provision(struct engine *en, const struct config_client *entry)
+static char *
+provision(struct engine *en, const struct config_client *entry)
 {
     struct segment *segment = en->segments[entry->segment];
     struct client_key key = { entry->address, segment->id };
@@ -305,6 +305,19 @@ engine_provision(struct engine *en, const struct config_client *entry)
         c->origin = CLIENT_PROVISIONED;
         c->mac = entry->mac;
         c->vlan = entry->vlan;
+    }
+    return refusal;
+}
+
+/* Refuses the whole, or none. */
+char *
+engine_provision(struct engine *en, const struct config_client *entries,
+                 size_t n)
+{
+    char *refusal = NULL;
+
+    for (size_t i = 0; i < n && !refusal; i++) {
+        refusal = provision(en, &entries[i]);
     }
     return refusal;
 }

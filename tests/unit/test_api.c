@@ -373,13 +373,13 @@ documented_answer(json_t *doc, const char *method, const char *path,
 /* Asks, and holds the answer against the document. */
 static void
 ask_as_documented(struct world *w, json_t *doc, const char *path,
-                  const char *method, const char *target, const char *body,
-                  int status)
+                  const char *method, const char *target, const char *fields,
+                  const char *body, int status)
 {
     struct checker checker = { .doc = doc };
     json_t *answer = documented_answer(doc, method, path, status);
     json_t *content = json_object_get(answer, "content");
-    char *reply = ask_with(w, method, target, "", body);
+    char *reply = ask_with(w, method, target, fields ? fields : "", body);
     json_t *json = json_loads(reply_body(reply), 0, NULL);
     const char *type;
     json_t *media;
@@ -466,11 +466,32 @@ document_and_routes_take_the_same_parameters(void **state)
     json_decref(checker.doc);
 }
 
+#define BULK \
+    "{\"address\": \"10.0.0.70\", \"segment\": \"metro\"}\r\n\n" \
+    "{\"address\": \"10.0.0.10\", \"segment\": \"metro\"," \
+    " \"mac\": \"02:00:00:00:01:0a\"}"
+#define CAMPUS \
+    "{\"gateway\": \"10.0.0.1\", \"prefixes\": [\"10.0.0.0/24\"]," \
+    " \"vlan\": [100], \"routers\": {\"A\": {\"address\":" \
+    " \"10.0.0.2\"}}}"
+#define NEW_SEGMENT \
+    "{\"gateway\": \"10.1.0.1\", \"prefixes\": [\"10.1.0.0/24\"]," \
+    " \"vlan\": [101], \"routers\": {\"A\": {\"address\":" \
+    " \"10.1.0.2\"}}}"
+#define ROUTER(C) \
+    "{\"datapath_id\": \"000000000000000" C "\"," \
+    " \"mac\": \"02:00:00:00:00:0" C "\", \"access_ports\": [\"acc\"]," \
+    " \"uplink\": {\"port\": \"up\", \"address\": \"192.0.2.9/24\"," \
+    " \"next_hop\": \"192.0.2.1\"}}"
+#define ROUTER_C ROUTER("c")
+#define ROUTER_D ROUTER("d")
+
 /* One line for every answer that the document promises. */
 static const struct walk {
     const char *method, *path, *target, *body;
     int status;
     const char *refuse;         /* What the controller says first, or NULL. */
+    const char *fields;         /* Header fields, or NULL. */
 } walks[] = {
     { "GET", "/v1/status", "/v1/status", NULL, 200, NULL },
     { "GET", "/v1/status", "/v1/status?verbose=1", NULL, 400, NULL },
@@ -493,6 +514,12 @@ static const struct walk {
     { "GET", "/v1/clients", "/v1/clients?limit=two", NULL, 400, NULL },
     { "GET", "/v1/clients", "/v1/clients?segment=none", NULL, 404, NULL },
     { "GET", "/v1/clients", "/v1/clients?state=happy", NULL, 422, NULL },
+    { "POST", "/v1/clients", "/v1/clients", BULK, 200, NULL },
+    { "POST", "/v1/clients", "/v1/clients?dry_run=1", BULK, 200, NULL },
+    { "POST", "/v1/clients", "/v1/clients", "{\"address\"\n", 400, NULL },
+    { "POST", "/v1/clients", "/v1/clients", BULK, 409, "not now" },
+    { "POST", "/v1/clients", "/v1/clients", "LONG", 413, NULL },
+    { "POST", "/v1/clients", "/v1/clients", "{}", 422, NULL },
     { "GET", "/v1/clients/{address}", "/v1/clients/10.0.0.10", NULL, 200,
       NULL },
     { "GET", "/v1/clients/{address}", "/v1/clients/10.0.0", NULL, 400,
@@ -549,24 +576,125 @@ static const struct walk {
     { "GET", "/v1/events", "/v1/events?since=-1", NULL, 400, NULL },
     { "GET", "/v1/events", "/v1/events?limit=0", NULL, 422, NULL },
     { "GET", "/v1/config", "/v1/config", NULL, 200, NULL },
+    { "GET", "/v1/config", "/v1/config", NULL, 304, NULL,
+      "If-None-Match: *\r\n" },
     { "GET", "/v1/config", "/v1/config?x=1", NULL, 400, NULL },
     { "PUT", "/v1/config", "/v1/config?dry_run=1", config_text, 200, NULL },
     { "PUT", "/v1/config", "/v1/config", config_text, 200, NULL },
     { "PUT", "/v1/config", "/v1/config", "{\"routers\": {,}}", 400, NULL },
     { "PUT", "/v1/config", "/v1/config", config_text, 409, "no" },
+    { "PUT", "/v1/config", "/v1/config", config_text, 412, NULL,
+      "If-Match: \"x\"\r\n" },
     { "PUT", "/v1/config", "/v1/config", "HUGE", 413, NULL },
     { "PUT", "/v1/config", "/v1/config", "{\"x\": 1}", 422, NULL },
+    { "GET", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", NULL, 200, NULL },
+    { "GET", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", NULL, 304, NULL, "If-None-Match: *\r\n" },
+    { "GET", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus?x", NULL, 400, NULL },
+    { "GET", "/v1/config/segments/{name}",
+      "/v1/config/segments/none", NULL, 404, NULL },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", CAMPUS, 200, NULL },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/new", NEW_SEGMENT, 201, NULL },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "{", 400, NULL },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", CAMPUS, 409, "not now" },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", CAMPUS, 412, NULL, "If-None-Match: *\r\n" },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "LARGE", 413, NULL },
+    { "PUT", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "{}", 422, NULL },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "{}", 200, NULL },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "", 400, NULL },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/none", "{}", 404, NULL },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "{}", 409, "not now" },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "{}", 412, NULL, "If-Match: \"x\"\r\n" },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "LARGE", 413, NULL },
+    { "PATCH", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", "{\"x\": 1}", 422, NULL },
+    { "DELETE", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus?dry_run=1", NULL, 200, NULL },
+    { "DELETE", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus?x", NULL, 400, NULL },
+    { "DELETE", "/v1/config/segments/{name}",
+      "/v1/config/segments/none", NULL, 404, NULL },
+    { "DELETE", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", NULL, 409, "not now" },
+    { "DELETE", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus", NULL, 412, NULL, "If-Match: \"x\"\r\n" },
+    { "DELETE", "/v1/config/segments/{name}",
+      "/v1/config/segments/campus?dry_run=maybe", NULL, 422, NULL },
+    { "GET", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", NULL, 200, NULL },
+    { "GET", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", NULL, 304, NULL, "If-None-Match: *\r\n" },
+    { "GET", "/v1/config/routers/{name}",
+      "/v1/config/routers/C?x", NULL, 400, NULL },
+    { "GET", "/v1/config/routers/{name}",
+      "/v1/config/routers/none", NULL, 404, NULL },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", ROUTER_C, 200, NULL },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/D", ROUTER_D, 201, NULL },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "{", 400, NULL },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", ROUTER_C, 409, "not now" },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", ROUTER_C, 412, NULL, "If-None-Match: *\r\n" },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "LARGE", 413, NULL },
+    { "PUT", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "{}", 422, NULL },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "{}", 200, NULL },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "", 400, NULL },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/none", "{}", 404, NULL },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "{}", 409, "not now" },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "{}", 412, NULL, "If-Match: \"x\"\r\n" },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "LARGE", 413, NULL },
+    { "PATCH", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", "{\"x\": 1}", 422, NULL },
+    { "DELETE", "/v1/config/routers/{name}",
+      "/v1/config/routers/C?dry_run=1", NULL, 200, NULL },
+    { "DELETE", "/v1/config/routers/{name}",
+      "/v1/config/routers/C?x", NULL, 400, NULL },
+    { "DELETE", "/v1/config/routers/{name}",
+      "/v1/config/routers/none", NULL, 404, NULL },
+    { "DELETE", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", NULL, 409, "not now" },
+    { "DELETE", "/v1/config/routers/{name}",
+      "/v1/config/routers/C", NULL, 412, NULL, "If-Match: \"x\"\r\n" },
+    { "DELETE", "/v1/config/routers/{name}",
+      "/v1/config/routers/C?dry_run=maybe", NULL, 422, NULL },
     { "GET", "/v1/openapi.json", "/v1/openapi.json", NULL, 200, NULL },
     { "GET", "/v1/openapi.json", "/v1/openapi.json?a=b", NULL, 400, NULL },
     { "GET", "/metrics", "/metrics", NULL, 200, NULL },
     { "GET", "/metrics", "/metrics?a=b", NULL, 400, NULL },
 };
 
-/* "LARGE" and "HUGE" stand for bodies just beyond the limits. */
+/* "LARGE", "LONG" and "HUGE" stand for bodies just beyond the limits. */
 static char *
 walk_body(const char *body)
 {
     size_t len = (!body ? 0 : !strcmp(body, "LARGE") ? (64 << 10) + 1
+                  : !strcmp(body, "LONG") ? (4 << 20) + 1
                   : !strcmp(body, "HUGE") ? (16 << 20) + 1 : 0);
     char *large;
 
@@ -595,7 +723,7 @@ every_documented_answer_is_given_as_documented(void **state)
             fake_refuse(w->en, step->refuse);
         }
         ask_as_documented(w, doc, step->path, step->method, step->target,
-                          body, step->status);
+                          step->fields, body, step->status);
         free(body);
     }
     json_decref(doc);
@@ -1100,6 +1228,203 @@ configuration_is_given_as_it_was_read(void **state)
     assert_json(ask(*state, "GET", "/v1/config", NULL, 200), config_text);
 }
 
+/* The entity tag that a reply has, new; "" if it has none. */
+static char *
+tag_of(const char *reply)
+{
+    const char *field = strstr(reply, "\r\nETag: ");
+
+    return (field ? fh_xasprintf("%.*s", (int) strcspn(field + 8, "\r"),
+                                 field + 8) : fh_xstrdup(""));
+}
+
+/* Asks with one header field, and expects a status. */
+static void
+ask_if(struct world *w, const char *method, const char *target,
+       const char *field, const char *tag, const char *body, int status)
+{
+    char *fields = fh_xasprintf("%s: %s\r\n", field, tag);
+    char *reply = ask_with(w, method, target, fields, body);
+
+    if (reply_status(reply) != status) {
+        print_message("%s %s %s: %s\n", method, target, fields, reply);
+    }
+    assert_int_equal(reply_status(reply), status);
+    free(reply);
+    free(fields);
+}
+
+static void
+only_what_the_asker_has_seen_is_changed(void **state)
+{
+    static const char target[] = "/v1/config/segments/campus";
+    struct world *w = *state;
+    char *reply = ask_with(w, "GET", target, "", NULL);
+    char *tag = tag_of(reply);
+    char *list = fh_xasprintf("\"x\", %s , W/\"y\"", tag);
+    char *weak = fh_xasprintf("W/%s", tag);
+
+    assert_int_equal(strlen(tag), 18);
+    ask_if(w, "PUT", target, "If-Match", "\"x\"", CAMPUS, 412);
+    ask_if(w, "PUT", target, "If-Match", weak, CAMPUS, 412);
+    ask_if(w, "PUT", target, "If-Match", "rubbish", CAMPUS, 400);
+    ask_if(w, "PUT", target, "If-Match", "\"open", CAMPUS, 400);
+    ask_if(w, "PUT", target, "If-None-Match", weak, CAMPUS, 412);
+    ask_if(w, "PUT", target, "If-None-Match", "*", CAMPUS, 412);
+    ask_if(w, "PUT", "/v1/config/segments/new", "If-Match", "*", NEW_SEGMENT,
+           412);
+    assert_string_equal(fake_last(w->en), "");
+    ask_if(w, "PUT", target, "If-Match", list, CAMPUS, 200);
+    assert_string_equal(fake_last(w->en), "apply persist");
+    ask_if(w, "PUT", target, "If-Match", "*", CAMPUS, 200);
+    ask_if(w, "PUT", target, "If-None-Match", "\"x\"", CAMPUS, 200);
+    ask_if(w, "PUT", "/v1/config/segments/new", "If-None-Match", "*",
+           NEW_SEGMENT, 201);
+    ask_if(w, "GET", target, "If-None-Match", weak, NULL, 304);
+    ask_if(w, "GET", target, "If-None-Match", "\"x\"", NULL, 200);
+    free(weak);
+    free(list);
+    free(tag);
+    free(reply);
+}
+
+static void
+answer_to_a_change_has_the_tag_of_what_is_there_now(void **state)
+{
+    struct world *w = *state;
+    char *read = ask_with(w, "GET", "/v1/config/segments/campus", "", NULL);
+    char *put = ask_with(w, "PUT", "/v1/config/segments/campus", "", CAMPUS);
+    char *other = ask_with(w, "PATCH", "/v1/config/segments/campus", "",
+                           "{\"learn\": false}");
+    char *dry = ask_with(w, "PUT", "/v1/config/segments/campus?dry_run=1", "",
+                         CAMPUS);
+    char *tags[] = { tag_of(read), tag_of(put), tag_of(other), tag_of(dry) };
+
+    assert_string_equal(tags[0], tags[1]);
+    assert_string_not_equal(tags[0], tags[2]);
+    assert_string_equal(tags[3], "");
+    for (size_t i = 0; i < 4; i++) {
+        free(tags[i]);
+    }
+    free(read);
+    free(put);
+    free(other);
+    free(dry);
+}
+
+static void
+part_is_checked_with_the_whole(void **state)
+{
+    struct world *w = *state;
+    json_t *problem = ask(w, "PATCH", "/v1/config/segments/campus",
+                          "{\"vlan\": null, \"probe\": {\"retries\": 99}}",
+                          422);
+
+    /* Untagged, it is the same as metro. */
+    assert_json(json_incref(json_object_get(problem, "pointer")),
+                "\"/segments/campus/probe/retries\"");
+    assert_true(json_array_size(json_object_get(problem, "errors")) > 1);
+    json_decref(problem);
+    problem = ask(w, "DELETE", "/v1/config/routers/A", NULL, 409);
+    assert_json(json_incref(json_object_get(problem, "pointer")),
+                "\"/segments/campus/routers/A\"");
+    json_decref(problem);
+    problem = ask(w, "PUT", "/v1/config/segments/a%20b", CAMPUS, 422);
+    json_decref(problem);
+    ask_only(w, "PUT", "/v1/config/segments/%ff", CAMPUS, 422);
+    assert_string_equal(fake_last(w->en), "");
+}
+
+/* Many clients in one call. */
+
+static size_t
+count_clients(struct world *w)
+{
+    return clients_count(engine_clients(w->en));
+}
+
+static void
+many_clients_are_provisioned_at_once(void **state)
+{
+    struct world *w = *state;
+
+    assert_json(ask(w, "POST", "/v1/clients?dry_run=1", BULK, 200),
+                "{\"applied\": false, \"added\": 1, \"changed\": 1}");
+    assert_int_equal(count_clients(w), 3);
+    assert_json(ask(w, "POST", "/v1/clients", BULK, 200),
+                "{\"applied\": true, \"added\": 1, \"changed\": 1}");
+    assert_int_equal(count_clients(w), 4);
+    assert_json(ask(w, "POST", "/v1/clients", "\n \r\n", 200),
+                "{\"applied\": true, \"added\": 0, \"changed\": 0}");
+}
+
+static void
+one_bad_line_of_many_refuses_them_all(void **state)
+{
+    static const struct {
+        const char *line;
+        int status;
+        const char *pointer, *detail;
+    } table[] = {
+        { "{\"address\": 1", 400, "/1", "/1: line 3, column 13" },
+        { "{\"address\": \"10.0.0.71\"} x", 400, "/1", "line 3, column" },
+        { "[]", 422, "/1", "must be an object" },
+        { "7", 422, "/1", "must be an object" },
+        { "{\"address\": \"10.0.0.71\"}", 422, "/1/segment", "missing" },
+        { "{\"address\": \"10.0.0.71\", \"segment\": \"x\"}", 422,
+          "/1/segment", "no segment has this name" },
+        { "{\"address\": \"10.0.1.71\", \"segment\": \"metro\"}", 422,
+          "/1/address", "in none of the prefixes" },
+        { "{\"address\": \"10.0.0.70\", \"segment\": \"metro\"}", 422,
+          "/1", "is the client of /0 again" },
+        { "{\"address\": \"10.0.0.71\", \"segment\": \"metro\","
+          " \"mac\": \"02:00:00:00:00:0a\"}", 422, "/1/mac",
+          "the MAC address of router A" },
+        { "{\"segment\": \"metro\", \"segment\": \"metro\"}", 400,
+          "/1/segment", "duplicate key" },
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char *body = fh_xasprintf("{\"address\": \"10.0.0.70\","
+                                  " \"segment\": \"metro\"}\n\n%s\n",
+                                  table[i].line);
+        json_t *problem = ask(w, "POST", "/v1/clients", body,
+                              table[i].status);
+        const char *detail = json_string_value(json_object_get(problem,
+                                                               "detail"));
+
+        if (!strstr(detail, table[i].detail)) {
+            print_message("%s: %s\n", table[i].line, detail);
+        }
+        assert_non_null(strstr(detail, table[i].detail));
+        assert_string_equal(json_string_value(json_object_get(problem,
+                                                              "pointer")),
+                            table[i].pointer);
+        json_decref(problem);
+        free(body);
+    }
+    assert_int_equal(count_clients(w), 3);
+    assert_string_equal(fake_last(w->en), "");
+}
+
+static void
+clients_of_one_call_are_bounded(void **state)
+{
+    struct world *w = *state;
+    struct fh_buf body = { NULL, 0, 0 };
+
+    for (int i = 0; i < 10000; i++) {
+        fh_buf_append(&body, "{}\n", 3);
+    }
+    fh_buf_append(&body, "", 1);
+    ask_only(w, "POST", "/v1/clients", (char *) body.data, 422);
+    body.len--;
+    fh_buf_append(&body, "{}", 3);
+    ask_only(w, "POST", "/v1/clients", (char *) body.data, 413);
+    fh_buf_destroy(&body);
+}
+
 /* Events. */
 
 static void
@@ -1364,6 +1689,12 @@ main(void)
         TEST(very_deep_json_is_refused),
         TEST(dry_run_changes_nothing),
         TEST(configuration_is_given_as_it_was_read),
+        TEST(only_what_the_asker_has_seen_is_changed),
+        TEST(answer_to_a_change_has_the_tag_of_what_is_there_now),
+        TEST(part_is_checked_with_the_whole),
+        TEST(many_clients_are_provisioned_at_once),
+        TEST(one_bad_line_of_many_refuses_them_all),
+        TEST(clients_of_one_call_are_bounded),
         TEST(events_are_shown_as_the_contract_says),
         TEST(list_of_events_goes_from_since_to_limit),
         TEST(stream_begins_with_the_present),

@@ -298,6 +298,40 @@ what_is_forgotten_stays_forgotten(void **state)
 }
 
 static void
+many_clients_are_merged_or_none_is(void **state)
+{
+    static const char *const before[] = { "10.0.0.2", "10.0.0.5" };
+    static const char *const added[] = { "10.0.0.9", "10.0.0.5", "10.0.0.1" };
+    static const char *const after[] = { "10.0.0.1", "10.0.0.2", "10.0.0.5",
+                                         "10.0.0.9" };
+    struct store *store = open_store();
+    struct store_client clients[3];
+
+    for (size_t i = 0; i < 2; i++) {
+        clients[0] = make_client("metro", before[i]);
+        assert_int_equal(store_put_client(store, &clients[0]), 0);
+    }
+    assert_int_equal(store_put_clients(store, NULL, 0), 0);
+    for (size_t i = 0; i < 3; i++) {
+        clients[i] = make_client("metro", added[i]);
+        clients[i].removed = true;
+    }
+    assert_int_equal(store_put_clients(store, clients, 3), 0);
+    store_close(store);
+
+    store = open_store();
+    assert_int_equal(store_get(store)->n_clients, 4);
+    for (size_t i = 0; i < 4; i++) {
+        char text[FH_ADDR_STRLEN];
+
+        assert_string_equal(fh_addr_format(store_get(store)->clients[i]
+                                           .address, text), after[i]);
+        assert_int_equal(store_get(store)->clients[i].removed, i != 1);
+    }
+    store_close(store);
+}
+
+static void
 client_is_replaced_not_doubled(void **state)
 {
     struct store *store = open_store();
@@ -743,6 +777,7 @@ main(void)
         TEST(everything_survives_a_restart),
         TEST(files_are_not_for_others),
         TEST(what_is_forgotten_stays_forgotten),
+        TEST(many_clients_are_merged_or_none_is),
         TEST(client_is_replaced_not_doubled),
         TEST(clients_are_kept_in_order),
         TEST(second_daemon_is_refused),
