@@ -41,29 +41,32 @@ is_vlan_ethertype(uint16_t eth_type)
 
 /* Takes the tags at '*cursor' ('*left' bytes up to the end of the frame),
  * which follow an Ethertype field that has been read into '*eth_type', and
- * moves all three behind them. */
+ * moves all three behind them.  A priority tag (VID 0) names no network
+ * (IEEE 802.1Q, 6.9.1): it counts as a tag and leaves no trace. */
 static enum frame_error
 parse_tags(const uint8_t **cursor, size_t *left, uint16_t *eth_type,
            struct fh_vlan *vlan)
 {
+    size_t n_tags = 0;
+
     memset(vlan, 0, sizeof *vlan);
-    if (is_vlan_ethertype(*eth_type)) {
-        vlan->tpid = *eth_type;
-    }
     while (is_vlan_ethertype(*eth_type)) {
         uint16_t vid;
 
-        if (vlan->n == FH_VLAN_MAX_TAGS) {
+        if (n_tags++ == FH_VLAN_MAX_TAGS) {
             return FRAME_TOO_MANY_TAGS;
         }
         if (*left < VLAN_TAG_BYTES) {
             return FRAME_TRUNCATED;
         }
         vid = wire_get_u16(*cursor) & VLAN_VID_MASK;
-        if (!vid || vid > VLAN_VID_MAX) {
-            return FRAME_PRIORITY_TAG;
+        if (vid > VLAN_VID_MAX) {
+            return FRAME_RESERVED_TAG;
         }
-        vlan->vids[vlan->n++] = vid;
+        if (vid) {
+            vlan->tpid = vlan->n ? vlan->tpid : *eth_type;
+            vlan->vids[vlan->n++] = vid;
+        }
         *eth_type = wire_get_u16(*cursor + 2);
         *cursor += VLAN_TAG_BYTES;
         *left -= VLAN_TAG_BYTES;
@@ -147,10 +150,8 @@ arp_parse(const struct frame *frame, struct arp *out)
     out->spa = wire_get_addr(p + ARP_SPA);
     out->tha = wire_get_mac(p + ARP_THA);
     out->tpa = wire_get_addr(p + ARP_TPA);
-    if (out->op != ARP_OP_REQUEST && out->op != ARP_OP_REPLY) {
-        return EPROTO;
-    }
-    return fh_mac_equal(out->sha, frame->src) ? 0 : EPROTO;
+    return ((out->op == ARP_OP_REQUEST || out->op == ARP_OP_REPLY)
+            && fh_mac_is_unicast(out->sha) ? 0 : EPROTO);
 }
 
 size_t

@@ -13,7 +13,8 @@
 /* An Ethernet frame taken apart.  'payload' points into it. */
 struct frame {
     struct eth_addr dst, src;
-    struct fh_vlan vlan;        /* 0, 1 or 2 tags, tpid of the outer one. */
+    struct fh_vlan vlan;        /* 0, 1 or 2 tags, tpid of the outer one;
+                                 * without a priority tag, if there is one. */
     uint16_t eth_type;          /* Behind the tags. */
     const uint8_t *payload;
     size_t payload_len;         /* Bytes, padding included. */
@@ -24,7 +25,7 @@ enum frame_error {
     FRAME_OK,
     FRAME_TRUNCATED,
     FRAME_TOO_MANY_TAGS,        /* Three or more. */
-    FRAME_PRIORITY_TAG,         /* VID 0 or 4095. */
+    FRAME_RESERVED_TAG,         /* VID 4095. */
     FRAME_BAD_SOURCE,           /* Source MAC zero or multicast. */
 };
 
@@ -59,8 +60,10 @@ struct arp {
 #define ARP_FRAME_MAX 68
 
 /* Parses the ARP packet in '*frame': Ethernet and IPv4 only, request or reply
- * only, the Ethernet source equal to the sender MAC.  Returns 0, or EPROTO
- * and leaves '*out' undefined. */
+ * only, the sender a station's MAC.  That is whom the packet speaks for,
+ * whatever the frame's source: a router that shares a virtual MAC may answer
+ * from its own (RFC 826; RFC 5798, 8.1.2).  Returns 0, or EPROTO and leaves
+ * '*out' undefined. */
 int arp_parse(const struct frame *frame, struct arp *out);
 
 /* Builds the frame that carries '*arp' from arp->sha to 'dst' under 'vlan'

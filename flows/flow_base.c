@@ -133,24 +133,76 @@ put_lost(struct flow_set *out)
     flow_set_put(out, &flow);
 }
 
-/* One tag, or two, taken off in INNER: from the outer tag's metadata to what
- * 'next' wants to know.  Alike for every port, so put it as often as you
- * like. */
+/* One more tag taken off in INNER, 'vid', or none: from the outer tag's
+ * metadata to what 'next' wants to know.  Alike for every port, so put it as
+ * often as you like. */
 static void
-put_inner(struct flow_set *out, const struct fh_vlan *vlan, uint64_t outer,
-          uint64_t next, enum fh_table next_table)
+put_inner_tag(struct flow_set *out, uint16_t vid, uint64_t outer,
+              uint64_t next, enum fh_table next_table)
 {
     struct fh_flow flow = base_start(FH_TABLE_INNER, PRIO_IP);
 
     flow_match_metadata(&flow, outer, UINT64_MAX);
-    if (vlan->n > 1) {
-        flow_match_vlan(&flow, vlan->vids[1]);
+    flow_match_vlan(&flow, vid);
+    if (vid != FH_VLAN_NONE) {
         flow_action(&flow, FH_ACT_POP_VLAN);
-    } else {
-        flow_match_vlan(&flow, FH_VLAN_NONE);
     }
     flow_write_metadata(&flow, next, next_table);
     flow_set_put(out, &flow);
+}
+
+/* The same for what may come behind an outer tag that has been taken off and
+ * belongs to 'vlan'.  A priority tag there is none. */
+static void
+put_inner(struct flow_set *out, const struct fh_vlan *vlan, uint64_t outer,
+          uint64_t next, enum fh_table next_table)
+{
+    if (vlan->n > 1) {
+        put_inner_tag(out, vlan->vids[1], outer, next, next_table);
+    } else {
+        put_inner_tag(out, FH_VLAN_NONE, outer, next, next_table);
+        put_inner_tag(out, FH_VLAN_PRIORITY, outer, next, next_table);
+    }
+}
+
+/* The tag of 'vid' comes off, and the metadata 'outer' remembers it. */
+static void
+put_outer_tag(struct flow_set *out, uint32_t port, struct eth_addr dst,
+              uint16_t vid, uint64_t outer)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_IP);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_dst(&flow, dst);
+    flow_match_vlan(&flow, vid);
+    flow_action(&flow, FH_ACT_POP_VLAN);
+    flow_write_metadata(&flow, outer, FH_TABLE_INNER);
+    flow_set_put(out, &flow);
+}
+
+static uint64_t
+meta_outer(uint64_t side, uint16_t vid)
+{
+    struct fh_vlan outer = { .n = 1, .vids = { vid } };
+
+    return side | flow_meta_stack(&outer);
+}
+
+/* A priority tag (IEEE 802.1Q) comes off, and what is behind it is taken as
+ * it would be without, up to one tag: a third is beyond what Open vSwitch can
+ * read. */
+static void
+put_priority_entry(struct flow_set *out, uint32_t port, struct eth_addr dst,
+                   const struct fh_vlan *vlan, uint64_t side, uint64_t next,
+                   enum fh_table next_table)
+{
+    uint64_t outer = meta_outer(side, FH_VLAN_PRIORITY);
+
+    if (vlan->n < FH_VLAN_MAX_TAGS) {
+        put_outer_tag(out, port, dst, FH_VLAN_PRIORITY, outer);
+        put_inner_tag(out, vlan->n ? vlan->vids[0] : FH_VLAN_NONE, outer,
+                      next, next_table);
+    }
 }
 
 /* IPv4 that comes in by 'port' under 'vlan' for 'dst': on to 'next_table'
@@ -161,24 +213,22 @@ put_entry(struct flow_set *out, uint32_t port, struct eth_addr dst,
           const struct fh_vlan *vlan, uint64_t side, uint64_t next,
           enum fh_table next_table)
 {
-    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_IP);
-
-    flow_match_in_port(&flow, port);
-    flow_match_eth_dst(&flow, dst);
+    put_priority_entry(out, port, dst, vlan, side, next, next_table);
     if (!vlan->n) {
+        struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_IP);
+
+        flow_match_in_port(&flow, port);
+        flow_match_eth_dst(&flow, dst);
         flow_match_vlan(&flow, FH_VLAN_NONE);
         flow_match_eth_type(&flow, ETHERTYPE_IPV4);
         flow_write_metadata(&flow, next, next_table);
+        flow_set_put(out, &flow);
     } else {
-        struct fh_vlan outer = { .n = 1, .vids = { vlan->vids[0] } };
-        uint64_t meta = side | flow_meta_stack(&outer);
+        uint64_t outer = meta_outer(side, vlan->vids[0]);
 
-        flow_match_vlan(&flow, vlan->vids[0]);
-        flow_action(&flow, FH_ACT_POP_VLAN);
-        flow_write_metadata(&flow, meta, FH_TABLE_INNER);
-        put_inner(out, vlan, meta, next, next_table);
+        put_outer_tag(out, port, dst, vlan->vids[0], outer);
+        put_inner(out, vlan, outer, next, next_table);
     }
-    flow_set_put(out, &flow);
 }
 
 static void

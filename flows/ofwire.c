@@ -230,7 +230,7 @@ static bool
 vlan_from_oxm(uint16_t value, uint16_t *vid)
 {
     *vid = value ? value & ~VID_PRESENT : FH_VLAN_NONE;
-    return !value || (value & VID_PRESENT && *vid >= 1 && *vid <= 4094);
+    return !value || (value & VID_PRESENT && *vid <= 4094);
 }
 
 static void
@@ -389,7 +389,7 @@ set_field_read(const uint8_t *p, size_t len, struct fh_action *action)
         return OFWIRE_OK;
     case OXM_VLAN_VID:
         if (!vlan_from_oxm(wire_get_u16(oxm.value), &vid)
-            || vid == FH_VLAN_NONE) {
+            || vid == FH_VLAN_NONE || vid == FH_VLAN_PRIORITY) {
             return OFWIRE_FOREIGN;
         }
         action->type = FH_ACT_SET_VLAN;

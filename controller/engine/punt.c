@@ -420,15 +420,16 @@ find_behind(const struct engine *en, const struct router *router,
     return NULL;
 }
 
-/* The frame's sender speaks as the next hop.  Is it believed? */
+/* Its sender speaks as the next hop.  Is it believed? */
 static bool
 is_next_hop(struct engine *en, struct router *router,
-            struct uplink *uplink, const struct frame *frame)
+            struct uplink *uplink, const struct frame *frame,
+            const struct arp *arp)
 {
     nexthop_act(en, router, uplink,
-                uplink_heard(uplink, frame->src, frame->vlan.tpid,
+                uplink_heard(uplink, arp->sha, frame->vlan.tpid,
                              engine_now_ms(en)));
-    return fh_mac_equal(uplink->view.next_hop_mac, frame->src);
+    return fh_mac_equal(uplink->view.next_hop_mac, arp->sha);
 }
 
 static void
@@ -444,7 +445,7 @@ uplink_arp(struct engine *en, struct router *router,
         return;
     }
     if (from_next_hop && arp_is_announcement(arp)) {
-        is_next_hop(en, router, uplink, frame);
+        is_next_hop(en, router, uplink, frame, arp);
         return;
     }
     if (arp->op == ARP_OP_REPLY) {
@@ -452,13 +453,13 @@ uplink_arp(struct engine *en, struct router *router,
             engine_drop(en, DROP_UNASKED);
             return;
         }
-        if (is_next_hop(en, router, uplink, frame) && c) {
+        if (is_next_hop(en, router, uplink, frame, arp) && c) {
             takeover_core_acked(&c->takeover, c->active);
         }
         return;
     }
     if (from_next_hop && (asks_us || c)) {
-        is_next_hop(en, router, uplink, frame);
+        is_next_hop(en, router, uplink, frame, arp);
     }
     if (asks_us || (c && (c->segment->config->upstream == UPSTREAM_ARP
                           || c->segment->config->upstream
@@ -734,6 +735,21 @@ icmp_punt(struct engine *en, struct router *router,
 
 /* All of them. */
 
+/* A client speaks for itself, from its own MAC. */
+static void
+access_punt(struct engine *en, struct router *router,
+            struct router_port *port, const struct frame *frame,
+            const struct arp *arp)
+{
+    struct arp_in in = { router, port, frame, arp };
+
+    if (fh_mac_equal(arp->sha, frame->src)) {
+        access_arp(en, &in);
+    } else {
+        engine_drop(en, DROP_MALFORMED);
+    }
+}
+
 static void
 arp_punt(struct engine *en, struct router *router,
          const struct of_packet_in *pin, const struct frame *frame)
@@ -747,9 +763,7 @@ arp_punt(struct engine *en, struct router *router,
         return;
     }
     if (port) {
-        struct arp_in in = { router, port, frame, &arp };
-
-        access_arp(en, &in);
+        access_punt(en, router, port, frame, &arp);
         return;
     }
     uplink = router_uplink_by_port(router, pin->in_port, &frame->vlan);
@@ -772,7 +786,7 @@ punt_packet_in(struct engine *en, struct router *router,
     case FRAME_OK:
         break;
     case FRAME_TOO_MANY_TAGS:
-    case FRAME_PRIORITY_TAG:
+    case FRAME_RESERVED_TAG:
         engine_drop(en, DROP_TAGS);
         return;
     case FRAME_TRUNCATED:

@@ -9,8 +9,9 @@
 
 /* Why frames were dropped, or what else is worth counting. */
 enum drop {
-    DROP_MALFORMED,             /* Truncated, wrong lengths or types. */
-    DROP_TAGS,                  /* Three tags, priority tag. */
+    DROP_MALFORMED,             /* Truncated, wrong lengths or types; a
+                                 * client's that names another sender. */
+    DROP_TAGS,                  /* Three tags, VID 4095. */
     DROP_UNKNOWN_TAG,           /* No segment has these tags. */
     DROP_UNKNOWN_PORT,
     DROP_OUTSIDE,               /* Sender outside the segment's prefixes. */

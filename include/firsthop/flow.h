@@ -38,7 +38,7 @@ enum fh_field {
     FH_F_ETH_SRC = 1 << 2,
     FH_F_ETH_DST = 1 << 3,
     FH_F_ETH_TYPE = 1 << 4,
-    FH_F_VLAN = 1 << 5,         /* vlan_vid: 1...4094, or FH_VLAN_NONE. */
+    FH_F_VLAN = 1 << 5,         /* vlan_vid: 1...4094, or FH_VLAN_*. */
     FH_F_IP_SRC = 1 << 6,       /* Under ip_src_mask. */
     FH_F_IP_DST = 1 << 7,       /* Under ip_dst_mask. */
     FH_F_IP_PROTO = 1 << 8,
@@ -49,7 +49,8 @@ enum fh_field {
     FH_F_IP_TTL = 1 << 13,      /* Of Open vSwitch. */
 };
 
-#define FH_VLAN_NONE 0xffff     /* Matches only frames without a tag. */
+#define FH_VLAN_NONE     0xffff /* Matches only frames without a tag. */
+#define FH_VLAN_PRIORITY 0      /* Only those with a tag of VID 0. */
 
 struct fh_match {
     uint32_t fields;            /* FH_F_*. What is not named is zero. */

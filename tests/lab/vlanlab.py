@@ -202,10 +202,12 @@ def _with_tag(data, aux):
 
 class TagFarm:
     """One host that speaks ARP under any tags: answers every request for
-    'address' under the tags that it came with, until close()."""
+    'address' under the tags that it came with, until close().  It says that
+    it is at 'mac', in frames from 'source', with 'tag' (bytes) outside."""
 
-    def __init__(self, host, mac, address):
+    def __init__(self, host, mac, address, source=None, tag=b""):
         self._mac, self._address = mac_bytes(mac), ip_bytes(address)
+        self._source, self._tag = mac_bytes(source or mac), tag
         self._tap = TagTap(host)
         self._stop = threading.Event()
         host.netns.ip("link set eth0 promisc on")
@@ -239,4 +241,5 @@ class TagFarm:
         if body[24:28] == self._address:
             reply = body[:6] + b"\0\2" + self._mac + self._address
             reply += body[8:18] + body[28:]
-            self._tap.send(data[6:12] + self._mac + data[12 : at + 2] + reply)
+            head = data[6:12] + self._source + self._tag + data[12 : at + 2]
+            self._tap.send(head + reply)

@@ -23,7 +23,9 @@ from frames import (
     checksum,
     ethernet,
     ipv4,
+    is_arp_reply,
     is_arp_request,
+    is_udp,
     udp,
 )
 from vlanlab import drops
@@ -298,9 +300,6 @@ def with_tags(frame, tags, outer):
 
 TPIDS = [0x88A8, 0x8100]
 TAGS = {
-    "a priority tag": ([0], "tags"),
-    "a priority tag with a priority": ([0xE000], "tags"),
-    "a priority tag with CFI": ([0x1000], "tags"),
     "the reserved tag": ([4095], "tags"),
     "a tag of nobody": ([7], "unknown_tag"),
     "two tags of nobody": ([7, 8], "bridge"),
@@ -337,6 +336,39 @@ def test_tagged_packets_are_forwarded_neither_way(net, what):
     down = udp(S_MAC, A_MAC, harness.NEXT_HOP, C_ADDRESS, 5, 6, MARK)
     assert_ignored(net, net.c, under_tags(up, what), "bridge")
     assert_ignored(net, net.server, under_tags(down, what), "bridge")
+
+
+# A tag of VID 0 is none (802.1Q): what is behind it is served.
+
+
+@pytest.mark.parametrize("tag", [0, 0xE000, 0x1000])
+def test_priority_tagged_packets_are_forwarded(net, tag):
+    up = udp(C_MAC, A_MAC, C_ADDRESS, harness.NEXT_HOP, 5, 6, MARK)
+    down = udp(S_MAC, A_MAC, harness.NEXT_HOP, C_ADDRESS, 5, 6, MARK)
+    with net.c.tap() as c, net.server.tap() as s:
+        for outer in TPIDS:
+            c.send(with_tags(up, [tag], outer))
+            frame = s.wait(is_udp(MARK))
+            assert (frame.eth_src, frame.eth_dst) == (A_MAC, S_MAC)
+            s.send(with_tags(down, [tag], outer))
+            frame = c.wait(is_udp(MARK))
+            assert (frame.eth_src, frame.eth_dst) == (A_MAC, C_MAC)
+            c.take(), s.take()
+    assert picture(net) == net.picture
+
+
+@pytest.mark.parametrize("tag", [0, 0xE000, 0x1000])
+def test_priority_tagged_arp_is_answered(net, tag):
+    of_client = arp_request(C_MAC, C_ADDRESS, harness.GATEWAY)
+    of_core = arp_request(S_MAC, harness.NEXT_HOP, C_ADDRESS)
+    with net.c.tap() as c, net.server.tap() as s:
+        for outer in TPIDS:
+            c.send(with_tags(of_client, [tag], outer))
+            assert c.wait(is_arp_reply(harness.GATEWAY)).sha == A_MAC
+            s.send(with_tags(of_core, [tag], outer))
+            assert s.wait(is_arp_reply(C_ADDRESS)).sha == A_MAC
+            c.take(), s.take()
+    assert picture(net) == net.picture
 
 
 def test_tags_of_an_ethertype_that_is_none(net):

@@ -11,10 +11,13 @@ from frames import (
     arp,
     arp_request,
     is_arp_request,
+    is_udp,
+    udp,
 )
 from vlanlab import (
     DOT1AD,
     DOT1Q,
+    TagFarm,
     TagTap,
     Tagger,
     allow_two_tags,
@@ -126,6 +129,40 @@ def test_a_next_hop_that_is_replaced_is_followed(net, claim):
     assert net.c.ping(harness.SERVER)
     assert drops(net)["next_hop"] == 0
     assert not net.daemon.events(seq, type="client.moved")
+
+
+VIRTUAL_MAC = "00:00:5e:00:01:07"  # VRRP, RFC 5798, 7.3.
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"mac": VIRTUAL_MAC, "source": OTHER_MAC},
+        {"mac": OTHER_MAC, "tag": b"\x81\0\x60\0"},
+        {"mac": VIRTUAL_MAC, "source": OTHER_MAC, "tag": b"\x88\xa8\0\0"},
+    ],
+    ids=["a virtual MAC", "a priority tag", "both"],
+)
+def test_a_next_hop_that_answers_from(lab, what):
+    """Its answers come from another MAC than the one that they name, or with
+    a tag of VID 0: C reaches it there."""
+    lab.add_core()
+    lab.add_switch("X")
+    lab.a = lab.add_router("A", ["X"])
+    lab.c = lab.add_client("C", "X")
+    lab.server.netns.ip("link set eth0 arp off")
+    with TagFarm(lab.server, address=harness.NEXT_HOP, **what):
+        lab.start_daemon()
+        lab.settle(lab.c)
+        lab.wait_for(lambda: next_hop_mac(lab) == what["mac"])
+        assert drops(lab)["malformed"] == 0
+        with lab.c.tap() as c, lab.server.tap() as s:
+            macs, ends = (lab.c.mac, lab.a.mac), (
+                lab.c.address,
+                harness.SERVER,
+            )
+            c.send(udp(*macs, *ends, 5000, 5001, b"up"))
+            assert s.wait(is_udp(b"up")).eth_dst == what["mac"]
 
 
 TAGS = [400, 301]

@@ -1,9 +1,19 @@
 """Tagged segments, doubly tagged ones and untagged ones side by side."""
 
+import struct
+
 import pytest
 
 import harness
-from frames import arp_request, is_arp_reply
+from frames import (
+    ETH_P_IP,
+    arp_request,
+    checksum,
+    ethernet,
+    ip_bytes,
+    ipv4,
+    is_arp_reply,
+)
 from vlanlab import (
     DOT1AD,
     DOT1Q,
@@ -269,9 +279,7 @@ def test_tag_of_one_client_is_nobody_else_s(net):
         ("a tag that no segment owns", [101], "unknown_tag"),
         ("an inner tag that none owns", [200, 101], "unknown_tag"),
         ("the tags in the wrong order", [100, 200], "unknown_tag"),
-        ("a priority tag", [0x6000], "tags"),
-        ("an outer priority tag", [0x6000, 100], "tags"),
-        ("an inner priority tag", [200, 0x6000], "tags"),
+        ("a priority tag in one that none owns", [200, 0x6000], "unknown_tag"),
         ("the reserved tag", [4095], "tags"),
     ],
 )
@@ -289,6 +297,48 @@ def test_tags_of_nobody_are_counted_and_not_answered(net, what, tags, reason):
         assert not answered
     for name in SEGMENTS:
         assert client_of(net, address, name) is None
+
+
+def is_echo_reply_under(tags, source):
+    """Predicate: ICMP from 'source' under exactly these tags."""
+
+    def matches(frame):
+        ethertype = frame.bytes[12 + 4 * len(tags) :][:2]
+        body = frame.bytes[14 + 4 * len(tags) :]
+        return (
+            parse_tags(frame)[1] == list(tags)
+            and ethertype == b"\x08\x00"
+            and (body[9], body[12:16], body[20]) == (1, ip_bytes(source), 0)
+        )
+
+    return matches
+
+
+@pytest.mark.parametrize("outer", [0x8100, 0x88A8])
+@pytest.mark.parametrize(
+    "number, tags, segment",
+    [
+        (90, [0x6000], "plain"),
+        (91, [0x6000, 100], "single"),
+        (92, [100, 0x6000], "single"),
+    ],
+)
+def test_priority_tag_is_no_tag(net, number, tags, segment, outer):
+    """Outside a tag, inside one, or alone: ARP and IPv4."""
+    address, mac = f"10.0.0.{number}", f"02:00:00:00:05:{number}"
+    echo = struct.pack("!BBHHH", 8, 0, 0, 1, 1)
+    echo = echo[:2] + struct.pack("!H", checksum(echo)) + echo[4:]
+    ping = ethernet(
+        net.a.mac, mac, ETH_P_IP, ipv4(address, harness.GATEWAY, 1, echo)
+    )
+    vlan = SEGMENTS[segment][0]
+    with TagTap(net.c) as tap:
+        request = arp_request(mac, address, harness.GATEWAY)
+        tap.send(tagged(request, *tags, outer=outer))
+        tap.wait(is_answer_under(vlan, harness.GATEWAY, mac))
+        assert client_of(net, address, segment)["vlan"] == vlan
+        tap.send(tagged(ping, *tags, outer=outer))
+        tap.wait(is_echo_reply_under(vlan, harness.GATEWAY))
 
 
 def test_three_tags_reach_nobody(net):

@@ -173,6 +173,18 @@ host_probe_address(struct host *h)
     broadcast_request(h, (struct fh_addr) { 0 }, h->addr);
 }
 
+void
+world_say_arp(struct bridge *b, uint32_t port, struct eth_addr dst,
+              struct eth_addr src, const struct fh_vlan *vlan,
+              const struct arp *arp)
+{
+    uint8_t frame[ARP_FRAME_MAX];
+    size_t len = arp_build(frame, dst, vlan, arp);
+
+    memcpy(frame + sizeof dst, &src, sizeof src);
+    bridge_punt(b, port, frame, len, 0);
+}
+
 /* What bridges send. */
 
 static const struct config_router *

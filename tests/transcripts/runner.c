@@ -334,6 +334,57 @@ do_core(struct runner *r, const struct words *w)
                        !strcmp(word(w, 0), "answers"));
 }
 
+/* "NAME=VALUE" of an ARP packet or of its frame. */
+static bool
+read_arp_field(char *text, struct arp *arp, struct eth_addr *dst,
+               struct eth_addr *src, unsigned int *vid, int *times)
+{
+    char *value = strchr(text, '=');
+    bool named;
+
+    if (!value) {
+        return false;
+    }
+    *value++ = '\0';
+    named = (!strcmp(text, "dst") ? fh_mac_parse(value, dst)
+             : !strcmp(text, "src") ? fh_mac_parse(value, src)
+             : !strcmp(text, "sha") ? fh_mac_parse(value, &arp->sha)
+             : !strcmp(text, "tha") ? fh_mac_parse(value, &arp->tha)
+             : !strcmp(text, "spa") ? fh_addr_parse(value, &arp->spa)
+             : !strcmp(text, "tpa") ? fh_addr_parse(value, &arp->tpa)
+             : !strcmp(text, "vlan") ? sscanf(value, "%u", vid) == 1
+             : !strcmp(text, "times") && (*times = atoi(value)) > 0);
+    value[-1] = '=';
+    return named;
+}
+
+/* Unless told otherwise, the frame is of the sender, to everybody. */
+static void
+do_arp(struct runner *r, const struct words *w)
+{
+    struct bridge *b = world_bridge(word(w, 0));
+    struct arp arp = { .op = (strcmp(word(w, 2), "reply") ? ARP_OP_REQUEST
+                              : ARP_OP_REPLY) };
+    struct eth_addr dst, src = arp.sha;
+    struct fh_vlan vlan = { .n = 0 };
+    unsigned int vid = UINT32_MAX;
+    int times = 1;
+
+    memset(&dst, 0xff, sizeof dst);
+    for (size_t i = 3; i < w->n; i++) {
+        if (!read_arp_field(w->word[i], &arp, &dst, &src, &vid, &times)) {
+            die("no field of ARP", w->word[i]);
+        }
+    }
+    if (vid != UINT32_MAX) {
+        vlan = (struct fh_vlan) { .n = 1, .vids = { vid } };
+    }
+    while (times--) {
+        world_say_arp(b, atoi(word(w, 1)), dst,
+                      fh_mac_is_zero(src) ? arp.sha : src, &vlan, &arp);
+    }
+}
+
 /* Verbs of the operator. */
 
 static struct client *
@@ -532,6 +583,8 @@ static const struct {
     { "cut", do_cut },                  /* HOST BRIDGE */
     { "mood", do_mood },        /* HOST answers|ignores-notices|lazy|silent */
     { "mac", do_mac },                  /* HOST MAC */
+    { "arp", do_arp },      /* BRIDGE PORT request|reply sha=MAC spa=ADDRESS
+                             * tha= tpa= src=MAC dst=MAC vlan=VID times=N */
     { "core", do_core },                /* answers|silent [BRIDGE] */
     { "move", do_move },                /* ADDRESS ROUTER */
     { "drain", do_drain },              /* ROUTER */

@@ -371,6 +371,7 @@ apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
 static void
 apply_bundle(struct bridge *b)
 {
+    bool was_empty = !flowtab_count(b->flows);
     struct tally base = { 0, 0 };
 
     for (size_t at = 0; at < b->bundle.len; ) {
@@ -379,7 +380,9 @@ apply_bundle(struct bridge *b)
         apply_flow_mod(b, b->bundle.data + at, n, &base);
         at += n;
     }
-    if (base.adds || base.deletes) {
+    if (was_empty && base.adds) {
+        world_say("%s base", b->name);      /* How many is not the point. */
+    } else if (base.adds || base.deletes) {
         world_say("%s base +%u -%u", b->name, base.adds, base.deletes);
     }
 }

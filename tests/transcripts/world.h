@@ -89,6 +89,12 @@ void host_ask(struct host *, const char *target);
 void host_announce(struct host *);
 void host_probe_address(struct host *);
 
+/* Somebody says 'arp' to 'dst' behind access port or uplink 'port', in a frame
+ * from 'src' under 'vlan' (one tag of VID 0: a priority tag). */
+void world_say_arp(struct bridge *, uint32_t port, struct eth_addr dst,
+                   struct eth_addr src, const struct fh_vlan *,
+                   const struct arp *);
+
 /* The core's next hop, as that bridge has it; all, where it is NULL. */
 void world_core_answers(struct bridge *, bool);
 

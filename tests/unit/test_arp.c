@@ -170,36 +170,61 @@ third_tag_is_refused(void **state)
 }
 
 static void
-priority_and_reserved_vid_are_refused_in_either_tag(void **state)
+reserved_vid_is_refused_and_a_priority_tag_is_none(void **state)
 {
     static const struct {
         uint16_t outer, inner;
         enum frame_error error;
+        struct fh_vlan vlan;
     } cases[] = {
-        { 0, 100, FRAME_PRIORITY_TAG },
-        { 1, 100, FRAME_OK },
-        { 4094, 100, FRAME_OK },
-        { 4095, 100, FRAME_PRIORITY_TAG },
-        { 0xe000, 100, FRAME_PRIORITY_TAG },    /* Priority bits, VID 0. */
-        { 100, 0, FRAME_PRIORITY_TAG },
-        { 100, 1, FRAME_OK },
-        { 100, 4094, FRAME_OK },
-        { 100, 4095, FRAME_PRIORITY_TAG },
-        { 100, 0xffff, FRAME_PRIORITY_TAG },
+        { 1, 100, FRAME_OK, { { 1, 100 }, 0x8100, 2 } },
+        { 4094, 100, FRAME_OK, { { 4094, 100 }, 0x8100, 2 } },
+        { 4095, 100, FRAME_RESERVED_TAG, { .n = 0 } },
+        { 100, 4094, FRAME_OK, { { 100, 4094 }, 0x8100, 2 } },
+        { 100, 4095, FRAME_RESERVED_TAG, { .n = 0 } },
+        { 100, 0xffff, FRAME_RESERVED_TAG, { .n = 0 } },
+        { 0, 4095, FRAME_RESERVED_TAG, { .n = 0 } },
+        /* VID 0, with priority bits and CFI, or without. */
+        { 0, 100, FRAME_OK, { { 100 }, 0x88a8, 1 } },
+        { 0xf000, 100, FRAME_OK, { { 100 }, 0x88a8, 1 } },
+        { 100, 0, FRAME_OK, { { 100 }, 0x8100, 1 } },
+        { 100, 0xe000, FRAME_OK, { { 100 }, 0x8100, 1 } },
+        { 0, 0xe000, FRAME_OK, { .n = 0 } },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t data[] = {
             0x02, 0, 0, 0, 0, 0x0a, 0x02, 0, 0, 0, 1, 0x0a,
             0x81, 0x00, cases[i].outer >> 8, cases[i].outer & 0xff,
-            0x81, 0x00, cases[i].inner >> 8, cases[i].inner & 0xff,
-            0x08, 0x06,
+            0x88, 0xa8, cases[i].inner >> 8, cases[i].inner & 0xff,
+            0x08, 0x06, 0x5a,
         };
         struct frame frame;
 
         assert_int_equal(frame_parse(data, sizeof data, &frame),
                          cases[i].error);
+        if (!cases[i].error) {
+            assert_memory_equal(&frame.vlan, &cases[i].vlan,
+                                sizeof frame.vlan);
+            assert_int_equal(frame.eth_type, ETHERTYPE_ARP);
+            assert_int_equal(frame.payload_len, 1);
+            assert_int_equal(*frame.payload, 0x5a);
+        }
     }
+}
+
+static void
+three_tags_are_refused_even_if_one_is_a_priority_tag(void **state)
+{
+    uint8_t data[] = {
+        0x02, 0, 0, 0, 0, 0x0a, 0x02, 0, 0, 0, 1, 0x0a,
+        0x81, 0x00, 0x00, 0x00, 0x81, 0x00, 0x00, 0x64,
+        0x81, 0x00, 0x00, 0x01, 0x08, 0x06,
+    };
+    struct frame frame;
+
+    assert_int_equal(frame_parse(data, sizeof data, &frame),
+                     FRAME_TOO_MANY_TAGS);
 }
 
 static void
@@ -264,7 +289,7 @@ strange_arp_is_refused(void **state)
         { 20, 0x01, "operation, high byte" },
         { 21, 0, "operation 0" },
         { 21, 3, "reverse ARP" },
-        { 27, 0x0b, "sender MAC other than the Ethernet source" },
+        { 22, 0x01, "a multicast sender MAC" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -277,6 +302,21 @@ strange_arp_is_refused(void **state)
             fail_msg("accepted: %s", cases[i].what);
         }
     }
+}
+
+/* VRRP, HSRP and anycast gateways answer from their own MAC. */
+static void
+the_sender_is_who_the_arp_packet_says(void **state)
+{
+    uint8_t data[sizeof client_request];
+    struct arp arp;
+
+    memcpy(data, client_request, sizeof data);
+    memcpy(data + 22, "\x00\x00\x5e\x00\x01\x07", 6);
+    assert_int_equal(parse_arp(data, sizeof data, &arp), 0);
+    assert_true(fh_mac_equal(arp.sha, MAC(0, 0, 0x5e, 0, 1, 7)));
+    memset(data + 22, 0, 6);
+    assert_int_equal(parse_arp(data, sizeof data, &arp), EPROTO);
 }
 
 static const struct arp gateway_answer = {
@@ -429,11 +469,13 @@ main(void)
         cmocka_unit_test(either_ethertype_may_carry_either_tag),
         cmocka_unit_test(frame_truncated_anywhere_is_refused),
         cmocka_unit_test(third_tag_is_refused),
-        cmocka_unit_test(priority_and_reserved_vid_are_refused_in_either_tag),
+        cmocka_unit_test(reserved_vid_is_refused_and_a_priority_tag_is_none),
+        cmocka_unit_test(three_tags_are_refused_even_if_one_is_a_priority_tag),
         cmocka_unit_test(source_that_is_no_station_is_refused),
         cmocka_unit_test(arp_truncated_anywhere_is_refused),
         cmocka_unit_test(padding_behind_arp_is_ignored),
         cmocka_unit_test(strange_arp_is_refused),
+        cmocka_unit_test(the_sender_is_who_the_arp_packet_says),
         cmocka_unit_test(untagged_answer_is_built_and_padded_to_60_bytes),
         cmocka_unit_test(single_tag_is_built_as_8021q),
         cmocka_unit_test(double_tag_is_built_as_8021ad_over_8021q),

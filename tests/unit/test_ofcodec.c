@@ -486,6 +486,13 @@ sample_flows(struct fh_flow *flows)
     f++;
 
     *f = base_flow();
+    f->match = (struct fh_match) { .fields = FH_F_VLAN,
+                                   .vlan_vid = FH_VLAN_PRIORITY };
+    f->n_actions = 1;
+    f->actions[0] = act(FH_ACT_POP_VLAN);
+    f++;
+
+    *f = base_flow();
     f->next_table = 4;
     f->n_actions = 2;
     f->actions[0] = act_len(FH_ACT_CHECK_LARGER, 1514);
