@@ -422,8 +422,9 @@ json_reach(const struct engine *en, const struct router *router,
     put(object, "state", json_string(reach_state_text(reach)));
     put(object, "port", string_or_null(access_port_name(router,
                                                         reach->port)));
-    put(object, "rtt_us", reach->srtt_us ? json_integer(reach->srtt_us)
-                                         : json_null());
+    put(object, "rtt_us", (reach->rtt.srtt_us
+                           ? json_integer(reach->rtt.srtt_us)
+                           : json_null()));
     put(object, "last_reply_ms",
         reach->last_reply_ms ? json_integer(age_ms > 0 ? age_ms : 0)
                              : json_null());

@@ -3,32 +3,15 @@
 
 #include "controller/decide/reach.h"
 
-/* RFC 6298: R' the sample, in us. */
-static void
-measure_rtt(struct reach *r, uint32_t sample_us)
-{
-    sample_us = sample_us ? sample_us : 1;
-    if (!r->srtt_us) {
-        r->srtt_us = sample_us;
-        r->rttvar_us = sample_us / 2;
-    } else {
-        uint32_t delta = (r->srtt_us > sample_us ? r->srtt_us - sample_us
-                          : sample_us - r->srtt_us);
-
-        r->rttvar_us = (3 * (uint64_t) r->rttvar_us + delta) / 4;
-        r->srtt_us = (7 * (uint64_t) r->srtt_us + sample_us) / 8;
-    }
-}
-
 uint32_t
 reach_rto_ms(const struct reach *r, const struct reach_params *params)
 {
     uint64_t rto_ms;
 
-    if (!r->srtt_us) {
+    if (!r->rtt.srtt_us) {
         return params->retry_ms;
     }
-    rto_ms = (r->srtt_us + 4 * (uint64_t) r->rttvar_us + 999) / 1000;
+    rto_ms = rtt_timeout_ms(&r->rtt);
     if (rto_ms < REACH_MIN_RTO_MS) {
         rto_ms = REACH_MIN_RTO_MS;
     }
@@ -223,7 +206,7 @@ reach_reply(struct reach *r, const struct reach_params *params,
      * in between. */
     if (r->outstanding && r->state != REACH_DOWN && now_us >= r->sent_us
         && now_us - r->sent_us < INT32_MAX) {
-        measure_rtt(r, now_us - r->sent_us);
+        rtt_sample(&r->rtt, now_us - r->sent_us);
     }
     r->outstanding = false;
     r->unjudged = 0;

@@ -30,6 +30,7 @@
 #include <firsthop/types.h>
 
 #include "controller/base/wheel.h"
+#include "controller/decide/rtt.h"
 
 enum reach_state {
     REACH_UNKNOWN,              /* Not connected, or no verdict yet. */
@@ -59,8 +60,7 @@ struct reach {
     uint32_t probed_ms;         /* When the last went out, modulo 2^32. */
     uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
     uint32_t heard_port;        /* By which it was heard to speak. */
-    uint32_t srtt_us;           /* 0: not measured. */
-    uint32_t rttvar_us;
+    struct rtt rtt;
     uint32_t phase;             /* Any number: where in the interval its
                                  * probes fall, modulo that. */
     uint32_t sent;              /* Probes, for metrics. */

@@ -153,8 +153,7 @@ inherit_reach(struct client *c, int member, const struct reach *old)
     r->last_reply_ms = old->last_reply_ms;
     r->up_since_ms = old->up_since_ms;
     r->port = old->port;
-    r->srtt_us = old->srtt_us;
-    r->rttvar_us = old->rttvar_us;
+    r->rtt = old->rtt;
     r->sent = old->sent;
     r->missed = old->missed;
     r->state = old->state == REACH_SUSPECT ? REACH_UP : old->state;

@@ -60,7 +60,7 @@ add_clients(struct engine *en)
     c->active = 0;
     c->since_ms = FAKE_UNIX_MS;
     c->reaches[0] = (struct reach) {
-        .state = REACH_SUSPECT, .port = 1, .srtt_us = 310, .misses = 1,
+        .state = REACH_SUSPECT, .port = 1, .rtt.srtt_us = 310, .misses = 1,
         .last_reply_ms = FAKE_NOW_MS - 212, .up_since_ms = FAKE_NOW_MS - 9,
     };
     c->reaches[1].state = REACH_DOWN;

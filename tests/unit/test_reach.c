@@ -81,23 +81,23 @@ the_timeout_follows_the_round_trip(void **state)
     send_probe(&r, 1, 1000);
     answer(&r, 1010);
     /* SRTT 10 ms, RTTVAR 5 ms: 10 + 4 * 5. */
-    assert_int_equal(r.srtt_us, 10000);
-    assert_int_equal(r.rttvar_us, 5000);
+    assert_int_equal(r.rtt.srtt_us, 10000);
+    assert_int_equal(r.rtt.rttvar_us, 5000);
     assert_int_equal(reach_rto_ms(&r, &params), 30);
 
     send_probe(&r, 2, 2000);
     answer(&r, 2018);
     /* RTTVAR 3/4 * 5 + 1/4 * 8, SRTT 7/8 * 10 + 1/8 * 18. */
-    assert_int_equal(r.rttvar_us, 5750);
-    assert_int_equal(r.srtt_us, 11000);
+    assert_int_equal(r.rtt.rttvar_us, 5750);
+    assert_int_equal(r.rtt.srtt_us, 11000);
     assert_int_equal(reach_rto_ms(&r, &params), 34);
 }
 
 static void
 the_timeout_stays_within_its_bounds(void **state)
 {
-    struct reach fast = { .srtt_us = 1, .rttvar_us = 1 };
-    struct reach slow = { .srtt_us = UINT32_MAX, .rttvar_us = UINT32_MAX };
+    struct reach fast = { .rtt = { 1, 1 } };
+    struct reach slow = { .rtt = { UINT32_MAX, UINT32_MAX } };
     struct reach_params hasty = params;
 
     assert_int_equal(reach_rto_ms(&fast, &params), REACH_MIN_RTO_MS);
@@ -110,13 +110,13 @@ static void
 a_reply_to_a_repeated_probe_measures_from_the_first(void **state)
 {
     struct reach r = up_since(1000);
-    uint32_t srtt_us = r.srtt_us;
+    uint32_t srtt_us = r.rtt.srtt_us;
 
     send_probe(&r, 2, 2000);
     late(&r, &params, 2, 2020);
     send_probe(&r, 3, 2020);
     assert_int_equal(answer(&r, 2050), REACH_NOTHING);
-    assert_int_equal(r.srtt_us, (7 * srtt_us + 50000) / 8);
+    assert_int_equal(r.rtt.srtt_us, (7 * srtt_us + 50000) / 8);
 }
 
 static void
@@ -126,7 +126,7 @@ a_round_trip_of_nothing_counts_as_measured(void **state)
 
     send_probe(&r, 1, 1000);
     answer(&r, 1000);
-    assert_int_equal(r.srtt_us, 1);
+    assert_int_equal(r.rtt.srtt_us, 1);
 }
 
 static void
@@ -136,7 +136,7 @@ a_clock_that_went_back_measures_nothing(void **state)
 
     send_probe(&r, 1, 1000);
     assert_int_equal(answer(&r, 999), REACH_WENT_UP);
-    assert_int_equal(r.srtt_us, 0);
+    assert_int_equal(r.rtt.srtt_us, 0);
 }
 
 /* States. */

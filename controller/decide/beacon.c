@@ -1,0 +1,210 @@
+/* Does one router hear another?  See beacon.h. */
+#include <config.h>
+
+#include "controller/decide/beacon.h"
+
+static uint32_t
+min_rto_ms(const struct beacon_params *params)
+{
+    return (params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
+            : params->interval_ms < BEACON_GRID_MS ? BEACON_GRID_MS
+            : params->interval_ms);
+}
+
+uint32_t
+beacon_rto_ms(const struct beacon *b, const struct beacon_params *params)
+{
+    uint64_t rto_ms = rtt_timeout_ms(&b->rtt);
+
+    if (!b->rtt.srtt_us) {
+        return BEACON_FIRST_RTO_MS;
+    }
+    return (rto_ms < min_rto_ms(params) ? min_rto_ms(params)
+            : rto_ms > BEACON_IDLE_MS ? BEACON_IDLE_MS : rto_ms);
+}
+
+/* Who does not answer is asked at twice the interval for each miss. */
+static int64_t
+interval_ms(const struct beacon *b, const struct beacon_params *params)
+{
+    int64_t ms = params->interval_ms;
+
+    if (beacon_is_up(b)) {
+        return ms;
+    }
+    for (uint8_t i = 0; i < b->misses && ms < BEACON_IDLE_MS; i++) {
+        ms *= 2;
+    }
+    return ms > BEACON_IDLE_MS && params->interval_ms < BEACON_IDLE_MS
+           ? BEACON_IDLE_MS : ms;
+}
+
+int64_t
+beacon_next_ms(const struct beacon *b, const struct beacon_params *params,
+               int64_t now_ms)
+{
+    int64_t ms = interval_ms(b, params);
+    int64_t phase_ms = (int64_t) b->phase * BEACON_GRID_MS % ms;
+
+    return (now_ms - phase_ms + ms) / ms * ms + phase_ms;
+}
+
+/* A fence number wraps; the distance tells. */
+static bool
+is_done(uint32_t fence, uint32_t done)
+{
+    return (int32_t) (done - fence) >= 0;
+}
+
+/* The meter is looked at a quarter of the timeout before it ends, as reach.c
+ * does. */
+static uint32_t
+look_ahead_ms(uint32_t rto_ms)
+{
+    return rto_ms / 4;
+}
+
+static void
+set_state(struct beacon *b, enum beacon_state state)
+{
+    b->state = state;
+    b->found = b->found || state == BEACON_UP;
+}
+
+static struct beacon_verdict
+ask(const struct beacon *b, const struct beacon_params *params,
+    enum beacon_event event, int64_t now_ms)
+{
+    uint32_t rto_ms = beacon_rto_ms(b, params);
+
+    return (struct beacon_verdict) {
+        .event = event, .ask = true,
+        .next_ms = now_ms + rto_ms - look_ahead_ms(rto_ms),
+    };
+}
+
+/* Until its next turn, whatever has become of the one that was out. */
+static struct beacon_verdict
+rest(struct beacon *b, const struct beacon_params *params,
+     enum beacon_event event, int64_t now_ms)
+{
+    b->outstanding = false;
+    return (struct beacon_verdict) {
+        .event = event, .next_ms = beacon_next_ms(b, params, now_ms),
+    };
+}
+
+static struct beacon_verdict
+count_miss(struct beacon *b, const struct beacon_params *params,
+           int64_t now_ms)
+{
+    /* After a reconnection it is asked as eagerly as while it was up. */
+    bool hoped = (beacon_is_up(b)
+                  || (b->state == BEACON_UNKNOWN && b->found));
+
+    b->missed++;
+    if (b->misses < UINT8_MAX) {
+        b->misses++;
+    }
+    if (!hoped) {
+        return rest(b, params, BEACON_NOTHING, now_ms);
+    }
+    if (b->misses >= params->misses) {
+        set_state(b, BEACON_LOST);
+        return rest(b, params, BEACON_WENT_LOST, now_ms);
+    }
+    if (b->state == BEACON_UP) {
+        set_state(b, BEACON_LATE);
+        return ask(b, params, BEACON_WENT_LATE, now_ms);
+    }
+    return ask(b, params, BEACON_NOTHING, now_ms);
+}
+
+struct beacon_verdict
+beacon_timer(struct beacon *b, const struct beacon_params *params,
+             const struct reach_bridge *bridge, int64_t now_ms)
+{
+    uint32_t rto_ms = beacon_rto_ms(b, params);
+    uint32_t age_ms = (uint32_t) now_ms - b->asked_ms;
+    struct beacon_verdict wait = { .event = BEACON_NOTHING };
+
+    if (!b->outstanding) {
+        return ask(b, params, BEACON_NOTHING, now_ms);
+    }
+    if (!b->looked && age_ms >= rto_ms - look_ahead_ms(rto_ms)) {
+        b->looked = wait.look = true;
+    }
+    if (age_ms < rto_ms) {
+        wait.next_ms = now_ms + rto_ms - age_ms
+                       - (b->looked ? 0 : look_ahead_ms(rto_ms));
+    } else if (wait.look || !is_done(b->reading, bridge->reading_done)) {
+        wait.next_ms = now_ms + 1 + look_ahead_ms(rto_ms);
+    } else if (!is_done(b->fence, bridge->fence_done)) {
+        /* The bridge has not come to it yet: hold still. */
+        wait.next_ms = now_ms + rto_ms;
+    } else if (bridge->dropped_us >= b->sent_us) {
+        b->misses = 0;
+        if (b->state == BEACON_LATE) {
+            set_state(b, BEACON_UP);
+        }
+        return rest(b, params, BEACON_NOTHING, now_ms);
+    } else {
+        return count_miss(b, params, now_ms);
+    }
+    return wait;
+}
+
+void
+beacon_sent(struct beacon *b, uint64_t number, uint32_t fence,
+            int64_t now_us)
+{
+    b->sent++;
+    if (!b->outstanding) {
+        b->sent_us = now_us;
+        b->number = number;
+    }
+    b->fence = fence;
+    b->asked_ms = (uint32_t) (now_us / 1000);
+    b->outstanding = true;
+    b->looked = false;
+}
+
+void
+beacon_looked(struct beacon *b, uint32_t reading)
+{
+    b->reading = reading;
+}
+
+bool
+beacon_answered(struct beacon *b, const struct beacon_params *params,
+                uint64_t number, uint32_t port, int64_t now_us,
+                enum beacon_event *event, int64_t *next_ms)
+{
+    if (!b->outstanding || number != b->number) {
+        return false;
+    }
+    /* Of several, from the first one on, as in reach.c. */
+    if (now_us >= b->sent_us && now_us - b->sent_us < INT32_MAX) {
+        rtt_sample(&b->rtt, now_us - b->sent_us);
+    }
+    *event = beacon_is_up(b) ? BEACON_NOTHING : BEACON_FOUND;
+    b->outstanding = false;
+    b->misses = 0;
+    b->port = port;
+    b->answered_ms = now_us / 1000;
+    set_state(b, BEACON_UP);
+    *next_ms = beacon_next_ms(b, params, now_us / 1000);
+    return true;
+}
+
+bool
+beacon_forget(struct beacon *b)
+{
+    bool was_known = b->state != BEACON_UNKNOWN;
+
+    b->outstanding = false;
+    b->misses = 0;
+    b->port = 0;
+    set_state(b, BEACON_UNKNOWN);
+    return was_known;
+}
