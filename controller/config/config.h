@@ -59,7 +59,7 @@ enum config_learn {
     LEARN_DHCP,                         /* Leases. */
 };
 enum config_upstream { UPSTREAM_ARP, UPSTREAM_BGP, UPSTREAM_CORE,
-                       UPSTREAM_NONE };
+                       UPSTREAM_NONE, CONFIG_N_UPSTREAMS };
 
 struct config_segment {
     char *name;

@@ -19,7 +19,7 @@ struct firsthop {
     int64_t tick_due_ms;                /* When the tick was asked for. */
     struct engine *engine;
     struct store *store;                /* NULL: nothing is kept. */
-    struct upstream *upstreams[4];      /* By enum config_upstream. */
+    struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum config_upstream. */
 };
 
 /* The tick: timers, then all that was queued goes out. */
@@ -105,13 +105,47 @@ on_upstream(bool up, const char *detail, void *fh_)
 }
 
 static void
+queue_arp(void *fh_, uint64_t dpid, uint32_t port, struct eth_addr dst,
+          const struct fh_vlan *vlan, const struct arp *arp)
+{
+    struct firsthop *fh = fh_;
+
+    for (size_t i = 0; i < engine_n_routers(fh->engine); i++) {
+        struct router *router = engine_router(fh->engine, i);
+
+        if (router->config->dpid == dpid) {
+            router_queue_arp(router, ARPQ_CORE, port, dst, vlan, arp);
+        }
+    }
+}
+
+static bool
+announce(void *fh_, enum config_upstream which, const struct fh_route *route,
+         enum fh_route_how how)
+{
+    struct firsthop *fh = fh_;
+    struct upstream *u = fh->upstreams[which];
+
+    return u->ops->announce(u, route, how);
+}
+
+static void
+withdraw(void *fh_, enum config_upstream which, const struct fh_route *route)
+{
+    struct firsthop *fh = fh_;
+    struct upstream *u = fh->upstreams[which];
+
+    u->ops->withdraw(u, route);
+}
+
+static void
 create_upstreams(struct firsthop *fh)
 {
     struct upstream_bgp_options bgp = { fh->base, on_upstream, fh };
     struct upstream_core_options core = { fh->base, on_told, on_upstream,
                                           fh };
 
-    fh->upstreams[UPSTREAM_ARP] = upstream_arp_create();
+    fh->upstreams[UPSTREAM_ARP] = upstream_arp_create(queue_arp, fh);
     fh->upstreams[UPSTREAM_BGP] = upstream_bgp_create(&bgp);
     fh->upstreams[UPSTREAM_CORE] = upstream_core_create(&core);
 }
@@ -203,11 +237,22 @@ create_engine(struct firsthop *fh, struct config *config,
 {
     struct engine_host host = {
         .configured = configure_upstreams, .end_turn = end_turn, .aux = fh,
-        .base = fh->base, .store = fh->store, .upstreams = fh->upstreams,
+        .announce = announce, .withdraw = withdraw,
+        .core = fh->upstreams[UPSTREAM_CORE],
+        .base = fh->base, .store = fh->store,
         .listens = options->listens, .n_listens = options->n_listens,
     };
     struct config *stored = stored_config(fh);
 
+    for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
+        const struct upstream *u = fh->upstreams[i];
+
+        if (u) {
+            host.drivers[i] = (struct engine_driver) {
+                true, u->ops->acknowledges, u->ops->settle_ms
+            };
+        }
+    }
     if (stored) {
         config_destroy(config);
         config = stored;
@@ -247,7 +292,7 @@ firsthop_destroy(struct firsthop *fh)
     if (fh->engine) {
         engine_stop(fh->engine);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
         if (fh->upstreams[i]) {
             fh->upstreams[i]->ops->destroy(fh->upstreams[i]);
             fh->upstreams[i] = NULL;

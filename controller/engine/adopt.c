@@ -13,6 +13,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/leave.h"
+#include "controller/engine/route.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -328,15 +329,9 @@ start_service(struct engine *en, struct router *router)
                 continue;
             }
             serve_member_ready(en, c, j, c->takeover.holders >> j & 1);
-            if (c->active == (int) j && c->segment->upstream
+            if (c->active == (int) j && route_is_told(en, c->segment)
                 && c->takeover.holders >> j & 1) {
-                struct upstream_route route = { c->key.address, c->segment,
-                                                j, c->decision };
-
-                c->announced = true;
-                c->segment->upstream->ops->announce(c->segment->upstream,
-                                                    &route,
-                                                    UPSTREAM_RESTORED);
+                route_announce(en, c, UPSTREAM_RESTORED);
             }
         }
     }

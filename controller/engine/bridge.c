@@ -89,7 +89,7 @@ bridge_identify(struct engine *en, struct ofconn *conn)
     char dpid[FH_DPID_STRLEN];
 
     if (!router
-        && upstream_core_identify(en->host.upstreams[UPSTREAM_CORE], conn)) {
+        && upstream_core_identify(en->host.core, conn)) {
         return;
     }
     if (!router) {
@@ -138,7 +138,7 @@ on_ready(struct ofconn *conn, void *en_)
 
     engine_read_clock(en);
     if (!router) {
-        upstream_core_ready(en->host.upstreams[UPSTREAM_CORE], conn);
+        upstream_core_ready(en->host.core, conn);
         return;
     }
     log_info("router %s: connected from %s, OpenFlow %s",
@@ -155,7 +155,7 @@ on_message(struct ofconn *conn, struct of_message *msg, void *en_)
     struct router *router = ofconn_get_aux(conn);
 
     if (!router) {
-        upstream_core_message(en->host.upstreams[UPSTREAM_CORE], conn, msg);
+        upstream_core_message(en->host.core, conn, msg);
         return;
     }
     if (!router->xact) {
@@ -216,7 +216,7 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
 
     engine_read_clock(en);
     if (!router) {
-        upstream_core_port(en->host.upstreams[UPSTREAM_CORE], conn);
+        upstream_core_port(en->host.core, conn);
         return;
     }
     if (!router->xact || !is_ours(router, port->name)) {
@@ -253,8 +253,8 @@ on_closed(struct ofconn *conn, const char *reason, void *en_)
                  reason);
         detach(en, router, reason);
         en->host.end_turn(en->host.aux);
-    } else if (en->host.upstreams[UPSTREAM_CORE]) {      /* Not at the end. */
-        upstream_core_closed(en->host.upstreams[UPSTREAM_CORE], conn, reason);
+    } else if (en->host.core) {      /* Not at the end. */
+        upstream_core_closed(en->host.core, conn, reason);
         en->host.end_turn(en->host.aux);
     }
 }

@@ -8,6 +8,8 @@
 #ifndef ENGINE_H
 #define ENGINE_H 1
 
+#include <firsthop/route.h>
+
 #include "controller/base/journal.h"
 #include "controller/bridge/router.h"
 #include "controller/config/config.h"
@@ -24,8 +26,22 @@ struct upstream;
  * Open vSwitch backs off up to 8 s between its attempts. */
 #define ENGINE_EXPECT_MS 10000
 
-/* What the engine needs of its daemon. */
+/* A driver of the core, as the engine sees it. */
+struct engine_driver {
+    bool is_there;
+    bool acknowledges;          /* Whether takeovers should wait for that. */
+    uint16_t settle_ms;         /* So long the core may go on sending to a
+                                 * former router. */
+};
+
+/* What the engine needs of its daemon.  All are called with 'aux'. */
 struct engine_host {
+    /* The core is told by that driver.  Returns false if engine_told() will
+     * say when that is done. */
+    bool (*announce)(void *aux, enum config_upstream, const struct fh_route *,
+                     enum fh_route_how);
+    void (*withdraw)(void *aux, enum config_upstream,
+                     const struct fh_route *);
     /* The core is told as 'config' says from now on. */
     void (*configured)(void *aux, const struct config *config);
     /* A wake-up ends: what is due is done, what was queued is sent. */
@@ -33,7 +49,8 @@ struct engine_host {
     void *aux;
     struct event_base *base;
     struct store *store;                /* Borrowed; NULL: nothing is kept. */
-    struct upstream *const *upstreams;  /* By enum config_upstream. */
+    struct engine_driver drivers[CONFIG_N_UPSTREAMS];
+    struct upstream *core;      /* Whose bridges come by the same server. */
     char **listens;                     /* Instead of the configuration's. */
     size_t n_listens;
 };

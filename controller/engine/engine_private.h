@@ -25,7 +25,6 @@
 #include "controller/engine/engine.h"
 #include "controller/base/log.h"
 #include "controller/store/store.h"
-#include "controller/upstream/upstream.h"
 #include "controller/base/wheel.h"
 #include "flows/icmp.h"
 
@@ -70,7 +69,6 @@ engine_drop(struct engine *en, enum drop why)
 {
     en->stats.drops[why]++;
 }
-struct upstream *engine_upstream(struct engine *, const struct segment *);
 /* A router got its first client, or lost its last. */
 void engine_holders_changed(struct engine *);
 

@@ -60,12 +60,6 @@ engine_router_by_dpid(const struct engine *en, uint64_t dpid)
     return NULL;
 }
 
-struct upstream *
-engine_upstream(struct engine *en, const struct segment *segment)
-{
-    return en->host.upstreams[segment->config->upstream];
-}
-
 const struct config *
 engine_config(const struct engine *en)
 {

@@ -8,13 +8,11 @@
 #include "controller/engine/engine_private.h"
 
 #include "controller/engine/leave.h"
+#include "controller/engine/route.h"
 
 /* From an acknowledgement to the question whether the client heeds it: longer
  * than Linux's locktime of 1 s, with the notice that follows it. */
 #define TRAP_AFTER_MS 2500
-
-/* Where no upstream says how long the core takes. */
-#define LINGER_MS 100
 
 static void report(struct engine *, struct client *);
 
@@ -79,24 +77,6 @@ move_begin(struct engine *en, struct client *c, int winner,
     c->since_ms = now_ms + en->unix_off_ms;
     takeover_begin(&c->takeover, winner, is_planned(c, cause), now_ms, &acts);
     move_act(en, c, &acts);
-}
-
-static bool
-tell_core(struct engine *en, struct client *c, enum upstream_how how)
-{
-    struct upstream *u = c->segment->upstream;
-    struct upstream_route route = { c->key.address, c->segment, c->active,
-                                    c->decision };
-
-    if (!u) {
-        takeover_core_acked(&c->takeover, c->active);
-        return true;
-    }
-    c->announced = true;
-    if (!u->ops->acknowledges) {
-        takeover_core_acked(&c->takeover, c->active);
-    }
-    return u->ops->announce(u, &route, how);
 }
 
 void
@@ -201,12 +181,12 @@ act_one(struct engine *en, struct client *c,
         router_queue_install(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_TELL_CORE:
-        if (tell_core(en, c, UPSTREAM_MOVED)) {
+        if (route_announce(en, c, UPSTREAM_MOVED)) {
             move_told(en, c);
         }
         break;
     case TAKEOVER_REPEAT_CORE:
-        tell_core(en, c, UPSTREAM_REPEATED);
+        route_announce(en, c, UPSTREAM_REPEATED);
         break;
     case TAKEOVER_SEND_NOTICE:
         send_notices(en, c);
@@ -246,11 +226,9 @@ move_act(struct engine *en, struct client *c,
 
 /* Of the flows on the former router, if it is there. */
 static uint16_t
-linger_ms(const struct client *c)
+linger_ms(const struct engine *en, const struct client *c)
 {
-    const struct upstream *u = c->segment->upstream;
-
-    return (!former_forwards(c) ? 0 : u ? u->ops->settle_ms : LINGER_MS);
+    return former_forwards(c) ? route_settle_ms(en, c) : 0;
 }
 
 void
@@ -258,7 +236,7 @@ move_told(struct engine *en, struct client *c)
 {
     struct takeover_actions acts = { .n = 0 };
 
-    takeover_told(&c->takeover, linger_ms(c), engine_now_ms(en),
+    takeover_told(&c->takeover, linger_ms(en, c), engine_now_ms(en),
                   serve_ready_members(c->segment), &acts);
     move_act(en, c, &acts);
 }

@@ -9,6 +9,7 @@
 
 #include "controller/engine/learned.h"
 #include "controller/engine/leave.h"
+#include "controller/engine/route.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/sweep.h"
 
@@ -302,21 +303,6 @@ inherit(struct engine *en, struct client *c, struct client *old)
     serve_arm(en, c);
 }
 
-/* The new configuration does not know it, or has no router or another
- * upstream for it. */
-static void
-dismiss(struct client *old)
-{
-    struct upstream *u = old->segment->upstream;
-
-    struct upstream_route route = { .client = old->key.address,
-                                    .segment = old->segment };
-
-    if (u && old->announced) {
-        u->ops->withdraw(u, &route);
-    }
-}
-
 static void
 take_over_clients(struct engine *en, struct old *old)
 {
@@ -328,7 +314,8 @@ take_over_clients(struct engine *en, struct old *old)
             inherit(en, c, was);
         }
         if (!c || !c->announced) {
-            dismiss(was);
+            /* Unknown from now on, or told by nobody, or otherwise. */
+            route_withdraw(en, was);
         }
     }
 }

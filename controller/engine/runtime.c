@@ -91,7 +91,6 @@ build_segment(struct engine *en, const struct config_segment *config)
         router->segments[router->n_segments] = segment;
         router->member_index[router->n_segments++] = i;
     }
-    segment->upstream = engine_upstream(en, segment);
     en->segments[en->n_segments++] = segment;
 }
 

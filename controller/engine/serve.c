@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "controller/engine/leave.h"
+#include "controller/engine/route.h"
 
 /* How long a new client's first answer may wait for the other routers'. */
 #define DISCOVER_MS 200
@@ -144,20 +145,6 @@ serve_name_member(char *name, const struct client *c, int member)
     }
 }
 
-/* The core is to forget it. */
-static void
-withdraw_route(struct client *c)
-{
-    struct upstream *u = c->segment->upstream;
-    struct upstream_route route = { .client = c->key.address,
-                                    .segment = c->segment };
-
-    if (u && c->announced) {
-        u->ops->withdraw(u, &route);
-        c->announced = false;
-    }
-}
-
 void
 serve_name_forwarder(char *name, const struct client *c, int member)
 {
@@ -179,7 +166,7 @@ withdraw(struct engine *en, struct client *c)
     move_act(en, c, &acts);
     c->takeover_at_ms = 0;
     c->unreported = false;
-    withdraw_route(c);
+    route_withdraw(en, c);
     serve_set_active(en, c, ELECT_NONE);
     leave_end(en, c);
 }
@@ -440,7 +427,7 @@ set_lost(struct engine *en, struct client *c)
     if (c->active != ELECT_NONE) {
         router_queue_lost(member_router(c, c->active), c, c->active);
     } else {
-        withdraw_route(c);
+        route_withdraw(en, c);
     }
     serve_name_forwarder(e.from, c, c->active);
     leave_end(en, c);

@@ -10,7 +10,6 @@
 struct client;
 struct router;
 struct uplink;
-struct upstream;
 
 /* A router's part in a segment. */
 struct member {
@@ -30,7 +29,6 @@ struct segment {
     struct fh_vlan *vlans;              /* Owned: its own stack, then those of
                                          * single clients. */
     size_t n_vlans;
-    struct upstream *upstream;          /* Borrowed. */
     struct reach_params probe;
     uint32_t n_clients;
     uint32_t n_learned;

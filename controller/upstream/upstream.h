@@ -6,21 +6,9 @@
 #ifndef UPSTREAM_H
 #define UPSTREAM_H 1
 
-#include "controller/net/segment.h"
+#include <stdbool.h>
 
-/* A client and the router that is active for it. */
-struct upstream_route {
-    struct fh_addr client;
-    struct segment *segment;
-    size_t member;              /* Of the segment: the active router. */
-    uint32_t decision;
-};
-
-enum upstream_how {
-    UPSTREAM_MOVED,             /* New, or by another router from now on. */
-    UPSTREAM_REPEATED,          /* Not acknowledged yet: once more. */
-    UPSTREAM_RESTORED,          /* As found after a start: the core may know */
-};
+#include <firsthop/route.h>
 
 struct upstream;
 
@@ -29,10 +17,10 @@ struct upstream_ops {
     /* Passes '*route' on.  Returns true if that is done, false if
      * upstream_told_cb() will be called for it later (or never, if the driver
      * has lost its peer: the takeover does not wait for ever). */
-    bool (*announce)(struct upstream *, const struct upstream_route *,
-                     enum upstream_how);
+    bool (*announce)(struct upstream *, const struct fh_route *,
+                     enum fh_route_how);
     /* Nobody is active for the client any more. */
-    void (*withdraw)(struct upstream *, const struct upstream_route *);
+    void (*withdraw)(struct upstream *, const struct fh_route *);
     /* Whether takeovers should wait for acknowledgements (and repeat). */
     bool acknowledges;
     /* For so long the core may send to the former router once the driver has

@@ -7,49 +7,52 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/bridge/router.h"
+struct upstream_arp {
+    struct upstream up;
+    upstream_arp_send *send;
+    void *aux;
+};
 
 /* A unicast request with the client as its sender moves the next hop's entry
  * at once, whatever its age, and is answered; the broadcast
  * announcement is for all others on the uplink. */
 static bool
-arp_announce(struct upstream *u, const struct upstream_route *route,
-             enum upstream_how how)
+arp_announce(struct upstream *up, const struct fh_route *route,
+             enum fh_route_how how)
 {
-    const struct member *m = &route->segment->members[route->member];
-    const struct fh_uplink *uplink = &m->uplink->view;
+    const struct upstream_arp *u = (const struct upstream_arp *) up;
+    const struct fh_uplink *uplink = &route->uplink;
     struct eth_addr broadcast;
     struct arp arp = {
         .op = ARP_OP_REQUEST,
-        .sha = m->router->config->mac,
+        .sha = route->router_mac,
         .spa = route->client,
-        .tpa = m->uplink->config->next_hop,
+        .tpa = route->next_hop,
     };
 
     memset(&broadcast, 0xff, sizeof broadcast);
     if (how == UPSTREAM_RESTORED || !uplink->port) {
         return true;
     }
-    router_queue_arp(m->router, ARPQ_CORE, uplink->port,
-                     fh_mac_is_zero(uplink->next_hop_mac)
-                     ? broadcast : uplink->next_hop_mac,
-                     &uplink->vlan, &arp);
+    u->send(u->aux, route->dpid, uplink->port,
+            fh_mac_is_zero(uplink->next_hop_mac) ? broadcast
+            : uplink->next_hop_mac, &uplink->vlan, &arp);
     arp.tpa = route->client;
-    router_queue_arp(m->router, ARPQ_CORE, uplink->port, broadcast,
-                     &uplink->vlan, &arp);
+    u->send(u->aux, route->dpid, uplink->port, broadcast, &uplink->vlan,
+            &arp);
     return true;
 }
 
 static void
-arp_withdraw(struct upstream *u, const struct upstream_route *route)
+arp_withdraw(struct upstream *up, const struct fh_route *route)
 {
     /* Silence: nobody answers for the client any more. */
 }
 
 static void
-arp_destroy(struct upstream *u)
+arp_destroy(struct upstream *up)
 {
-    free(u);
+    free(up);
 }
 
 static const struct upstream_ops arp_ops = {
@@ -62,10 +65,12 @@ static const struct upstream_ops arp_ops = {
 };
 
 struct upstream *
-upstream_arp_create(void)
+upstream_arp_create(upstream_arp_send *send, void *aux)
 {
-    struct upstream *u = fh_xcalloc(1, sizeof *u);
+    struct upstream_arp *u = fh_xcalloc(1, sizeof *u);
 
-    u->ops = &arp_ops;
-    return u;
+    u->up.ops = &arp_ops;
+    u->send = send;
+    u->aux = aux;
+    return &u->up;
 }

@@ -4,7 +4,13 @@
 #define UPSTREAM_ARP_H 1
 
 #include "controller/upstream/upstream.h"
+#include "flows/arp.h"
 
-struct upstream *upstream_arp_create(void);
+/* Queues an ARP packet on that router. */
+typedef void upstream_arp_send(void *aux, uint64_t dpid, uint32_t port,
+                               struct eth_addr dst, const struct fh_vlan *,
+                               const struct arp *);
+
+struct upstream *upstream_arp_create(upstream_arp_send *, void *aux);
 
 #endif /* controller/upstream/upstream_arp.h */

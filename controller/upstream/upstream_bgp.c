@@ -16,7 +16,6 @@
 #include <uthash.h>
 
 #include "controller/base/log.h"
-#include "controller/bridge/router.h"
 
 #define RETRY_MS     100        /* While nobody reads. */
 #define WATCH_MS     1000
@@ -576,21 +575,19 @@ start_settling(struct upstream_bgp *b, uint32_t settle_ms)
 /* Verbs. */
 
 static bool
-bgp_announce(struct upstream *u, const struct upstream_route *route,
-             enum upstream_how how)
+bgp_announce(struct upstream *u, const struct fh_route *route,
+             enum fh_route_how how)
 {
-    const struct config_segment *segment = route->segment->config;
-    const struct member *m = &route->segment->members[route->member];
     struct upstream_bgp *b = bgp_cast(u);
     struct bgp_route *r = find(b, route->client);
     struct bgp_route new = {
         .client = route->client,
-        .next_hop = m->uplink->config->address.addr,
-        .local_preference = segment->bgp.local_preference,
+        .next_hop = route->uplink.address,
+        .local_preference = route->local_preference,
     };
 
     snprintf(new.community, sizeof new.community, "%s",
-             segment->bgp.community ? segment->bgp.community : "");
+             route->community ? route->community : "");
     if (!r) {
         r = fh_xmemdup(&new, sizeof new);
         HASH_ADD(hh, b->routes, client, sizeof r->client, r);
@@ -612,7 +609,7 @@ bgp_announce(struct upstream *u, const struct upstream_route *route,
 }
 
 static void
-bgp_withdraw(struct upstream *u, const struct upstream_route *route)
+bgp_withdraw(struct upstream *u, const struct fh_route *route)
 {
     struct upstream_bgp *b = bgp_cast(u);
     struct bgp_route *r = find(b, route->client);

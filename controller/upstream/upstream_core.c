@@ -10,7 +10,7 @@
 
 #include "controller/base/log.h"
 #include "controller/bridge/ofxact.h"
-#include "controller/bridge/router.h"
+#include "controller/config/config.h"
 #include "flows/flow_core.h"
 #include "flows/flow_diff.h"
 
@@ -597,16 +597,13 @@ same_route(const struct core_route *a, const struct core_route *b)
 }
 
 static struct core_route
-make_route(struct upstream_core *u, const struct upstream_route *route)
+make_route(struct upstream_core *u, const struct fh_route *route)
 {
-    const struct member *m = &route->segment->members[route->member];
-
     return (struct core_route) {
-        .key = { route->client,
-                 intern(u, route->segment->config->name) },
-        .router = m->router->config->dpid,
-        .router_mac = m->router->config->mac,
-        .vlan = m->uplink->view.vlan,
+        .key = { route->client, intern(u, route->segment_name) },
+        .router = route->dpid,
+        .router_mac = route->router_mac,
+        .vlan = route->uplink.vlan,
         .decision = route->decision,
     };
 }
@@ -627,8 +624,8 @@ put_route(struct upstream_core *u, struct core_route *r,
 }
 
 static bool
-core_announce(struct upstream *up, const struct upstream_route *route,
-              enum upstream_how how)
+core_announce(struct upstream *up, const struct fh_route *route,
+              enum fh_route_how how)
 {
     struct upstream_core *u = core_cast(up);
     struct core_route new = make_route(u, route);
@@ -640,7 +637,7 @@ core_announce(struct upstream *up, const struct upstream_route *route,
         return true;
     }
     w = fh_xcalloc(1, sizeof *w);
-    *w = (struct core_waiter) { route->client, route->segment->id,
+    *w = (struct core_waiter) { route->client, route->segment,
                                 route->decision, 0, true };
     for (size_t i = 0; i < u->n_cores; i++) {
         struct core *core = u->cores[i];
@@ -666,11 +663,10 @@ forget_route(struct upstream_core *u, struct core_route *r)
 }
 
 static void
-core_withdraw(struct upstream *up, const struct upstream_route *route)
+core_withdraw(struct upstream *up, const struct fh_route *route)
 {
     struct upstream_core *u = core_cast(up);
-    struct core_key key = { route->client,
-                            intern(u, route->segment->config->name) };
+    struct core_key key = { route->client, intern(u, route->segment_name) };
     struct core_route *r = find_route(u, &key);
 
     for (size_t i = 0; r && i < u->n_cores; i++) {

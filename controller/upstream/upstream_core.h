@@ -22,6 +22,8 @@
 #include "controller/bridge/ofconn.h"
 #include "controller/upstream/upstream.h"
 
+struct config;
+
 struct upstream_core_options {
     struct event_base *base;
     upstream_told_cb *told;

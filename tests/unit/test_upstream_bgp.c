@@ -29,12 +29,8 @@ struct fixture {
     struct event_base *base;
     struct upstream *u;
     char dir[32], in[64], out[64];
-    struct config_router router_configs[2];
-    struct router routers[2];
-    struct uplink uplinks[2];
-    struct member members[2];
-    struct config_segment segment_config;
-    struct segment segment;
+    const char *community;
+    uint32_t local_preference;
     int reader;                 /* As firsthop-exabgp has it open. */
     int sayer;
     char text[1 << 20];         /* All that was read since take(). */
@@ -64,23 +60,8 @@ setup(void **state)
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->in, sizeof f->in, "%s/in", f->dir);
     snprintf(f->out, sizeof f->out, "%s/out", f->dir);
-    for (int i = 0; i < 2; i++) {
-        struct config_uplink *uplink = &f->router_configs[i].uplink;
-
-        assert_true(fh_prefix_parse(i ? "192.0.2.3/24" : "192.0.2.2/24",
-                                    &uplink->address));
-        f->routers[i].config = &f->router_configs[i];
-        f->uplinks[i].config = uplink;
-        f->members[i] = (struct member) { &f->routers[i], &f->uplinks[i],
-                                          NULL };
-    }
-    f->segment_config.name = (char *) "metro";
-    f->segment_config.bgp.community = (char *) "65000:100";
-    f->segment_config.bgp.local_preference = 150;
-    f->segment = (struct segment) {
-        .id = 1, .config = &f->segment_config, .members = f->members,
-        .n_members = 2,
-    };
+    f->community = "65000:100";
+    f->local_preference = 150;
     f->base = event_base_new();
     options.base = f->base;
     f->u = upstream_bgp_create(&options);
@@ -176,19 +157,25 @@ open_reader(struct fixture *f)
     assert_true(f->reader >= 0);
 }
 
-static struct upstream_route
+static struct fh_route
 route(struct fixture *f, uint32_t host, size_t member)
 {
-    return (struct upstream_route) {
-        .client = { htonl(0x0a000000 + host) }, .segment = &f->segment,
-        .member = member, .decision = 1,
+    struct fh_route route = {
+        .client = { htonl(0x0a000000 + host) },
+        .segment = 1, .segment_name = "metro", .decision = 1,
+        .local_preference = f->local_preference,
+        .community = f->community,
     };
+
+    assert_true(fh_addr_parse(member ? "192.0.2.3" : "192.0.2.2",
+                              &route.uplink.address));
+    return route;
 }
 
 static void
 announce(struct fixture *f, uint32_t host, size_t member)
 {
-    struct upstream_route r = route(f, host, member);
+    struct fh_route r = route(f, host, member);
 
     assert_true(f->u->ops->announce(f->u, &r, UPSTREAM_MOVED));
 }
@@ -196,7 +183,7 @@ announce(struct fixture *f, uint32_t host, size_t member)
 static void
 withdraw(struct fixture *f, uint32_t host)
 {
-    struct upstream_route r = route(f, host, 0);
+    struct fh_route r = route(f, host, 0);
 
     f->u->ops->withdraw(f->u, &r);
 }
@@ -259,8 +246,8 @@ no_community_is_none(void **state)
 {
     struct fixture *f = *state;
 
-    f->segment_config.bgp.community = NULL;
-    f->segment_config.bgp.local_preference = UINT32_MAX;
+    f->community = NULL;
+    f->local_preference = UINT32_MAX;
     announce(f, 10, 0);
     connect_now(f, 0);
     UNTIL(f, stats(f).synced);

@@ -263,11 +263,7 @@ struct fixture {
     struct config_core cores[2];
     struct config_core_port core_ports[2][2];
     struct config_router router_configs[2];
-    struct router routers[2];
-    struct uplink uplinks[2];
-    struct member members[2];
-    struct config_segment segment_config;
-    struct segment segment;
+    uint32_t segment;           /* Its number. */
     struct ofconn k, l;
     char told[128];             /* "10:1:ok " for each, in order. */
     char events[256];
@@ -280,7 +276,7 @@ on_told(struct fh_addr client, uint32_t segment_id, uint32_t decision,
     struct fixture *f = f_;
     size_t len = strlen(f->told);
 
-    assert_int_equal(segment_id, f->segment.id);
+    assert_int_equal(segment_id, f->segment);
     snprintf(f->told + len, sizeof f->told - len, "%u:%u:%s ",
              ntohl(client.ip4) & 0xff, decision, ok ? "ok" : "failed");
 }
@@ -307,10 +303,6 @@ set_up_config(struct fixture *f)
         router->name = (char *) (i ? "B" : "A");
         router->dpid = 0xa + i;
         router->mac = (struct eth_addr) { { { 2, 0, 0, 0, 0, 0xa + i } } };
-        f->routers[i].config = router;
-        f->uplinks[i].config = &router->uplink;
-        f->members[i] = (struct member) { &f->routers[i], &f->uplinks[i],
-                                          NULL };
         f->core_ports[0][i].router = f->core_ports[1][i].router = i;
         f->core_ports[0][i].port = (char *) ports[i];
         f->core_ports[1][i].port = (char *) ports[i];
@@ -323,11 +315,7 @@ set_up_config(struct fixture *f)
         .routers = f->router_configs, .n_routers = 2,
         .cores = f->cores, .n_cores = 1,
     };
-    f->segment_config.name = (char *) "metro";
-    f->segment = (struct segment) {
-        .id = 5, .config = &f->segment_config, .members = f->members,
-        .n_members = 2,
-    };
+    f->segment = 5;
 }
 
 static void
@@ -396,20 +384,24 @@ connect_core(struct fixture *f, struct ofconn *c)
     return x;
 }
 
-static struct upstream_route
+static struct fh_route
 route(struct fixture *f, uint32_t host, size_t member, uint32_t decision)
 {
-    return (struct upstream_route) {
-        .client = { htonl(0x0a000000 + host) }, .segment = &f->segment,
-        .member = member, .decision = decision,
+    const struct config_router *router = &f->router_configs[member];
+
+    return (struct fh_route) {
+        .client = { htonl(0x0a000000 + host) },
+        .segment = f->segment, .segment_name = "metro",
+        .decision = decision,
+        .dpid = router->dpid, .router_mac = router->mac,
     };
 }
 
 static bool
 announce(struct fixture *f, uint32_t host, size_t member, uint32_t decision,
-         enum upstream_how how)
+         enum fh_route_how how)
 {
-    struct upstream_route r = route(f, host, member, decision);
+    struct fh_route r = route(f, host, member, decision);
     bool told = f->u->ops->announce(f->u, &r, how);
 
     upstream_core_flush(f->u);
@@ -419,7 +411,7 @@ announce(struct fixture *f, uint32_t host, size_t member, uint32_t decision,
 static void
 withdraw(struct fixture *f, uint32_t host)
 {
-    struct upstream_route r = route(f, host, 0, 0);
+    struct fh_route r = route(f, host, 0, 0);
 
     f->u->ops->withdraw(f->u, &r);
     upstream_core_flush(f->u);
@@ -510,7 +502,7 @@ many_moves_in_one_turn_are_one_commit(void **state)
     x = connect_core(f, &f->k);
     confirm_all(x);
     for (uint32_t host = 10; host < 20; host++) {
-        struct upstream_route r = route(f, host, 0, 1);
+        struct fh_route r = route(f, host, 0, 1);
 
         assert_false(f->u->ops->announce(f->u, &r, UPSTREAM_MOVED));
     }
@@ -585,7 +577,7 @@ static void
 a_core_that_goes_before_the_flush_does_too(void **state)
 {
     struct fixture *f = *state;
-    struct upstream_route r = route(f, 10, 0, 1);
+    struct fh_route r = route(f, 10, 0, 1);
 
     upstream_core_configure(f->u, &f->config, 0);
     confirm_all(connect_core(f, &f->k));
@@ -832,7 +824,7 @@ the_segments_of_one_name_are_one_over_a_reload(void **state)
     confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
     confirm_all(x);
-    f->segment.id = 6;
+    f->segment = 6;
     assert_true(announce(f, 10, 0, 1, UPSTREAM_RESTORED));
     assert_int_equal(upstream_core_routes(f->u), 1);
     withdraw(f, 10);
