@@ -62,6 +62,8 @@ match_same(const struct fh_match *a, const struct fh_match *b)
            && a->arp_op == b->arp_op
            && a->ip_proto == b->ip_proto
            && a->icmp_type == b->icmp_type
+           && a->udp_src == b->udp_src
+           && a->udp_dst == b->udp_dst
            && a->ip_ttl == b->ip_ttl;
 }
 
@@ -248,6 +250,12 @@ put_match_l3(struct fh_buf *buf, const struct fh_match *match)
     }
     if (match->fields & FH_F_IP_TTL) {
         put(buf, " ip_ttl=%u", match->ip_ttl);
+    }
+    if (match->fields & FH_F_UDP_SRC) {
+        put(buf, " udp_src=%u", match->udp_src);
+    }
+    if (match->fields & FH_F_UDP_DST) {
+        put(buf, " udp_dst=%u", match->udp_dst);
     }
     if (match->fields & FH_F_ARP_OP) {
         put(buf, " arp_op=%u", match->arp_op);

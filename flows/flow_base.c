@@ -5,15 +5,18 @@
 
 #include <arpa/inet.h>
 
+#include "flows/dhcp.h"
 #include "flows/flow_build.h"
 
 /* Priorities of CLASSIFY. */
 #define PRIO_ARP      400
+#define PRIO_DHCP     350
 #define PRIO_IP       300
 #define PRIO_DROP       1   /* Below what others may have, above their 0. */
 
 /* Priorities of ROUTE; flow_client puts its own between. */
 #define PRIO_PING     900
+#define PRIO_RELAY    895
 #define PRIO_OURS     890
 #define PRIO_NO_HOST  850
 #define PRIO_ISOLATE  800
@@ -22,6 +25,8 @@
 #define PRIO_UPLINK   100       /* In MTU as well. */
 
 #define PRIO_TOO_LONG 200       /* In MTU. */
+
+static const struct eth_addr eth_broadcast = { .ea = { [0 ... 5] = 0xff } };
 
 uint64_t
 flow_meta_stack(const struct fh_vlan *vlan)
@@ -73,16 +78,45 @@ put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
     flow_set_put(out, &reply);
 }
 
+static void
+match_udp(struct fh_flow *flow)
+{
+    flow_match_eth_type(flow, ETHERTYPE_IPV4);
+    flow->match.fields |= FH_F_IP_PROTO;
+    flow->match.ip_proto = IPV4_PROTO_UDP;
+}
+
+static void
+match_udp_dst(struct fh_flow *flow, uint16_t port)
+{
+    flow->match.fields |= FH_F_UDP_DST;
+    flow->match.udp_dst = port;
+}
+
+/* What a client that has no address yet, or no server any more, sends to all.
+ * Without servers in the configuration it is counted. */
+static void
+put_dhcp_punt(struct flow_set *out, uint32_t port)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_DHCP);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_dst(&flow, eth_broadcast);
+    match_udp(&flow);
+    match_udp_dst(&flow, DHCP_SERVER_PORT);
+    flow_act_controller(&flow, FLOW_METER_DHCP(port));
+    flow_set_put(out, &flow);
+}
+
 /* A next hop that has got another MAC may say so in a reply to everybody. */
 static void
 put_announcement_punt(struct flow_set *out, uint32_t port)
 {
-    const struct eth_addr broadcast = { .ea = { [0 ... 5] = 0xff } };
     struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_ARP);
 
     flow_match_in_port(&flow, port);
     flow_match_eth_type(&flow, ETHERTYPE_ARP);
-    flow_match_eth_dst(&flow, broadcast);
+    flow_match_eth_dst(&flow, eth_broadcast);
     flow.match.fields |= FH_F_ARP_OP;
     flow.match.arp_op = ARP_OP_REPLY;
     flow_act_controller(&flow, FLOW_METER_REQUESTS(port));
@@ -236,6 +270,7 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
                 const struct fh_port_limits *access)
 {
     put_arp_punts(out, access->port, router->mac);
+    put_dhcp_punt(out, access->port);
     put_drop(out, access->port);
     put_output(out, access->port, access->port, 0);
     put_output(out, access->port, FLOW_META_LOST | access->port,
@@ -319,6 +354,66 @@ put_expired(struct flow_set *out, uint64_t meta, uint64_t mask,
         flow.match.ip_ttl = ttl;
         flow_act_controller(&flow, FLOW_METER_EXPIRED);
         flow_set_put(out, &flow);
+    }
+}
+
+/* What a client sends to a server that has given it an address: the controller
+ * learns when that is released, and passes it on as it is. */
+static void
+put_dhcp_to_server(struct flow_set *out, const struct fh_router *router,
+                   const struct fh_segment *segment, struct fh_addr server)
+{
+    for (size_t i = 0; i < router->n_access; i++) {
+        uint32_t port = router->access[i].port;
+        struct fh_flow flow = base_start(FH_TABLE_ROUTE, PRIO_RELAY);
+
+        flow_match_in_port(&flow, port);
+        flow_match_metadata(&flow, flow_meta_domain(segment->uplink)
+                                   | FLOW_META_FROM_ACCESS,
+                            FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
+                            | FLOW_META_FROM_ACCESS);
+        match_udp(&flow);
+        flow_match_ip_dst_host(&flow, server);
+        match_udp_dst(&flow, DHCP_SERVER_PORT);
+        flow_act_controller(&flow, FLOW_METER_DHCP(port));
+        flow_set_put(out, &flow);
+    }
+}
+
+/* What a server sends to us, who relay for it, or to a client. */
+static void
+put_dhcp_from_server(struct flow_set *out, const struct fh_segment *segment,
+                     struct fh_addr server, const struct fh_prefix *dst,
+                     uint16_t udp_dst)
+{
+    struct fh_flow flow = base_start(FH_TABLE_ROUTE, PRIO_RELAY);
+
+    flow_match_metadata(&flow, flow_meta_domain(segment->uplink),
+                        FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
+                        | FLOW_META_FROM_ACCESS);
+    match_udp(&flow);
+    flow_match_ip_src(&flow, server);
+    flow_match_ip_dst(&flow, dst);
+    match_udp_dst(&flow, udp_dst);
+    flow_act_controller(&flow, FLOW_METER_DHCP(segment->uplink->port));
+    flow_set_put(out, &flow);
+}
+
+static void
+put_dhcp(struct flow_set *out, const struct fh_router *router,
+         const struct fh_segment *segment)
+{
+    const struct fh_prefix us = { segment->uplink->address, 32 };
+
+    for (size_t i = 0; i < segment->n_dhcp_servers; i++) {
+        struct fh_addr server = segment->dhcp_servers[i];
+
+        put_dhcp_to_server(out, router, segment, server);
+        put_dhcp_from_server(out, segment, server, &us, DHCP_SERVER_PORT);
+        for (size_t j = 0; j < segment->n_prefixes; j++) {
+            put_dhcp_from_server(out, segment, server, &segment->prefixes[j],
+                                 DHCP_CLIENT_PORT);
+        }
     }
 }
 
@@ -422,6 +517,7 @@ flow_base_build(const struct fh_router *router, struct flow_set *out)
     }
     for (size_t i = 0; i < router->n_segments; i++) {
         put_segment(out, &router->segments[i]);
+        put_dhcp(out, router, &router->segments[i]);
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
         put_uplink(out, router, &router->uplinks[i]);
@@ -475,18 +571,23 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
 size_t
 flow_base_n_meters(const struct fh_router *router)
 {
-    return 4 + 2 * (router->n_access + router->n_uplinks);
+    return 4 + 3 * (router->n_access + router->n_uplinks);
 }
 
 static size_t
-put_port_meters(struct fh_meter *meters, uint32_t port, uint32_t requests_pps,
-                uint32_t replies_pps)
+put_port_meters(struct fh_meter *meters, const struct fh_port_limits *limits)
 {
-    meters[0] = (struct fh_meter) { FLOW_METER_REQUESTS(port), requests_pps,
-                                    requests_pps };
-    meters[1] = (struct fh_meter) { FLOW_METER_REPLIES(port), replies_pps,
-                                    replies_pps };
-    return 2;
+    uint32_t port = limits->port;
+
+    meters[0] = (struct fh_meter) { FLOW_METER_REQUESTS(port),
+                                    limits->requests_pps,
+                                    limits->requests_pps };
+    meters[1] = (struct fh_meter) { FLOW_METER_REPLIES(port),
+                                    limits->replies_pps,
+                                    limits->replies_pps };
+    meters[2] = (struct fh_meter) { FLOW_METER_DHCP(port), limits->dhcp_pps,
+                                    limits->dhcp_pps };
+    return 3;
 }
 
 size_t
@@ -505,21 +606,20 @@ flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
     meters[n++] = (struct fh_meter) { FH_METER_CONTROLLER, punts_pps,
                                       punts_pps };
     for (size_t i = 0; i < router->n_access; i++) {
-        const struct fh_port_limits *access = &router->access[i];
-
-        n += put_port_meters(&meters[n], access->port, access->requests_pps,
-                             access->replies_pps);
+        n += put_port_meters(&meters[n], &router->access[i]);
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
-        uint32_t port = router->uplinks[i].port;
+        const struct fh_port_limits uplink = {
+            router->uplinks[i].port, FLOW_UPLINK_PPS, FLOW_UPLINK_PPS,
+            FLOW_UPLINK_PPS,
+        };
         bool seen = false;
 
         for (size_t j = 0; j < i; j++) {
-            seen = seen || router->uplinks[j].port == port;
+            seen = seen || router->uplinks[j].port == uplink.port;
         }
         if (!seen) {
-            n += put_port_meters(&meters[n], port, FLOW_UPLINK_PPS,
-                                 FLOW_UPLINK_PPS);
+            n += put_port_meters(&meters[n], &uplink);
         }
     }
     return n;

@@ -2,12 +2,14 @@
  * drops, the way to the core.  Pure.
  *
  * CLASSIFY  ARP of a port -> its meter -> controller
+ *           DHCP that a client broadcasts -> its port's meter -> controller
  *           IPv4 to one of the segment's router MACs, by tags -> SOURCE
  *           IPv4 from the uplink to the router's MAC -> ROUTE
  *           anything else of our ports -> nowhere
  * INNER     the second tag of those that carry two
  * SOURCE    (flow_client)
  * ROUTE     ping to one of our addresses -> controller
+ *           DHCP between a client and a server, or a server and us -> controller
  *           no host's address, or a neighbour under isolation -> nowhere
  *           at the end of its TTL -> controller
  *           (flow_client)
@@ -48,16 +50,19 @@
 uint64_t flow_meta_stack(const struct fh_vlan *);
 uint64_t flow_meta_domain(const struct fh_uplink *);
 
-/* Meter numbers: two of each port, then those of the whole bridge. */
-#define FLOW_METER_REQUESTS(PORT) ((PORT) * 2 + 16)
-#define FLOW_METER_REPLIES(PORT)  ((PORT) * 2 + 17)
+/* Meter numbers: those of the whole bridge, then four of each port.  (Open
+ * vSwitch takes numbers up to 262,144.) */
+#define FLOW_METER_REQUESTS(PORT) ((PORT) * 4 + 16)
+#define FLOW_METER_REPLIES(PORT)  ((PORT) * 4 + 17)
+#define FLOW_METER_DHCP(PORT)     ((PORT) * 4 + 19)
 #define FLOW_METER_ICMP           1     /* Pings, and hosts unreachable. */
 #define FLOW_ICMP_PPS             1000
 #define FLOW_METER_EXPIRED        2     /* Time exceeded. */
 #define FLOW_EXPIRED_PPS          200
 #define FLOW_METER_TOO_LONG       3     /* To be cut, or refused. */
 #define FLOW_TOO_LONG_PPS         1000
-#define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core. */
+#define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core;
+                                         * DHCP as well. */
 /* All punts together, at least: what Open vSwitch hands up on a busy
  * machine.  (It has 40,000 to 110,000 a second in it.) */
 #define FLOW_PUNTS_MIN_PPS        50000

@@ -78,7 +78,8 @@ hash_key(const struct fh_flow *flow)
     hash = hash_pair(hash, match->in_port,
                      (uint32_t) match->arp_op << 16
                      | (uint32_t) match->ip_proto << 8 | match->icmp_type);
-    hash = hash_pair(hash, match->ip_ttl, 0);
+    hash = hash_pair(hash, match->ip_ttl,
+                     (uint32_t) match->udp_src << 16 | match->udp_dst);
     hash = hash_u64(hash, match->metadata);
     hash = hash_u64(hash, match->metadata_mask);
     hash = hash_mac(hash, match->eth_src, match->eth_type);

@@ -785,6 +785,12 @@ match_set_l3(struct match *m, const struct fh_match *match)
     if (match->fields & FH_F_IP_TTL) {
         match_set_nw_ttl(m, match->ip_ttl);
     }
+    if (match->fields & FH_F_UDP_SRC) {
+        match_set_tp_src(m, htons(match->udp_src));
+    }
+    if (match->fields & FH_F_UDP_DST) {
+        match_set_tp_dst(m, htons(match->udp_dst));
+    }
     if (match->fields & FH_F_ARP_OP) {
         match_set_nw_proto(m, (uint8_t) match->arp_op);
     }

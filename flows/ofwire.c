@@ -28,6 +28,8 @@ enum oxm_field {
     OXM_IP_PROTO = 10,
     OXM_IPV4_SRC = 11,
     OXM_IPV4_DST = 12,
+    OXM_UDP_SRC = 15,
+    OXM_UDP_DST = 16,
     OXM_ICMPV4_TYPE = 19,
     OXM_ARP_OP = 21,
     OXM_ARP_SPA = 22,
@@ -210,6 +212,8 @@ static const struct oxm_row {
     [OXM_IP_PROTO] = { FH_F_IP_PROTO, 1, false },
     [OXM_IPV4_SRC] = { FH_F_IP_SRC, 4, true },
     [OXM_IPV4_DST] = { FH_F_IP_DST, 4, true },
+    [OXM_UDP_SRC] = { FH_F_UDP_SRC, 2, false },
+    [OXM_UDP_DST] = { FH_F_UDP_DST, 2, false },
     [OXM_ICMPV4_TYPE] = { FH_F_ICMP_TYPE, 1, false },
     [OXM_ARP_OP] = { FH_F_ARP_OP, 2, false },
     [OXM_ARP_SPA] = { FH_F_ARP_SPA, 4, true },
@@ -277,6 +281,12 @@ match_store(struct fh_match *m, const struct oxm *oxm)
         return true;
     case OXM_IPV4_DST:
         match_store_masked(oxm, &m->ip_dst, &m->ip_dst_mask);
+        return true;
+    case OXM_UDP_SRC:
+        m->udp_src = wire_get_u16(oxm->value);
+        return true;
+    case OXM_UDP_DST:
+        m->udp_dst = wire_get_u16(oxm->value);
         return true;
     case OXM_ICMPV4_TYPE:
         m->icmp_type = oxm->value[0];

@@ -25,6 +25,7 @@ port_limits(const struct router *router, uint32_t port,
     limits->port = port;
     limits->requests_pps = 1;           /* No meter may have a rate of 0. */
     limits->replies_pps = 1000;
+    limits->dhcp_pps = 2;               /* A client says two things. */
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct segment *segment = router->segments[i];
         const struct config_segment *config = segment->config;
@@ -35,6 +36,9 @@ port_limits(const struct router *router, uint32_t port,
         }
         limits->requests_pps = sum_capped(limits->requests_pps,
                                           config->limits.requests_per_s);
+        limits->dhcp_pps = sum_capped(limits->dhcp_pps,
+                                      2 * (uint64_t)
+                                      config->limits.requests_per_s);
         limits->replies_pps = sum_capped(limits->replies_pps,
                                          clients * 2000
                                          / config->probe.interval_ms);
@@ -103,6 +107,8 @@ view_segment(const struct router *router, size_t i, struct fh_segment *view,
         .gateway = segment->config->gateway,
         .local = me->config->address,
         .uplink = &me->uplink->view,
+        .dhcp_servers = segment->config->dhcp.servers,
+        .n_dhcp_servers = segment->config->dhcp.n_servers,
         .isolate = segment->config->isolate,
     };
     for (size_t j = 0; j < segment->n_members; j++) {

@@ -47,6 +47,8 @@ enum fh_field {
     FH_F_ARP_SPA = 1 << 11,     /* Under arp_spa_mask. */
     FH_F_ARP_TPA = 1 << 12,     /* Under arp_tpa_mask. */
     FH_F_IP_TTL = 1 << 13,      /* Of Open vSwitch. */
+    FH_F_UDP_SRC = 1 << 20,
+    FH_F_UDP_DST = 1 << 21,
 };
 
 #define FH_VLAN_NONE     0xffff /* Matches only frames without a tag. */
@@ -64,6 +66,7 @@ struct fh_match {
     ovs_be32 arp_spa, arp_spa_mask;
     ovs_be32 arp_tpa, arp_tpa_mask;
     uint16_t arp_op;
+    uint16_t udp_src, udp_dst;
     uint8_t ip_proto;
     uint8_t icmp_type;
     uint8_t ip_ttl;

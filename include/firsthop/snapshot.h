@@ -28,6 +28,8 @@ struct fh_segment {
     struct fh_addr gateway;
     struct fh_addr local;           /* This router's local address. */
     const struct fh_uplink *uplink;
+    const struct fh_addr *dhcp_servers; /* DHCP is relayed to them. */
+    size_t n_dhcp_servers;
     bool isolate;                   /* No client to client. */
 };
 
@@ -35,6 +37,7 @@ struct fh_port_limits {
     uint32_t port;
     uint32_t requests_pps;          /* ARP requests that it may punt. */
     uint32_t replies_pps;           /* ARP replies, probe answers foremost. */
+    uint32_t dhcp_pps;              /* Clients' DHCP. */
 };
 
 struct fh_router {

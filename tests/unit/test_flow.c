@@ -100,6 +100,8 @@ table_priority_and_every_part_of_the_match_are_the_key(void **state)
     ASSERT_KEY_COUNTS(match.ip_proto);
     ASSERT_KEY_COUNTS(match.icmp_type);
     ASSERT_KEY_COUNTS(match.ip_ttl);
+    ASSERT_KEY_COUNTS(match.udp_src);
+    ASSERT_KEY_COUNTS(match.udp_dst);
 }
 
 #define ASSERT_REST_COUNTS(MEMBER, VALUE)       \
@@ -260,7 +262,7 @@ every_field_reads(void **state)
     match->fields = FH_F_IN_PORT | FH_F_METADATA | FH_F_ETH_DST | FH_F_VLAN
                     | FH_F_IP_DST | FH_F_IP_PROTO | FH_F_ICMP_TYPE
                     | FH_F_IP_TTL | FH_F_ARP_OP | FH_F_ARP_SPA
-                    | FH_F_ARP_TPA;
+                    | FH_F_ARP_TPA | FH_F_UDP_SRC | FH_F_UDP_DST;
     match->in_port = FH_PORT_CONTROLLER;
     match->metadata = 5;
     match->metadata_mask = UINT64_MAX;
@@ -271,6 +273,8 @@ every_field_reads(void **state)
     match->ip_proto = 1;
     match->icmp_type = 8;
     match->ip_ttl = 1;
+    match->udp_src = 68;
+    match->udp_dst = 67;
     match->arp_op = 2;
     match->arp_spa = htonl(0x0a000001);
     match->arp_spa_mask = htonl(0xffffffff);
@@ -280,7 +284,7 @@ every_field_reads(void **state)
                   "table=0 priority=0 cookie=0x0 in_port=controller"
                   " metadata=0x5 eth_dst=02:00:00:00:00:0b vlan=none"
                   " ip_dst=10.0.0.0/255.255.255.0 ip_proto=1 icmp_type=8"
-                  " ip_ttl=1 arp_op=2 arp_spa=10.0.0.1 arp_tpa=10.0.0.2"
+                  " ip_ttl=1 udp_src=68 udp_dst=67 arp_op=2 arp_spa=10.0.0.1 arp_tpa=10.0.0.2"
                   " actions=drop");
 }
 

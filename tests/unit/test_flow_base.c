@@ -34,7 +34,7 @@ set_up(void **state)
 {
     struct fixture *f = fh_xcalloc(1, sizeof *f);
 
-    f->access = (struct fh_port_limits) { ACCESS, 1000, 9000 };
+    f->access = (struct fh_port_limits) { ACCESS, 1000, 9000, 2000 };
     f->uplink = (struct fh_uplink) {
         .port = UPLINK, .address = { htonl(0xc0000202) },
         .next_hop_mac = { .ea = { 2, 0, 0, 0, 0, 1 } }, .mtu = 1500,
@@ -111,15 +111,15 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
 {
     assert_flows(*state, FH_TABLE_CLASSIFY, 400,
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_type=0x0806 arp_op=1 actions=meter:18,controller\n"
+        "eth_type=0x0806 arp_op=1 actions=meter:20,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:19,controller\n"
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:21,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_type=0x0806 arp_op=1 actions=meter:36,controller\n"
+        "eth_type=0x0806 arp_op=1 actions=meter:56,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:37,controller\n"
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:57,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:36,controller\n");
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:56,controller\n");
 }
 
 static void
@@ -514,17 +514,57 @@ stacks_that_differ_differ_in_metadata(void **state)
     }
 }
 
+/* DHCP. */
+
+static void
+broadcast_dhcp_of_access_ports_is_punted_by_its_meter(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLASSIFY, 350,
+        "table=0 priority=350 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0800 ip_proto=17 udp_dst=67 "
+        "actions=meter:23,controller\n");
+}
+
+static void
+without_servers_no_other_dhcp_is_punted(void **state)
+{
+    assert_flows(*state, FH_TABLE_ROUTE, 895, "");
+}
+
+static void
+dhcp_with_a_server_is_punted(void **state)
+{
+    const struct fh_addr server = { htonl(0xc6336443) };
+    struct fixture *f = *state;
+
+    f->segment.dhcp_servers = &server;
+    f->segment.n_dhcp_servers = 1;
+    assert_flows(f, FH_TABLE_ROUTE, 895,
+        "table=3 priority=895 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
+        "actions=meter:23,controller\n"
+        "table=3 priority=895 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 udp_dst=67 "
+        "actions=meter:59,controller\n"
+        "table=3 priority=895 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 ip_proto=17 "
+        "udp_dst=68 actions=meter:59,controller\n");
+}
+
 /* Meters. */
 
 static void
-each_port_has_a_meter_for_requests_and_one_for_replies(void **state)
+each_port_has_meters_of_its_own(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[10];
+    struct fh_meter meters[12];
     size_t n = flow_base_meters(&f->router, meters);
 
-    assert_int_equal(n, 8);
-    assert_int_equal(flow_base_n_meters(&f->router), 8);
+    assert_int_equal(n, 10);
+    assert_int_equal(flow_base_n_meters(&f->router), 10);
     assert_int_equal(meters[0].id, FLOW_METER_ICMP);
     assert_int_equal(meters[1].id, FLOW_METER_EXPIRED);
     assert_int_equal(meters[2].id, FLOW_METER_TOO_LONG);
@@ -533,15 +573,18 @@ each_port_has_a_meter_for_requests_and_one_for_replies(void **state)
     assert_int_equal(meters[4].rate_pps, 1000);
     assert_int_equal(meters[5].id, FLOW_METER_REPLIES(ACCESS));
     assert_int_equal(meters[5].rate_pps, 9000);
-    assert_int_equal(meters[6].id, FLOW_METER_REQUESTS(UPLINK));
-    assert_int_equal(meters[7].id, FLOW_METER_REPLIES(UPLINK));
+    assert_int_equal(meters[6].id, FLOW_METER_DHCP(ACCESS));
+    assert_int_equal(meters[6].rate_pps, 2000);
+    assert_int_equal(meters[7].id, FLOW_METER_REQUESTS(UPLINK));
+    assert_int_equal(meters[8].id, FLOW_METER_REPLIES(UPLINK));
+    assert_int_equal(meters[9].id, FLOW_METER_DHCP(UPLINK));
 }
 
 static void
 all_punts_share_what_clients_may_bring_but_50000_at_least(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[10];
+    struct fh_meter meters[12];
 
     flow_base_meters(&f->router, meters);
     assert_int_equal(meters[3].rate_pps, 50000);
@@ -556,13 +599,13 @@ uplinks_that_share_a_port_share_its_meters(void **state)
 {
     struct fixture *f = *state;
     struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
-    struct fh_meter meters[10];
+    struct fh_meter meters[13];
 
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 8);
-    assert_true(flow_base_n_meters(&f->router) >= 8);
+    assert_int_equal(flow_base_meters(&f->router, meters), 10);
+    assert_int_equal(flow_base_n_meters(&f->router), 13);
 }
 
 static void
@@ -571,7 +614,8 @@ meters_of_different_ports_differ(void **state)
     for (uint32_t port = 1; port < 100; port++) {
         assert_true(FLOW_METER_REQUESTS(port) > FLOW_METER_TOO_LONG);
         assert_true(FLOW_METER_REQUESTS(port) != FLOW_METER_REPLIES(port));
-        assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_REQUESTS(port + 1));
+        assert_true(FLOW_METER_DHCP(port) > FLOW_METER_REPLIES(port));
+        assert_true(FLOW_METER_DHCP(port) < FLOW_METER_REQUESTS(port + 1));
     }
 }
 
@@ -601,7 +645,10 @@ main(void)
         TEST(two_uplinks_with_one_port_are_two_domains),
         TEST(the_next_hop_can_be_read_back),
         TEST(stacks_that_differ_differ_in_metadata),
-        TEST(each_port_has_a_meter_for_requests_and_one_for_replies),
+        TEST(broadcast_dhcp_of_access_ports_is_punted_by_its_meter),
+        TEST(without_servers_no_other_dhcp_is_punted),
+        TEST(dhcp_with_a_server_is_punted),
+        TEST(each_port_has_meters_of_its_own),
         TEST(all_punts_share_what_clients_may_bring_but_50000_at_least),
         TEST(uplinks_that_share_a_port_share_its_meters),
         TEST(meters_of_different_ports_differ),

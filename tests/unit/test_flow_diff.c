@@ -136,6 +136,8 @@ every_member_of_the_key_counts(void **state)
     VARIANT(match.ip_proto = 1);
     VARIANT(match.icmp_type = 8);
     VARIANT(match.ip_ttl = 1);
+    VARIANT(match.udp_src = 67);
+    VARIANT(match.udp_dst = 67);
 #undef VARIANT
 
     flow_set_put(f->desired, &base);

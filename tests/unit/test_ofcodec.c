@@ -493,6 +493,15 @@ sample_flows(struct fh_flow *flows)
     f++;
 
     *f = base_flow();
+    f->match = (struct fh_match) {
+        .fields = FH_F_ETH_TYPE | FH_F_IP_PROTO | FH_F_UDP_SRC | FH_F_UDP_DST,
+        .eth_type = 0x0800, .ip_proto = 17, .udp_src = 68, .udp_dst = 67,
+    };
+    f->n_actions = 1;
+    f->actions[0] = act(FH_ACT_CONTROLLER);
+    f++;
+
+    *f = base_flow();
     f->next_table = 4;
     f->n_actions = 2;
     f->actions[0] = act_len(FH_ACT_CHECK_LARGER, 1514);
@@ -501,7 +510,7 @@ sample_flows(struct fh_flow *flows)
 
     return f - flows;
 }
-#define MAX_SAMPLES 8
+#define MAX_SAMPLES 9
 
 /* Decodes a flow mod and returns it as the bridge would list it. */
 static struct ofpbuf *
