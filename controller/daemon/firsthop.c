@@ -230,6 +230,22 @@ stored_config(struct firsthop *fh)
     return config;
 }
 
+static const struct store_state *
+kept(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    return fh->store ? store_get(fh->store) : NULL;
+}
+
+static int
+keep(void *fh_, const struct store_change *change)
+{
+    struct firsthop *fh = fh_;
+
+    return fh->store ? store_apply(fh->store, change) : 0;
+}
+
 /* Takes 'config'. */
 static struct engine *
 create_engine(struct firsthop *fh, struct config *config,
@@ -239,7 +255,7 @@ create_engine(struct firsthop *fh, struct config *config,
         .configured = configure_upstreams, .end_turn = end_turn, .aux = fh,
         .announce = announce, .withdraw = withdraw,
         .core = fh->upstreams[UPSTREAM_CORE],
-        .base = fh->base, .store = fh->store,
+        .kept = kept, .keep = keep, .base = fh->base,
         .listens = options->listens, .n_listens = options->n_listens,
     };
     struct config *stored = stored_config(fh);

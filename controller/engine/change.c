@@ -80,14 +80,16 @@ engine_set_draining(struct engine *en, struct router *router,
                     bool draining)
 {
     struct incident e = incident_init(INCIDENT_ROUTER_ADMIN);
+    const char *name = router->config->name;
+    const struct store_change change = {
+        draining ? STORE_DRAIN : STORE_UNDRAIN, .names = &name, .n = 1
+    };
     char *error;
 
     if (router->draining == draining) {
         return NULL;
     }
-    error = store_error(en->host.store ? store_set_draining(en->host.store,
-                                                       router->config->name,
-                                                       draining) : 0);
+    error = store_error(engine_keep(en, &change));
     if (error) {
         return error;
     }
@@ -153,12 +155,15 @@ static int
 store_all(struct engine *en, const struct config_client *clients, size_t n)
 {
     struct store_client *stored = fh_xcalloc(n + 1, sizeof *stored);
+    const struct store_change change = {
+        STORE_PUT_CLIENTS, .clients = stored, .n = n
+    };
     int error;
 
     for (size_t i = 0; i < n; i++) {
         to_stored(en, &clients[i], &stored[i]);
     }
-    error = en->host.store ? store_put_clients(en->host.store, stored, n) : 0;
+    error = engine_keep(en, &change);
     free(stored);
     return error;
 }
@@ -187,18 +192,16 @@ char *
 engine_delete(struct engine *en, struct client *c)
 {
     struct store_client tomb = { .address = c->key.address, .removed = true };
-    int error = 0;
+    struct store_change change = { .clients = &tomb, .n = 1 };
+    char *error;
 
     snprintf(tomb.segment, sizeof tomb.segment, "%s",
              c->segment->config->name);
-    if (en->host.store) {
-        error = (runtime_is_configured(en, c)
-                 ? store_put_client(en->host.store, &tomb)
-                 : store_forget_client(en->host.store, tomb.segment,
-                                       tomb.address));
-    }
+    change.type = (runtime_is_configured(en, c) ? STORE_PUT_CLIENTS
+                   : STORE_FORGET_CLIENT);
+    error = store_error(engine_keep(en, &change));
     if (error) {
-        return store_error(error);
+        return error;
     }
     engine_read_clock(en);
     serve_forget(en, c, "deleted");
@@ -211,13 +214,13 @@ char *
 engine_apply(struct engine *en, struct config *config, bool persist)
 {
     struct incident e = incident_init(INCIDENT_CONFIG_APPLIED);
+    const struct store_change change = {
+        STORE_SET_CONFIG, .config = persist ? config->json : NULL
+    };
     char *error;
 
     engine_read_clock(en);
-    error = store_error(en->host.store
-                        ? store_set_config(en->host.store,
-                                           persist ? config->json : NULL)
-                        : 0);
+    error = store_error(engine_keep(en, &change));
     if (error) {
         return error;
     }

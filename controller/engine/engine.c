@@ -94,15 +94,15 @@ store_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 {
     struct engine *en = en_;
     const char **names = fh_xcalloc(en->n_routers + 1, sizeof *names);
-    size_t n = 0;
+    struct store_change change = { STORE_SET_HOLDERS, .names = names };
     int error;
 
     for (size_t i = 0; i < en->n_routers; i++) {
         if (en->routers[i]->n_active || en->routers[i]->expected) {
-            names[n++] = en->routers[i]->config->name;
+            names[change.n++] = en->routers[i]->config->name;
         }
     }
-    error = en->host.store ? store_set_holders(en->host.store, names, n) : 0;
+    error = engine_keep(en, &change);
     if (error) {
         log_err("state directory: %s", strerror(error));
     }
@@ -125,8 +125,7 @@ is_in(char **names, size_t n, const char *name)
 static void
 restore(struct engine *en)
 {
-    const struct store_state *state = (en->host.store
-                                       ? store_get(en->host.store) : NULL);
+    const struct store_state *state = engine_kept(en);
 
     for (size_t i = 0; state && i < en->n_routers; i++) {
         struct router *router = en->routers[i];

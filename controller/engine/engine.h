@@ -9,6 +9,7 @@
 #define ENGINE_H 1
 
 #include <firsthop/route.h>
+#include <firsthop/store.h>
 
 #include "controller/base/journal.h"
 #include "controller/bridge/router.h"
@@ -19,7 +20,6 @@
 
 struct engine;
 struct event_base;
-struct store;
 struct upstream;
 
 /* How long after a start, in ms, routers that held clients are waited for:
@@ -42,13 +42,16 @@ struct engine_host {
                      enum fh_route_how);
     void (*withdraw)(void *aux, enum config_upstream,
                      const struct fh_route *);
+    /* What is kept over a restart, NULL: nothing is. */
+    const struct store_state *(*kept)(void *aux);
+    /* Keeps that too.  Returns 0 or a positive errno. */
+    int (*keep)(void *aux, const struct store_change *);
     /* The core is told as 'config' says from now on. */
     void (*configured)(void *aux, const struct config *config);
     /* A wake-up ends: what is due is done, what was queued is sent. */
     void (*end_turn)(void *aux);
     void *aux;
     struct event_base *base;
-    struct store *store;                /* Borrowed; NULL: nothing is kept. */
     struct engine_driver drivers[CONFIG_N_UPSTREAMS];
     struct upstream *core;      /* Whose bridges come by the same server. */
     char **listens;                     /* Instead of the configuration's. */

@@ -24,7 +24,6 @@
 
 #include "controller/engine/engine.h"
 #include "controller/base/log.h"
-#include "controller/store/store.h"
 #include "controller/base/wheel.h"
 #include "flows/icmp.h"
 
@@ -68,6 +67,18 @@ static inline void
 engine_drop(struct engine *en, enum drop why)
 {
     en->stats.drops[why]++;
+}
+/* What is kept over a restart, or NULL; and to keep more.  'keep' returns 0 or
+ * a positive errno. */
+static inline const struct store_state *
+engine_kept(const struct engine *en)
+{
+    return en->host.kept(en->host.aux);
+}
+static inline int
+engine_keep(const struct engine *en, const struct store_change *change)
+{
+    return en->host.keep(en->host.aux, change);
 }
 /* A router got its first client, or lost its last. */
 void engine_holders_changed(struct engine *);

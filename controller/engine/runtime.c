@@ -156,7 +156,7 @@ build_stored_client(struct engine *en, const struct store_client *stored)
 static void
 build_clients(struct engine *en)
 {
-    const struct store_state *state = en->host.store ? store_get(en->host.store) : NULL;
+    const struct store_state *state = engine_kept(en);
 
     for (size_t i = 0; i < en->config->n_clients; i++) {
         runtime_add_client(en, &en->config->clients[i], CLIENT_CONFIGURED);

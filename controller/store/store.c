@@ -573,3 +573,24 @@ store_set_config(struct store *store, json_t *config)
     }
     return error;
 }
+
+int
+store_apply(struct store *store, const struct store_change *change)
+{
+    switch (change->type) {
+    case STORE_PUT_CLIENTS:
+        return store_put_clients(store, change->clients, change->n);
+    case STORE_FORGET_CLIENT:
+        return store_forget_client(store, change->clients[0].segment,
+                                   change->clients[0].address);
+    case STORE_DRAIN:
+    case STORE_UNDRAIN:
+        return store_set_draining(store, change->names[0],
+                                  change->type == STORE_DRAIN);
+    case STORE_SET_HOLDERS:
+        return store_set_holders(store, change->names, change->n);
+    case STORE_SET_CONFIG:
+        return store_set_config(store, change->config);
+    }
+    return EINVAL;
+}

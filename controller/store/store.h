@@ -10,36 +10,9 @@
 #ifndef STORE_H
 #define STORE_H 1
 
-#include <jansson.h>
-
-#include <firsthop/types.h>
-
-#define STORE_NAME_LEN 65       /* Router and segment names, with the null. */
+#include <firsthop/store.h>
 
 struct store;
-
-/* A client that was provisioned, or a configured one that was deleted, over
- * the API. */
-struct store_client {
-    struct fh_addr address;
-    char segment[STORE_NAME_LEN];
-    bool removed;               /* A tombstone: the rest does not matter. */
-    bool has_mac;
-    struct eth_addr mac;
-    bool own_vlan;              /* Else the segment's. */
-    struct fh_vlan vlan;
-};
-
-struct store_state {
-    struct store_client *clients;   /* By address, then segment. */
-    size_t n_clients;
-    char **draining;                /* Routers, in the order of names. */
-    size_t n_draining;
-    char **holders;                 /* Routers that held active clients, in
-                                     * the order of names. */
-    size_t n_holders;
-    json_t *config;                 /* As PUT over the API, or NULL. */
-};
 
 /* Opens 'dir', which is made (mode 0750) if it is missing, locks it against
  * another daemon and reads what is there.  Returns 0 and a new '*storep', or
@@ -63,6 +36,9 @@ int store_set_draining(struct store *, const char *router, bool draining);
 int store_set_holders(struct store *, const char *const *names, size_t n);
 /* Keeps a reference to 'config' (not to be changed), NULL to forget it. */
 int store_set_config(struct store *, json_t *config);
+
+/* Any of these. */
+int store_apply(struct store *, const struct store_change *);
 
 /* Decoders, for their fuzzer.  'text' is a file as a whole.  Return 0, or
  * EINVAL and a new '*whyp'. */
