@@ -195,14 +195,13 @@ router_find_stack(const struct router *router, const struct fh_vlan *vlan)
 
 /* Clients' flows. */
 
-bool
-router_client_view(const struct client *c, size_t member,
-                   struct fh_client *view)
+/* The client behind access port 'port', the core behind '*uplink', which
+ * '*view' borrows. */
+static bool
+view_client(const struct client *c, size_t member, uint32_t port,
+            const struct fh_uplink *uplink, struct fh_client *view)
 {
-    const struct member *m = &c->segment->members[member];
-    uint32_t port = c->reaches[member].port;
-
-    if (!port || !m->uplink->view.port || fh_mac_is_zero(c->mac)) {
+    if (!port || !uplink->port || fh_mac_is_zero(c->mac)) {
         return false;
     }
     memset(view, 0, sizeof *view);
@@ -210,12 +209,31 @@ router_client_view(const struct client *c, size_t member,
     view->mac = c->mac;
     view->vlan = c->vlan;
     view->port = port;
-    view->router_mac = m->router->config->mac;
-    view->uplink = &m->uplink->view;
+    view->router_mac = c->segment->members[member].router->config->mac;
+    view->uplink = uplink;
     view->isolate = c->segment->config->isolate;
     view->lost = c->state == CLIENT_LOST;
     view->decision = c->decision;
     return true;
+}
+
+bool
+router_client_view(const struct client *c, size_t member,
+                   struct fh_client *view)
+{
+    return view_client(c, member, c->reaches[member].port,
+                       &c->segment->members[member].uplink->view, view);
+}
+
+bool
+router_holds_wrong(const struct client *c, size_t member)
+{
+    const struct reach *r = &c->reaches[member];
+    struct fh_client view;
+
+    return (router_client_view(c, member, &view)
+            && (r->flow_port != view.port
+                || r->flow_uplink != view.uplink->port));
 }
 
 static void
@@ -265,6 +283,20 @@ router_cancel_install(struct client *c)
 
 static void send_changes(struct router *);
 
+/* Sends what is queued if that is much: changes, or clients that wait for a
+ * barrier alone and will have much to say when it has come. */
+static void
+send_many(struct router *router)
+{
+    if (router->changes.n < router->install_chunk
+        && router->batch->n < router->install_chunk) {
+        return;
+    }
+    send_changes(router);
+    router->install_chunk = (router->install_chunk * 4 < INSTALL_MOST
+                             ? router->install_chunk * 4 : INSTALL_MOST);
+}
+
 void
 router_queue_install(struct router *router, struct client *c, size_t member)
 {
@@ -272,41 +304,46 @@ router_queue_install(struct router *router, struct client *c, size_t member)
     struct fh_client view;
 
     router_cancel_install(c);
-    if (r->flow_port && r->flow_port != r->port) {
+    if (r->flow_port && router_holds_wrong(c, member)) {
         router_queue_remove(router, c, member);
     }
     if (router_client_view(c, member, &view)) {
         queue_flows(router, FH_CHANGE_ADD, &view);
         r->flow_port = r->port;
+        r->flow_uplink = view.uplink->port;
     }
     batch_add(router, c);
-    if (router->changes.n >= router->install_chunk) {
-        send_changes(router);
-        router->install_chunk = (router->install_chunk * 4 < INSTALL_MOST
-                                 ? router->install_chunk * 4 : INSTALL_MOST);
-    }
+    send_many(router);
 }
 
-/* The client at the port that is in its flows, wherever it is now. */
-static bool
-held_view(struct client *c, size_t member, struct fh_client *view)
+void
+router_queue_confirm(struct router *router, struct client *c)
 {
-    struct reach *r = &c->reaches[member];
-    uint32_t port = r->port;
-    bool ok;
+    router_cancel_install(c);
+    batch_add(router, c);
+    send_many(router);
+}
 
-    r->port = r->flow_port;
-    ok = router_client_view(c, member, view);
-    r->port = port;
-    return ok;
+/* The client and the uplink at the ports that are in its flows, wherever they
+ * are now.  '*view' borrows '*uplink'. */
+static bool
+held_view(const struct client *c, size_t member, struct fh_client *view,
+          struct fh_uplink *uplink)
+{
+    const struct reach *r = &c->reaches[member];
+
+    *uplink = c->segment->members[member].uplink->view;
+    uplink->port = r->flow_uplink;
+    return view_client(c, member, r->flow_port, uplink, view);
 }
 
 void
 router_queue_remove(struct router *router, struct client *c, size_t member)
 {
+    struct fh_uplink uplink;
     struct fh_client view;
 
-    if (held_view(c, member, &view)) {
+    if (held_view(c, member, &view, &uplink)) {
         queue_flows(router, FH_CHANGE_DELETE, &view);
     }
     c->reaches[member].flow_port = 0;
@@ -315,10 +352,11 @@ router_queue_remove(struct router *router, struct client *c, size_t member)
 void
 router_queue_lost(struct router *router, struct client *c, size_t member)
 {
+    struct fh_uplink uplink;
     struct fh_client view;
     struct fh_flow flow;
 
-    if (router->ready && held_view(c, member, &view)) {
+    if (router->ready && held_view(c, member, &view, &uplink)) {
         flow_client_build_route(&view, &flow);
         fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
         router->counters.flow_adds++;

@@ -155,10 +155,15 @@ uint32_t router_punts_pps(const struct router *);
  * port, or the uplink's, is not there. */
 bool router_client_view(const struct client *, size_t member,
                         struct fh_client *);
+/* Do the flows that the router holds for it (perhaps none) name other ports
+ * than those where the client and the core are now? */
+bool router_holds_wrong(const struct client *, size_t member);
 
 /* Queue changes; router_flush() sends them.  'install' ends in the owner's
  * on_installed() for the client unless it is cancelled before. */
 void router_queue_install(struct router *, struct client *, size_t member);
+/* The same without changes: asks the bridge for the barrier alone. */
+void router_queue_confirm(struct router *, struct client *);
 void router_queue_remove(struct router *, struct client *, size_t member);
 void router_cancel_install(struct client *);
 /* The client has become lost, or is found again: in the flows that the router

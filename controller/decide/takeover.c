@@ -91,9 +91,8 @@ finish(struct takeover *t, int64_t now_ms, takeover_members ready,
     arm_next(t, out);
 }
 
-void
-takeover_begin(struct takeover *t, int winner, bool planned, int64_t now_ms,
-               struct takeover_actions *out)
+static void
+begin(struct takeover *t, int winner, bool planned, int64_t now_ms)
 {
     t->phase = TAKEOVER_FLOWS;
     t->winner = winner;
@@ -103,7 +102,22 @@ takeover_begin(struct takeover *t, int winner, bool planned, int64_t now_ms,
     t->n_notices = 0;
     t->core_acked = t->client_acked = false;
     t->holders |= UINT32_C(1) << winner;
+}
+
+void
+takeover_begin(struct takeover *t, int winner, bool planned, int64_t now_ms,
+               struct takeover_actions *out)
+{
+    begin(t, winner, planned, now_ms);
     act(out, TAKEOVER_INSTALL, winner, 0);
+}
+
+void
+takeover_resume(struct takeover *t, int winner, int64_t now_ms,
+                struct takeover_actions *out)
+{
+    begin(t, winner, false, now_ms);
+    act(out, TAKEOVER_CONFIRM, winner, 0);
 }
 
 static void

@@ -13,6 +13,8 @@
  * to a loser arrives.  Nor does a barrier say that a bridge's datapath has
  * forgotten what it did with the client's packets before; where the former
  * router forwards meanwhile (a planned move), it is given time for that.
+ * Until the winner's flows are confirmed, and have sunk in, it says nothing to
+ * anybody, and whoever served the client before answers for it.
  * A new election in the middle of a takeover begins another one; whoever may
  * hold flows stays noted in 'holders' until it has been told to drop them. */
 #ifndef TAKEOVER_H
@@ -51,6 +53,7 @@ struct takeover {
 
 enum takeover_action_type {
     TAKEOVER_INSTALL,           /* Flows on 'member'. */
+    TAKEOVER_CONFIRM,           /* It holds them: by a barrier alone. */
     TAKEOVER_TELL_CORE,         /* The client is behind 'member'. */
     TAKEOVER_REPEAT_CORE,       /* Once more: it has not acknowledged. */
     TAKEOVER_SEND_NOTICE,       /* From 'member'. */
@@ -86,6 +89,13 @@ takeover_is_idle(const struct takeover *t)
     return t->phase <= TAKEOVER_LINGER;
 }
 
+/* The winner is named, but does not serve yet: whoever was before it does. */
+static inline bool
+takeover_is_unconfirmed(const struct takeover *t)
+{
+    return t->phase == TAKEOVER_FLOWS || t->phase == TAKEOVER_SETTLE;
+}
+
 /* The winner is named, but nobody has been told. */
 static inline bool
 takeover_is_untold(const struct takeover *t)
@@ -97,6 +107,11 @@ takeover_is_untold(const struct takeover *t)
  * there, and forwards for it until it has moved.  Steps append to 'out'. */
 void takeover_begin(struct takeover *, int winner, bool planned,
                     int64_t now_ms, struct takeover_actions *out);
+/* 'winner' holds the flows, but whether anybody was told is not known: the
+ * takeover was cut short, or another was begun and is taken back.  From the
+ * barrier on it goes as after takeover_begin(). */
+void takeover_resume(struct takeover *, int winner, int64_t now_ms,
+                     struct takeover_actions *out);
 /* The winner's bridge has confirmed (or refused) the flows. */
 void takeover_installed(struct takeover *, bool ok, int64_t now_ms,
                         struct takeover_actions *out);

@@ -105,6 +105,9 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     }
     c->mac = info.mac;
     c->reaches[member].flow_port = info.port;
+    /* What it holds is about to be compared with what it should. */
+    c->reaches[member].flow_uplink
+        = segment->members[member].uplink->view.port;
     c->takeover.holders |= UINT32_C(1) << member;
     if (c->active == (int) member) {
         /* As before it went; maybe in the middle of a takeover. */
@@ -112,8 +115,11 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         c->reinstall = c->reinstall || c->unreported;
     } else if (is_later(c, info.decision)
                && takeover_is_idle(&c->takeover)) {
-        /* The other one may have been announced in the meantime. */
-        c->reinstall = c->active != ELECT_NONE || c->former;
+        /* The other one may have been announced in the meantime, and this one
+         * not yet when the last run ended. */
+        c->resume = (c->active != ELECT_NONE || c->former
+                     || move_is_recent(en, info.decision));
+        c->adopted = true;
         c->withdrawn = false;
         c->decision = info.decision;
         c->reaches[member].port = info.port;
@@ -125,6 +131,8 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
             c->since_ms = engine_now_ms(en) + en->unix_off_ms;
         }
         c->alive_ms = engine_now_ms(en);
+    } else if (c->adopted && !is_later(c, info.decision)) {
+        c->resume = true;       /* It was on its way from here. */
     }
 }
 
@@ -185,7 +193,8 @@ static bool
 is_leaving(const struct client *c, size_t member)
 {
     return (c->active != ELECT_NONE && c->active != (int) member
-            && (!takeover_is_idle(&c->takeover) || c->reinstall));
+            && (!takeover_is_idle(&c->takeover) || c->reinstall
+                || c->resume));
 }
 
 struct keeping {
@@ -317,6 +326,8 @@ start_service(struct engine *en, struct router *router)
         struct client *c = clients_at(en->clients, i);
 
         for (size_t j = 0; j < c->n_reaches; j++) {
+            bool held, was_active;
+
             if (c->segment->members[j].router != router) {
                 continue;
             }
@@ -328,9 +339,11 @@ start_service(struct engine *en, struct router *router)
             if (!serve_can(c, j)) {
                 continue;
             }
-            serve_member_ready(en, c, j, c->takeover.holders >> j & 1);
-            if (c->active == (int) j && route_is_told(en, c->segment)
-                && c->takeover.holders >> j & 1) {
+            held = c->takeover.holders >> j & 1;
+            was_active = held && c->active == (int) j;
+            serve_member_ready(en, c, j, held);
+            if (was_active && c->active == (int) j
+                && route_is_told(en, c->segment)) {
                 route_announce(en, c, UPSTREAM_RESTORED);
             }
         }

@@ -86,6 +86,7 @@ expect_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
     }
     for (size_t i = 0; waited && i < clients_count(en->clients); i++) {
         serve_elect(en, clients_at(en->clients, i), CAUSE_NONE);
+        serve_resume(en, clients_at(en->clients, i));
     }
 }
 

@@ -160,6 +160,8 @@ void serve_member_ready(struct engine *, struct client *, size_t member,
                         bool holds);
 void serve_member_gone(struct engine *, struct client *, size_t member,
                        uint32_t);
+/* Does so if the client waits for it and all is there that is needed. */
+void serve_resume(struct engine *, struct client *);
 void serve_elect_again(struct engine *, struct client *, size_t member,
                        uint32_t);
 /* Elects, and does what follows.  'cause' is a hint, CAUSE_NONE: find out. */
@@ -198,6 +200,12 @@ void probe_port_down(struct engine *, struct client *, size_t member,
 /* Names the winner of an election and sets out to make it the active one. */
 void move_begin(struct engine *, struct client *, int winner,
                 enum incident_cause);
+/* Tells core and client once more of the active router, which holds the
+ * flows. */
+void move_resume(struct engine *, struct client *);
+/* Was the decision made so short a time ago that the takeover may have been
+ * cut short by our end? */
+bool move_is_recent(const struct engine *, uint32_t decision);
 void move_act(struct engine *, struct client *, struct takeover_actions *);
 void move_told(struct engine *, struct client *);
 void move_acked(struct engine *, struct client *, size_t member);

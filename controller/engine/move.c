@@ -16,16 +16,33 @@
 
 static void report(struct engine *, struct client *);
 
+/* A takeover that was cut short longer ago than this, in tenths of a second,
+ * is not finished: by then the client and the core have asked by
+ * themselves. */
+#define RECENT 300
+
 /* Decisions are numbered in tenths of a second since 2026, and rise for one
  * client whatever the clock does. */
 static uint32_t
+decision_by_clock(const struct engine *en)
+{
+    return ((engine_now_ms(en) + en->unix_off_ms)
+            - INT64_C(1767225600000)) / 100;
+}
+
+static uint32_t
 next_decision(const struct engine *en, const struct client *c)
 {
-    uint32_t by_clock = ((engine_now_ms(en) + en->unix_off_ms)
-                         - INT64_C(1767225600000)) / 100;
+    uint32_t by_clock = decision_by_clock(en);
 
     return ((int32_t) (by_clock - c->decision) > 0 ? by_clock
             : c->decision + 1);
+}
+
+bool
+move_is_recent(const struct engine *en, uint32_t decision)
+{
+    return (int32_t) (decision_by_clock(en) - decision) < RECENT;
 }
 
 /* Does the router that the client moves from forward until it is told
@@ -75,7 +92,23 @@ move_begin(struct engine *en, struct client *c, int winner,
     serve_set_active(en, c, winner);
     serve_set_state(en, c, CLIENT_ACTIVE);
     c->since_ms = now_ms + en->unix_off_ms;
+    c->adopted = c->resume = false;
     takeover_begin(&c->takeover, winner, is_planned(c, cause), now_ms, &acts);
+    move_act(en, c, &acts);
+}
+
+void
+move_resume(struct engine *en, struct client *c)
+{
+    struct takeover_actions acts = { .n = 0 };
+
+    if (!c->unreported) {
+        c->moved_from = c->active;      /* So that it is no move. */
+        c->unreported = true;
+    }
+    c->takeover_at_ms = 0;
+    c->adopted = c->resume = false;
+    takeover_resume(&c->takeover, c->active, engine_now_ms(en), &acts);
     move_act(en, c, &acts);
 }
 
@@ -180,6 +213,9 @@ act_one(struct engine *en, struct client *c,
     case TAKEOVER_INSTALL:
         router_queue_install(member_router(c, a->member), c, a->member);
         break;
+    case TAKEOVER_CONFIRM:
+        router_queue_confirm(member_router(c, a->member), c);
+        break;
     case TAKEOVER_TELL_CORE:
         if (route_announce(en, c, UPSTREAM_MOVED)) {
             move_told(en, c);
@@ -252,14 +288,22 @@ move_acked(struct engine *en, struct client *c, size_t member)
 }
 
 /* The flows were refused: it is as if the winner had not been named.  Whoever
- * served until now goes on. */
+ * served until now goes on, and says so: a takeover before this one may have
+ * got as far as the core, or the client. */
 static void
 take_back(struct engine *en, struct client *c)
 {
+    bool at_home = c->takeover.winner == c->moved_from;
+
     c->unreported = false;
     c->takeover.winner = c->moved_from;
     serve_set_active(en, c, c->moved_from);
-    if (c->moved_from == ELECT_NONE && !c->former) {
+    if (c->moved_from != ELECT_NONE) {
+        c->resume = true;
+        if (!at_home) {                 /* Else once it has been read again. */
+            serve_resume(en, c);
+        }
+    } else if (!c->former) {
         serve_set_state(en, c, CLIENT_PENDING);
     }
 }
@@ -270,15 +314,18 @@ move_installed(void *en_, struct client *c, struct router *router,
 {
     struct engine *en = en_;
     struct takeover_actions acts = { .n = 0 };
+    struct reach *r;
 
     engine_read_clock(en);
     if (c->takeover.winner == ELECT_NONE
         || member_router(c, c->takeover.winner) != router) {
         return;
     }
+    r = &c->reaches[c->takeover.winner];
     if (!ok) {
-        c->reaches[c->takeover.winner].flow_port = 0;
+        r->flow_port = 0;
     }
+    ok = r->flow_port != 0;     /* Its port may not have been there. */
     takeover_installed(&c->takeover, ok, engine_now_ms(en), &acts);
     move_act(en, c, &acts);
     if (!ok) {

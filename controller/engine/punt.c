@@ -215,6 +215,11 @@ known_request(struct engine *en, struct client *c, size_t member,
     bool asks = (!arp_is_announcement(in->arp)
                  && is_proxied(c->segment, c, in->arp->tpa));
 
+    if (asks && c->state == CLIENT_ACTIVE && c->active != (int) member
+        && client_answered_by(c) == (int) member
+        && r->port == in->port->number) {
+        answer(en, c, in);      /* It still serves it. */
+    }
     if (c->state == CLIENT_ACTIVE && c->active == (int) member) {
         if (asks) {
             active_request(en, c, member, in);
@@ -413,7 +418,7 @@ find_behind(const struct engine *en, const struct router *router,
             continue;
         }
         c = clients_find(en->clients, addr, segment->id);
-        if (c && c->active == (int) member) {
+        if (c && client_answered_by(c) == (int) member) {
             return c;
         }
     }

@@ -275,6 +275,8 @@ inherit(struct engine *en, struct client *c, struct client *old)
     c->detect_ms = old->detect_ms;
     c->is_static = old->is_static;
     inherit_trap(c, old);
+    c->adopted = old->adopted;
+    c->resume = old->resume;
     c->unreported = old->unreported;
     if (old->unreported && old->moved_from != ELECT_NONE) {
         c->moved_from = find_member(c->segment, (old->segment->members

@@ -165,7 +165,7 @@ withdraw(struct engine *en, struct client *c)
     takeover_clear(&c->takeover, serve_ready_members(c->segment), &acts);
     move_act(en, c, &acts);
     c->takeover_at_ms = 0;
-    c->unreported = false;
+    c->unreported = c->adopted = c->resume = false;
     route_withdraw(en, c);
     serve_set_active(en, c, ELECT_NONE);
     leave_end(en, c);
@@ -228,7 +228,7 @@ serve_member_ready(struct engine *en, struct client *c, size_t member,
     struct takeover_actions acts = { .n = 0 };
     struct reach *r = &c->reaches[member];
 
-    if (!c->reinstall) {        /* Or its flows stay until that is done. */
+    if (!c->reinstall && !c->resume) {  /* Or they stay until it is done. */
         takeover_member_back(&c->takeover, member, holds,
                              serve_ready_members(c->segment), &acts);
         move_act(en, c, &acts);
@@ -245,6 +245,33 @@ serve_member_ready(struct engine *en, struct client *c, size_t member,
     } else if (c->active == (int) member && c->reinstall) {
         c->reinstall = false;
         move_begin(en, c, member, c->cause);
+        serve_arm(en, c);
+    } else {
+        serve_resume(en, c);
+    }
+}
+
+/* A newer decision may be on a bridge that is still expected, unless another
+ * than the active router's has been found to hold the client: between those
+ * the takeover was. */
+static bool
+knows_all_holders(const struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (member_router(c, i)->expected) {
+            return c->takeover.holders & (c->takeover.holders - 1);
+        }
+    }
+    return true;
+}
+
+void
+serve_resume(struct engine *en, struct client *c)
+{
+    if (c->resume && !c->reinstall && c->active != ELECT_NONE
+        && serve_can(c, c->active) && takeover_is_idle(&c->takeover)
+        && c->takeover.holders >> c->active & 1 && knows_all_holders(c)) {
+        move_resume(en, c);
         serve_arm(en, c);
     }
 }
@@ -513,10 +540,9 @@ serve_elect(struct engine *en, struct client *c, enum incident_cause hint)
     } else if (elect_is_eligible(&candidates[r.winner])) {
         end_discovery(en, c);
         set_found(en, c);
-        if ((takeover_is_idle(&c->takeover)
-             || c->takeover.phase == TAKEOVER_NOTICE)
-            && c->reaches[r.winner].port != c->reaches[r.winner].flow_port) {
-            /* It is behind another port, or its flows were refused. */
+        if (router_holds_wrong(c, r.winner)) {
+            /* It, or the core, is behind another port, or its flows were
+             * refused. */
             move_begin(en, c, r.winner, c->cause);
         } else if (c->asked_members & UINT32_C(1) << r.winner
                    && !takeover_is_untold(&c->takeover)) {

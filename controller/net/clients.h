@@ -98,6 +98,10 @@ struct client {
     bool withdrawn;             /* Lost for so long that all was removed. */
     bool is_static;             /* Acknowledges, but sends to the old MAC. */
     bool reinstall;             /* Once its router is read: see reload.c. */
+    bool adopted;               /* Active as a bridge told: who else knows
+                                 * of it is not known. */
+    bool resume;                /* Core and client are to be told (again), once
+                                 * its router is ready. */
     bool announced;             /* The core has been told of it. */
     bool unreported;            /* No event tells of this takeover yet. */
     int8_t trap_member;         /* Whose MAC it may still send to, or
@@ -106,6 +110,20 @@ struct client {
     uint32_t rival_port;
     struct reach reaches[];     /* By member. */
 };
+
+/* The member that answers for the client.  While the flows of its active
+ * router are not confirmed, that is the one before, if it holds them. */
+static inline int
+client_answered_by(const struct client *c)
+{
+    const struct takeover *t = &c->takeover;
+
+    if (!takeover_is_unconfirmed(t)) {
+        return c->active;
+    }
+    return (c->moved_from != ELECT_NONE && t->holders >> c->moved_from & 1
+            ? c->moved_from : ELECT_NONE);
+}
 
 struct clients;
 

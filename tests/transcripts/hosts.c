@@ -278,7 +278,7 @@ core_answer(struct bridge *b, const struct frame *frame,
     size_t len = arp_build(buf, asked->sha, &frame->vlan, &arp);
 
     if (!b->core_silent) {
-        bridge_punt(b, WORLD_UPLINK_PORT, buf, len, ANSWER_MS);
+        bridge_punt(b, b->uplink, buf, len, ANSWER_MS);
     }
 }
 
@@ -320,7 +320,7 @@ hosts_receive(struct bridge *b, uint32_t port, const uint8_t *data,
     }
     if (!router || !fh_mac_equal(arp.sha, router->mac)) {
         world_say("%s sends what another router should", b->name);
-    } else if (port == WORLD_UPLINK_PORT) {
+    } else if (port == b->uplink) {
         uplink_arp(b, router, &frame, &arp);
     } else {
         access_arp(b, port, &frame, &arp);

@@ -550,6 +550,13 @@ do_drops(struct runner *r, const struct words *w)
     }
 }
 
+/* Says how many routes the BGP speaker is to have. */
+static void
+do_routes(struct runner *r, const struct words *w)
+{
+    world_say("%zu routes", world_n_bgp_routes());
+}
+
 static void
 do_end(struct runner *r, const struct words *w)
 {
@@ -596,6 +603,7 @@ static const struct {
     { "start", do_start },
     { "client", do_client },            /* ADDRESS: say what is known */
     { "drops", do_drops },
+    { "routes", do_routes },            /* Of upstream bgp. */
     { "end", do_end },
 };
 

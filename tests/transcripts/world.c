@@ -199,7 +199,7 @@ bridge_init(struct bridge *b, const struct config_router *router)
         snprintf(port->name, sizeof port->name, "%s",
                  router->access_ports[i]);
     }
-    b->ports[b->n_ports].number = WORLD_UPLINK_PORT;
+    b->uplink = b->ports[b->n_ports].number = WORLD_UPLINK_PORT;
     b->ports[b->n_ports].up = true;
     snprintf(b->ports[b->n_ports++].name, OF_PORT_NAME_LEN, "%s",
              router->uplink.port);
@@ -279,6 +279,16 @@ struct engine *
 world_engine(void)
 {
     return firsthop_engine(world.fh);
+}
+
+size_t
+world_n_bgp_routes(void)
+{
+    struct api_host host = firsthop_api_host(world.fh);
+    struct fh_bgp_status status;
+
+    host.bgp(host.aux, &status);
+    return status.n_routes;
 }
 
 /* What the controller says, message by message. */
@@ -758,6 +768,7 @@ bridge_renumber_port(struct bridge *b, const char *name, uint32_t number)
     struct of_port was = *port;
 
     *port = b->ports[--b->n_ports];
+    b->uplink = was.number == b->uplink ? number : b->uplink;
     world.server->cbs.port(b->conn, &was, true, world.server->aux);
     was.number = number;
     b->ports[b->n_ports++] = was;
@@ -888,26 +899,31 @@ bridge_say_flows(const struct bridge *b)
     struct fh_buf stats = { 0 };
     struct of_message msg;
     const char *why;
-    bool any = false;
+    size_t n_clients = 0, n_flows = 0;
 
     build_flow_stats(b, NULL, &stats);
     if (ofcodec_decode(stats.data, stats.len, OF_14, &msg, &why)) {
         oops("way to read flows", why);
     }
     for (size_t i = 0; i < msg.flow_stats.n; i++) {
+        const struct fh_flow *flow = &msg.flow_stats.flows[i];
         struct flow_client_info info;
         char addr[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], vlan[FH_VLAN_STRLEN];
 
-        if (flow_client_read(&msg.flow_stats.flows[i], &info)) {
+        n_flows += fh_cookie_kind(flow->cookie) == FH_KIND_CLIENT;
+        if (flow_client_read(flow, &info)) {
             world_say("%s holds %s %s %s port %u decision %d", b->name,
                       fh_addr_format(info.address, addr),
                       fh_mac_format(info.mac, mac),
                       fh_vlan_format(&info.vlan, vlan), info.port,
                       (int) info.decision - DECISION_ZERO);
-            any = true;
+            n_clients++;
         }
     }
-    if (!any) {
+    if (n_flows != n_clients * FLOW_CLIENT_N) {
+        world_say("%s holds %zu flows of %zu clients", b->name, n_flows,
+                  n_clients);
+    } else if (!n_clients) {
         world_say("%s holds no client", b->name);
     }
     of_message_uninit(&msg);

@@ -38,6 +38,8 @@ void world_settle(void);
 void world_start(struct config *);
 void world_stop(void);
 struct engine *world_engine(void);
+/* Routes that the BGP speaker is to have. */
+size_t world_n_bgp_routes(void);
 
 /* What bridges do.  Unknown names end the program with a message. */
 struct bridge;

@@ -11,6 +11,7 @@ struct bridge {
     uint64_t dpid;
     struct of_port ports[WORLD_MAX_PORTS + 1];
     size_t n_ports;
+    uint32_t uplink;            /* The number of that port. */
     struct flowtab *flows;
     struct ofconn *conn;        /* NULL: not connected. */
     struct fh_buf bundle;       /* Flow mods of the open one. */

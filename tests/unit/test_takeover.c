@@ -16,7 +16,8 @@
 #define ALL 0x7
 
 static const char *const action_names[] = {
-    [TAKEOVER_INSTALL] = "install", [TAKEOVER_TELL_CORE] = "tell",
+    [TAKEOVER_INSTALL] = "install", [TAKEOVER_CONFIRM] = "confirm",
+    [TAKEOVER_TELL_CORE] = "tell",
     [TAKEOVER_REPEAT_CORE] = "retell", [TAKEOVER_SEND_NOTICE] = "notice",
     [TAKEOVER_ARM] = "arm", [TAKEOVER_REMOVE] = "remove",
     [TAKEOVER_DONE] = "done", [TAKEOVER_RELEASE] = "release",
@@ -676,6 +677,41 @@ as_many_losers_as_members_fit_the_list(void **state)
     assert_int_equal(f->t.holders, 1u << 31);
 }
 
+/* Taking up again. */
+
+static void
+one_that_was_cut_short_goes_on_from_the_barrier(void **state)
+{
+    struct fixture *f = *state;
+
+    f->t.holders = 1u << A | 1u << B;
+    takeover_resume(&f->t, B, 1000, &f->acts);
+    assert_string_equal(acts(f), "confirm B");
+    takeover_installed(&f->t, true, 1002, &f->acts);
+    assert_string_equal(acts(f), "tell B");
+    takeover_told(&f->t, 0, 1003, ALL, &f->acts);
+    assert_string_equal(acts(f), "notice B; arm B 1103");
+    takeover_core_acked(&f->t, B);
+    takeover_acked(&f->t, B, 1004, ALL, &f->acts);
+    assert_string_equal(acts(f), "done B; remove A; release B");
+}
+
+static void
+a_winner_is_unconfirmed_until_its_flows_have_sunk_in(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(takeover_is_unconfirmed(&f->t));
+    reach_phase(f, B, TAKEOVER_FLOWS);
+    assert_true(takeover_is_unconfirmed(&f->t));
+    reach_phase(f, B, TAKEOVER_SETTLE);
+    assert_true(takeover_is_unconfirmed(&f->t));
+    takeover_timer(&f->t, 1010 + TAKEOVER_SETTLE_MS, ALL, &f->acts);
+    assert_false(takeover_is_unconfirmed(&f->t));
+    reach_phase(f, B, TAKEOVER_NOTICE);
+    assert_false(takeover_is_unconfirmed(&f->t));
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -717,6 +753,8 @@ main(void)
         TEST(to_clear_removes_from_all_that_can_be_told),
         TEST(who_holds_flows_of_nobody_is_cleaned_when_it_is_back),
         TEST(as_many_losers_as_members_fit_the_list),
+        TEST(one_that_was_cut_short_goes_on_from_the_barrier),
+        TEST(a_winner_is_unconfirmed_until_its_flows_have_sunk_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
