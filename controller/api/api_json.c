@@ -190,7 +190,7 @@ api_json_status(const struct engine *en, const struct api_host *host)
     size_t n_connected = 0;
 
     for (size_t i = 0; i < engine_n_routers(en); i++) {
-        n_connected += engine_router(en, i)->conn != NULL;
+        n_connected += engine_router(en, i)->openflow != NULL;
     }
     api_count_clients(en, &counts);
     put(object, "routers", json_integer(engine_n_routers(en)));
@@ -230,7 +230,7 @@ access_port(const struct router *router, size_t i)
 {
     const struct router_port *port = &router->ports[i];
     json_t *object = json_object();
-    bool there = router->conn && port->number;
+    bool there = router->openflow && port->number;
 
     put(object, "name", json_string(router->config->access_ports[i]));
     put(object, "role", json_string("access"));
@@ -244,7 +244,7 @@ static json_t *
 uplink_port(const struct router *router, const struct uplink *uplink)
 {
     json_t *object = json_object();
-    bool there = router->conn && uplink->view.port;
+    bool there = router->openflow && uplink->view.port;
     char buf[FH_PREFIX_STRLEN];
 
     put(object, "name", json_string(uplink->config->port));
@@ -282,16 +282,15 @@ api_json_router(const struct engine *en, const struct router *router)
     put(object, "name", json_string(router->config->name));
     put(object, "datapath_id",
         json_string(fh_dpid_format(router->config->dpid, dpid)));
-    put(object, "connected", json_boolean(router->conn != NULL));
-    put(object, "ready", json_boolean(router->conn && router->ready));
+    put(object, "connected", json_boolean(router->openflow != NULL));
+    put(object, "ready", json_boolean(router->openflow && router->ready));
     put(object, "openflow",
-        string_or_null(router->conn ? ofconn_version_name(router->conn)
-                                    : NULL));
+        string_or_null(router->openflow));
     put(object, "admin", json_string(router->draining ? "drain" : "up"));
     put(object, "clients_active", json_integer(router->n_active));
     put(object, "clients_reachable", json_integer(router->n_reachable));
     put(object, "ports", ports);
-    if (router->conn && router->one_tag_only) {
+    if (router->openflow && router->one_tag_only) {
         put(object, "problem",
             json_string("its bridge reads one VLAN tag only (vlan-limit): "
                         "clients with two tags are not served on it"));
@@ -307,7 +306,7 @@ is_reached_otherwise(const struct router *router, const struct client *client)
     for (size_t i = 0; i < client->n_reaches; i++) {
         const struct router *other = client->segment->members[i].router;
 
-        if (other != router && other->conn && other->ready
+        if (other != router && other->openflow && other->ready
             && !other->draining && reach_is_up(&client->reaches[i])) {
             return true;
         }
@@ -337,7 +336,7 @@ is_reached_by_draining(const struct router *router,
     for (size_t i = 0; i < client->n_reaches; i++) {
         const struct router *other = client->segment->members[i].router;
 
-        if (other != router && other->conn && other->draining
+        if (other != router && other->openflow && other->draining
             && reach_is_up(&client->reaches[i])) {
             return true;
         }

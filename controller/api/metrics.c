@@ -65,20 +65,27 @@ COUNTER(probes_unjudged)
 COUNTER(probe_packets)
 COUNTER(flow_adds)
 COUNTER(flow_deletes)
-COUNTER(commits)
-COUNTER(commits_failed)
-COUNTER(dpid_takeovers)
+
+#define COMMITS(MEMBER)                                                  \
+    static uint64_t                                                      \
+    get_##MEMBER(const struct router *router)                            \
+    {                                                                    \
+        return router->commits.MEMBER;                                   \
+    }
+COMMITS(commits)
+COMMITS(commits_failed)
+COMMITS(dpid_takeovers)
 
 static uint64_t
 get_connected(const struct router *router)
 {
-    return router->conn != NULL;
+    return router->openflow != NULL;
 }
 
 static uint64_t
 get_ready(const struct router *router)
 {
-    return router->conn && router->ready;
+    return router->openflow && router->ready;
 }
 
 static uint64_t

@@ -8,7 +8,8 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/base/log.h"
+#include "controller/bridge/ofxact.h"
+#include "controller/bridge/ofxact.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -19,13 +20,11 @@
 #define INSTALL_MOST  (OFXACT_CHUNK - 2 * FLOW_CLIENT_N)
 
 struct router *
-router_create(const struct config_router *config,
-              router_installed_cb *installed, void *owner)
+router_create(const struct config_router *config, void *owner)
 {
     struct router *router = fh_xcalloc(1, sizeof *router);
 
     router->config = config;
-    router->on_installed = installed;
     router->owner = owner;
     router->base = flow_set_create();
     router->arpq = arpq_create();
@@ -38,32 +37,14 @@ router_create(const struct config_router *config,
     return router;
 }
 
-static void
-batch_destroy(struct install_batch *batch)
-{
-    if (!batch) {
-        return;
-    }
-    for (size_t i = 0; i < batch->n; i++) {
-        if (batch->clients[i]) {
-            batch->clients[i]->batch = NULL;
-        }
-    }
-    free(batch->clients);
-    free(batch);
-}
-
 void
 router_destroy(struct router *router)
 {
     if (!router) {
         return;
     }
-    ofxact_destroy(router->xact);
-    batch_destroy(router->batch);
+    bridge_destroy(router->bridge);
     flow_set_destroy(router->base);
-    flow_set_destroy(router->installed);
-    fh_changes_destroy(&router->changes);
     free(router->uplinks);
     free(router->ports);
     free(router->segments);
@@ -79,9 +60,9 @@ static void
 find_port(const struct router *router, const char *name, uint32_t *number,
           bool *up)
 {
-    const struct of_port *port = (router->conn
-                                  ? ofconn_port_by_name(router->conn, name)
-                                  : NULL);
+    struct ofconn *conn = bridge_conn(router->bridge);
+    const struct of_port *port = conn ? ofconn_port_by_name(conn, name)
+                                      : NULL;
 
     *number = port ? port->number : 0;
     *up = port && port->up;
@@ -244,7 +225,7 @@ queue_flows(struct router *router, enum fh_change_op op,
 
     flow_client_build(view, flows);
     for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
-        fh_changes_add(&router->changes, op, &flows[i]);
+        router_queue_change(router, op, &flows[i]);
         if (op == FH_CHANGE_ADD) {
             router->counters.flow_adds++;
         } else {
@@ -253,46 +234,15 @@ queue_flows(struct router *router, enum fh_change_op op,
     }
 }
 
-static void
-batch_add(struct router *router, struct client *c)
-{
-    struct install_batch *batch = router->batch;
-
-    if (!batch) {
-        batch = router->batch = fh_xcalloc(1, sizeof *batch);
-        batch->router = router;
-    }
-    if (batch->n == batch->cap) {
-        batch->cap = batch->cap ? batch->cap * 2 : 8;
-        batch->clients = fh_xrealloc(batch->clients, (batch->cap
-                                     * sizeof *batch->clients));
-    }
-    c->batch = batch;
-    c->batch_index = batch->n;
-    batch->clients[batch->n++] = c;
-}
-
-void
-router_cancel_install(struct client *c)
-{
-    if (c->batch) {
-        c->batch->clients[c->batch_index] = NULL;
-        c->batch = NULL;
-    }
-}
-
-static void send_changes(struct router *);
-
 /* Sends what is queued if that is much: changes, or clients that wait for a
  * barrier alone and will have much to say when it has come. */
 static void
 send_many(struct router *router)
 {
-    if (router->changes.n < router->install_chunk
-        && router->batch->n < router->install_chunk) {
+    if (bridge_n_queued(router->bridge) < router->install_chunk) {
         return;
     }
-    send_changes(router);
+    bridge_commit(router->bridge);
     router->install_chunk = (router->install_chunk * 4 < INSTALL_MOST
                              ? router->install_chunk * 4 : INSTALL_MOST);
 }
@@ -303,7 +253,6 @@ router_queue_install(struct router *router, struct client *c, size_t member)
     struct reach *r = &c->reaches[member];
     struct fh_client view;
 
-    router_cancel_install(c);
     if (r->flow_port && router_holds_wrong(c, member)) {
         router_queue_remove(router, c, member);
     }
@@ -312,15 +261,14 @@ router_queue_install(struct router *router, struct client *c, size_t member)
         r->flow_port = r->port;
         r->flow_uplink = view.uplink->port;
     }
-    batch_add(router, c);
+    bridge_await(router->bridge, client_await(c));
     send_many(router);
 }
 
 void
 router_queue_confirm(struct router *router, struct client *c)
 {
-    router_cancel_install(c);
-    batch_add(router, c);
+    bridge_await(router->bridge, client_await(c));
     send_many(router);
 }
 
@@ -358,103 +306,48 @@ router_queue_lost(struct router *router, struct client *c, size_t member)
 
     if (router->ready && held_view(c, member, &view, &uplink)) {
         flow_client_build_route(&view, &flow);
-        fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
+        router_queue_change(router, FH_CHANGE_ADD, &flow);
         router->counters.flow_adds++;
     }
 }
 
-/* A bundle is refused as a whole, whoever's changes are in it: what the
- * bridge holds now must be read. */
-static void
-note_done(struct router *router, int error)
-{
-    router->n_confirmed++;
-    if (error) {
-        router->counters.commits_failed++;
-    }
-    if (error && error != ECONNRESET) {
-        log_warn("router %s: the bridge refused a change of flows",
-                 router->config->name);
-        router->refused = true;
-    }
-}
-
-/* The barrier behind a batch has come back.  The batch's clients go on. */
-static void
-batch_done(int error, void *batch_)
-{
-    struct install_batch *batch = batch_;
-    struct router *router = batch->router;
-
-    note_done(router, error);
-    for (size_t i = 0; i < batch->n; i++) {
-        struct client *c = batch->clients[i];
-
-        if (c) {
-            c->batch = NULL;
-            batch->clients[i] = NULL;
-            router->on_installed(router->owner, c, router, !error);
-        }
-    }
-    batch_destroy(batch);
-}
-
-static void
-changes_done(int error, void *router_)
-{
-    note_done(router_, error);
-}
-
-static void
-send_changes(struct router *router)
-{
-    struct install_batch *batch = router->batch;
-
-    if (!router->changes.n && !batch) {
-        return;
-    }
-    router->batch = NULL;
-    router->counters.commits++;
-    if (batch) {
-        ofxact_commit(router->xact, &router->changes, batch_done, batch);
-    } else {
-        ofxact_commit(router->xact, &router->changes, changes_done, router);
-    }
-    fh_changes_clear(&router->changes);
-}
-
 /* Frames. */
-
-static void
-put_frame(struct router *router, struct fh_buf *out, uint32_t port,
-          const uint8_t *frame, size_t len)
-{
-    struct fh_action output;
-
-    memset(&output, 0, sizeof output);
-    output.type = FH_ACT_OUTPUT;
-    output.u.port = port;
-    ofcodec_put_packet_out(out, ofconn_version(router->conn),
-                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
-                           &output, 1, frame, len);
-}
-
-static void
-put_arp(struct router *router, struct fh_buf *out, uint32_t port,
-        struct eth_addr dst, const struct fh_vlan *vlan,
-        const struct arp *arp)
-{
-    uint8_t frame[ARP_FRAME_MAX];
-
-    put_frame(router, out, port, frame, arp_build(frame, dst, vlan, arp));
-}
 
 void
 router_send(struct router *router, uint32_t port, const uint8_t *frame,
             size_t len)
 {
-    if (router->conn) {
-        put_frame(router, ofconn_tx(router->conn), port, frame, len);
+    struct ofconn *conn = bridge_conn(router->bridge);
+    struct fh_action output;
+
+    if (!conn) {
+        return;
+    }
+    memset(&output, 0, sizeof output);
+    output.type = FH_ACT_OUTPUT;
+    output.u.port = port;
+    ofcodec_put_packet_out(ofconn_tx(conn), ofconn_version(conn),
+                           ofconn_next_xid(conn), FH_PORT_CONTROLLER,
+                           &output, 1, frame, len);
+}
+
+void
+router_queue_change(struct router *router, enum fh_change_op op,
+                    const struct fh_flow *flow)
+{
+    fh_changes_add(bridge_changes(router->bridge), op, flow);
+}
+
+void
+router_put_change(struct router *router, enum fh_change_op op,
+                  const struct fh_flow *flow)
+{
+    struct ofconn *conn = bridge_conn(router->bridge);
+    struct fh_change change = { op, *flow };
+
+    if (conn) {
+        ofcodec_put_change(ofconn_tx(conn), ofconn_version(conn),
+                           ofconn_next_xid(conn), &change);
     }
 }
 
@@ -462,9 +355,9 @@ void
 router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
                 const struct fh_vlan *vlan, const struct arp *arp)
 {
-    if (router->conn) {
-        put_arp(router, ofconn_tx(router->conn), port, dst, vlan, arp);
-    }
+    uint8_t frame[ARP_FRAME_MAX];
+
+    router_send(router, port, frame, arp_build(frame, dst, vlan, arp));
 }
 
 /* Probes. */
@@ -538,18 +431,17 @@ router_queue_arp(struct router *router, enum arpq_class class,
 void
 router_flush(struct router *router)
 {
-    if (!router->conn || !router->xact) {
-        fh_changes_clear(&router->changes);
+    struct ofconn *conn = bridge_conn(router->bridge);
+
+    bridge_commit(router->bridge);
+    router->install_chunk = INSTALL_FIRST;
+    if (!conn) {
         arpq_clear(router->arpq);
         return;
     }
-    send_changes(router);
-    router->install_chunk = INSTALL_FIRST;
     router->counters.probe_packets
-        += arpq_flush(router->arpq, ofconn_tx(router->conn),
-                      ofconn_version(router->conn), ofconn_xid_for,
-                      router->conn);
+        += arpq_flush(router->arpq, ofconn_tx(conn), ofconn_version(conn),
+                      ofconn_xid_for, conn);
     router_send_fence(router);
     router_send_reading(router);
 }
-

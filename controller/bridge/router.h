@@ -9,11 +9,10 @@
 #include <firsthop/snapshot.h>
 
 #include "controller/bridge/arpq.h"
+#include "controller/bridge/bridge.h"
 #include "controller/net/clients.h"
 #include "controller/config/config.h"
 #include "controller/decide/drops.h"
-#include "controller/bridge/ofconn.h"
-#include "controller/bridge/ofxact.h"
 #include "controller/net/segment.h"
 #include "controller/decide/uplink.h"
 #include "flows/arp.h"
@@ -30,13 +29,6 @@ struct router_port {
     int64_t swept_ms;                   /* Last time all were probed. */
 };
 
-/* Clients whose flows went out together, awaiting their barrier. */
-struct install_batch {
-    struct router *router;
-    struct client **clients;            /* NULL: has gone elsewhere. */
-    size_t n, cap;
-};
-
 /* Which segments have clients under these tags. */
 struct router_stack {
     uint32_t tags;                      /* flow_meta_stack() */
@@ -45,8 +37,7 @@ struct router_stack {
 
 struct router_counters {
     uint64_t punts, probes, probes_missed, probes_postponed, probes_unjudged,
-             probe_packets, flow_adds, flow_deletes, commits, commits_failed,
-             dpid_takeovers;
+             probe_packets, flow_adds, flow_deletes;
 };
 
 /* An echo request behind something that the bridge is asked to do: when it
@@ -60,19 +51,13 @@ struct router_fence {
     bool wanted;                        /* There is something to cover. */
 };
 
-struct router;
-/* A queued install is confirmed by barrier, or has failed. */
-typedef void router_installed_cb(void *owner, struct client *,
-                                 struct router *, bool ok);
-
 struct router {
     const struct config_router *config; /* Borrowed; see firsthop. */
-    router_installed_cb *on_installed;
-    void *owner;                        /* Passed to it. */
-    struct ofconn *conn;                /* NULL: not connected. */
-    struct ofxact *xact;
+    void *owner;                        /* Of its callbacks. */
+    struct bridge *bridge;              /* Owned. */
+    const char *openflow;               /* "1.4"; NULL: not connected. */
     bool ready;                         /* Its flows are read and right. */
-    bool reading;                       /* They are being read. */
+    bool reading;                       /* They are read the first time. */
     bool greeted;                       /* That it connected was told. */
     bool draining;
     bool one_tag_only;                  /* Cannot read a second VLAN tag. */
@@ -83,7 +68,6 @@ struct router {
                                          * left: see leave.h. */
     bool keeps;                         /* Flows for them. */
     int64_t check_at_ms;                /* Of that: asks again. */
-    int64_t connected_ms;               /* Unix time, 0: never. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
     size_t n_uplinks;
     struct router_port *ports;          /* Owned; as config->access_ports. */
@@ -92,12 +76,9 @@ struct router {
     size_t n_segments;
     struct router_stack *stacks;        /* Owned; ordered. */
     size_t n_stacks;
-    struct flow_set *installed;         /* While reading. */
     struct flow_set *base;              /* Base flows as last sent. */
 
-    struct fh_changes changes;          /* To be committed next. */
-    size_t install_chunk;               /* So many at once. */
-    struct install_batch *batch;        /* Whose; NULL: nobody's. */
+    size_t install_chunk;               /* So many changes at once. */
     struct arpq *arpq;                  /* Owned; to be sent next. */
     struct router_fence fence;          /* Behind the probes. */
     struct router_fence meter_fence;    /* Behind the readings of meters. */
@@ -110,16 +91,12 @@ struct router {
     uint32_t metered_pps;               /* Replies that a port may punt. */
     uint32_t n_unfenced;                /* Probes since the last fence. */
     uint64_t told_postponed;            /* So many were warned about. */
-    bool refused;                       /* A change was: read it again. */
-    int64_t reread_ms;                  /* When that is due, 0: not yet set. */
-    uint64_t n_confirmed;               /* Commits whose barrier came back. */
-    uint64_t watched;                   /* n_confirmed when last looked at. */
-    int64_t progress_ms;                /* When it last grew. */
     struct router_counters counters;
+    struct fh_bridge_counters commits;
 };
 
-struct router *router_create(const struct config_router *,
-                             router_installed_cb *, void *owner);
+/* Without a bridge; who gives it one has it destroyed with it. */
+struct router *router_create(const struct config_router *, void *owner);
 void router_destroy(struct router *);
 
 /* Looks up the ports by name on the connected bridge. */
@@ -159,13 +136,13 @@ bool router_client_view(const struct client *, size_t member,
  * than those where the client and the core are now? */
 bool router_holds_wrong(const struct client *, size_t member);
 
-/* Queue changes; router_flush() sends them.  'install' ends in the owner's
- * on_installed() for the client unless it is cancelled before. */
+/* Queue changes; router_flush() sends them.  What becomes of an 'install' is
+ * told to the bridge's owner with the client's token, which is void once the
+ * install is cancelled. */
 void router_queue_install(struct router *, struct client *, size_t member);
 /* The same without changes: asks the bridge for the barrier alone. */
 void router_queue_confirm(struct router *, struct client *);
 void router_queue_remove(struct router *, struct client *, size_t member);
-void router_cancel_install(struct client *);
 /* The client has become lost, or is found again: in the flows that the router
  * holds for it, if any. */
 void router_queue_lost(struct router *, struct client *, size_t member);
@@ -230,6 +207,11 @@ void router_forget_questions(struct router *);
 /* Sends a frame by 'port' at once, with what else waits in the loop. */
 void router_send(struct router *, uint32_t port, const uint8_t *frame,
                  size_t len);
+void router_queue_change(struct router *, enum fh_change_op,
+                         const struct fh_flow *);
+/* A change that is in no order with those that are queued. */
+void router_put_change(struct router *, enum fh_change_op,
+                       const struct fh_flow *);
 /* Builds and sends an ARP packet from 'arp->sha'. */
 void router_send_arp(struct router *, uint32_t port, struct eth_addr dst,
                      const struct fh_vlan *, const struct arp *);

@@ -190,6 +190,7 @@ router_has_outgrown_meters(const struct router *router)
 void
 router_put_meters(struct router *router)
 {
+    struct ofconn *conn = bridge_conn(router->bridge);
     struct fh_port_limits limits;
     struct fh_meter *meters;
     struct router_view view;
@@ -202,10 +203,10 @@ router_put_meters(struct router *router)
     meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
     n = flow_base_meters(&view.router, meters);
     for (size_t i = 0; i < n; i++) {
-        uint32_t xid = ofconn_next_xid(router->conn);
+        uint32_t xid = ofconn_next_xid(conn);
 
-        ofcodec_put_meter(ofconn_tx(router->conn),
-                          ofconn_version(router->conn), xid, &meters[i]);
+        ofcodec_put_meter(ofconn_tx(conn), ofconn_version(conn), xid,
+                          &meters[i]);
         if (meters[i].id == FH_METER_CONTROLLER) {
             router->punt_meter_xid = xid;
         }
@@ -221,7 +222,7 @@ router_update_base(struct router *router)
     struct flow_set *desired = flow_set_create();
 
     router_build_base(router, desired);
-    flow_diff(desired, router->base, &router->changes);
+    flow_diff(desired, router->base, bridge_changes(router->bridge));
     flow_set_destroy(router->base);
     router->base = desired;
 }
@@ -238,7 +239,7 @@ router_update_next_hop(struct router *router, const struct uplink *uplink)
     }
     was = flow_set_find(router->base, &flow);
     if (!was || !fh_flow_same(was, &flow)) {
-        fh_changes_add(&router->changes, FH_CHANGE_ADD, &flow);
+        fh_changes_add(bridge_changes(router->bridge), FH_CHANGE_ADD, &flow);
         flow_set_put(router->base, &flow);
     }
 }

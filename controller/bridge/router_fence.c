@@ -19,8 +19,9 @@ fence_is_due(const struct router_fence *fence)
 static void
 put_fence(struct router *router, struct router_fence *fence, uint32_t xid)
 {
-    ofcodec_put_echo_request(ofconn_tx(router->conn),
-                             ofconn_version(router->conn), xid);
+    struct ofconn *conn = bridge_conn(router->bridge);
+
+    ofcodec_put_echo_request(ofconn_tx(conn), ofconn_version(conn), xid);
     fence->xid = xid;
     fence->next++;
     fence->out = true;
@@ -31,7 +32,8 @@ void
 router_send_fence(struct router *router)
 {
     if (fence_is_due(&router->fence)) {
-        put_fence(router, &router->fence, ofconn_next_xid(router->conn));
+        put_fence(router, &router->fence,
+                  ofconn_next_xid(bridge_conn(router->bridge)));
         router->n_unfenced = 0;
     }
 }
@@ -57,8 +59,10 @@ static void
 put_reading(struct router *router, struct drops *drops, uint32_t meter,
             uint32_t xid)
 {
-    ofcodec_put_meter_stats_request(ofconn_tx(router->conn),
-                                    ofconn_version(router->conn), xid, meter);
+    struct ofconn *conn = bridge_conn(router->bridge);
+
+    ofcodec_put_meter_stats_request(ofconn_tx(conn), ofconn_version(conn),
+                                    xid, meter);
     drops->wanted = false;
 }
 
@@ -73,11 +77,11 @@ router_send_reading(struct router *router)
     }
     if (!router->punt_meter_refused) {
         /* Of its own, because the bridge may have no such meter. */
-        router->punt_read_xid = ofconn_next_xid(router->conn);
+        router->punt_read_xid = ofconn_next_xid(bridge_conn(router->bridge));
         put_reading(router, &router->punt_drops, FH_METER_CONTROLLER,
                     router->punt_read_xid);
     }
-    xid = ofconn_next_xid(router->conn);
+    xid = ofconn_next_xid(bridge_conn(router->bridge));
     for (size_t i = 0; (drops = reply_drops(router, i, &port)); i++) {
         if (port && drops->wanted) {
             put_reading(router, drops, FLOW_METER_REPLIES(port), xid);

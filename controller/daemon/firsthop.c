@@ -13,10 +13,15 @@
 #include "controller/upstream/upstream_bgp.h"
 #include "controller/upstream/upstream_core.h"
 
+#define MAX_CONNECTIONS 4096
+#define MAX_BACKLOG_BYTES (256u << 20)
+#define HANDSHAKE_MS 10000
+
 struct firsthop {
     struct event_base *base;
     struct event *tick;
     int64_t tick_due_ms;                /* When the tick was asked for. */
+    struct bridges *bridges;
     struct engine *engine;
     struct store *store;                /* NULL: nothing is kept. */
     struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum config_upstream. */
@@ -142,8 +147,9 @@ static void
 create_upstreams(struct firsthop *fh)
 {
     struct upstream_bgp_options bgp = { fh->base, on_upstream, fh };
-    struct upstream_core_options core = { fh->base, on_told, on_upstream,
-                                          fh };
+    struct upstream_core_options core = {
+        fh->base, fh->bridges, on_told, on_upstream, fh
+    };
 
     fh->upstreams[UPSTREAM_ARP] = upstream_arp_create(queue_arp, fh);
     fh->upstreams[UPSTREAM_BGP] = upstream_bgp_create(&bgp);
@@ -252,13 +258,12 @@ create_engine(struct firsthop *fh, struct config *config,
               const struct firsthop_options *options, char **errp)
 {
     struct engine_host host = {
-        .configured = configure_upstreams, .end_turn = end_turn, .aux = fh,
+        .configured = configure_upstreams, .aux = fh,
         .announce = announce, .withdraw = withdraw,
-        .core = fh->upstreams[UPSTREAM_CORE],
-        .kept = kept, .keep = keep, .base = fh->base,
+        .kept = kept, .keep = keep,
+        .bridges = fh->bridges, .ofserver = bridges_server(fh->bridges),
         .listens = options->listens, .n_listens = options->n_listens,
     };
-    struct config *stored = stored_config(fh);
 
     for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
         const struct upstream *u = fh->upstreams[i];
@@ -269,11 +274,21 @@ create_engine(struct firsthop *fh, struct config *config,
             };
         }
     }
-    if (stored) {
-        config_destroy(config);
-        config = stored;
-    }
     return engine_create(config, &host, errp);
+}
+
+static void
+create_bridges(struct firsthop *fh, const struct config *config)
+{
+    struct ofserver_config server = {
+        .echo_interval_ms = config->echo_interval_ms,
+        .dead_after_ms = config->dead_after_ms,
+        .handshake_ms = HANDSHAKE_MS,
+        .max_connections = MAX_CONNECTIONS,
+        .max_backlog_bytes = MAX_BACKLOG_BYTES,
+    };
+
+    fh->bridges = bridges_create(fh->base, &server, end_turn, fh);
 }
 
 struct firsthop *
@@ -281,15 +296,22 @@ firsthop_create(struct event_base *base, struct config *config,
                 const struct firsthop_options *options, char **errp)
 {
     struct firsthop *fh = fh_xcalloc(1, sizeof *fh);
+    struct config *stored;
 
     fh->base = base;
     fh->tick = evtimer_new(base, tick, fh);
-    create_upstreams(fh);
     if (!open_store(fh, options->state_dir, errp)) {
         config_destroy(config);
         firsthop_destroy(fh);
         return NULL;
     }
+    stored = stored_config(fh);
+    if (stored) {
+        config_destroy(config);
+        config = stored;
+    }
+    create_bridges(fh, config);
+    create_upstreams(fh);
     fh->engine = create_engine(fh, config, options, errp);
     if (!fh->engine) {
         firsthop_destroy(fh);
@@ -314,6 +336,7 @@ firsthop_destroy(struct firsthop *fh)
             fh->upstreams[i] = NULL;
         }
     }
+    bridges_destroy(fh->bridges);
     if (fh->engine) {
         engine_destroy(fh->engine);
     }
@@ -385,7 +408,7 @@ api_openflow(void *fh_, struct fh_openflow_status *status)
 {
     const struct firsthop *fh = fh_;
 
-    ofserver_get_counters(engine_ofserver(fh->engine), status);
+    ofserver_get_counters(bridges_server(fh->bridges), status);
 }
 
 struct api_host

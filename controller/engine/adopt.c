@@ -7,7 +7,6 @@
 
 #include "controller/engine/learned.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
@@ -21,14 +20,6 @@ struct adoption {
     struct engine *en;
     struct router *router;
 };
-
-static void
-collect_flow(const struct fh_flow *flow, void *adoption_)
-{
-    const struct adoption *adoption = adoption_;
-
-    flow_set_put(adoption->router->installed, flow);
-}
 
 /* The segment and place of a client that the bridge holds; its member of the
  * segment is that router's. */
@@ -350,49 +341,39 @@ start_service(struct engine *en, struct router *router)
     }
 }
 
-static void
-read_done(int error, void *adoption_)
+/* Of a bridge that serves nothing is taken over: what is known of its clients
+ * is newer than what has been read. */
+struct flow_set *
+adopt_desired(struct engine *en, struct router *router,
+              const struct flow_set *found, bool first)
 {
-    struct adoption *adoption = adoption_;
-    struct engine *en = adoption->en;
-    struct router *router = adoption->router;
-    struct flow_set *desired;
-    struct incident e = incident_init(INCIDENT_ROUTER_CONNECTED);
+    struct flow_set *desired = flow_set_create();
+    struct adoption adoption = { en, router };
+    struct keeping keeping = { &adoption, desired };
 
-    if (error) {
-        if (error != ECONNRESET) {
-            ofconn_close(router->conn, "its flows cannot be read");
-        }
-        free(adoption);
-        return;
+    if (first) {
+        flow_set_for_each(found, adopt_client, &adoption);
+        flow_set_for_each(found, adopt_tpid, &adoption);
+        flow_set_for_each(found, adopt_next_hop, &adoption);
     }
-    engine_read_clock(en);
-    router->reading = false;
-    flow_set_for_each(router->installed, adopt_client, adoption);
-    flow_set_for_each(router->installed, adopt_tpid, adoption);
-    flow_set_for_each(router->installed, adopt_next_hop, adoption);
-
-    desired = flow_set_create();
     build_desired(en, router, desired);
-    flow_set_for_each(router->installed, keep_leaving,
-                      &(struct keeping) { adoption, desired });
-    flow_set_for_each(router->installed, keep_open,
-                      &(struct keeping) { adoption, desired });
+    flow_set_for_each(found, keep_leaving, &keeping);
+    flow_set_for_each(found, keep_open, &keeping);
     router->keeps = router->n_former;
     if (router->keeps) {
-        flow_set_for_each(router->installed, keep_all, desired);
+        flow_set_for_each(found, keep_all, desired);
         leave_check(en);
     }
-    flow_diff(desired, router->installed, &router->changes);
-    flow_set_destroy(desired);
-    log_info("router %s: %zu flows of ours found, %zu changes needed",
-             router->config->name, flow_set_count(router->installed),
-             router->changes.n);
-    flow_set_destroy(router->installed);
-    router->installed = NULL;
     flow_set_destroy(router->base);
     router->base = flow_set_create();
     router_build_base(router, router->base);
+    return desired;
+}
+
+void
+adopt_done(struct engine *en, struct router *router)
+{
+    struct incident e = incident_init(INCIDENT_ROUTER_CONNECTED);
 
     start_service(en, router);
     if (!router->greeted) {
@@ -400,14 +381,14 @@ read_done(int error, void *adoption_)
         snprintf(e.to, sizeof e.to, "%s", router->config->name);
         engine_report(en, &e);
     }
-    free(adoption);
 }
 
 /* The name may be wrong in the configuration, or the port yet to be added. */
 static void
-warn_without_port(const struct router *router, const char *name)
+warn_without_port(const struct router *router, const char *name,
+                  uint32_t number)
 {
-    if (!ofconn_port_by_name(router->conn, name)) {
+    if (!number) {
         log_warn("router %s: its bridge has no port %s", router->config->name,
                  name);
     }
@@ -419,34 +400,26 @@ warn_of_missing_ports(const struct router *router)
     const char *before = "";
 
     for (size_t i = 0; i < router->config->n_access_ports; i++) {
-        warn_without_port(router, router->config->access_ports[i]);
+        warn_without_port(router, router->config->access_ports[i],
+                          router->ports[i].number);
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
         const char *name = router->uplinks[i].config->port;
 
         if (strcmp(name, before)) {     /* Most are VLANs of one port. */
-            warn_without_port(router, name);
+            warn_without_port(router, name, router->uplinks[i].view.port);
         }
         before = name;
     }
 }
 
 void
-adopt_start(struct engine *en, struct router *router)
+adopt_begin(struct engine *en, struct router *router)
 {
-    struct adoption *adoption = fh_xcalloc(1, sizeof *adoption);
-
-    adoption->en = en;
-    adoption->router = router;
-    router->reading = true;
     router_find_ports(router);
     warn_of_missing_ports(router);
     clear_holdings(en, router);
     router_put_meters(router);
     router->check_at_ms = 0;
     check_two_tags(router, engine_now_ms(en));
-    flow_set_destroy(router->installed);
-    router->installed = flow_set_create();
-    ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
-                collect_flow, read_done, adoption);
 }

@@ -1,46 +1,72 @@
-/* A bridge comes, speaks, and goes.
+/* A router's bridge comes, speaks, and goes.
  *
- * Owns which connection is whose.  Called by ofserver for every connection,
- * and by a timer of engine.c that looks whether the bridge keeps up. */
+ * The owner of its struct bridge (controller/bridge/bridge.h): passes on to
+ * the files that know what follows. */
 #include <config.h>
 
 #include "controller/engine/engine_private.h"
 
 #include "controller/engine/leave.h"
 #include "controller/engine/sweep.h"
-#include "controller/upstream/upstream_core.h"
 
-#define MAX_CONNECTIONS 4096
-#define MAX_BACKLOG_BYTES (256u << 20)
-#define HANDSHAKE_MS 10000
-
-/* A bridge that answers echoes but confirms no flow change for so long is
- * not to be trusted with clients. */
-#define CONFIRM_WITHIN_MS 10000
 /* What it refuses once it may refuse again: not more often than this. */
 #define REREAD_MS 5000
 
 static void
-detach(struct engine *en, struct router *router, const char *reason)
+up(void *router_)
 {
-    struct incident e = incident_init(INCIDENT_ROUTER_DISCONNECTED);
-    bool was_ready = router->ready || router->reading;
+    struct router *router = router_;
+    struct engine *en = router->owner;
 
+    engine_read_clock(en);
+    sweep_finish(en, router);   /* What it was gone for comes first. */
+    router->openflow = ofconn_version_name(bridge_conn(router->bridge));
+    router->ready = false;
+    router->reading = true;
+    adopt_begin(en, router);
+}
+
+static struct flow_set *
+desired(void *router_, const struct flow_set *found, bool first)
+{
+    struct router *router = router_;
+    struct engine *en = router->owner;
+
+    engine_read_clock(en);
+    return adopt_desired(en, router, found, first);
+}
+
+static void
+read_done(void *router_, bool first)
+{
+    struct router *router = router_;
+
+    if (first) {
+        router->reading = false;
+        adopt_done(router->owner, router);
+    }
+}
+
+static void
+down(void *router_, const char *reason)
+{
+    struct router *router = router_;
+    struct engine *en = router->owner;
+    struct incident e = incident_init(INCIDENT_ROUTER_DISCONNECTED);
+    bool was_there = router->greeted || router->reading;
+
+    engine_read_clock(en);
     if (router->reading && !wheel_is_armed(&en->expect_timer)) {
         router->expected = false;
     }
-    ofconn_set_aux(router->conn, NULL);
-    router->conn = NULL;
+    router->openflow = NULL;
     router->ready = router->reading = router->greeted = false;
     router_forget_questions(router);
-    ofxact_destroy(router->xact);
-    router->xact = NULL;
-    fh_changes_clear(&router->changes);
     for (size_t i = 0; i < router->n_uplinks; i++) {
         uplink_reset(&router->uplinks[i]);
     }
     leave_router_gone(en, router);
-    if (!was_ready) {
+    if (!was_there) {
         return;
     }
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
@@ -50,122 +76,28 @@ detach(struct engine *en, struct router *router, const char *reason)
 }
 
 static void
-start_reading(struct engine *en, struct router *router)
+confirmed(void *router_, uint64_t token, bool ok)
 {
-    sweep_finish(en, router);   /* What it was gone for comes first. */
-    router->progress_ms = engine_now_ms(en);
-    router->xact = ofxact_create(ofconn_tx(router->conn),
-                                 ofconn_version(router->conn), ofconn_xid_for,
-                                 router->conn);
-    adopt_start(en, router);
-}
+    struct router *router = router_;
+    struct engine *en = router->owner;
+    struct client *c = clients_confirm(en->clients, token);
 
-/* The newer connection wins.  The older may be one that the bridge itself has
- * given up; but two bridges that take the router from one another in turn
- * serve nobody. */
-static void
-lose_bridge(struct engine *en, struct router *router,
-            const struct ofconn *conn)
-{
-    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
-    struct ofconn *old = router->conn;
-    char dpid[FH_DPID_STRLEN];
-
-    log_warn_rl(&rl, "router %s: %s takes over from %s: if that is not one "
-                "bridge that has reconnected, two bridges have the datapath "
-                "id %s, and one of them needs another: `ovs-vsctl set bridge "
-                "BRIDGE other_config:datapath-id=...`",
-                router->config->name, ofconn_peer(conn), ofconn_peer(old),
-                fh_dpid_format(ofconn_dpid(conn), dpid));
-    router->counters.dpid_takeovers++;
-    detach(en, router, "a newer connection has its datapath id");
-    ofconn_close(old, "a newer connection has its datapath id");
-}
-
-void
-bridge_identify(struct engine *en, struct ofconn *conn)
-{
-    struct router *router = engine_router_by_dpid(en, ofconn_dpid(conn));
-    char dpid[FH_DPID_STRLEN];
-
-    if (!router
-        && upstream_core_identify(en->host.core, conn)) {
-        return;
-    }
-    if (!router) {
-        log_warn("bridge %s (%s) is not in the configuration: left alone",
-                 fh_dpid_format(ofconn_dpid(conn), dpid), ofconn_peer(conn));
-        return;
-    }
-    if (router->conn) {
-        lose_bridge(en, router, conn);
-    }
-    router->conn = conn;
-    ofconn_set_aux(conn, router);
-    if (ofconn_is_ready(conn)) {
-        start_reading(en, router);      /* Taken before, then released. */
-    } else {
-        ofconn_take(conn);
+    /* What was under way fails before its going is told. */
+    router->ready = router->ready && bridge_serves(router->bridge);
+    if (c) {
+        move_installed(en, c, router, ok);
     }
 }
 
-static void
-on_identified(struct ofconn *conn, void *en_)
+static bool
+message(void *router_, const struct of_message *msg)
 {
-    struct engine *en = en_;
+    struct router *router = router_;
+    struct engine *en = router->owner;
 
-    engine_read_clock(en);
-    bridge_identify(en, conn);
-}
-
-void
-bridge_attach(struct engine *en, struct router *router,
-              struct router *from)
-{
-    router->conn = from->conn;
-    from->conn = NULL;
-    ofconn_set_aux(router->conn, router);
-    if (ofconn_is_ready(router->conn)) {
-        start_reading(en, router);
-    }
-}
-
-static void
-on_ready(struct ofconn *conn, void *en_)
-{
-    struct engine *en = en_;
-    struct router *router = ofconn_get_aux(conn);
-
-    engine_read_clock(en);
-    if (!router) {
-        upstream_core_ready(en->host.core, conn);
-        return;
-    }
-    log_info("router %s: connected from %s, OpenFlow %s",
-             router->config->name, ofconn_peer(conn),
-             ofconn_version_name(conn));
-    router->connected_ms = engine_now_ms(en) + en->unix_off_ms;
-    start_reading(en, router);
-}
-
-static void
-on_message(struct ofconn *conn, struct of_message *msg, void *en_)
-{
-    struct engine *en = en_;
-    struct router *router = ofconn_get_aux(conn);
-
-    if (!router) {
-        upstream_core_message(en->host.core, conn, msg);
-        return;
-    }
-    if (!router->xact) {
-        return;
-    }
     if (msg->type == OF_PACKET_IN) {
-        if (router->ready) {
-            engine_wake(en);
-            punt_packet_in(en, router, &msg->packet_in);
-        }
+        engine_wake(en);
+        punt_packet_in(en, router, &msg->packet_in);
     } else if (msg->type == OF_FLOW_REMOVED) {
         engine_read_clock(en);
         check_flow_removed(en, router, &msg->flow_removed.flow,
@@ -175,18 +107,10 @@ on_message(struct ofconn *conn, struct of_message *msg, void *en_)
     } else if (msg->type == OF_METER_STATS_REPLY) {
         engine_wake(en);
         router_drops_reply(router, msg, en->now_us);
-    } else if (msg->type == OF_ROLE_STATUS) {
-        log_warn("router %s: another controller has taken the master role",
-                 router->config->name);
-        ofconn_close(conn, "the master role was lost");
-    } else if (!ofxact_receive(router->xact, msg)
-               && msg->type == OF_ERROR
-               && !router_meter_error(router, msg)) {
-        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
-
-        log_warn_rl(&rl, "router %s: the bridge reports an error: %s",
-                    router->config->name, msg->error.text);
+    } else if (msg->type == OF_ERROR) {
+        return router_meter_error(router, msg);
     }
+    return true;
 }
 
 static bool
@@ -206,20 +130,15 @@ is_ours(const struct router *router, const char *name)
 }
 
 static void
-on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
-        void *en_)
+port_changed(void *router_, const struct of_port *port, bool deleted)
 {
-    struct engine *en = en_;
-    struct router *router = ofconn_get_aux(conn);
+    struct router *router = router_;
+    struct engine *en = router->owner;
     struct router_port *access;
     bool was_up;
 
     engine_read_clock(en);
-    if (!router) {
-        upstream_core_port(en->host.core, conn);
-        return;
-    }
-    if (!router->xact || !is_ours(router, port->name)) {
+    if (!is_ours(router, port->name)) {
         return;
     }
     access = router_access_port(router, port->number);
@@ -241,68 +160,64 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
     }
 }
 
-static void
-on_closed(struct ofconn *conn, const char *reason, void *en_)
+static const struct bridge_ops router_ops = {
+    .up = up,
+    .down = down,
+    .desired = desired,
+    .read = read_done,
+    .message = message,
+    .port = port_changed,
+    .confirmed = confirmed,
+};
+
+static struct bridge_options
+options_for(struct router *router)
 {
-    struct engine *en = en_;
-    struct router *router = ofconn_get_aux(conn);
-
-    engine_read_clock(en);
-    if (router) {
-        log_warn("router %s: disconnected: %s", router->config->name,
-                 reason);
-        detach(en, router, reason);
-        en->host.end_turn(en->host.aux);
-    } else if (en->host.core) {      /* Not at the end. */
-        upstream_core_closed(en->host.core, conn, reason);
-        en->host.end_turn(en->host.aux);
-    }
-}
-
-static void
-on_idle(void *en_)
-{
-    struct engine *en = en_;
-
-    en->host.end_turn(en->host.aux);
+    return (struct bridge_options) {
+        .dpid = router->config->dpid,
+        .kind = "router", .name = router->config->name,
+        .reread_ms = REREAD_MS,
+        .counters = &router->commits,
+    };
 }
 
 void
-bridge_read_again(struct engine *en, struct router *router)
+bridge_give(struct engine *en, struct router *router)
 {
-    router->ready = false;
-    router->expected = true;        /* Its clients stay meanwhile. */
-    adopt_start(en, router);
-}
+    struct bridge_options options = options_for(router);
 
-static void
-reread(struct engine *en, struct router *router)
-{
-    if (!router->reread_ms) {
-        router->reread_ms = engine_now_ms(en) + REREAD_MS;
-    }
-    if (engine_now_ms(en) >= router->reread_ms) {
-        router->refused = false;
-        router->reread_ms = 0;
-        bridge_read_again(en, router);
+    if (!router->bridge) {
+        router->bridge = bridge_create(en->host.bridges, &options, &router_ops,
+                                       router);
     }
 }
 
 void
-bridge_watch(struct engine *en, struct router *router)
+bridge_offer(struct engine *en)
 {
-    bool busy = router->reading || ofxact_in_flight(router->xact);
+    bridges_offer(en->host.bridges);
+}
 
-    if (!busy || router->n_confirmed != router->watched) {
-        router->watched = router->n_confirmed;
-        router->progress_ms = engine_now_ms(en);
-    } else if (engine_now_ms(en) - router->progress_ms > CONFIRM_WITHIN_MS) {
-        ofconn_close(router->conn, "it does not confirm flow changes");
-        return;
-    }
+void
+bridge_hand_over(struct router *router, struct router *from)
+{
+    struct bridge_options options = options_for(router);
+
+    router_flush(from);
+    router->commits = from->commits;
+    router->bridge = from->bridge;
+    from->bridge = NULL;
+    bridge_set_owner(router->bridge, &options, &router_ops, router);
+    bridge_read(router->bridge);
+}
+
+/* Does it take all probes? */
+static void
+watch_probes(struct router *router)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 3);
+
     if (router->counters.probes_postponed != router->told_postponed) {
-        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 3);
-
         log_warn_rl(&rl, "router %s: the bridge takes fewer probes than the "
                     "configuration asks for: intervals are longer (%llu "
                     "probes postponed)", router->config->name,
@@ -310,30 +225,13 @@ bridge_watch(struct engine *en, struct router *router)
                     - router->told_postponed);
         router->told_postponed = router->counters.probes_postponed;
     }
-    if (router->refused && router->ready && !busy
-        && !ofxact_waiting(router->xact)) {
-        reread(en, router);
-    }
 }
 
 void
-bridge_serve(struct engine *en)
+bridge_tick(struct engine *en, int64_t now_ms)
 {
-    static const struct ofserver_cbs cbs = {
-        .identified = on_identified,
-        .ready = on_ready,
-        .message = on_message,
-        .port = on_port,
-        .closed = on_closed,
-        .idle = on_idle,
-    };
-    struct ofserver_config config = {
-        .echo_interval_ms = en->config->echo_interval_ms,
-        .dead_after_ms = en->config->dead_after_ms,
-        .handshake_ms = HANDSHAKE_MS,
-        .max_connections = MAX_CONNECTIONS,
-        .max_backlog_bytes = MAX_BACKLOG_BYTES,
-    };
-
-    en->ofserver = ofserver_create(en->host.base, &config, &cbs, en);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        watch_probes(en->routers[i]);
+    }
+    bridges_tick(en->host.bridges, now_ms);
 }

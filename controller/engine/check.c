@@ -37,35 +37,14 @@ needs_two_tags(const struct router *router)
     return false;
 }
 
-static void
-put_change(struct router *router, enum fh_change_op op,
-           const struct fh_flow *flow)
-{
-    struct fh_change change = { op, *flow };
-
-    ofcodec_put_change(ofconn_tx(router->conn),
-                       ofconn_version(router->conn),
-                       ofconn_next_xid(router->conn), &change);
-}
-
 /* ARP behind two tags, from the controller and to nobody. */
 static void
 send_two_tags(struct router *router)
 {
     const struct fh_vlan vlan = { .n = 2, .vids = { 1, 1 } };
     struct arp arp = { .op = ARP_OP_REQUEST, .sha = router->config->mac };
-    struct fh_action to_table;
-    uint8_t frame[ARP_FRAME_MAX];
 
-    memset(&to_table, 0, sizeof to_table);
-    to_table.type = FH_ACT_OUTPUT;
-    to_table.u.port = FH_PORT_TABLE;
-    ofcodec_put_packet_out(ofconn_tx(router->conn),
-                           ofconn_version(router->conn),
-                           ofconn_next_xid(router->conn), FH_PORT_CONTROLLER,
-                           &to_table, 1, frame,
-                           arp_build(frame, router->config->mac, &vlan,
-                                     &arp));
+    router_send_arp(router, FH_PORT_TABLE, router->config->mac, &vlan, &arp);
 }
 
 /* OpenFlow does not tell how many tags a bridge reads (Open vSwitch's
@@ -76,7 +55,7 @@ check_two_tags(struct router *router, int64_t now_ms)
 {
     struct fh_flow flow;
 
-    if (!router->conn || router->check_at_ms > now_ms
+    if (!router->openflow || router->check_at_ms > now_ms
         || !needs_two_tags(router)) {
         return;
     }
@@ -90,9 +69,9 @@ check_two_tags(struct router *router, int64_t now_ms)
     flow.match.fields = FH_F_IN_PORT | FH_F_ETH_TYPE;
     flow.match.in_port = FH_PORT_CONTROLLER;
     flow.match.eth_type = ETHERTYPE_ARP;
-    put_change(router, FH_CHANGE_ADD, &flow);
+    router_put_change(router, FH_CHANGE_ADD, &flow);
     send_two_tags(router);
-    put_change(router, FH_CHANGE_DELETE, &flow);
+    router_put_change(router, FH_CHANGE_DELETE, &flow);
 }
 
 /* The client may have become servable there, or have ceased to be. */
@@ -156,7 +135,7 @@ check_static(struct client *c)
     }
     router = c->segment->members[c->active].router;
     if (router->ready && build_trap(c, c->active, &flow)) {
-        put_change(router, FH_CHANGE_ADD, &flow);
+        router_put_change(router, FH_CHANGE_ADD, &flow);
     }
 }
 
@@ -166,8 +145,8 @@ check_untrap(struct client *c, size_t member)
     struct router *router = c->segment->members[member].router;
     struct fh_flow flow;
 
-    if (router->conn && !c->trap_at_ms && build_trap(c, member, &flow)) {
-        fh_changes_add(&router->changes, FH_CHANGE_DELETE, &flow);
+    if (router->openflow && !c->trap_at_ms && build_trap(c, member, &flow)) {
+        router_queue_change(router, FH_CHANGE_DELETE, &flow);
     }
     c->trap_member = ELECT_NONE;
     c->trap_at_ms = 0;

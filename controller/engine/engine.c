@@ -62,10 +62,8 @@ router_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
             check_two_tags(router, now_ms);
             router_drops_tick(router, now_ms);
         }
-        if (router->xact) {
-            bridge_watch(en, router);
-        }
     }
+    bridge_tick(en, now_ms);
     wheel_arm(en->wheel, timer, now_ms + UPLINK_TICK_MS);
 }
 
@@ -157,9 +155,11 @@ engine_create(struct config *config, const struct engine_host *host,
     en->router_timer.fire = router_timer;
     en->expect_timer.fire = expect_timer;
     en->store_timer.fire = store_timer;
-    bridge_serve(en);
     host->configured(host->aux, config);
     runtime_build(en);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        bridge_give(en, en->routers[i]);
+    }
     error = runtime_listen(en, NULL);
     if (error) {
         *errp = fh_xasprintf("listening for bridges on %s", error);
@@ -181,12 +181,9 @@ engine_stop(struct engine *en)
         store_timer(&en->store_timer, engine_now_ms(en), en);
     }
     for (size_t i = 0; i < clients_count(en->clients); i++) {
-        router_cancel_install(clients_at(en->clients, i));
+        client_cancel_await(clients_at(en->clients, i));
     }
     for (size_t i = 0; i < en->n_routers; i++) {
-        if (en->routers[i]->conn) {
-            ofconn_set_aux(en->routers[i]->conn, NULL);
-        }
         router_destroy(en->routers[i]);
     }
     free(en->routers);
@@ -198,7 +195,6 @@ engine_stop(struct engine *en)
 void
 engine_destroy(struct engine *en)
 {
-    ofserver_destroy(en->ofserver);
     clients_destroy(en->clients);
     for (size_t i = 0; i < en->n_segments; i++) {
         runtime_segment_destroy(en->segments[i]);

@@ -18,9 +18,9 @@
 #include "controller/net/clients.h"
 #include "controller/net/segment.h"
 
+struct bridges;
 struct engine;
-struct event_base;
-struct upstream;
+struct ofserver;
 
 /* How long after a start, in ms, routers that held clients are waited for:
  * Open vSwitch backs off up to 8 s between its attempts. */
@@ -48,12 +48,10 @@ struct engine_host {
     int (*keep)(void *aux, const struct store_change *);
     /* The core is told as 'config' says from now on. */
     void (*configured)(void *aux, const struct config *config);
-    /* A wake-up ends: what is due is done, what was queued is sent. */
-    void (*end_turn)(void *aux);
     void *aux;
-    struct event_base *base;
+    struct bridges *bridges;            /* Borrowed; outlive the routers. */
+    struct ofserver *ofserver;          /* Theirs. */
     struct engine_driver drivers[CONFIG_N_UPSTREAMS];
-    struct upstream *core;      /* Whose bridges come by the same server. */
     char **listens;                     /* Instead of the configuration's. */
     size_t n_listens;
 };
@@ -89,7 +87,6 @@ const struct config *engine_config(const struct engine *);
 struct clients *engine_clients(const struct engine *);
 struct journal *engine_journal(const struct engine *);
 const struct stats *engine_stats(const struct engine *);
-const struct ofserver *engine_ofserver(const struct engine *);
 int64_t engine_now_ms(const struct engine *);       /* Monotonic. */
 int64_t engine_started_ms(const struct engine *);   /* Unix time. */
 int64_t engine_unix_ms(const struct engine *);      /* Unix time, now. */

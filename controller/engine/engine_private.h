@@ -30,7 +30,6 @@
 struct engine {
     struct engine_host host;
     struct config *config;              /* Owned. */
-    struct ofserver *ofserver;
     struct wheel *wheel;
     struct clients *clients;
     struct journal *journal;
@@ -86,18 +85,15 @@ void engine_holders_changed(struct engine *);
 struct router *engine_router_by_dpid(const struct engine *, uint64_t dpid);
 
 /* bridge.c */
-/* Starts to listen to what the connections say. */
-void bridge_serve(struct engine *);
-/* A bridge has told its datapath id: takes it if a router has that. */
-void bridge_identify(struct engine *, struct ofconn *);
-/* Gives the connection of 'from' to 'router', and reads its bridge (if it is
- * not set up yet, that happens when it is). */
-void bridge_attach(struct engine *, struct router *router,
-                   struct router *from);
-/* Reads the bridge of a router that is ready once more, and corrects it. */
-void bridge_read_again(struct engine *, struct router *);
-/* Every UPLINK_TICK_MS while it is connected: does it keep up? */
-void bridge_watch(struct engine *, struct router *);
+/* Waits for the router's bridge, unless it has one. */
+void bridge_give(struct engine *, struct router *);
+/* Connections that nobody has go to the routers and cores that want them. */
+void bridge_offer(struct engine *);
+/* Gives the bridge of 'from' to 'router', and reads it (if it is not set up
+ * yet, that happens when it is). */
+void bridge_hand_over(struct router *router, struct router *from);
+/* Every UPLINK_TICK_MS: do they keep up? */
+void bridge_tick(struct engine *, int64_t now_ms);
 
 /* nexthop.c */
 /* Does what follows from a verdict of uplink.h about an uplink. */
@@ -107,7 +103,13 @@ void nexthop_act(struct engine *, struct router *,
 void nexthop_tick(struct engine *, struct router *, int64_t now_ms);
 
 /* adopt.c */
-void adopt_start(struct engine *, struct router *);
+/* A bridge has come, and will be read. */
+void adopt_begin(struct engine *, struct router *);
+/* It has been read: 'found'.  Returns what it should hold, new. */
+struct flow_set *adopt_desired(struct engine *, struct router *,
+                               const struct flow_set *found, bool first);
+/* And that is on its way: from here on the router can be elected. */
+void adopt_done(struct engine *, struct router *);
 
 /* punt.c */
 void punt_packet_in(struct engine *, struct router *,
@@ -209,7 +211,8 @@ bool move_is_recent(const struct engine *, uint32_t decision);
 void move_act(struct engine *, struct client *, struct takeover_actions *);
 void move_told(struct engine *, struct client *);
 void move_acked(struct engine *, struct client *, size_t member);
-void move_installed(void *en, struct client *, struct router *, bool ok);
+void move_installed(struct engine *, struct client *, struct router *,
+                    bool ok);
 /* Answers the request that was noted, if the active router heard it. */
 void move_answer_asked(struct engine *, struct client *);
 /* The client answers at another MAC from now on (zero: whoever answers). */

@@ -84,12 +84,6 @@ engine_stats(const struct engine *en)
     return &en->stats;
 }
 
-const struct ofserver *
-engine_ofserver(const struct engine *en)
-{
-    return en->ofserver;
-}
-
 int64_t
 engine_now_ms(const struct engine *en)
 {

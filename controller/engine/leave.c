@@ -10,8 +10,6 @@
 #include "controller/engine/runtime.h"
 #include "controller/engine/sweep.h"
 
-#define LOOK_AGAIN_MS 10        /* At what is still under way. */
-
 /* A router that the configuration no longer knows. */
 struct departure {
     struct departure *next;
@@ -66,31 +64,30 @@ leave_depart(struct engine *en, const struct config_router *config)
     d->config.name = fh_xstrdup(config->name);
     d->config.dpid = config->dpid;
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
-    d->router = router_create(&d->config, move_installed, en);
+    d->router = router_create(&d->config, en);
     d->next = en->departures;
     en->departures = d;
     leave_check(en);
     return d->router;
 }
 
-void
-leave_take_conn(struct router *departed, struct router *from)
+static struct departure *
+find_departure(const struct engine *en, uint64_t dpid)
 {
-    router_flush(from);
-    departed->conn = from->conn;
-    from->conn = NULL;
-    ofconn_set_aux(departed->conn, departed);
+    for (struct departure *d = en->departures; d; d = d->next) {
+        if (d->config.dpid == dpid) {
+            return d;
+        }
+    }
+    return NULL;
 }
 
 struct router *
 leave_find(const struct engine *en, uint64_t dpid)
 {
-    for (const struct departure *d = en->departures; d; d = d->next) {
-        if (d->config.dpid == dpid) {
-            return d->router;
-        }
-    }
-    return NULL;
+    struct departure *d = find_departure(en, dpid);
+
+    return d ? d->router : NULL;
 }
 
 bool
@@ -115,9 +112,6 @@ leave_recount(struct engine *en)
 static void
 departure_free(struct departure *d)
 {
-    if (d->router->conn) {
-        ofconn_set_aux(d->router->conn, NULL);
-    }
     router_destroy(d->router);
     free(d->config.name);
     free(d->config.connect);
@@ -137,9 +131,9 @@ leave_return(struct engine *en)
             p = &d->next;
             continue;
         }
-        if (d->router->conn) {
+        if (d->router->bridge) {
             router->expected = true;    /* Its clients wait for it. */
-            bridge_attach(en, router, d->router);
+            bridge_hand_over(router, d->router);
         }
         *p = d->next;
         departure_free(d);
@@ -160,125 +154,133 @@ leave_destroy(struct engine *en)
 /* Cleaning up. */
 
 static void
-collect_flow(const struct fh_flow *flow, void *d_)
+put_flow(const struct fh_flow *flow, void *set)
+{
+    flow_set_put(set, flow);
+}
+
+/* Nothing of ours, once its last client has gone. */
+static struct flow_set *
+desired(void *d_, const struct flow_set *found, bool first)
+{
+    const struct departure *d = d_;
+    struct flow_set *set = flow_set_create();
+
+    if (!d->cleared) {
+        flow_set_for_each(found, put_flow, set);
+    }
+    return set;
+}
+
+static void
+read_done(void *d_, bool first)
+{
+    struct departure *d = d_;
+
+    bridge_await(d->router->bridge, 0);
+    bridge_commit(d->router->bridge);
+}
+
+static void
+confirmed(void *d_, uint64_t token, bool ok)
 {
     const struct departure *d = d_;
 
-    flow_set_put(d->router->installed, flow);
-}
-
-static void
-read_done(int error, void *d_)
-{
-    struct departure *d = d_;
-    struct flow_set *nothing;
-
-    if (!error) {
-        nothing = flow_set_create();
-        flow_diff(nothing, d->router->installed, &d->router->changes);
-        flow_set_destroy(nothing);
-        router_flush(d->router);
-    }
-    d->router->reading = false;
     leave_check(d->en);
 }
 
-/* Reads the flows of ours that the bridge still holds, and removes them. */
 static void
-clear(struct departure *d)
+up(void *d)
 {
-    struct router *router = d->router;
-
-    d->cleared = true;
-    router->reading = true;
-    router->installed = flow_set_create();
-    router->xact = ofxact_create(ofconn_tx(router->conn),
-                                 ofconn_version(router->conn), ofconn_xid_for,
-                                 router->conn);
-    ofxact_dump(router->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
-                collect_flow, read_done, d);
 }
 
-static bool
-is_busy(const struct router *router)
+static void
+down(void *d_, const char *reason)
 {
-    return router->reading || (router->xact
-                               && (ofxact_in_flight(router->xact)
-                                   || ofxact_waiting(router->xact)));
+    struct departure *d = d_;
+
+    d->router->openflow = NULL;
+    leave_router_gone(d->en, d->router);
+}
+
+static const struct bridge_ops departure_ops = {
+    .up = up,
+    .down = down,
+    .desired = desired,
+    .read = read_done,
+    .confirmed = confirmed,
+};
+
+void
+leave_take_bridge(struct engine *en, struct router *from)
+{
+    struct departure *d = find_departure(en, from->config->dpid);
+    struct bridge_options options = {
+        .dpid = d->config.dpid, .kind = "router", .name = d->config.name,
+    };
+
+    router_flush(from);
+    d->router->openflow = from->openflow;
+    d->router->bridge = from->bridge;
+    from->bridge = NULL;
+    bridge_set_owner(d->router->bridge, &options, &departure_ops, d);
 }
 
 static void
 let_go(struct engine *en, struct departure *d)
 {
-    struct ofconn *conn = d->router->conn;
     char *connect = d->config.connect;
 
     d->config.connect = NULL;
     sweep_finish(en, d->router);
     departure_free(d);
-    if (conn) {
-        bridge_identify(en, conn);    /* A core's, from now on? */
-    }
+    bridge_offer(en);                   /* A core's, from now on? */
     runtime_undial(en, connect);
     free(connect);
 }
 
-/* Returns true if it has to be looked at again. */
-static bool
+static void
 check_departures(struct engine *en)
 {
     struct departure **p = &en->departures;
-    bool again = false;
 
     while (*p) {
         struct departure *d = *p;
-        bool ready = d->router->conn && ofconn_is_ready(d->router->conn);
+        bool there = d->router->openflow;
 
         if (d->router->n_former) {
             p = &d->next;
-        } else if (ready && !d->cleared) {
-            clear(d);
+        } else if (there && !d->cleared) {
+            d->cleared = true;
+            bridge_read_again(d->router->bridge);
             p = &d->next;
-        } else if (ready && is_busy(d->router)) {
-            again = again || !d->router->reading;
+        } else if (there && bridge_is_busy(d->router->bridge)) {
             p = &d->next;
         } else {
             *p = d->next;
             let_go(en, d);
         }
     }
-    return again;
-}
-
-static bool
-check_routers(struct engine *en)
-{
-    bool again = false;
-
-    for (size_t i = 0; i < en->n_routers; i++) {
-        struct router *router = en->routers[i];
-
-        if (!router->keeps || router->n_former || !router->ready) {
-            continue;
-        }
-        if (is_busy(router)) {
-            again = true;
-        } else {
-            bridge_read_again(en, router);
-        }
-    }
-    return again;
 }
 
 static void
-timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
+check_routers(struct engine *en)
 {
-    struct engine *en = en_;
-    bool departures = check_departures(en), routers = check_routers(en);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
 
-    if (departures || routers) {
-        wheel_arm(en->wheel, timer, now_ms + LOOK_AGAIN_MS);
+        if (router->keeps && !router->n_former && router->ready) {
+            router->keeps = false;
+            bridge_read_again(router->bridge);
+        }
     }
+}
+
+static void
+timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en)
+{
+    check_departures(en);
+    check_routers(en);
 }
 
 void

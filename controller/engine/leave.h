@@ -26,8 +26,8 @@ void leave_router_gone(struct engine *, struct router *);
 /* A router that the configuration no longer knows, from 'config', which is
  * borrowed for the call.  It takes over no connection yet. */
 struct router *leave_depart(struct engine *, const struct config_router *);
-/* Gives it the connection of 'from', the router that it was. */
-void leave_take_conn(struct router *departed, struct router *from);
+/* Gives the bridge of 'from' to the one that departs in its place. */
+void leave_take_bridge(struct engine *, struct router *from);
 /* The one of those with that datapath id, or NULL. */
 struct router *leave_find(const struct engine *, uint64_t dpid);
 /* Is that bridge still dialled for one of those? */

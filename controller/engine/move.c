@@ -309,10 +309,9 @@ take_back(struct engine *en, struct client *c)
 }
 
 void
-move_installed(void *en_, struct client *c, struct router *router,
+move_installed(struct engine *en, struct client *c, struct router *router,
                bool ok)
 {
-    struct engine *en = en_;
     struct takeover_actions acts = { .n = 0 };
     struct reach *r;
 
@@ -337,7 +336,7 @@ move_installed(void *en_, struct client *c, struct router *router,
 static void
 abandon_takeover(struct client *c)
 {
-    router_cancel_install(c);
+    client_cancel_await(c);
     if (!takeover_is_idle(&c->takeover)) {
         c->takeover.phase = TAKEOVER_IDLE;
         c->takeover_at_ms = 0;

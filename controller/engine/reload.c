@@ -44,7 +44,6 @@ destroy_old(struct old *old)
     for (size_t i = 0; i < clients_count(old->clients); i++) {
         struct client *c = clients_at(old->clients, i);
 
-        router_cancel_install(c);       /* Or it would be armed again. */
         wheel_cancel(&c->timer);
         for (size_t j = 0; j < c->n_reaches; j++) {
             wheel_cancel(&c->reaches[j].timer);
@@ -229,7 +228,7 @@ inherit_former(struct engine *en, struct client *c,
 {
     const struct router *former = find_former(c, old);
 
-    if (former && former->conn && old->state == CLIENT_ACTIVE
+    if (former && former->openflow && old->state == CLIENT_ACTIVE
         && (c->active == ELECT_NONE || c->reinstall)) {
         leave_begin(en, c, find_successor(en, former));
     }
@@ -365,7 +364,7 @@ depart_routers(struct engine *en, const struct old *old)
     for (size_t i = 0; i < old->n_routers; i++) {
         const struct router *was = old->routers[i];
 
-        if (was->conn && !find_successor(en, was)) {
+        if (was->openflow && !find_successor(en, was)) {
             leave_depart(en, was->config);
         }
     }
@@ -383,25 +382,19 @@ take_over_routers(struct engine *en, struct old *old)
             router->draining = was->draining;
             router->greeted = was->greeted;
             router->counters = was->counters;
-            router->connected_ms = was->connected_ms;
             router->expected = was->expected || was->ready || was->reading;
             inherit_uplinks(router, was);
             inherit_drops(router, was);
         }
-        if (was->conn && router) {
-            bridge_attach(en, router, was);
-        } else if (was->conn) {
-            leave_take_conn(leave_find(en, was->config->dpid), was);
+        if (router) {
+            bridge_hand_over(router, was);
+        } else if (was->openflow) {
+            leave_take_bridge(en, was);
         }
     }
     leave_return(en);
-}
-
-static void
-take_unowned(struct ofconn *conn, void *en_)
-{
-    if (!ofconn_get_aux(conn)) {
-        bridge_identify(en_, conn);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        bridge_give(en, en->routers[i]);
     }
 }
 
@@ -422,6 +415,6 @@ reload(struct engine *en, struct config *config)
     take_over_routers(en, &old);
     error = runtime_listen(en, old.config);
     destroy_old(&old);
-    ofserver_for_each(en->ofserver, take_unowned, en);
+    bridge_offer(en);
     return error;
 }

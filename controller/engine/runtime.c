@@ -38,8 +38,7 @@ build_routers(struct engine *en)
     en->n_routers = en->config->n_routers;
     en->routers = fh_xcalloc(en->n_routers + 1, sizeof *en->routers);
     for (size_t i = 0; i < en->n_routers; i++) {
-        struct router *router = router_create(&en->config->routers[i],
-                                              move_installed, en);
+        struct router *router = router_create(&en->config->routers[i], en);
         size_t n = en->config->n_segments;
 
         en->routers[i] = router;
@@ -252,7 +251,7 @@ dial(struct engine *en, const char *target, const struct config *old)
     char *error = NULL;
 
     if (target && !has_target(old, target)) {
-        ofserver_dial(en->ofserver, target, &error);
+        ofserver_dial(en->host.ofserver, target, &error);
     }
     return error;
 }
@@ -262,7 +261,7 @@ runtime_undial(struct engine *en, const char *target)
 {
     if (target && !has_target(en->config, target)
         && !leave_dials(en, target)) {
-        ofserver_undial(en->ofserver, target);
+        ofserver_undial(en->host.ofserver, target);
     }
 }
 
@@ -295,14 +294,14 @@ runtime_listen(struct engine *en, const struct config *old)
     char *error = NULL;
 
     for (size_t i = 0; i < n; i++) {
-        if (!ofserver_is_listening(en->ofserver, listens[i])
-            && ofserver_listen(en->ofserver, listens[i], &error)) {
+        if (!ofserver_is_listening(en->host.ofserver, listens[i])
+            && ofserver_listen(en->host.ofserver, listens[i], &error)) {
             return error;
         }
     }
     for (size_t i = 0; old && !en->host.n_listens && i < old->n_listens; i++) {
         if (!has_listen(en->config, old->listens[i])) {
-            ofserver_unlisten(en->ofserver, old->listens[i]);
+            ofserver_unlisten(en->host.ofserver, old->listens[i]);
         }
     }
     return dial_bridges(en, old);

@@ -161,7 +161,7 @@ withdraw(struct engine *en, struct client *c)
     struct takeover_actions acts = { .n = 0 };
 
     check_untrap_active(c);
-    router_cancel_install(c);
+    client_cancel_await(c);
     takeover_clear(&c->takeover, serve_ready_members(c->segment), &acts);
     move_act(en, c, &acts);
     c->takeover_at_ms = 0;
@@ -284,8 +284,8 @@ serve_member_gone(struct engine *en, struct client *c, size_t member,
     struct reach *r = &c->reaches[member];
 
     wheel_cancel(&r->timer);
-    if (c->batch && c->takeover.winner == (int) member) {
-        router_cancel_install(c);
+    if (c->takeover.winner == (int) member) {
+        client_cancel_await(c);
     }
     c->alive_ms = engine_now_ms(en);
     member_router(c, member)->n_reachable -= reach_lost(r, false);

@@ -23,6 +23,10 @@ struct clients {
     struct client *by_key;      /* uthash */
     struct client **order;      /* By address, then segment. */
     size_t n, cap;
+    struct client **slots;      /* NULL: free. */
+    uint32_t *free_slots;       /* Those below n_slots. */
+    uint32_t n_slots, n_free, cap_slots;
+    uint32_t n_awaited;         /* So far: makes tokens differ. */
 };
 
 struct clients *
@@ -50,7 +54,53 @@ clients_destroy(struct clients *cs)
         client_free(cs->order[i]);
     }
     free(cs->order);
+    free(cs->slots);
+    free(cs->free_slots);
     free(cs);
+}
+
+static uint32_t
+take_slot(struct clients *cs, struct client *c)
+{
+    uint32_t slot = cs->n_free ? cs->free_slots[--cs->n_free]
+                               : cs->n_slots++;
+
+    if (slot == cs->cap_slots) {
+        cs->cap_slots = cs->cap_slots ? cs->cap_slots * 2 : 64;
+        cs->slots = fh_xrealloc(cs->slots,
+                                cs->cap_slots * sizeof *cs->slots);
+        cs->free_slots = fh_xrealloc(cs->free_slots, (cs->cap_slots
+                                     * sizeof *cs->free_slots));
+    }
+    cs->slots[slot] = c;
+    return slot;
+}
+
+static void
+release_slot(struct clients *cs, uint32_t slot)
+{
+    cs->slots[slot] = NULL;
+    cs->free_slots[cs->n_free++] = slot;
+}
+
+uint64_t
+client_await(struct client *c)
+{
+    c->awaited = (uint64_t) ++c->table->n_awaited << 32 | c->slot;
+    return c->awaited;
+}
+
+struct client *
+clients_confirm(struct clients *cs, uint64_t token)
+{
+    uint32_t slot = token;
+    struct client *c = slot < cs->n_slots ? cs->slots[slot] : NULL;
+
+    if (!token || !c || c->awaited != token) {
+        return NULL;
+    }
+    c->awaited = 0;
+    return c;
 }
 
 static int
@@ -107,6 +157,8 @@ clients_add(struct clients *cs, struct segment *segment,
     c->n_reaches = n;
     c->active = c->moved_from = c->trap_member = ELECT_NONE;
     c->learned_member = ELECT_NONE;
+    c->table = cs;
+    c->slot = take_slot(cs, c);
     takeover_init(&c->takeover);
     for (size_t i = 0; i < n; i++) {
         c->reaches[i].index = i;
@@ -127,6 +179,7 @@ clients_remove(struct clients *cs, struct client *c)
             (cs->n - at - 1) * sizeof *cs->order);
     cs->n--;
     HASH_DELETE(hh, cs->by_key, c);
+    release_slot(cs, c->slot);
     client_free(c);
 }
 

@@ -40,7 +40,6 @@ struct client_move {
 
 struct router;
 struct segment;
-struct install_batch;
 
 struct client {
     UT_hash_handle hh;
@@ -51,8 +50,9 @@ struct client {
     struct takeover takeover;
     struct router *former;      /* Left by a reload, forwards for it until
                                  * another does: see leave.h.  Or NULL. */
-    struct install_batch *batch;    /* Flows under way in, or NULL. */
-    size_t batch_index;
+    struct clients *table;      /* That it is in. */
+    uint64_t awaited;           /* Flows under way: see client_await(). */
+    uint32_t slot;              /* Its place in the table. */
     struct client_answered *answered;   /* Owned, grows on demand. */
     struct client_move *last_move;      /* Owned; NULL: none since the start. */
     int64_t since_ms;           /* Unix: of the present state and active. */
@@ -145,6 +145,18 @@ size_t clients_count(const struct clients *);
 struct client *clients_at(const struct clients *, size_t i);
 /* The position of the first one not before 'key'. */
 size_t clients_lower_bound(const struct clients *, struct client_key);
+
+/* What is sent to a bridge for a client is confirmed by a number, which means
+ * nothing any more once another has been given out for the client, it was
+ * cancelled, or the client is gone. */
+uint64_t client_await(struct client *);
+static inline void
+client_cancel_await(struct client *c)
+{
+    c->awaited = 0;
+}
+/* The client that still waits for that, which it does no longer; or NULL. */
+struct client *clients_confirm(struct clients *, uint64_t token);
 
 static inline struct client *
 client_of_reach(struct reach *r)

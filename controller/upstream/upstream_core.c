@@ -9,7 +9,7 @@
 #include <uthash.h>
 
 #include "controller/base/log.h"
-#include "controller/bridge/ofxact.h"
+#include "controller/bridge/bridge.h"
 #include "controller/config/config.h"
 #include "flows/flow_core.h"
 #include "flows/flow_diff.h"
@@ -46,29 +46,16 @@ struct core_waiter {
     bool ok;
 };
 
-/* Whose flows are in one commit. */
-struct core_batch {
-    struct core *core;
-    struct core_waiter **waiters;
-    size_t n, cap;
-};
-
 struct core {
     struct upstream_core *owner;
     char *name;
     uint64_t dpid;
     struct core_port *ports;
     size_t n_ports;
-    struct ofconn *conn;        /* NULL: not connected. */
-    struct ofxact *xact;
+    struct bridge *bridge;      /* Owned. */
     bool up;                    /* Its coming has been told. */
-    bool ready;                 /* Its flows are read and right. */
-    bool reading;
-    bool reread;                /* Something went wrong: read it again. */
     struct flow_set *found;     /* As read; until all is settled. */
-    struct fh_changes changes;  /* To be committed next. */
-    struct fh_changes late;     /* Withdrawn while it was being read. */
-    struct core_batch *batch;   /* Whose; NULL: nobody's. */
+    struct flow_set *late;      /* Withdrawn while that was being read. */
 };
 
 struct upstream_core {
@@ -79,11 +66,9 @@ struct upstream_core {
     struct core_route *routes;
     char **names;               /* Of segments. */
     size_t n_names;
-    struct event *settle, *retry;
+    struct event *settle;
     bool settling, settled;
 };
-
-static void start_reading(struct core *);
 
 static struct upstream_core *
 core_cast(const struct upstream *u)
@@ -141,24 +126,6 @@ build_desired(const struct core *core)
     return desired;
 }
 
-/* What turns 'core->found' into what is desired; those of the deletes, or of
- * the others, only. */
-static void
-queue_difference(struct core *core, enum fh_change_op op)
-{
-    struct flow_set *desired = build_desired(core);
-    struct fh_changes all = { .n = 0 };
-
-    flow_diff(desired, core->found, &all);
-    for (size_t i = 0; i < all.n; i++) {
-        if (all.items[i].op == op) {
-            fh_changes_add(&core->changes, op, &all.items[i].flow);
-        }
-    }
-    fh_changes_destroy(&all);
-    flow_set_destroy(desired);
-}
-
 /* Queues what leads from 'old' (NULL: nothing) to 'new' (NULL: nothing).
  * Returns whether anything does. */
 static bool
@@ -169,21 +136,22 @@ queue_route(struct core *core, const struct core_route *old,
     bool had = old && build_flow(core, old, &was);
     bool has = new && build_flow(core, new, &flow);
     const struct fh_flow *found = NULL;
-    size_t n = core->changes.n;
+    struct fh_changes *changes = bridge_changes(core->bridge);
+    size_t n = changes->n;
 
     if (has && restored && core->found) {
         found = flow_set_find(core->found, &flow);
     }
     if (has && !(found && fh_flow_same(found, &flow))) {
-        fh_changes_add(&core->changes, FH_CHANGE_ADD, &flow);
+        fh_changes_add(changes, FH_CHANGE_ADD, &flow);
     }
     if (had && !(has && fh_flow_same_key(&was, &flow))) {
-        fh_changes_add(&core->changes, FH_CHANGE_DELETE, &was);
+        fh_changes_add(changes, FH_CHANGE_DELETE, &was);
     }
-    return core->changes.n != n;
+    return changes->n != n;
 }
 
-/* Commits. */
+/* Waiting. */
 
 static void
 waiter_answered(struct upstream_core *u, struct core_waiter *w, bool ok)
@@ -200,71 +168,12 @@ waiter_answered(struct upstream_core *u, struct core_waiter *w, bool ok)
 }
 
 static void
-batch_add(struct core *core, struct core_waiter *w)
+confirmed(void *core_, uint64_t waiter, bool ok)
 {
-    struct core_batch *batch = core->batch;
+    struct core *core = core_;
 
-    if (!batch) {
-        batch = core->batch = fh_xcalloc(1, sizeof *batch);
-        batch->core = core;
-    }
-    if (batch->n == batch->cap) {
-        batch->cap = batch->cap ? 2 * batch->cap : 8;
-        batch->waiters = fh_xrealloc(batch->waiters,
-                                     batch->cap * sizeof *batch->waiters);
-    }
-    batch->waiters[batch->n++] = w;
-    w->n_left++;
-}
-
-static void
-batch_end(struct upstream_core *u, struct core_batch *batch, bool ok)
-{
-    for (size_t i = 0; i < batch->n; i++) {
-        waiter_answered(u, batch->waiters[i], ok);
-    }
-    free(batch->waiters);
-    free(batch);
-}
-
-static void
-arm_retry(struct upstream_core *u)
-{
-    struct timeval tv = { REREAD_MS / 1000, REREAD_MS % 1000 * 1000 };
-
-    if (!evtimer_pending(u->retry, NULL)) {
-        evtimer_add(u->retry, &tv);
-    }
-}
-
-static void
-committed(int error, void *batch_)
-{
-    struct core_batch *batch = batch_;
-    struct core *core = batch->core;
-    struct upstream_core *u = core->owner;
-
-    /* Without a connection there is nothing to read; its return will do. */
-    if (error && core->conn) {
-        core->reread = true;
-        arm_retry(u);
-    }
-    batch_end(u, batch, !error);
-}
-
-static void
-flush(struct core *core)
-{
-    if (!core->xact || !core->changes.n) {
-        return;
-    }
-    if (!core->batch) {
-        core->batch = fh_xcalloc(1, sizeof *core->batch);
-        core->batch->core = core;
-    }
-    ofxact_commit(core->xact, &core->changes, committed, core->batch);
-    core->batch = NULL;
-    fh_changes_clear(&core->changes);
+    waiter_answered(core->owner, (struct core_waiter *) (uintptr_t) waiter,
+                    ok);
 }
 
 void
@@ -273,7 +182,7 @@ upstream_core_flush(struct upstream *up)
     struct upstream_core *u = core_cast(up);
 
     for (size_t i = 0; i < u->n_cores; i++) {
-        flush(u->cores[i]);
+        bridge_commit(u->cores[i]->bridge);
     }
 }
 
@@ -283,8 +192,9 @@ static void
 find_ports(struct core *core)
 {
     for (size_t i = 0; i < core->n_ports; i++) {
-        const struct of_port *port = ofconn_port_by_name(core->conn,
-                                                         core->ports[i].name);
+        const struct of_port *port
+            = ofconn_port_by_name(bridge_conn(core->bridge),
+                                  core->ports[i].name);
 
         if (!port) {
             log_warn("core %s: its bridge has no port %s", core->name,
@@ -295,98 +205,68 @@ find_ports(struct core *core)
 }
 
 static void
-collect_flow(const struct fh_flow *flow, void *core_)
-{
-    struct core *core = core_;
-
-    flow_set_put(core->found, flow);
-}
-
-static void
 drop_found(struct core *core)
 {
     flow_set_destroy(core->found);
     core->found = NULL;
 }
 
-/* What was withdrawn meanwhile goes, unless it is back. */
 static void
-queue_late(struct core *core)
+forget_late(struct core *core)
 {
-    struct flow_set *desired = build_desired(core);
-
-    for (size_t i = 0; i < core->late.n; i++) {
-        const struct fh_flow *flow = &core->late.items[i].flow;
-
-        if (!flow_set_find(desired, flow)) {
-            fh_changes_add(&core->changes, FH_CHANGE_DELETE, flow);
-        }
-    }
-    flow_set_destroy(desired);
-    fh_changes_clear(&core->late);
+    flow_set_destroy(core->late);
+    core->late = flow_set_create();
 }
 
 static void
-read_done(int error, void *core_)
+put_flow(const struct fh_flow *flow, void *set)
+{
+    flow_set_put(set, flow);
+}
+
+/* Until all is settled, clients that nobody knows keep their flows. */
+struct keeping {
+    struct core *core;
+    struct flow_set *desired;
+};
+
+static void
+keep_unknown(const struct fh_flow *flow, void *keeping_)
+{
+    struct keeping *keeping = keeping_;
+
+    if (!flow_set_find(keeping->desired, flow)
+        && !flow_set_find(keeping->core->late, flow)) {
+        flow_set_put(keeping->desired, flow);
+    }
+}
+
+static struct flow_set *
+desired(void *core_, const struct flow_set *found, bool first)
+{
+    struct core *core = core_;
+    struct flow_set *desired = build_desired(core);
+
+    drop_found(core);
+    if (!core->owner->settled) {
+        struct keeping keeping = { core, desired };
+
+        flow_set_for_each(found, keep_unknown, &keeping);
+        core->found = flow_set_create();
+        flow_set_for_each(found, put_flow, core->found);
+    }
+    forget_late(core);
+    return desired;
+}
+
+static void
+read_done(void *core_, bool first)
 {
     struct core *core = core_;
 
-    core->reading = false;
-    if (error) {
-        return;
-    }
-    queue_difference(core, FH_CHANGE_ADD);
-    queue_late(core);
-    log_info("core %s: %zu flows of ours found, %zu changes needed",
-             core->name, flow_set_count(core->found), core->changes.n);
-    if (core->owner->settled) {
-        queue_difference(core, FH_CHANGE_DELETE);
-        drop_found(core);
-    }
-    core->ready = true;
     if (!core->up) {
         core->up = true;
         tell(core, true, "is there");
-    }
-}
-
-static void
-start_reading(struct core *core)
-{
-    flush(core);
-    core->ready = core->reread = false;
-    core->reading = true;
-    find_ports(core);
-    flow_set_destroy(core->found);
-    core->found = flow_set_create();
-    ofxact_dump(core->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK,
-                collect_flow, read_done, core);
-}
-
-static bool
-is_busy(const struct core *core)
-{
-    return (core->reading || core->changes.n || ofxact_in_flight(core->xact)
-            || ofxact_waiting(core->xact));
-}
-
-/* Reads again what has gone wrong, once nothing is under way that the reading
- * would miss. */
-static void
-on_retry(evutil_socket_t fd, short what, void *u_)
-{
-    struct upstream_core *u = u_;
-
-    for (size_t i = 0; i < u->n_cores; i++) {
-        struct core *core = u->cores[i];
-
-        if (core->reread && core->xact) {
-            if (is_busy(core)) {
-                arm_retry(u);
-            } else {
-                start_reading(core);
-            }
-        }
     }
 }
 
@@ -400,57 +280,29 @@ on_settled(evutil_socket_t fd, short what, void *u_)
     for (size_t i = 0; i < u->n_cores; i++) {
         struct core *core = u->cores[i];
 
-        if (core->ready && core->found) {
-            queue_difference(core, FH_CHANGE_DELETE);
+        if (core->found) {
             drop_found(core);
-            flush(core);
+            bridge_read_again(core->bridge);
         }
     }
 }
 
-/* Connections. */
+/* The bridge. */
 
-static struct core *
-find_by_conn(const struct upstream_core *u, const struct ofconn *conn)
-{
-    for (size_t i = 0; i < u->n_cores; i++) {
-        if (u->cores[i]->conn == conn) {
-            return u->cores[i];
-        }
-    }
-    return NULL;
-}
-
-static struct core *
-find_by_dpid(const struct upstream_core *u, uint64_t dpid)
-{
-    for (size_t i = 0; i < u->n_cores; i++) {
-        if (u->cores[i]->dpid == dpid) {
-            return u->cores[i];
-        }
-    }
-    return NULL;
-}
-
-/* Takeovers that wait for this bridge go on. */
 static void
-detach(struct core *core)
+on_up(void *core_)
 {
-    struct ofxact *xact = core->xact;
-    struct core_batch *batch = core->batch;
+    find_ports(core_);
+}
 
-    core->conn = NULL;
-    core->xact = NULL;
-    core->batch = NULL;
-    core->ready = core->reread = false;
-    fh_changes_clear(&core->changes);
-    fh_changes_clear(&core->late);
-    ofxact_destroy(xact);
-    core->reading = false;
+/* Takeovers that waited for this bridge go on. */
+static void
+on_down(void *core_, const char *reason)
+{
+    struct core *core = core_;
+
+    forget_late(core);
     drop_found(core);
-    if (batch) {
-        batch_end(core->owner, batch, false);
-    }
     if (core->up) {
         core->up = false;
         tell(core, false, "is gone");
@@ -458,111 +310,31 @@ detach(struct core *core)
 }
 
 static void
-attach(struct core *core)
+on_port(void *core_, const struct of_port *port, bool deleted)
 {
-    core->xact = ofxact_create(ofconn_tx(core->conn),
-                               ofconn_version(core->conn), ofconn_xid_for,
-                               core->conn);
-    ofxact_set_name(core->xact, core->name);
-    start_reading(core);
-}
+    struct core *core = core_;
 
-bool
-upstream_core_identify(struct upstream *up, struct ofconn *conn)
-{
-    struct upstream_core *u = core_cast(up);
-    struct core *core = find_by_dpid(u, ofconn_dpid(conn));
-    struct ofconn *former;
+    for (size_t i = 0; i < core->n_ports; i++) {
+        const struct of_port *now
+            = ofconn_port_by_name(bridge_conn(core->bridge),
+                                  core->ports[i].name);
 
-    if (!core) {
-        return false;
-    }
-    if (core->conn == conn) {
-        return true;
-    }
-    former = core->conn;
-    if (former) {
-        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
-
-        log_warn_rl(&rl, "core %s: %s takes over from %s: if that is not one "
-                    "bridge that has reconnected, two bridges have its "
-                    "datapath id, and one of them needs another", core->name,
-                    ofconn_peer(conn), ofconn_peer(former));
-        detach(core);
-        ofconn_close(former, "a newer connection has its datapath id");
-    }
-    core->conn = conn;
-    if (ofconn_is_ready(conn)) {
-        attach(core);
-    } else {
-        ofconn_take(conn);
-    }
-    return true;
-}
-
-void
-upstream_core_ready(struct upstream *up, struct ofconn *conn)
-{
-    struct core *core = find_by_conn(core_cast(up), conn);
-
-    if (core && !core->xact) {
-        log_info("core %s: connected from %s, OpenFlow %s", core->name,
-                 ofconn_peer(conn), ofconn_version_name(conn));
-        attach(core);
+        if (core->ports[i].number != (now ? now->number : 0)) {
+            find_ports(core);
+            bridge_read_again(core->bridge);
+            return;
+        }
     }
 }
 
-void
-upstream_core_message(struct upstream *up, struct ofconn *conn,
-                      struct of_message *msg)
-{
-    struct core *core = find_by_conn(core_cast(up), conn);
-
-    if (!core || !core->xact) {
-        return;
-    }
-    if (msg->type == OF_ROLE_STATUS) {
-        log_warn("core %s: another controller has taken the master role",
-                 core->name);
-        ofconn_close(conn, "the master role was lost");
-    } else if (!ofxact_receive(core->xact, msg) && msg->type == OF_ERROR) {
-        static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
-
-        log_warn_rl(&rl, "core %s: the bridge reports an error: %s",
-                    core->name, msg->error.text);
-    }
-}
-
-void
-upstream_core_port(struct upstream *up, struct ofconn *conn)
-{
-    struct core *core = find_by_conn(core_cast(up), conn);
-    bool changed = false;
-
-    for (size_t i = 0; core && core->xact && i < core->n_ports; i++) {
-        const struct of_port *port
-            = ofconn_port_by_name(conn, core->ports[i].name);
-
-        changed = changed || core->ports[i].number != (port ? port->number
-                                                       : 0);
-    }
-    if (changed) {
-        core->reread = true;
-        on_retry(-1, 0, core->owner);
-    }
-}
-
-void
-upstream_core_closed(struct upstream *up, struct ofconn *conn,
-                     const char *reason)
-{
-    struct core *core = find_by_conn(core_cast(up), conn);
-
-    if (core) {
-        log_warn("core %s: disconnected: %s", core->name, reason);
-        detach(core);
-    }
-}
+static const struct bridge_ops bridge_ops = {
+    .up = on_up,
+    .down = on_down,
+    .desired = desired,
+    .read = read_done,
+    .port = on_port,
+    .confirmed = confirmed,
+};
 
 /* Verbs. */
 
@@ -642,9 +414,10 @@ core_announce(struct upstream *up, const struct fh_route *route,
     for (size_t i = 0; i < u->n_cores; i++) {
         struct core *core = u->cores[i];
 
-        if (core->ready && queue_route(core, old, &new,
-                                       how == UPSTREAM_RESTORED)) {
-            batch_add(core, w);
+        if (bridge_serves(core->bridge)
+            && queue_route(core, old, &new, how == UPSTREAM_RESTORED)) {
+            bridge_await(core->bridge, (uintptr_t) w);
+            w->n_left++;
         }
     }
     put_route(u, old, &new);
@@ -673,10 +446,10 @@ core_withdraw(struct upstream *up, const struct fh_route *route)
         struct core *core = u->cores[i];
         struct fh_flow flow;
 
-        if (core->ready) {
+        if (bridge_serves(core->bridge)) {
             queue_route(core, r, NULL, false);
-        } else if (core->reading && build_flow(core, r, &flow)) {
-            fh_changes_add(&core->late, FH_CHANGE_DELETE, &flow);
+        } else if (build_flow(core, r, &flow)) {
+            flow_set_put(core->late, &flow);
         }
     }
     if (r) {
@@ -701,10 +474,10 @@ static void
 core_free(struct core *core)
 {
     if (core) {
-        detach(core);
+        bridge_destroy(core->bridge);
+        drop_found(core);
+        flow_set_destroy(core->late);
         free_ports(core);
-        fh_changes_destroy(&core->changes);
-        fh_changes_destroy(&core->late);
         free(core->name);
         free(core);
     }
@@ -725,27 +498,42 @@ has_same_ports(const struct core *core, const struct config *config,
 }
 
 static void
-configure_core(struct core *core, const struct config *config,
-               const struct config_core *cc)
+name_core(struct core *core, const struct config_core *cc)
 {
-    if (core->name && has_same_ports(core, config, cc)) {
-        free(core->name);
-        core->name = fh_xstrdup(cc->name);
-        return;
-    }
-    free_ports(core);
+    struct bridge_options options = {
+        .dpid = cc->dpid, .kind = "core", .name = cc->name,
+        .reread_ms = REREAD_MS,
+    };
+
     free(core->name);
     core->name = fh_xstrdup(cc->name);
     core->dpid = cc->dpid;
+    if (core->bridge) {
+        bridge_set_owner(core->bridge, &options, &bridge_ops, core);
+    } else {
+        core->bridge = bridge_create(core->owner->options.bridges, &options,
+                                     &bridge_ops, core);
+    }
+}
+
+static void
+configure_core(struct core *core, const struct config *config,
+               const struct config_core *cc)
+{
+    name_core(core, cc);
+    if (has_same_ports(core, config, cc)) {
+        return;
+    }
+    free_ports(core);
     core->ports = fh_xcalloc(cc->n_ports + 1, sizeof *core->ports);
     core->n_ports = cc->n_ports;
     for (size_t i = 0; i < cc->n_ports; i++) {
         core->ports[i].router = config->routers[cc->ports[i].router].dpid;
         core->ports[i].name = fh_xstrdup(cc->ports[i].port);
     }
-    if (core->conn && core->xact) {
+    if (bridge_is_there(core->bridge)) {
         find_ports(core);
-        core->reread = true;    /* Other ports, other flows. */
+        bridge_read_again(core->bridge);    /* Other ports, other flows. */
     }
 }
 
@@ -764,6 +552,7 @@ take_core(struct upstream_core *u, uint64_t dpid)
     }
     core = fh_xcalloc(1, sizeof *core);
     core->owner = u;
+    core->late = flow_set_create();
     return core;
 }
 
@@ -772,11 +561,11 @@ take_core(struct upstream_core *u, uint64_t dpid)
 static void
 release(struct core *core)
 {
-    if (core->ready) {
+    if (bridge_serves(core->bridge)) {
         for (struct core_route *r = core->owner->routes; r; r = r->hh.next) {
             queue_route(core, r, NULL, false);
         }
-        flush(core);
+        bridge_commit(core->bridge);
     }
     core_free(core);
 }
@@ -812,7 +601,6 @@ upstream_core_configure(struct upstream *up, const struct config *config,
     u->cores = cores;
     u->n_cores = config->n_cores;
     start_settling(u, settle_ms);
-    on_retry(-1, 0, u);
 }
 
 static void
@@ -834,7 +622,6 @@ core_destroy(struct upstream *up)
     }
     free(u->names);
     event_free(u->settle);
-    event_free(u->retry);
     free(u);
 }
 
@@ -856,7 +643,6 @@ upstream_core_create(const struct upstream_core_options *options)
     u->up.ops = &core_ops;
     u->options = *options;
     u->settle = evtimer_new(options->base, on_settled, u);
-    u->retry = evtimer_new(options->base, on_retry, u);
     return &u->up;
 }
 
@@ -874,7 +660,7 @@ upstream_core_info(const struct upstream *up, size_t i)
     const struct core *core = core_cast(up)->cores[i];
 
     return (struct fh_core_status) { core->name, core->dpid,
-                                     core->ready };
+                                     bridge_serves(core->bridge) };
 }
 
 size_t

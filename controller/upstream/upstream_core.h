@@ -6,12 +6,7 @@
  * that is not is put right when it returns: its flows are read, and only what
  * is wrong is changed.  Flows of clients that nobody knows stay until
  * 'settle_ms' after the start.
- *
- *   GONE --identified--> SETUP --ready--> READING --flows read--> READY
- *     ^                    |                 ^         refused, ports |
- *     |                    |                 +------------------------+
- *     +---- closed --------+------------------------------------------+
- */
+ * Its bridges are each a struct bridge, which see. */
 #ifndef UPSTREAM_CORE_H
 #define UPSTREAM_CORE_H 1
 
@@ -19,13 +14,14 @@
 
 #include <firsthop/status.h>
 
-#include "controller/bridge/ofconn.h"
+#include "controller/bridge/bridge.h"
 #include "controller/upstream/upstream.h"
 
 struct config;
 
 struct upstream_core_options {
     struct event_base *base;
+    struct bridges *bridges;    /* Borrowed; outlive it. */
     upstream_told_cb *told;
     upstream_event_cb *event;   /* A core came or went; may be NULL. */
     void *aux;
@@ -38,17 +34,6 @@ struct upstream *upstream_core_create(const struct upstream_core_options *);
  * call. */
 void upstream_core_configure(struct upstream *, const struct config *config,
                              uint32_t settle_ms);
-
-/* What happens to connections that no router has.  identify() returns true
- * if it is a core's, and takes it; for the others the connection need not be
- * a core's. */
-bool upstream_core_identify(struct upstream *, struct ofconn *);
-void upstream_core_ready(struct upstream *, struct ofconn *);
-void upstream_core_message(struct upstream *, struct ofconn *,
-                           struct of_message *);
-void upstream_core_port(struct upstream *, struct ofconn *);
-void upstream_core_closed(struct upstream *, struct ofconn *,
-                          const char *reason);
 
 /* Sends what has been announced in this turn of the loop. */
 void upstream_core_flush(struct upstream *);

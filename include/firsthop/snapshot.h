@@ -64,4 +64,10 @@ struct fh_client {
     uint32_t decision;              /* For the cookie. */
 };
 
+/* What has been asked of a bridge, and what became of it. */
+struct fh_bridge_counters {
+    uint64_t commits, commits_failed;
+    uint64_t dpid_takeovers;        /* Another came under its datapath id. */
+};
+
 #endif /* firsthop/snapshot.h */

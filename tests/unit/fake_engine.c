@@ -116,7 +116,7 @@ fake_set_connected(struct engine *en, const char *name, bool connected)
 {
     struct router *router = engine_find_router(en, name);
 
-    router->conn = connected ? (struct ofconn *) en : NULL;
+    router->openflow = connected ? "1.4" : NULL;
     router->ready = connected;
 }
 
@@ -256,7 +256,7 @@ engine_explain(const struct engine *en, const struct client *client,
         const struct router *router = segment->members[i].router;
 
         candidates[i] = (struct elect_candidate) {
-            .connected = router->conn != NULL,
+            .connected = router->openflow != NULL,
             .draining = router->draining,
             .uplink_ok = true,
             .heard = true,
@@ -349,12 +349,4 @@ engine_apply(struct engine *en, struct config *config, bool persist)
         journal_add(en->events, &event);
     }
     return refusal;
-}
-
-/* ofconn.h, as far as api and metrics use it. */
-
-const char *
-ofconn_version_name(const struct ofconn *conn)
-{
-    return "1.4";
 }

@@ -1,0 +1,618 @@
+/* One OpenFlow bridge whose flows somebody keeps right.  See bridge.h. */
+#include <config.h>
+
+#include "controller/bridge/bridge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include <firsthop/buf.h>
+#include <firsthop/snapshot.h>
+
+#include "controller/base/log.h"
+#include "controller/bridge/ofxact.h"
+
+/* A bridge that answers echoes but confirms no flow change for so long is
+ * not to be trusted with clients. */
+#define CONFIRM_WITHIN_MS 10000
+
+struct bridge {
+    TAILQ_ENTRY(bridge) node;
+    struct bridges *all;
+    uint64_t dpid;
+    char *label;                /* "router A" */
+    int reread_ms;
+    struct fh_bridge_counters *counters;
+    const struct bridge_ops *ops;
+    void *owner;
+    unsigned int n_owners;      /* So far. */
+
+    struct ofconn *conn;        /* NULL: AWAY. */
+    struct ofxact *xact;        /* NULL: AWAY, SETUP. */
+    bool serves;
+    bool reading;
+    struct flow_set *found;     /* While it is read. */
+
+    struct fh_changes changes;  /* To be committed next. */
+    uint64_t *tokens;           /* Who waits for them. */
+    size_t n_tokens, cap_tokens;
+
+    bool read_wanted;           /* Once nothing is under way. */
+    bool refused;               /* A change was: read it again. */
+    int64_t reread_at_ms;       /* When that is due, 0: not yet set. */
+    uint64_t n_confirmed;       /* Commits whose barrier came back. */
+    uint64_t watched;           /* n_confirmed when last looked at. */
+    int64_t progress_ms;        /* When it last grew, 0: look from now. */
+};
+
+struct bridges {
+    struct ofserver *server;
+    void (*end_turn)(void *aux);
+    void *aux;
+    TAILQ_HEAD(, bridge) list;
+    struct fh_bridge_counters uncounted;
+};
+
+/* What a commit's confirmation is for. */
+struct commit {
+    struct bridge *bridge;
+    unsigned int n_owners;      /* As it was sent. */
+    uint64_t *tokens;           /* Owned. */
+    size_t n;
+};
+
+static void read_if_wanted(struct bridge *);
+
+/* Changes. */
+
+struct fh_changes *
+bridge_changes(struct bridge *b)
+{
+    return &b->changes;
+}
+
+void
+bridge_await(struct bridge *b, uint64_t token)
+{
+    if (b->n_tokens == b->cap_tokens) {
+        b->cap_tokens = b->cap_tokens ? b->cap_tokens * 2 : 8;
+        b->tokens = fh_xrealloc(b->tokens,
+                                b->cap_tokens * sizeof *b->tokens);
+    }
+    b->tokens[b->n_tokens++] = token;
+}
+
+size_t
+bridge_n_queued(const struct bridge *b)
+{
+    return b->changes.n > b->n_tokens ? b->changes.n : b->n_tokens;
+}
+
+static struct commit *
+take_commit(struct bridge *b)
+{
+    struct commit *commit = fh_xmalloc(sizeof *commit);
+
+    *commit = (struct commit) { b, b->n_owners, b->tokens, b->n_tokens };
+    b->tokens = NULL;
+    b->n_tokens = b->cap_tokens = 0;
+    return commit;
+}
+
+static void
+tell_confirmed(struct bridge *b, const struct commit *commit, bool ok)
+{
+    for (size_t i = 0; i < commit->n; i++) {
+        if (b->ops->confirmed && commit->n_owners == b->n_owners) {
+            b->ops->confirmed(b->owner, commit->tokens[i], ok);
+        }
+    }
+}
+
+static void
+commit_free(struct commit *commit)
+{
+    free(commit->tokens);
+    free(commit);
+}
+
+/* A bundle is refused as a whole, whoever's changes are in it: what the
+ * bridge holds now must be read. */
+static void
+commit_done(int error, void *commit_)
+{
+    struct commit *commit = commit_;
+    struct bridge *b = commit->bridge;
+
+    b->n_confirmed++;
+    if (error) {
+        b->counters->commits_failed++;
+    }
+    if (error && error != ECONNRESET) {
+        log_warn("%s: the bridge refused a change of flows", b->label);
+        b->refused = true;
+    }
+    tell_confirmed(b, commit, !error);
+    commit_free(commit);
+    read_if_wanted(b);
+}
+
+/* Nobody is there to take what is queued. */
+static void
+drop_changes(struct bridge *b)
+{
+    struct commit *commit = take_commit(b);
+
+    fh_changes_clear(&b->changes);
+    tell_confirmed(b, commit, false);
+    commit_free(commit);
+}
+
+void
+bridge_commit(struct bridge *b)
+{
+    if (!b->changes.n && !b->n_tokens) {
+        return;
+    }
+    if (!b->xact) {
+        drop_changes(b);
+        return;
+    }
+    b->counters->commits++;
+    ofxact_commit(b->xact, &b->changes, commit_done, take_commit(b));
+    fh_changes_clear(&b->changes);
+}
+
+static bool
+is_under_way(const struct bridge *b)
+{
+    return (b->reading
+            || (b->xact && (ofxact_in_flight(b->xact)
+                            || ofxact_waiting(b->xact))));
+}
+
+bool
+bridge_is_busy(const struct bridge *b)
+{
+    return b->changes.n || b->n_tokens || is_under_way(b);
+}
+
+/* Reading. */
+
+static void
+collect_flow(const struct fh_flow *flow, void *b_)
+{
+    struct bridge *b = b_;
+
+    flow_set_put(b->found, flow);
+}
+
+static void
+drop_found(struct bridge *b)
+{
+    flow_set_destroy(b->found);
+    b->found = NULL;
+    b->reading = false;
+}
+
+static void
+read_done(int error, void *b_)
+{
+    struct bridge *b = b_;
+    bool first = !b->serves;
+    struct flow_set *desired;
+
+    if (error) {
+        if (error != ECONNRESET) {
+            ofconn_close(b->conn, "its flows cannot be read");
+        }
+        return;
+    }
+    desired = b->ops->desired(b->owner, b->found, first);
+    flow_diff(desired, b->found, &b->changes);
+    flow_set_destroy(desired);
+    log_info("%s: %zu flows of ours found, %zu changes needed", b->label,
+             flow_set_count(b->found), b->changes.n);
+    drop_found(b);
+    b->serves = true;
+    if (b->ops->read) {
+        b->ops->read(b->owner, first);
+    }
+    read_if_wanted(b);
+}
+
+/* What is queued goes out before, so that the reading shows it. */
+static void
+start_reading(struct bridge *b)
+{
+    bridge_commit(b);
+    b->read_wanted = b->refused = false;
+    b->reread_at_ms = 0;
+    b->reading = true;
+    flow_set_destroy(b->found);
+    b->found = flow_set_create();
+    ofxact_dump(b->xact, FH_COOKIE_OURS, FH_COOKIE_OURS_MASK, collect_flow,
+                read_done, b);
+}
+
+static void
+read_if_wanted(struct bridge *b)
+{
+    if (b->read_wanted && b->xact && !is_under_way(b)) {
+        start_reading(b);
+    }
+}
+
+void
+bridge_read_again(struct bridge *b)
+{
+    if (b->serves) {
+        b->read_wanted = true;
+        read_if_wanted(b);
+    }
+}
+
+/* Connections. */
+
+static void
+drop_xact(struct bridge *b)
+{
+    struct ofxact *xact = b->xact;
+
+    b->xact = NULL;             /* Nothing is started while it fails. */
+    ofxact_destroy(xact);
+    drop_found(b);
+}
+
+static void
+begin(struct bridge *b)
+{
+    drop_xact(b);
+    b->serves = false;
+    b->progress_ms = 0;
+    b->xact = ofxact_create(ofconn_tx(b->conn), ofconn_version(b->conn),
+                            ofconn_xid_for, b->conn);
+    ofxact_set_name(b->xact, b->label);
+    b->ops->up(b->owner);
+    start_reading(b);
+}
+
+void
+bridge_read(struct bridge *b)
+{
+    if (b->conn && ofconn_is_ready(b->conn)) {
+        begin(b);
+    }
+}
+
+static void
+attach(struct bridge *b, struct ofconn *conn)
+{
+    b->conn = conn;
+    ofconn_set_aux(conn, b);
+    if (ofconn_is_ready(conn)) {
+        begin(b);               /* Taken before, then released. */
+    } else {
+        ofconn_take(conn);
+    }
+}
+
+/* Everything that was under way fails first, then the owner hears why. */
+static void
+detach(struct bridge *b, const char *reason)
+{
+    ofconn_set_aux(b->conn, NULL);
+    b->conn = NULL;
+    b->serves = b->read_wanted = b->refused = false;
+    b->reread_at_ms = 0;
+    drop_xact(b);
+    drop_changes(b);
+    b->ops->down(b->owner, reason);
+}
+
+/* The newer connection wins.  The older may be one that the bridge itself has
+ * given up; but two bridges that take the place from one another in turn
+ * serve nobody. */
+static void
+lose_conn(struct bridge *b, const struct ofconn *conn)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
+    static const char reason[] = "a newer connection has its datapath id";
+    struct ofconn *old = b->conn;
+    char dpid[FH_DPID_STRLEN];
+
+    log_warn_rl(&rl, "%s: %s takes over from %s: if that is not one bridge "
+                "that has reconnected, two bridges have the datapath id %s, "
+                "and one of them needs another: `ovs-vsctl set bridge BRIDGE "
+                "other_config:datapath-id=...`", b->label, ofconn_peer(conn),
+                ofconn_peer(old), fh_dpid_format(b->dpid, dpid));
+    b->counters->dpid_takeovers++;
+    detach(b, reason);
+    ofconn_close(old, reason);
+}
+
+static struct bridge *
+find_by_dpid(const struct bridges *all, uint64_t dpid)
+{
+    struct bridge *b;
+
+    TAILQ_FOREACH (b, &all->list, node) {
+        if (b->dpid == dpid) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static void
+on_identified(struct ofconn *conn, void *all_)
+{
+    struct bridges *all = all_;
+    struct bridge *b = find_by_dpid(all, ofconn_dpid(conn));
+    char dpid[FH_DPID_STRLEN];
+
+    if (!b) {
+        log_warn("bridge %s (%s) is not in the configuration: left alone",
+                 fh_dpid_format(ofconn_dpid(conn), dpid), ofconn_peer(conn));
+        return;
+    }
+    if (b->conn) {
+        lose_conn(b, conn);
+    }
+    attach(b, conn);
+}
+
+static void
+on_ready(struct ofconn *conn, void *all)
+{
+    struct bridge *b = ofconn_get_aux(conn);
+
+    if (b) {
+        log_info("%s: connected from %s, OpenFlow %s", b->label,
+                 ofconn_peer(conn), ofconn_version_name(conn));
+        begin(b);
+    }
+}
+
+static bool
+tell_message(struct bridge *b, const struct of_message *msg)
+{
+    return b->ops->message && b->ops->message(b->owner, msg);
+}
+
+static void
+on_message(struct ofconn *conn, struct of_message *msg, void *all)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+    struct bridge *b = ofconn_get_aux(conn);
+
+    if (!b || !b->xact) {
+        return;
+    }
+    if (msg->type == OF_PACKET_IN) {
+        if (b->serves) {
+            tell_message(b, msg);
+        }
+    } else if (msg->type == OF_ROLE_STATUS) {
+        log_warn("%s: another controller has taken the master role",
+                 b->label);
+        ofconn_close(conn, "the master role was lost");
+    } else if (!ofxact_receive(b->xact, msg) && !tell_message(b, msg)
+               && msg->type == OF_ERROR) {
+        log_warn_rl(&rl, "%s: the bridge reports an error: %s", b->label,
+                    msg->error.text);
+    }
+}
+
+static void
+on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
+        void *all)
+{
+    struct bridge *b = ofconn_get_aux(conn);
+
+    if (b && b->xact && b->ops->port) {
+        b->ops->port(b->owner, port, deleted);
+    }
+}
+
+static void
+on_closed(struct ofconn *conn, const char *reason, void *all_)
+{
+    struct bridges *all = all_;
+    struct bridge *b = ofconn_get_aux(conn);
+
+    if (b) {
+        log_warn("%s: disconnected: %s", b->label, reason);
+        detach(b, reason);
+        all->end_turn(all->aux);
+    }
+}
+
+static void
+on_idle(void *all_)
+{
+    struct bridges *all = all_;
+
+    all->end_turn(all->aux);
+}
+
+static void
+offer(struct ofconn *conn, void *all_)
+{
+    struct bridges *all = all_;
+    struct bridge *b;
+
+    if (!ofconn_get_aux(conn)) {
+        b = find_by_dpid(all, ofconn_dpid(conn));
+        if (b && !b->conn) {
+            attach(b, conn);
+        }
+    }
+}
+
+void
+bridges_offer(struct bridges *all)
+{
+    ofserver_for_each(all->server, offer, all);
+}
+
+/* Watching. */
+
+static void
+reread_when_due(struct bridge *b, int64_t now_ms)
+{
+    if (!b->reread_at_ms) {
+        b->reread_at_ms = now_ms + b->reread_ms;
+    }
+    if (now_ms >= b->reread_at_ms) {
+        bridge_read_again(b);
+    }
+}
+
+static void
+watch(struct bridge *b, int64_t now_ms)
+{
+    bool busy = b->reading || ofxact_in_flight(b->xact);
+
+    if (!busy || b->n_confirmed != b->watched || !b->progress_ms) {
+        b->watched = b->n_confirmed;
+        b->progress_ms = now_ms;
+    } else if (now_ms - b->progress_ms > CONFIRM_WITHIN_MS) {
+        ofconn_close(b->conn, "it does not confirm flow changes");
+        return;
+    }
+    if (b->refused && b->serves && !is_under_way(b)) {
+        reread_when_due(b, now_ms);
+    }
+}
+
+void
+bridges_tick(struct bridges *all, int64_t now_ms)
+{
+    struct bridge *b;
+
+    TAILQ_FOREACH (b, &all->list, node) {
+        if (b->xact) {
+            watch(b, now_ms);
+        }
+    }
+}
+
+/* Life. */
+
+static void
+set_options(struct bridge *b, const struct bridge_options *options)
+{
+    free(b->label);
+    b->label = fh_xasprintf("%s %s", options->kind, options->name);
+    b->dpid = options->dpid;
+    b->reread_ms = options->reread_ms;
+    b->counters = (options->counters ? options->counters
+                   : &b->all->uncounted);
+    if (b->xact) {
+        ofxact_set_name(b->xact, b->label);
+    }
+}
+
+struct bridge *
+bridge_create(struct bridges *all, const struct bridge_options *options,
+              const struct bridge_ops *ops, void *owner)
+{
+    struct bridge *b = fh_xcalloc(1, sizeof *b);
+
+    b->all = all;
+    b->ops = ops;
+    b->owner = owner;
+    set_options(b, options);
+    TAILQ_INSERT_TAIL(&all->list, b, node);
+    return b;
+}
+
+void
+bridge_set_owner(struct bridge *b, const struct bridge_options *options,
+                 const struct bridge_ops *ops, void *owner)
+{
+    if (owner != b->owner) {
+        bridge_commit(b);
+        b->n_owners++;
+    }
+    b->ops = ops;
+    b->owner = owner;
+    set_options(b, options);
+}
+
+void
+bridge_destroy(struct bridge *b)
+{
+    if (!b) {
+        return;
+    }
+    if (b->conn) {
+        ofconn_set_aux(b->conn, NULL);
+    }
+    b->serves = b->read_wanted = false;
+    drop_xact(b);
+    drop_changes(b);
+    fh_changes_destroy(&b->changes);
+    free(b->tokens);
+    TAILQ_REMOVE(&b->all->list, b, node);
+    free(b->label);
+    free(b);
+}
+
+struct bridges *
+bridges_create(struct event_base *base, const struct ofserver_config *config,
+               void (*end_turn)(void *aux), void *aux)
+{
+    static const struct ofserver_cbs cbs = {
+        .identified = on_identified,
+        .ready = on_ready,
+        .message = on_message,
+        .port = on_port,
+        .closed = on_closed,
+        .idle = on_idle,
+    };
+    struct bridges *all = fh_xcalloc(1, sizeof *all);
+
+    all->end_turn = end_turn;
+    all->aux = aux;
+    TAILQ_INIT(&all->list);
+    all->server = ofserver_create(base, config, &cbs, all);
+    return all;
+}
+
+void
+bridges_destroy(struct bridges *all)
+{
+    if (all) {
+        ofserver_destroy(all->server);
+        free(all);
+    }
+}
+
+struct ofserver *
+bridges_server(struct bridges *all)
+{
+    return all->server;
+}
+
+/* Asking. */
+
+bool
+bridge_is_there(const struct bridge *b)
+{
+    return b->xact != NULL;
+}
+
+bool
+bridge_serves(const struct bridge *b)
+{
+    return b->serves;
+}
+
+struct ofconn *
+bridge_conn(const struct bridge *b)
+{
+    return b && b->xact ? b->conn : NULL;
+}

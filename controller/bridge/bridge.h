@@ -1,0 +1,109 @@
+/* One OpenFlow bridge whose flows somebody keeps right.
+ *
+ * Owns which connection is whose, what is on its way to a bridge, and the
+ * reading of its flows: they are read when the bridge comes and compared with
+ * what its owner says should be there, and what is wrong is changed.  An owner
+ * is a router, a core, or a router that leaves; it never sees a connection
+ * come twice under one datapath id, nor a bundle that was refused.
+ *
+ *   AWAY --datapath id--> SETUP --set up--> READING --flows read--> SERVING
+ *    ^                      |                  |                     |   ^
+ *    |                      |                  |        read again   v   |
+ *    +------- closed -------+------------------+------------------- SERVING,
+ *                                                                   READING
+ *
+ * A bridge that is read again goes on serving meanwhile: what is sent to it
+ * in between is at worst sent twice.
+ *
+ * Called by the event loop; never reads a clock, for which bridges_tick() is
+ * there. */
+#ifndef BRIDGE_H
+#define BRIDGE_H 1
+
+#include "controller/bridge/ofconn.h"
+#include "flows/flow_diff.h"
+
+struct bridge;
+struct bridges;
+
+/* All bridges, and the server that they come to.  'end_turn' is called when
+ * all that a wake-up brought has been handed over. */
+struct bridges *bridges_create(struct event_base *,
+                               const struct ofserver_config *,
+                               void (*end_turn)(void *aux), void *aux);
+/* After all bridges. */
+void bridges_destroy(struct bridges *);
+/* To listen and to dial. */
+struct ofserver *bridges_server(struct bridges *);
+/* Gives connections that nobody has to the bridges that want them: after
+ * bridges have been made, or destroyed. */
+void bridges_offer(struct bridges *);
+/* Every 100 ms or so: does each of them keep up, and is it to be read
+ * again? */
+void bridges_tick(struct bridges *, int64_t now_ms);
+
+/* All are called with the owner, and may do anything with the bridge but
+ * destroy it. */
+struct bridge_ops {
+    /* It has come and is set up, its ports are known.  Its flows are read
+     * next. */
+    void (*up)(void *owner);
+    /* It has gone; nothing that was asked of it will be answered. */
+    void (*down)(void *owner, const char *reason);
+    /* 'found' are its flows of ours.  Returns those that it should have
+     * instead, new.  'first': it has not served yet. */
+    struct flow_set *(*desired)(void *owner, const struct flow_set *found,
+                                bool first);
+    /* What is wrong is on its way to be changed: it serves.  May be NULL. */
+    void (*read)(void *owner, bool first);
+    /* What is not the bridge's own business, packet-ins only while it serves.
+     * Returns false for an error that it does not know.  May be NULL. */
+    bool (*message)(void *owner, const struct of_message *);
+    /* May be NULL. */
+    void (*port)(void *owner, const struct of_port *, bool deleted);
+    /* See bridge_await().  May be NULL. */
+    void (*confirmed)(void *owner, uint64_t token, bool ok);
+};
+
+struct bridge_options {
+    uint64_t dpid;
+    const char *kind, *name;    /* For logs: "router", "A".  Copied. */
+    int reread_ms;              /* What was refused is read again after. */
+    struct fh_bridge_counters *counters;    /* Borrowed; NULL: not counted. */
+};
+
+struct bridge *bridge_create(struct bridges *, const struct bridge_options *,
+                             const struct bridge_ops *, void *owner);
+/* What was awaited fails; its flows are left alone. */
+void bridge_destroy(struct bridge *);
+/* Another owner from now on, or another name.  What a former owner awaited is
+ * told to nobody. */
+void bridge_set_owner(struct bridge *, const struct bridge_options *,
+                      const struct bridge_ops *, void *owner);
+
+/* Queue changes here; bridge_commit() sends what is queued. */
+struct fh_changes *bridge_changes(struct bridge *);
+/* 'token' comes back in confirmed() when what is queued is in place, or has
+ * failed. */
+void bridge_await(struct bridge *, uint64_t token);
+void bridge_commit(struct bridge *);
+/* Changes that are queued, or tokens, whichever are more. */
+size_t bridge_n_queued(const struct bridge *);
+
+/* Has it read, and put right, as when it came. */
+void bridge_read(struct bridge *);
+/* The same while it serves, at once or as soon as nothing is under way. */
+void bridge_read_again(struct bridge *);
+
+/* Is anything under way that is not confirmed? */
+bool bridge_is_busy(const struct bridge *);
+/* Is it there, and its ports known? */
+bool bridge_is_there(const struct bridge *);
+/* And its flows, or on their way to be put right? */
+bool bridge_serves(const struct bridge *);
+
+/* The connection while it is there, or NULL: to send what no order matters
+ * for. */
+struct ofconn *bridge_conn(const struct bridge *);
+
+#endif /* controller/bridge/bridge.h */

@@ -1,0 +1,53 @@
+/* Stands in for ofserver.c, ofconn.c and ofxact.c: a connection holds a set of
+ * flows, and confirms, refuses or breaks when the test says so. */
+#ifndef FAKE_BRIDGE_H
+#define FAKE_BRIDGE_H 1
+
+#include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofxact.h"
+
+#define MAX_PENDING 16
+
+/* A connection, and the bridge at its other end. */
+struct ofconn {
+    uint64_t dpid;
+    bool taken, ready, closed;
+    void *aux;
+    struct of_port ports[3];
+    size_t n_ports;
+    struct fh_flow flows[32];
+    size_t n_flows;
+};
+
+/* What one ofxact has under way, in order. */
+struct pending {
+    struct fh_changes changes;
+    bool is_dump;
+    ofxact_flow_cb *flow;
+    ofxact_done_cb *done;
+    void *aux;
+};
+
+struct ofxact {
+    struct ofconn *conn;
+    struct pending pending[MAX_PENDING];
+    size_t n;
+};
+
+/* The one made last. */
+extern struct ofxact *fake_last_xact;
+
+/* What a server would say of a connection. */
+void fake_identify(struct ofconn *);
+void fake_ready(struct ofconn *);
+void fake_message(struct ofconn *, struct of_message *);
+void fake_close(struct ofconn *);
+void fake_port_changed(struct ofconn *);
+
+/* The bridge does what it is told first, or all of it. */
+void fake_confirm(struct ofxact *);
+void fake_confirm_all(struct ofxact *);
+/* It ends so, and nothing of it is done. */
+void fake_end_first(struct ofxact *, int error);
+
+#endif /* tests/unit/fake_bridge.h */

@@ -1,0 +1,390 @@
+/* bridge: one bridge whose flows are kept right. */
+#include <config.h>
+
+#include "controller/bridge/bridge.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <firsthop/buf.h>
+#include <firsthop/snapshot.h>
+
+#include "controller/base/log.h"
+#include "tests/unit/fake_bridge.h"
+
+/* An owner that wants the flows of 'wanted', one a bit. */
+struct fixture {
+    struct bridges *bridges;
+    struct bridge *bridge;
+    struct fh_bridge_counters counters;
+    struct ofconn conn, other;
+    unsigned int wanted;
+    char log[256];
+};
+
+static void __attribute__((format(printf, 2, 3)))
+note(struct fixture *f, const char *format, ...)
+{
+    size_t len = strlen(f->log);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(f->log + len, sizeof f->log - len, format, args);
+    va_end(args);
+}
+
+static void
+assert_log(struct fixture *f, const char *expected)
+{
+    assert_string_equal(f->log, expected);
+    f->log[0] = '\0';
+}
+
+static struct fh_flow
+flow(unsigned int number)
+{
+    struct fh_flow flow;
+
+    memset(&flow, 0, sizeof flow);
+    flow.cookie = fh_cookie(FH_KIND_BASE, 0);
+    flow.table = 1;
+    flow.priority = number;
+    return flow;
+}
+
+static void
+on_up(void *f)
+{
+    note(f, "up ");
+}
+
+static void
+on_down(void *f, const char *reason)
+{
+    note(f, "down ");
+}
+
+static struct flow_set *
+on_desired(void *f_, const struct flow_set *found, bool first)
+{
+    struct fixture *f = f_;
+    struct flow_set *set = flow_set_create();
+
+    note(f, "%s:%zu ", first ? "first" : "again", flow_set_count(found));
+    for (unsigned int i = 0; i < 8; i++) {
+        if (f->wanted & 1u << i) {
+            struct fh_flow one = flow(i);
+
+            flow_set_put(set, &one);
+        }
+    }
+    return set;
+}
+
+static void
+on_read(void *f, bool first)
+{
+    note(f, "read ");
+}
+
+static bool
+on_message(void *f, const struct of_message *msg)
+{
+    note(f, "%s ", msg->type == OF_PACKET_IN ? "frame" : "message");
+    return true;
+}
+
+static void
+on_confirmed(void *f, uint64_t token, bool ok)
+{
+    note(f, "%u:%s ", (unsigned int) token, ok ? "ok" : "failed");
+}
+
+static const struct bridge_ops ops = {
+    .up = on_up, .down = on_down, .desired = on_desired, .read = on_read,
+    .message = on_message, .confirmed = on_confirmed,
+};
+
+static void
+end_turn(void *f_)
+{
+    struct fixture *f = f_;
+
+    if (f->bridge) {
+        bridge_commit(f->bridge);
+    }
+}
+
+static void
+create_bridge(struct fixture *f)
+{
+    struct bridge_options options = {
+        .dpid = 0xa, .kind = "router", .name = "A", .reread_ms = 5000,
+        .counters = &f->counters,
+    };
+
+    f->bridge = bridge_create(f->bridges, &options, &ops, f);
+}
+
+static int
+setup(void **state)
+{
+    struct fixture *f = fh_xcalloc(1, sizeof *f);
+
+    log_set_level(LOG_LVL_ERR);
+    f->conn.dpid = f->other.dpid = 0xa;
+    f->bridges = bridges_create(NULL, NULL, end_turn, f);
+    create_bridge(f);
+    *state = f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    bridge_destroy(f->bridge);
+    bridges_destroy(f->bridges);
+    free(f);
+    return 0;
+}
+
+static struct ofxact *
+connect_bridge(struct fixture *f, struct ofconn *conn)
+{
+    fake_identify(conn);
+    fake_ready(conn);
+    fake_confirm(fake_last_xact);
+    end_turn(f);
+    fake_confirm_all(fake_last_xact);
+    return fake_last_xact;
+}
+
+static void
+send_frame(struct ofconn *conn)
+{
+    struct of_message msg = { .type = OF_PACKET_IN };
+
+    fake_message(conn, &msg);
+}
+
+static void
+commit_one(struct fixture *f, unsigned int number, uint64_t token)
+{
+    struct fh_flow one = flow(number);
+
+    f->wanted |= 1u << number;
+    fh_changes_add(bridge_changes(f->bridge), FH_CHANGE_ADD, &one);
+    bridge_await(f->bridge, token);
+    bridge_commit(f->bridge);
+}
+
+static void
+what_is_wrong_is_changed_when_it_comes(void **state)
+{
+    struct fixture *f = *state;
+
+    f->wanted = 3;
+    f->conn.flows[f->conn.n_flows++] = flow(1);
+    f->conn.flows[f->conn.n_flows++] = flow(7);
+    connect_bridge(f, &f->conn);
+    assert_log(f, "up first:2 read ");
+    assert_int_equal(f->conn.n_flows, 2);
+    assert_int_equal(f->counters.commits, 1);
+}
+
+static void
+frames_before_the_first_reading_are_nobodys(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_identify(&f->conn);
+    fake_ready(&f->conn);
+    send_frame(&f->conn);
+    assert_log(f, "up ");
+    fake_confirm(fake_last_xact);
+    send_frame(&f->conn);
+    assert_log(f, "first:0 read frame ");
+}
+
+static void
+a_bridge_that_is_read_again_goes_on_serving(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    bridge_read_again(f->bridge);
+    assert_true(x->n == 1 && x->pending[0].is_dump);
+    assert_true(bridge_serves(f->bridge));
+    send_frame(&f->conn);
+    commit_one(f, 2, 7);        /* The reading does not show it. */
+    fake_confirm(x);
+    assert_log(f, "frame again:0 read ");
+    end_turn(f);
+    fake_confirm_all(x);
+    assert_log(f, "7:ok ");
+    assert_int_equal(f->conn.n_flows, 1);
+}
+
+static void
+a_reading_waits_for_what_is_under_way(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    commit_one(f, 2, 7);
+    bridge_read_again(f->bridge);
+    bridge_read_again(f->bridge);
+    assert_int_equal(x->n, 1);
+    fake_confirm(x);
+    assert_true(x->n == 1 && x->pending[0].is_dump);
+    fake_confirm(x);
+    assert_log(f, "7:ok again:1 read ");
+    assert_false(bridge_is_busy(f->bridge));
+}
+
+static void
+a_reading_asked_for_during_another_follows_it(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    bridge_read_again(f->bridge);
+    bridge_read_again(f->bridge);
+    assert_int_equal(x->n, 1);
+    fake_confirm(x);
+    assert_true(x->n == 1 && x->pending[0].is_dump);
+    fake_confirm(x);
+    assert_int_equal(x->n, 0);
+    assert_log(f, "again:0 read again:0 read ");
+}
+
+static void
+what_is_refused_is_read_again_not_too_soon(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    commit_one(f, 2, 7);
+    fake_end_first(x, EREMOTEIO);
+    assert_log(f, "7:failed ");
+    assert_int_equal(f->counters.commits_failed, 1);
+    bridges_tick(f->bridges, 100000);
+    bridges_tick(f->bridges, 104999);
+    assert_int_equal(x->n, 0);
+    bridges_tick(f->bridges, 105000);
+    fake_confirm(x);
+    end_turn(f);
+    fake_confirm_all(x);
+    assert_log(f, "again:0 read ");
+    assert_int_equal(f->conn.n_flows, 1);
+}
+
+static void
+what_is_under_way_fails_before_the_going_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_bridge(f, &f->conn);
+    f->log[0] = '\0';
+    commit_one(f, 2, 7);
+    bridge_await(f->bridge, 8);
+    fake_close(&f->conn);
+    assert_log(f, "7:failed 8:failed down ");
+    assert_false(bridge_is_there(f->bridge));
+    bridge_await(f->bridge, 9);
+    bridge_commit(f->bridge);
+    assert_log(f, "9:failed ");
+}
+
+static void
+the_newer_connection_wins(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_bridge(f, &f->conn);
+    connect_bridge(f, &f->other);
+    assert_true(f->conn.closed);
+    assert_log(f, "up first:0 read down up first:0 read ");
+    assert_int_equal(f->counters.dpid_takeovers, 1);
+    fake_close(&f->conn);       /* Told late, and of no meaning. */
+    assert_log(f, "");
+}
+
+static void
+another_owner_is_not_told_of_what_the_former_awaited(void **state)
+{
+    struct fixture *f = *state;
+    struct bridge_options options = {
+        .dpid = 0xa, .kind = "router", .name = "A2",
+        .counters = &f->counters,
+    };
+    struct fixture heir = { .wanted = 0 };
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    commit_one(f, 2, 7);
+    bridge_set_owner(f->bridge, &options, &ops, &heir);
+    fake_confirm(x);
+    bridge_read_again(f->bridge);
+    fake_confirm(x);
+    assert_log(f, "");
+    assert_log(&heir, "again:1 read ");
+}
+
+static void
+one_that_confirms_nothing_is_closed(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_bridge(f, &f->conn);
+    commit_one(f, 2, 7);
+    bridges_tick(f->bridges, 100000);
+    bridges_tick(f->bridges, 110000);
+    assert_false(f->conn.closed);
+    bridges_tick(f->bridges, 110001);
+    assert_true(f->conn.closed);
+}
+
+static void
+flows_that_cannot_be_read_end_the_connection(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_identify(&f->conn);
+    fake_ready(&f->conn);
+    fake_end_first(fake_last_xact, EREMOTEIO);
+    assert_true(f->conn.closed);
+    assert_false(bridge_serves(f->bridge));
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_wrong_is_changed_when_it_comes),
+        TEST(frames_before_the_first_reading_are_nobodys),
+        TEST(a_bridge_that_is_read_again_goes_on_serving),
+        TEST(a_reading_waits_for_what_is_under_way),
+        TEST(a_reading_asked_for_during_another_follows_it),
+        TEST(what_is_refused_is_read_again_not_too_soon),
+        TEST(what_is_under_way_fails_before_the_going_is_told),
+        TEST(the_newer_connection_wins),
+        TEST(another_owner_is_not_told_of_what_the_former_awaited),
+        TEST(one_that_confirms_nothing_is_closed),
+        TEST(flows_that_cannot_be_read_end_the_connection),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
