@@ -154,17 +154,30 @@ put_output(struct flow_set *out, uint32_t port, uint64_t meta,
     flow_set_put(out, &same);
 }
 
-/* A client that is lost keeps its flows for a while, and what is sent to it
- * leaves: it may be deaf to our probes alone.  But its senders are told.  By
- * a table of its own, since a meter drops the packet with all that follows. */
+/* What came in by 'port' and is owed an answer goes to the controller.  By a
+ * table of its own: a meter drops the packet with all that would follow, and
+ * what is sent to a client that is lost leaves all the same (it may be deaf to
+ * our probes alone), but its senders are told. */
 static void
-put_lost(struct flow_set *out)
+put_port_punts(struct flow_set *out, uint32_t port)
 {
-    struct fh_flow flow = base_start(FH_TABLE_LOST, 100);
+    for (int kind = FLOW_PUNT_ICMP; kind <= FLOW_PUNT_TOO_LONG; kind++) {
+        struct fh_flow flow = base_start(FH_TABLE_PUNT, 100);
 
-    flow_match_metadata(&flow, FLOW_META_LOST, FLOW_META_LOST);
-    flow_act_controller(&flow, FLOW_METER_ICMP);
-    flow_set_put(out, &flow);
+        flow_match_in_port(&flow, port);
+        flow_match_metadata(&flow, FLOW_META_PUNT(kind), FLOW_META_PUNT_MASK);
+        flow_act_controller(&flow, FLOW_METER_PUNT(port, kind));
+        flow_set_put(out, &flow);
+    }
+}
+
+/* The end of 'flow': to PUNT. */
+static void
+act_punt(struct fh_flow *flow, enum flow_punt kind)
+{
+    flow->metadata = FLOW_META_PUNT(kind);
+    flow->metadata_mask = FLOW_META_PUNT_MASK;
+    flow->next_table = FH_TABLE_PUNT;
 }
 
 /* One more tag taken off in INNER, 'vid', or none: from the outer tag's
@@ -271,10 +284,12 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
 {
     put_arp_punts(out, access->port, router->mac);
     put_dhcp_punt(out, access->port);
+    put_port_punts(out, access->port);
+    put_port_punts(out, access->port);
     put_drop(out, access->port);
     put_output(out, access->port, access->port, 0);
     put_output(out, access->port, FLOW_META_LOST | access->port,
-               FH_TABLE_LOST);
+               FH_TABLE_PUNT);
 
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct fh_segment *segment = &router->segments[i];
@@ -311,7 +326,7 @@ put_own_address(struct flow_set *out, const struct fh_uplink *uplink,
     ping.match.fields |= FH_F_IP_PROTO | FH_F_ICMP_TYPE;
     ping.match.ip_proto = 1;
     ping.match.icmp_type = 8;
-    flow_act_controller(&ping, FLOW_METER_ICMP);
+    act_punt(&ping, FLOW_PUNT_ICMP);
     flow_set_put(out, &ping);
 
     flow_match_metadata(&rest, domain, mask);
@@ -352,7 +367,7 @@ put_expired(struct flow_set *out, uint64_t meta, uint64_t mask,
         }
         flow.match.fields |= FH_F_IP_TTL;
         flow.match.ip_ttl = ttl;
-        flow_act_controller(&flow, FLOW_METER_EXPIRED);
+        act_punt(&flow, FLOW_PUNT_EXPIRED);
         flow_set_put(out, &flow);
     }
 }
@@ -449,7 +464,7 @@ put_segment(struct flow_set *out, const struct fh_segment *segment)
                             domain_mask | FLOW_META_FROM_ACCESS);
         flow_match_eth_type(&unknown, ETHERTYPE_IPV4);
         flow_match_ip_dst(&unknown, prefix);
-        flow_act_controller(&unknown, FLOW_METER_ICMP);
+        act_punt(&unknown, FLOW_PUNT_ICMP);
         flow_set_put(out, &unknown);
     }
 }
@@ -477,7 +492,7 @@ put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
     flow_match_metadata(&too_long, domain | FLOW_META_LARGER,
                         mask | FLOW_META_LARGER);
     flow_match_eth_type(&too_long, ETHERTYPE_IPV4);
-    flow_act_controller(&too_long, FLOW_METER_TOO_LONG);
+    act_punt(&too_long, FLOW_PUNT_TOO_LONG);
     flow_set_put(out, &too_long);
 }
 
@@ -489,6 +504,7 @@ put_uplink(struct flow_set *out, const struct fh_router *router,
 
     put_arp_punts(out, uplink->port, router->mac);
     put_announcement_punt(out, uplink->port);
+    put_port_punts(out, uplink->port);
     put_drop(out, uplink->port);
     put_output(out, uplink->port, uplink->port, 0);
     put_entry(out, uplink->port, router->mac, &uplink->vlan,
@@ -511,7 +527,6 @@ flow_base_build(const struct fh_router *router, struct flow_set *out)
     put_no_host(out, &multicast, 0, 0, PRIO_NO_HOST);   /* And class E. */
     put_no_host(out, &this_net, 0, 0, PRIO_NO_HOST);
     put_no_host(out, &loopback, 0, 0, PRIO_NO_HOST);
-    put_lost(out);
     for (size_t i = 0; i < router->n_access; i++) {
         put_access_port(out, router, &router->access[i]);
     }
@@ -568,26 +583,46 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
     return found;
 }
 
+#define METERS_PER_PORT 6
+
 size_t
 flow_base_n_meters(const struct fh_router *router)
 {
-    return 4 + 3 * (router->n_access + router->n_uplinks);
+    return 1 + METERS_PER_PORT * (router->n_access + router->n_uplinks);
+}
+
+/* One of 'n_ports': as if there were FLOW_PUNT_PORTS, once there are more. */
+static uint32_t
+port_share(uint32_t pps, size_t n_ports)
+{
+    uint32_t share = (n_ports > FLOW_PUNT_PORTS
+                      ? pps * FLOW_PUNT_PORTS / n_ports : pps);
+
+    return share ? share : 1;
 }
 
 static size_t
-put_port_meters(struct fh_meter *meters, const struct fh_port_limits *limits)
+put_port_meters(struct fh_meter *meters, const struct fh_port_limits *limits,
+                size_t n_ports)
 {
-    uint32_t port = limits->port;
+    const uint32_t port = limits->port;
+    const struct { uint32_t id, pps; } rows[METERS_PER_PORT] = {
+        { FLOW_METER_REQUESTS(port), limits->requests_pps },
+        { FLOW_METER_REPLIES(port), limits->replies_pps },
+        { FLOW_METER_DHCP(port), limits->dhcp_pps },
+        { FLOW_METER_PUNT(port, FLOW_PUNT_ICMP),
+          port_share(FLOW_ICMP_PPS, n_ports) },
+        { FLOW_METER_PUNT(port, FLOW_PUNT_EXPIRED),
+          port_share(FLOW_EXPIRED_PPS, n_ports) },
+        { FLOW_METER_PUNT(port, FLOW_PUNT_TOO_LONG),
+          port_share(FLOW_TOO_LONG_PPS, n_ports) },
+    };
 
-    meters[0] = (struct fh_meter) { FLOW_METER_REQUESTS(port),
-                                    limits->requests_pps,
-                                    limits->requests_pps };
-    meters[1] = (struct fh_meter) { FLOW_METER_REPLIES(port),
-                                    limits->replies_pps,
-                                    limits->replies_pps };
-    meters[2] = (struct fh_meter) { FLOW_METER_DHCP(port), limits->dhcp_pps,
-                                    limits->dhcp_pps };
-    return 3;
+    for (size_t i = 0; i < METERS_PER_PORT; i++) {
+        meters[i] = (struct fh_meter) { rows[i].id, rows[i].pps,
+                                        rows[i].pps };
+    }
+    return METERS_PER_PORT;
 }
 
 size_t
@@ -595,31 +630,26 @@ flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
 {
     uint32_t punts_pps = (router->punts_pps > FLOW_PUNTS_MIN_PPS
                           ? router->punts_pps : FLOW_PUNTS_MIN_PPS);
+    size_t n_ports = router->n_access + router->n_uplinks;
     size_t n = 0;
 
-    meters[n++] = (struct fh_meter) { FLOW_METER_ICMP, FLOW_ICMP_PPS,
-                                      FLOW_ICMP_PPS };
-    meters[n++] = (struct fh_meter) { FLOW_METER_EXPIRED, FLOW_EXPIRED_PPS,
-                                      FLOW_EXPIRED_PPS };
-    meters[n++] = (struct fh_meter) { FLOW_METER_TOO_LONG, FLOW_TOO_LONG_PPS,
-                                      FLOW_TOO_LONG_PPS };
     meters[n++] = (struct fh_meter) { FH_METER_CONTROLLER, punts_pps,
                                       punts_pps };
     for (size_t i = 0; i < router->n_access; i++) {
-        n += put_port_meters(&meters[n], &router->access[i]);
+        n += put_port_meters(&meters[n], &router->access[i], n_ports);
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
-        const struct fh_port_limits uplink = {
+        const struct fh_port_limits limits = {
             router->uplinks[i].port, FLOW_UPLINK_PPS, FLOW_UPLINK_PPS,
             FLOW_UPLINK_PPS,
         };
         bool seen = false;
 
         for (size_t j = 0; j < i; j++) {
-            seen = seen || router->uplinks[j].port == uplink.port;
+            seen = seen || router->uplinks[j].port == limits.port;
         }
         if (!seen) {
-            n += put_port_meters(&meters[n], &uplink);
+            n += put_port_meters(&meters[n], &limits, n_ports);
         }
     }
     return n;

@@ -8,17 +8,18 @@
  *           anything else of our ports -> nowhere
  * INNER     the second tag of those that carry two
  * SOURCE    (flow_client)
- * ROUTE     ping to one of our addresses -> controller
+ * ROUTE     ping to one of our addresses -> PUNT
  *           DHCP between a client and a server, or a server and us -> controller
  *           no host's address, or a neighbour under isolation -> nowhere
- *           at the end of its TTL -> controller
+ *           at the end of its TTL -> PUNT
  *           (flow_client)
- *           from the core to an address of ours that is no client -> controller
+ *           from the core to an address of ours that is no client -> PUNT
  *           from a client to anywhere else -> MTU
- * MTU       longer than the uplink takes -> controller
+ * MTU       longer than the uplink takes -> PUNT
  *           else -> next hop
- * OUTPUT    metadata -> port
- * LOST      sent to a client that is lost -> controller as well
+ * OUTPUT    metadata -> port; sent to a client that is lost -> PUNT as well
+ * PUNT      by what it is and the port that it came in by, its meter
+ *           -> controller
  */
 #ifndef FLOW_BASE_H
 #define FLOW_BASE_H 1
@@ -44,23 +45,35 @@
 #define FLOW_META_ISOLATED    (UINT64_C(1) << 61)
 #define FLOW_META_ROUTING     (UINT64_C(1) << 63)   /* Set from SOURCE on. */
 #define FLOW_META_LARGER      (UINT64_C(1) << FH_META_LARGER_BIT)
+/* What to do with it in PUNT. */
+#define FLOW_META_PUNT(KIND)  ((uint64_t) (KIND) << 56)
+#define FLOW_META_PUNT_MASK   FLOW_META_PUNT(3)
 /* In OUTPUT, beside the port: that of a client which is lost. */
-#define FLOW_META_LOST        (UINT64_C(1) << 32)
+#define FLOW_META_LOST        FLOW_META_PUNT(FLOW_PUNT_ICMP)
 
 uint64_t flow_meta_stack(const struct fh_vlan *);
 uint64_t flow_meta_domain(const struct fh_uplink *);
 
-/* Meter numbers: those of the whole bridge, then four of each port.  (Open
- * vSwitch takes numbers up to 262,144.) */
-#define FLOW_METER_REQUESTS(PORT) ((PORT) * 4 + 16)
-#define FLOW_METER_REPLIES(PORT)  ((PORT) * 4 + 17)
-#define FLOW_METER_DHCP(PORT)     ((PORT) * 4 + 19)
-#define FLOW_METER_ICMP           1     /* Pings, and hosts unreachable. */
+/* What a router owes an answer for, a kind a meter. */
+enum flow_punt {
+    FLOW_PUNT_ICMP = 1,         /* Pings, and hosts unreachable. */
+    FLOW_PUNT_EXPIRED,          /* Time exceeded. */
+    FLOW_PUNT_TOO_LONG,         /* To be cut, or refused. */
+};
+
+/* Meter numbers, by port, so that nobody takes what is another port's.  (Open
+ * vSwitch knows those up to 262,144.  Two ports with numbers that far apart
+ * share their meters.) */
+#define FLOW_METER(PORT, N)       ((PORT) % 32000 * 8 + 16 + (N))
+#define FLOW_METER_REQUESTS(PORT) FLOW_METER(PORT, 0)
+#define FLOW_METER_REPLIES(PORT)  FLOW_METER(PORT, 1)
+#define FLOW_METER_DHCP(PORT)     FLOW_METER(PORT, 3)
+#define FLOW_METER_PUNT(PORT, KIND) FLOW_METER(PORT, 3 + (KIND))
+/* A port's, and of all ports together no more than this times as many. */
 #define FLOW_ICMP_PPS             1000
-#define FLOW_METER_EXPIRED        2     /* Time exceeded. */
 #define FLOW_EXPIRED_PPS          200
-#define FLOW_METER_TOO_LONG       3     /* To be cut, or refused. */
 #define FLOW_TOO_LONG_PPS         1000
+#define FLOW_PUNT_PORTS           8
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core;
                                          * DHCP as well. */
 /* All punts together, at least: what Open vSwitch hands up on a busy

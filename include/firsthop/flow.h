@@ -18,7 +18,7 @@
  *   ROUTE     by destination: client, uplink, ourselves       -> MTU, OUTPUT
  *   MTU       may it be too long for the uplink?              -> OUTPUT
  *   OUTPUT    a port number in metadata -> that port, even if it is in_port
- *   LOST      what has left for a client that is lost is punted as well
+ *   PUNT      to the controller, by a meter of the port it came in by
  */
 enum fh_table {
     FH_TABLE_CLASSIFY,
@@ -27,7 +27,7 @@ enum fh_table {
     FH_TABLE_ROUTE,
     FH_TABLE_MTU,
     FH_TABLE_OUTPUT,
-    FH_TABLE_LOST,
+    FH_TABLE_PUNT,
     FH_N_TABLES
 };
 

@@ -1,8 +1,19 @@
 """A flood of ARP requests starves neither other ports nor the probes."""
 
+import re
+import struct
+
 import harness
 from flooder import flood_frames
-from frames import is_arp_reply, arp_request
+from frames import (
+    ETH_P_IP,
+    arp_request,
+    checksum,
+    ethernet,
+    ipv4,
+    is_arp_reply,
+    udp,
+)
 
 
 def test_flood_from_one_port(lab):
@@ -77,3 +88,38 @@ def test_forged_senders_keep_nobody_from_being_learnt(lab):
     assert len(lab.daemon.clients()) == limit
     # The last ones were learnt at the limit: the bridge has not heard of them.
     assert not a.flows("ip,nw_src=10.0.0.199")
+
+
+def echo_request(host, router):
+    body = struct.pack("!BBHHH", 8, 0, 0, 1, 1)
+    body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+    packet = ipv4(host.address, harness.GATEWAY, 1, body)
+    return ethernet(router.mac, host.mac, ETH_P_IP, packet)
+
+
+def test_flood_of_one_port_takes_no_icmp_from_another(lab):
+    """C, on X, sends pings and packets whose TTL ends as fast as it can.  D,
+    on W, another port of the router, has every ping answered and sees the
+    router in every traceroute."""
+    lab.add_core()
+    lab.add_switch("X")
+    lab.add_switch("W")
+    a = lab.add_router("A", ["X", "W"])
+    c, d = lab.add_client("C", "X"), lab.add_client("D", "W")
+    lab.start_daemon()
+    lab.settle(c, d)
+    expired = udp(
+        c.mac, a.mac, c.address, harness.SERVER, 7, 7, b"flood", ttl=1
+    )
+
+    def dropped():
+        text = a.ovs.ofctl("meter-stats", a.bridge)
+        found = re.findall(r"meter:\d+ .*?\n0: packet_count:(\d+)", text)
+        return sum(int(packets) for packets in found)
+
+    with flood_frames(c, expired, echo_request(c, a)):
+        lab.wait_for(lambda: dropped() > 20_000, what="full meters")
+        for _ in range(20):
+            assert d.ping(harness.GATEWAY)
+            assert d.hops(harness.SERVER)[0] == a.local
+    assert c.ping(harness.NEXT_HOP)

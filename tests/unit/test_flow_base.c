@@ -111,15 +111,15 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
 {
     assert_flows(*state, FH_TABLE_CLASSIFY, 400,
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_type=0x0806 arp_op=1 actions=meter:20,controller\n"
+        "eth_type=0x0806 arp_op=1 actions=meter:24,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:21,controller\n"
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:25,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_type=0x0806 arp_op=1 actions=meter:56,controller\n"
+        "eth_type=0x0806 arp_op=1 actions=meter:96,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:57,controller\n"
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:97,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:56,controller\n");
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:96,controller\n");
 }
 
 static void
@@ -175,15 +175,15 @@ routes_without_any_client(void **state)
         "table=3 priority=900 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.1 ip_proto=1 icmp_type=8 "
-        "actions=meter:1,controller\n"
+        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n"
         "table=3 priority=900 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.2 ip_proto=1 icmp_type=8 "
-        "actions=meter:1,controller\n"
+        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n"
         "table=3 priority=900 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=192.0.2.2 ip_proto=1 icmp_type=8 "
-        "actions=meter:1,controller\n");
+        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n");
     assert_flows(*state, FH_TABLE_ROUTE, 890,
         "table=3 priority=890 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
@@ -208,7 +208,7 @@ routes_without_any_client(void **state)
         "table=3 priority=400 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 "
-        "actions=meter:1,controller\n");
+        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n");
     assert_flows(*state, FH_TABLE_ROUTE, 100,
         "table=3 priority=100 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
@@ -223,17 +223,17 @@ what_has_come_to_the_end_of_its_ttl_is_punted(void **state)
         "table=3 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 ip_ttl=0 "
-        "actions=meter:2,controller\n"
+        "actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n"
         "table=3 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 ip_ttl=1 "
-        "actions=meter:2,controller\n"
+        "actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n"
         "table=3 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 ip_ttl=0 actions=meter:2,controller\n"
+        "eth_type=0x0800 ip_ttl=0 actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n"
         "table=3 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 ip_ttl=1 actions=meter:2,controller\n");
+        "eth_type=0x0800 ip_ttl=1 actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n");
 }
 
 static void
@@ -249,7 +249,7 @@ what_is_too_long_for_the_uplink_is_punted(void **state)
     assert_flows(f, FH_TABLE_MTU, -1,
         "table=4 priority=200 cookie=0xf1a5010000000000 "
         "metadata=0xd000000a00000000/0xd0ffffff03ffffff "
-        "eth_type=0x0800 actions=meter:3,controller\n"
+        "eth_type=0x0800 actions=write_metadata:0x300000000000000/0x300000000000000,goto:6\n"
         "table=4 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
@@ -278,9 +278,9 @@ a_frame_leaves_even_by_the_port_that_it_came_in_by(void **state)
         "table=5 priority=200 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x1 actions=output:in_port\n"
         "table=5 priority=100 cookie=0xf1a5010000000000 "
-        "metadata=0x100000001 actions=output:1,goto:6\n"
+        "metadata=0x100000000000001 actions=output:1,goto:6\n"
         "table=5 priority=200 cookie=0xf1a5010000000000 in_port=1 "
-        "metadata=0x100000001 actions=output:in_port,goto:6\n"
+        "metadata=0x100000000000001 actions=output:in_port,goto:6\n"
         "table=5 priority=100 cookie=0xf1a5010000000000 metadata=0xa "
         "actions=output:10\n"
         "table=5 priority=200 cookie=0xf1a5010000000000 in_port=10 "
@@ -288,11 +288,27 @@ a_frame_leaves_even_by_the_port_that_it_came_in_by(void **state)
 }
 
 static void
-what_has_left_for_a_client_that_is_lost_is_punted_as_well(void **state)
+what_is_owed_an_answer_is_punted_by_a_meter_of_its_port(void **state)
 {
-    assert_flows(*state, FH_TABLE_LOST, -1,
-        "table=6 priority=100 cookie=0xf1a5010000000000 "
-        "metadata=0x100000000/0x100000000 actions=meter:1,controller\n");
+    assert_flows(*state, FH_TABLE_PUNT, -1,
+        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x100000000000000/0x300000000000000 "
+        "actions=meter:28,controller\n"
+        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x200000000000000/0x300000000000000 "
+        "actions=meter:29,controller\n"
+        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x300000000000000/0x300000000000000 "
+        "actions=meter:30,controller\n"
+        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=10 "
+        "metadata=0x100000000000000/0x300000000000000 "
+        "actions=meter:100,controller\n"
+        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=10 "
+        "metadata=0x200000000000000/0x300000000000000 "
+        "actions=meter:101,controller\n"
+        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=10 "
+        "metadata=0x300000000000000/0x300000000000000 "
+        "actions=meter:102,controller\n");
 }
 
 static void
@@ -522,7 +538,7 @@ broadcast_dhcp_of_access_ports_is_punted_by_its_meter(void **state)
     assert_flows(*state, FH_TABLE_CLASSIFY, 350,
         "table=0 priority=350 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0800 ip_proto=17 udp_dst=67 "
-        "actions=meter:23,controller\n");
+        "actions=meter:27,controller\n");
 }
 
 static void
@@ -543,15 +559,15 @@ dhcp_with_a_server_is_punted(void **state)
         "table=3 priority=895 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
-        "actions=meter:23,controller\n"
+        "actions=meter:27,controller\n"
         "table=3 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 udp_dst=67 "
-        "actions=meter:59,controller\n"
+        "actions=meter:99,controller\n"
         "table=3 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 ip_proto=17 "
-        "udp_dst=68 actions=meter:59,controller\n");
+        "udp_dst=68 actions=meter:99,controller\n");
 }
 
 /* Meters. */
@@ -559,39 +575,73 @@ dhcp_with_a_server_is_punted(void **state)
 static void
 each_port_has_meters_of_its_own(void **state)
 {
+    static const struct { uint32_t id, pps; } expected[] = {
+        { FH_METER_CONTROLLER, 50000 },
+        { FLOW_METER_REQUESTS(ACCESS), 1000 },
+        { FLOW_METER_REPLIES(ACCESS), 9000 },
+        { FLOW_METER_DHCP(ACCESS), 2000 },
+        { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_ICMP), 1000 },
+        { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_EXPIRED), 200 },
+        { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_TOO_LONG), 1000 },
+        { FLOW_METER_REQUESTS(UPLINK), 10000 },
+        { FLOW_METER_REPLIES(UPLINK), 10000 },
+        { FLOW_METER_DHCP(UPLINK), 10000 },
+        { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_ICMP), 1000 },
+        { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_EXPIRED), 200 },
+        { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_TOO_LONG), 1000 },
+    };
+    const size_t n = sizeof expected / sizeof *expected;
     struct fixture *f = *state;
-    struct fh_meter meters[12];
-    size_t n = flow_base_meters(&f->router, meters);
+    struct fh_meter meters[20];
 
-    assert_int_equal(n, 10);
-    assert_int_equal(flow_base_n_meters(&f->router), 10);
-    assert_int_equal(meters[0].id, FLOW_METER_ICMP);
-    assert_int_equal(meters[1].id, FLOW_METER_EXPIRED);
-    assert_int_equal(meters[2].id, FLOW_METER_TOO_LONG);
-    assert_int_equal(meters[3].id, FH_METER_CONTROLLER);
-    assert_int_equal(meters[4].id, FLOW_METER_REQUESTS(ACCESS));
-    assert_int_equal(meters[4].rate_pps, 1000);
-    assert_int_equal(meters[5].id, FLOW_METER_REPLIES(ACCESS));
-    assert_int_equal(meters[5].rate_pps, 9000);
-    assert_int_equal(meters[6].id, FLOW_METER_DHCP(ACCESS));
-    assert_int_equal(meters[6].rate_pps, 2000);
-    assert_int_equal(meters[7].id, FLOW_METER_REQUESTS(UPLINK));
-    assert_int_equal(meters[8].id, FLOW_METER_REPLIES(UPLINK));
-    assert_int_equal(meters[9].id, FLOW_METER_DHCP(UPLINK));
+    assert_int_equal(flow_base_n_meters(&f->router), n);
+    assert_int_equal(flow_base_meters(&f->router, meters), n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(meters[i].id, expected[i].id);
+        assert_int_equal(meters[i].rate_pps, expected[i].pps);
+        assert_int_equal(meters[i].burst, expected[i].pps);
+    }
+}
+
+/* Or they would leave nothing of what the bridge can hand up. */
+static void
+many_ports_share_what_eight_may_be_owed(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_port_limits access[500];
+    struct fh_meter *meters;
+    size_t n, pps = 0;
+
+    for (size_t i = 0; i < 500; i++) {
+        access[i] = (struct fh_port_limits) { 100 + i, 1000, 9000, 2000 };
+    }
+    f->router.access = access;
+    f->router.n_access = 500;
+    meters = fh_xcalloc(flow_base_n_meters(&f->router), sizeof *meters);
+    n = flow_base_meters(&f->router, meters);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(meters[i].rate_pps >= 1);
+        if (meters[i].id == FLOW_METER_PUNT(100, FLOW_PUNT_EXPIRED)) {
+            assert_int_equal(meters[i].rate_pps, 200 * 8 / 501);
+        } else if (meters[i].id % 8 == FLOW_METER_PUNT(0, FLOW_PUNT_ICMP) % 8
+                   && meters[i].id != FH_METER_CONTROLLER) {
+            pps += meters[i].rate_pps;
+        }
+    }
+    free(meters);
+    assert_in_range(pps, 7000, 8000);
 }
 
 static void
 all_punts_share_what_clients_may_bring_but_50000_at_least(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[12];
+    struct fh_meter meters[20];
 
-    flow_base_meters(&f->router, meters);
-    assert_int_equal(meters[3].rate_pps, 50000);
-    assert_int_equal(meters[3].burst, 50000);
     f->router.punts_pps = 50001;
     flow_base_meters(&f->router, meters);
-    assert_int_equal(meters[3].rate_pps, 50001);
+    assert_int_equal(meters[0].id, FH_METER_CONTROLLER);
+    assert_int_equal(meters[0].rate_pps, 50001);
 }
 
 static void
@@ -599,24 +649,28 @@ uplinks_that_share_a_port_share_its_meters(void **state)
 {
     struct fixture *f = *state;
     struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
-    struct fh_meter meters[13];
+    struct fh_meter meters[20];
 
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 10);
-    assert_int_equal(flow_base_n_meters(&f->router), 13);
+    assert_int_equal(flow_base_meters(&f->router, meters), 13);
+    assert_true(flow_base_n_meters(&f->router) >= 13);
 }
 
 static void
 meters_of_different_ports_differ(void **state)
 {
-    for (uint32_t port = 1; port < 100; port++) {
-        assert_true(FLOW_METER_REQUESTS(port) > FLOW_METER_TOO_LONG);
+    for (uint32_t port = 1; port < 31999; port++) {
         assert_true(FLOW_METER_REQUESTS(port) != FLOW_METER_REPLIES(port));
-        assert_true(FLOW_METER_DHCP(port) > FLOW_METER_REPLIES(port));
-        assert_true(FLOW_METER_DHCP(port) < FLOW_METER_REQUESTS(port + 1));
+        assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_DHCP(port));
+        assert_true(FLOW_METER_DHCP(port)
+                    < FLOW_METER_PUNT(port, FLOW_PUNT_ICMP));
+        assert_true(FLOW_METER_PUNT(port, FLOW_PUNT_TOO_LONG)
+                    < FLOW_METER_REQUESTS(port + 1));
     }
+    /* Open vSwitch has no more. */
+    assert_true(FLOW_METER_PUNT(0xfeff, FLOW_PUNT_TOO_LONG) <= 262144);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
@@ -633,7 +687,7 @@ main(void)
         TEST(what_has_come_to_the_end_of_its_ttl_is_punted),
         TEST(what_is_too_long_for_the_uplink_is_punted),
         TEST(nothing_is_too_long_for_an_uplink_that_takes_every_packet),
-        TEST(what_has_left_for_a_client_that_is_lost_is_punted_as_well),
+        TEST(what_is_owed_an_answer_is_punted_by_a_meter_of_its_port),
         TEST(a_frame_leaves_even_by_the_port_that_it_came_in_by),
         TEST(nobody_is_a_client_by_the_base_flows_alone),
         TEST(one_tag_is_popped_and_no_second_one_let_through),
@@ -649,6 +703,7 @@ main(void)
         TEST(without_servers_no_other_dhcp_is_punted),
         TEST(dhcp_with_a_server_is_punted),
         TEST(each_port_has_meters_of_its_own),
+        TEST(many_ports_share_what_eight_may_be_owed),
         TEST(all_punts_share_what_clients_may_bring_but_50000_at_least),
         TEST(uplinks_that_share_a_port_share_its_meters),
         TEST(meters_of_different_ports_differ),

@@ -185,7 +185,8 @@ a_client_that_is_lost_is_told_of_where_it_was_sent_to(void **state)
         "table=3 priority=500 cookie=0xf1a5030000000007 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
         "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x100000001,goto:5");
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x100000000000001,"
+        "goto:5");
     c.lost = false;
     flow_client_build_route(&c, &route);
     assert_true(fh_flow_same_key(&flows[1], &route));
