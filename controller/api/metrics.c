@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "controller/api/api_json.h"
+#include "controller/base/log.h"
 
 #define MAX_LINE 512
 
@@ -416,5 +417,8 @@ metrics_write(const struct engine *en, const struct api_host *host,
            journal_last_seq(engine_journal(en)));
     single(out, "control_connections", "gauge",
            "Connections to the control socket.", n_connections);
+    single(out, "log_lines_lost_total", "counter",
+           "Log lines lost because stderr was read too slowly.",
+           log_n_lost());
     write_process(en, out);
 }

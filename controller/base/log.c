@@ -1,7 +1,7 @@
 /* Log lines on stderr.
  *
  * Owns the log level.  Called by everything in controller/; never by the pure
- * modules. */
+ * modules.  Between log_start() and log_stop() a thread writes the lines. */
 #include <config.h>
 
 #include "controller/base/log.h"
@@ -15,7 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "controller/base/log_writer.h"
+
 #define LINE_MAX_BYTES 1024     /* Longer ones are cut. */
+#define NOTES_MAX_BYTES 128     /* Of what was not logged before. */
+#define STOP_MS 1000            /* For who reads the log, at the end. */
 
 static const struct {
     const char *name;
@@ -52,6 +56,29 @@ bool
 log_is_enabled(enum log_level level)
 {
     return level <= max_level;
+}
+
+void
+log_start(void)
+{
+    int error = log_writer_start();
+
+    if (error) {
+        log_err("no thread for the log: %s; who reads it too slowly stops "
+                "the daemon", strerror(error));
+    }
+}
+
+void
+log_stop(void)
+{
+    log_writer_stop(STOP_MS);
+}
+
+uint64_t
+log_n_lost(void)
+{
+    return log_writer_n_lost();
 }
 
 bool
@@ -108,16 +135,47 @@ make_printable(char *s)
     }
 }
 
+static void
+put_line(const char *line, size_t len)
+{
+    ssize_t written;
+
+    if (log_writer_is_running()) {
+        log_writer_put(line, len);
+        return;
+    }
+    written = write(STDERR_FILENO, line, len);
+    (void) written;             /* Nowhere to tell. */
+}
+
+/* Appends what was not logged before to 'line' (NOTES_MAX_BYTES of room), and
+ * a line feed.  Returns the length of both. */
+static size_t
+put_notes(char *line, uint64_t n_dropped)
+{
+    uint64_t n_lost = log_writer_take_lost(LINE_MAX_BYTES + NOTES_MAX_BYTES);
+    size_t n = 0;
+
+    if (n_dropped) {
+        n += sprintf(line, " (%"PRIu64" like it not logged)", n_dropped);
+    }
+    if (n_lost) {
+        n += sprintf(line + n, " (%"PRIu64" lines before it lost: stderr is "
+                     "read too slowly)", n_lost);
+    }
+    line[n++] = '\n';
+    return n;
+}
+
 void
 log_at(enum log_level level, struct log_rate_limit *rl, const char *format,
        ...)
 {
     int saved_errno = errno;
     uint64_t n_dropped = 0;
-    char line[LINE_MAX_BYTES + 64];
+    char line[LINE_MAX_BYTES + NOTES_MAX_BYTES];
     size_t prefix_len, len;
     va_list args;
-    ssize_t written;
 
     if (!log_is_enabled(level)
         || (rl && !log_rate_limit_pass(rl, monotonic_ms(), &n_dropped))) {
@@ -132,12 +190,7 @@ log_at(enum log_level level, struct log_rate_limit *rl, const char *format,
     make_printable(line + prefix_len);
 
     len = strlen(line);
-    if (n_dropped) {
-        len += snprintf(line + len, sizeof line - len - 1,
-                        " (%"PRIu64" like it not logged)", n_dropped);
-    }
-    line[len++] = '\n';
-    written = write(STDERR_FILENO, line, len);
-    (void) written;             /* Nowhere to tell. */
+    len += put_notes(line + len, n_dropped);
+    put_line(line, len);
     errno = saved_errno;
 }

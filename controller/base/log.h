@@ -24,6 +24,15 @@ void log_set_level(enum log_level);
 bool log_set_level_by_name(const char *name);
 bool log_is_enabled(enum log_level);
 
+/* From here on a thread writes the lines: who logs never waits for who reads
+ * stderr.  What that does not read in time is lost, counted, and told by the
+ * next line that it reads. */
+void log_start(void);
+/* Writes what is left, if that does not take longer than a second. */
+void log_stop(void);
+/* Lines lost because stderr is read too slowly. */
+uint64_t log_n_lost(void);
+
 /* A token bucket: 'burst' lines at once, then one each 'interval_ms'.  What
  * is dropped is counted and told by the next line that passes. */
 struct log_rate_limit {

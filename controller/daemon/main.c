@@ -317,7 +317,9 @@ main(int argc, char *argv[])
     } else if (d.options.check) {
         config_destroy(config);
     } else {
+        log_start();
         status = run(&d, config);
+        log_stop();
     }
     free(d.options.firsthop.listens);
     libevent_global_shutdown();

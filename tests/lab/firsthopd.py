@@ -36,6 +36,8 @@ class Firsthopd(Client):
         self.log_path = os.path.join(self.directory, "firsthopd.log")
         self.process = None
         self.log_level = os.environ.get("FIRSTHOP_LOG_LEVEL")
+        self.stderr = None  # A file or descriptor in place of the log.
+        self.wrapper = []  # A command that runs it.
         os.makedirs(self.state_dir, exist_ok=True)
         self.configure(config)
 
@@ -103,14 +105,15 @@ class Firsthopd(Client):
 
     def _spawn(self, notify_path):
         program = os.path.join(self.build, "firsthopd")
-        args = [program, "--config", self.config_path]
+        args = [*self.wrapper, program, "--config", self.config_path]
         args += ["--socket", self.socket_path, "--state-dir", self.state_dir]
         if self.log_level:
             args += ["--log-level", self.log_level]
         env = dict(os.environ, NOTIFY_SOCKET=notify_path)
         with open(self.log_path, "a", encoding="utf-8") as log:
+            stderr = log if self.stderr is None else self.stderr
             return popen(
-                args, netns=self.netns, stdout=log, stderr=log, env=env
+                args, netns=self.netns, stdout=log, stderr=stderr, env=env
             )
 
     def _is_ready(self, notify):
