@@ -42,6 +42,7 @@ extern const struct api_route api_routes[];
 /* controller/api/openapi.json, made by the build. */
 extern const char api_openapi[];
 
+/* api_reply.c */
 /* Answers.  'json' is taken. */
 void api_reply_json(struct api_call *, int status, json_t *json);
 /* The same with further header fields, each ended by CRLF, or NULL. */
@@ -59,6 +60,9 @@ void api_reply_errors(struct api_call *, struct config_errors *errors);
 /* The same with another status. */
 void api_reply_errors_as(struct api_call *, int status,
                          struct config_errors *errors);
+/* 404 or, with a header field that says what is allowed, 405. */
+void api_reply_no_route(struct api_call *, int status, const char *fields,
+                        const char *detail);
 /* 409 for what engine.h's writers return, taken. */
 void api_reply_refusal(struct api_call *, char *reason);
 

@@ -8,4 +8,10 @@
 int64_t clock_mono_us(void);
 int64_t clock_unix_us(void);
 
+static inline int64_t
+clock_mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
 #endif /* controller/base/clock.h */

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "controller/base/clock.h"
+
 #define HELLO_PATIENCE_MS 200
 #define MAX_PORTS 4096
 #define MAX_ROLE_TRIES 6
@@ -71,7 +73,7 @@ ofconn_create(struct ofserver *server, int fd, const char *peer,
               struct dial *dial)
 {
     struct ofconn *conn = fh_xcalloc(1, sizeof *conn);
-    int64_t now_ms = ofserver_now_ms();
+    int64_t now_ms = clock_mono_ms();
 
     conn->server = server;
     conn->dial = dial;
@@ -320,7 +322,7 @@ receive_hello(struct ofconn *conn, const struct of_message *msg,
     conn->state = CONN_FEATURES;
     ofcodec_put_features_request(ofconn_tx(conn), version,
                                  ofconn_next_xid(conn));
-    arm_timer(conn, ofserver_now_ms());
+    arm_timer(conn, clock_mono_ms());
 }
 
 static void
@@ -370,13 +372,13 @@ ofconn_take(struct ofconn *conn)
         return;
     }
     conn->state = CONN_SETUP;
-    conn->deadline_ms = ofserver_now_ms() + conn->server->config.handshake_ms;
+    conn->deadline_ms = clock_mono_ms() + conn->server->config.handshake_ms;
     conn->ports_xid = ofconn_next_xid(conn);
     ofcodec_put_port_desc_request(&conn->tx, conn->version, conn->ports_xid);
     ofcodec_put_set_config(&conn->tx, conn->version, ofconn_next_xid(conn));
     ofcodec_put_set_async(&conn->tx, conn->version, ofconn_next_xid(conn));
     ask_for_role(conn);
-    arm_timer(conn, ofserver_now_ms());
+    arm_timer(conn, clock_mono_ms());
 }
 
 static void
@@ -629,7 +631,7 @@ conn_read_cb(evutil_socket_t fd, short what, void *conn_)
         return;
     }
     server->counters.bytes_in += n;
-    conn->last_rx_ms = ofserver_now_ms();
+    conn->last_rx_ms = clock_mono_ms();
     conn->echo_sent_ms = 0;
     schedule_idle(server);
     if (have) {
@@ -678,7 +680,7 @@ static void
 conn_timer_cb(evutil_socket_t fd, short what, void *conn_)
 {
     struct ofconn *conn = conn_;
-    int64_t now_ms = ofserver_now_ms();
+    int64_t now_ms = clock_mono_ms();
 
     if (now_ms >= conn->deadline_ms) {
         ofconn_close(conn, "handshake takes too long");

@@ -86,7 +86,6 @@ struct ofserver {
     uint8_t *rx;                /* RX_BYTES and the beginning of a message. */
 };
 
-int64_t ofserver_now_ms(void);  /* Monotonic. */
 /* Makes a connection of 'fd', which it takes; 'peer' is copied. */
 struct ofconn *ofconn_create(struct ofserver *, int fd, const char *peer,
                              struct dial *);

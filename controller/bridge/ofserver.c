@@ -53,15 +53,6 @@ static void flush_cb(evutil_socket_t, short, void *);
 static void reap_cb(evutil_socket_t, short, void *);
 static void dial_start(struct dial *);
 
-int64_t
-ofserver_now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
 /* Life. */
 
 static uint64_t

@@ -10,6 +10,9 @@
 
 #include "flows/flow_base.h"
 
+/* How often the meters are read when nobody asks. */
+#define DROPS_READ_MS 1000
+
 static uint32_t
 sum_capped(uint32_t a, uint64_t b)
 {
@@ -214,6 +217,18 @@ router_put_meters(struct router *router)
     free(meters);
     view_destroy(&view);
     router_read_drops(router, 0);           /* They begin to count anew. */
+}
+
+void
+router_drops_tick(struct router *router, int64_t now_ms)
+{
+    if (now_ms >= router->read_at_ms) {
+        router->read_at_ms = now_ms + DROPS_READ_MS;
+        if (router_has_outgrown_meters(router)) {
+            router_put_meters(router);
+        }
+        router_read_drops(router, 0);
+    }
 }
 
 void

@@ -7,9 +7,6 @@
 #include "controller/base/log.h"
 #include "flows/flow_base.h"
 
-/* How often the meters are read when nobody asks. */
-#define DROPS_READ_MS 1000
-
 static bool
 fence_is_due(const struct router_fence *fence)
 {
@@ -146,18 +143,6 @@ router_read_drops(struct router *router, uint32_t port)
     }
     router->meter_fence.wanted = true;
     return router->meter_fence.next;
-}
-
-void
-router_drops_tick(struct router *router, int64_t now_ms)
-{
-    if (now_ms >= router->read_at_ms) {
-        router->read_at_ms = now_ms + DROPS_READ_MS;
-        if (router_has_outgrown_meters(router)) {
-            router_put_meters(router);
-        }
-        router_read_drops(router, 0);
-    }
 }
 
 void

@@ -1,4 +1,4 @@
-/* What config_check.c and config_overlap.c share.  Nobody else includes
+/* What config_check.c, config_overlap.c and config_find.c share.  Nobody else includes
  * this. */
 #ifndef CONFIG_CHECK_INTERNAL_H
 #define CONFIG_CHECK_INTERNAL_H 1
@@ -45,8 +45,11 @@ client_is_usable(const struct config_client *client)
     return client->segment != SIZE_MAX && !fh_addr_is_zero(client->address);
 }
 
-/* config_check.c */
+/* config_find.c */
 void config_sort_tagged(struct tagged *items, size_t n);
+/* How many of 'items' (sorted) are less than 'value'. */
+size_t config_count_below(const struct tagged *items, size_t n,
+                          uint64_t value);
 /* The first of 'items' (sorted) with 'value', or NULL. */
 const struct tagged *config_find_tagged(const struct tagged *items, size_t n,
                                         uint64_t value);

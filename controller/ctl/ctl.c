@@ -87,24 +87,6 @@ print_help(FILE *stream)
           stream);
 }
 
-void
-ctl_error(const struct ctl *ctl, const char *format, ...)
-{
-    va_list args;
-
-    fputs("firsthopctl: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-}
-
-const char *
-ctl_arg(const struct ctl *ctl, int i)
-{
-    return i < ctl->n_args ? ctl->args[i] : NULL;
-}
-
 static void __attribute__((noreturn, format(printf, 1, 2)))
 usage_error(const char *format, ...)
 {

@@ -35,10 +35,21 @@ struct ctl {
 
 typedef int ctl_command(const struct ctl *);
 
+/* ctl_answer.c */
 /* The i-th argument, or NULL. */
 const char *ctl_arg(const struct ctl *, int i);
 void ctl_error(const struct ctl *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Reading answers: what is missing or null is "", "-", 0 or false. */
+const char *ctl_string(json_t *, const char *key);
+const char *ctl_or_dash(json_t *, const char *key);
+int64_t ctl_integer(json_t *, const char *key);
+bool ctl_is_true(json_t *, const char *key);
+/* "100.200", or "-" for no tags.  Static.  */
+const char *ctl_vlan(json_t *vlan, char *buf, size_t size);
+/* "3d 04:05:06". */
+char *ctl_duration(int64_t seconds, char *buf, size_t size);
 
 /* ctl_http.c */
 
@@ -80,18 +91,8 @@ char *ctl_router_path(const struct ctl *);
 char *ctl_path(const struct ctl *, const char *prefix, const char *name,
                const char *rest);
 
-/* Reading answers: what is missing or null is "", "-", 0 or false. */
-const char *ctl_string(json_t *, const char *key);
-const char *ctl_or_dash(json_t *, const char *key);
-int64_t ctl_integer(json_t *, const char *key);
-bool ctl_is_true(json_t *, const char *key);
-/* "100.200", or "-" for no tags.  Static.  */
-const char *ctl_vlan(json_t *vlan, char *buf, size_t size);
-
 /* ctl_show.c */
 ctl_command ctl_status, ctl_routers, ctl_clients, ctl_explain;
-/* "3d 04:05:06". */
-char *ctl_duration(int64_t seconds, char *buf, size_t size);
 /* "A:up B:down".  Returns new. */
 char *ctl_reach(json_t *reach);
 /* ctl_change.c */
