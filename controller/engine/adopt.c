@@ -5,14 +5,20 @@
  * Other people's flows are neither read nor touched. */
 #include <config.h>
 
-#include "controller/engine/learned.h"
+#include "controller/engine/adopt.h"
 
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/learned.h"
 #include "controller/engine/leave.h"
+#include "controller/engine/life.h"
+#include "controller/engine/move.h"
 #include "controller/engine/route.h"
+#include "controller/engine/serving.h"
+#include "controller/engine/stale.h"
+#include "controller/engine/taglimit.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -91,7 +97,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         return;
     }
     if (!c) {
-        c = serve_add(en, segment, info.address, CLIENT_LEARNED);
+        c = life_add(en, segment, info.address, CLIENT_LEARNED);
         learned_enter(c, member, info.port);
     }
     c->mac = info.mac;
@@ -116,7 +122,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         c->reaches[member].port = info.port;
         c->takeover.winner = member;
         c->takeover.core_acked = true;
-        serve_set_active(en, c, member);
+        serving_set_active(en, c, member);
         if (c->state != CLIENT_ACTIVE) {
             c->state = CLIENT_ACTIVE;
             c->since_ms = engine_now_ms(en) + en->unix_off_ms;
@@ -233,8 +239,8 @@ keep_open(const struct fh_flow *flow, void *keeping_)
 {
     struct keeping *keeping = keeping_;
 
-    if (check_is_open(keeping->adoption->en, keeping->adoption->router,
-                      flow)) {
+    if (taglimit_is_open(flow)
+        || stale_is_open(keeping->adoption->en, keeping->adoption->router, flow)) {
         flow_set_put(keeping->desired, flow);
     }
 }
@@ -327,12 +333,12 @@ start_service(struct engine *en, struct router *router)
                 c->takeover.holders &= ~(UINT32_C(1) << j);
                 c->reaches[j].flow_port = 0;
             }
-            if (!serve_can(c, j)) {
+            if (!serving_can(c, j)) {
                 continue;
             }
             held = c->takeover.holders >> j & 1;
             was_active = held && c->active == (int) j;
-            serve_member_ready(en, c, j, held);
+            life_member_ready(en, c, j, held);
             if (was_active && c->active == (int) j
                 && route_is_told(en, c->segment)) {
                 route_announce(en, c, UPSTREAM_RESTORED);
@@ -421,5 +427,5 @@ adopt_begin(struct engine *en, struct router *router)
     clear_holdings(en, router);
     router_put_meters(router);
     router->check_at_ms = 0;
-    check_two_tags(router, engine_now_ms(en));
+    taglimit_ask(router, engine_now_ms(en));
 }

@@ -4,10 +4,18 @@
  * the files that know what follows. */
 #include <config.h>
 
-#include "controller/engine/engine_private.h"
+#include "controller/engine/bridge.h"
 
+#include "controller/engine/adopt.h"
 #include "controller/engine/leave.h"
+#include "controller/engine/life.h"
+#include "controller/engine/move.h"
+#include "controller/engine/probe.h"
+#include "controller/engine/punt.h"
+#include "controller/engine/settle.h"
+#include "controller/engine/stale.h"
 #include "controller/engine/sweep.h"
+#include "controller/engine/taglimit.h"
 
 /* What it refuses once it may refuse again: not more often than this. */
 #define REREAD_MS 5000
@@ -72,7 +80,7 @@ down(void *router_, const char *reason)
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s", reason);
     engine_report(en, &e);
-    sweep_start(en, router, serve_member_gone, 0);
+    sweep_start(en, router, life_member_gone, 0);
 }
 
 static void
@@ -100,8 +108,10 @@ message(void *router_, const struct of_message *msg)
         punt_packet_in(en, router, &msg->packet_in);
     } else if (msg->type == OF_FLOW_REMOVED) {
         engine_read_clock(en);
-        check_flow_removed(en, router, &msg->flow_removed.flow,
+        stale_flow_removed(en, router, &msg->flow_removed.flow,
                            msg->flow_removed.packets);
+        taglimit_flow_removed(en, router, &msg->flow_removed.flow,
+                              msg->flow_removed.packets);
     } else if (msg->type == OF_ECHO_REPLY) {
         router_fence_reply(router, msg->xid);
     } else if (msg->type == OF_METER_STATS_REPLY) {
@@ -152,7 +162,7 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
     if (router->ready) {
         router_put_meters(router);
         router_update_base(router);
-        sweep_start(en, router, serve_elect_again, 0);
+        sweep_start(en, router, settle_elect_again, 0);
         if (access && !was_up && port->up) {
             log_info("router %s: port %s is up", router->config->name,
                      port->name);

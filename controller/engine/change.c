@@ -2,12 +2,17 @@
  * configuration.  Each is done whole or refused with its reason. */
 #include <config.h>
 
-#include "controller/engine/reload.h"
-#include "controller/engine/runtime.h"
+#include "controller/engine/engine_private.h"
 
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
+
+#include "controller/engine/life.h"
+#include "controller/engine/reload.h"
+#include "controller/engine/runtime.h"
+#include "controller/engine/serving.h"
+#include "controller/engine/settle.h"
 
 static char *
 store_error(int error)
@@ -52,7 +57,7 @@ engine_move(struct engine *en, struct client *c, size_t member)
         return reason;
     }
     engine_read_clock(en);
-    serve_move(en, c, member, CAUSE_MANUAL);
+    settle_move(en, c, member, CAUSE_MANUAL);
     return NULL;
 }
 
@@ -69,7 +74,7 @@ elect_all_of(struct engine *en, const struct router *router)
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == router) {
                 c->elect_at_ms = engine_now_ms(en) + 1 + n++ / DRAIN_PER_MS;
-                serve_arm(en, c);
+                serving_arm(en, c);
             }
         }
     }
@@ -136,16 +141,16 @@ provision(struct engine *en, const struct config_client *client)
                                     segment->id);
 
     if (c && fits(c, client)) {
-        serve_set_origin(c, CLIENT_PROVISIONED);
+        life_set_origin(c, CLIENT_PROVISIONED);
         c->mac_fixed = client->has_mac;
         if (client->has_mac) {
             c->mac = client->mac;
         }
-        serve_arm(en, c);
+        serving_arm(en, c);
         return true;
     }
     if (c) {
-        serve_forget(en, c, "provisioned anew");
+        life_forget(en, c, "provisioned anew");
     }
     runtime_add_client(en, client, CLIENT_PROVISIONED);
     return false;
@@ -204,7 +209,7 @@ engine_delete(struct engine *en, struct client *c)
         return error;
     }
     engine_read_clock(en);
-    serve_forget(en, c, "deleted");
+    life_forget(en, c, "deleted");
     return NULL;
 }
 

@@ -8,9 +8,14 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/bridge.h"
 #include "controller/engine/leave.h"
+#include "controller/engine/move.h"
+#include "controller/engine/nexthop.h"
 #include "controller/engine/runtime.h"
+#include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
+#include "controller/engine/taglimit.h"
 
 #define EVENTS_KEPT 10000
 
@@ -59,7 +64,7 @@ router_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 
         if (router->ready) {
             nexthop_tick(en, router, now_ms);
-            check_two_tags(router, now_ms);
+            taglimit_ask(router, now_ms);
             router_drops_tick(router, now_ms);
         }
     }
@@ -83,8 +88,8 @@ expect_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
         }
     }
     for (size_t i = 0; waited && i < clients_count(en->clients); i++) {
-        serve_elect(en, clients_at(en->clients, i), CAUSE_NONE);
-        serve_resume(en, clients_at(en->clients, i));
+        settle_elect(en, clients_at(en->clients, i), CAUSE_NONE);
+        move_resume_if_due(en, clients_at(en->clients, i));
     }
 }
 
@@ -214,6 +219,6 @@ engine_explain(const struct engine *en, const struct client *c,
 {
     struct elect_input in;
 
-    serve_snapshot(en, c, candidates, &in);
+    settle_snapshot(en, c, candidates, &in);
     return elect_run(&in);
 }

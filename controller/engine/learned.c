@@ -87,49 +87,25 @@ learned_leave(struct client *c)
 
 /* Room. */
 
-static void
-put_out(struct engine *en, struct client *c)
-{
-    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
-    char text[FH_ADDR_STRLEN];
-
-    en->stats.displaced++;
-    log_warn_rl(&rl, "segment %s: %s, which has never answered a probe, makes "
-                "room for another: a limit is reached",
-                c->segment->config->name,
-                fh_addr_format(c->key.address, text));
-    serve_forget(en, c, c->state == CLIENT_PENDING ? NULL
-                 : "never answered a probe, and made room for another");
-}
-
 bool
-learned_make_room(struct engine *en, struct segment *segment,
-                  struct router_port *port, bool *at_limit)
+learned_make_room(struct segment *segment, struct router_port *port,
+                  struct client *victims[2])
 {
     bool segment_full = segment->n_learned >= segment->config->limits.learned;
-    struct client *of_port = NULL, *of_segment = NULL;
 
-    *at_limit = false;
+    victims[0] = victims[1] = NULL;
     if (port->n_learned >= segment->config->limits.learned_per_port) {
-        of_port = TAILQ_FIRST(&port->guests);
-        if (!of_port) {
+        victims[0] = TAILQ_FIRST(&port->guests);
+        if (!victims[0]) {
             return false;
         }
-        segment_full = segment_full && of_port->segment != segment;
+        segment_full = segment_full && victims[0]->segment != segment;
     }
     if (segment_full) {
-        of_segment = TAILQ_FIRST(&segment->guests);
-        if (!of_segment) {
+        victims[1] = TAILQ_FIRST(&segment->guests);
+        if (!victims[1]) {
             return false;
         }
-    }
-    if (of_port) {
-        *at_limit = true;
-        put_out(en, of_port);
-    }
-    if (of_segment) {
-        *at_limit = true;
-        put_out(en, of_segment);
     }
     return true;
 }

@@ -21,10 +21,10 @@ void learned_enter_at(struct client *, size_t member, size_t i);
 /* It is forgotten, or not a learnt one any more. */
 void learned_leave(struct client *);
 
-/* May a client be learnt at that port?  Puts out guests for it: then
- * '*at_limit' is true. */
-bool learned_make_room(struct engine *, struct segment *,
-                       struct router_port *, bool *at_limit);
+/* May a client be learnt at that port?  Only when the 'victims' (NULL: none)
+ * have been put out for it, where a limit is reached. */
+bool learned_make_room(struct segment *, struct router_port *,
+                       struct client *victims[2]);
 
 /* A client that was not taken for one yet is a guest if it is a learnt one
  * and has never answered. */

@@ -7,7 +7,9 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/bridge.h"
 #include "controller/engine/runtime.h"
+#include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
 
 /* A router that the configuration no longer knows. */
@@ -47,7 +49,7 @@ leave_router_gone(struct engine *en, struct router *router)
 
         if (c->former == router && c->elect_at_ms) {
             c->elect_at_ms = engine_now_ms(en);
-            serve_arm(en, c);
+            serving_arm(en, c);
         }
     }
     leave_check(en);

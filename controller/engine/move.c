@@ -5,10 +5,12 @@
  * (move_acked). */
 #include <config.h>
 
-#include "controller/engine/engine_private.h"
+#include "controller/engine/move.h"
 
 #include "controller/engine/leave.h"
 #include "controller/engine/route.h"
+#include "controller/engine/serving.h"
+#include "controller/engine/stale.h"
 
 /* From an acknowledgement to the question whether the client heeds it: longer
  * than Linux's locktime of 1 s, with the notice that follows it. */
@@ -77,7 +79,7 @@ move_begin(struct engine *en, struct client *c, int winner,
         c->moved_from = c->active;
         c->unreported = true;
     }
-    check_untrap_active(c);
+    stale_take_back_active(c);
     c->cause = cause;
     c->decision = next_decision(en, c);
     c->withdrawn = false;
@@ -89,8 +91,8 @@ move_begin(struct engine *en, struct client *c, int winner,
         c->alive_ms = now_ms;
     }
     c->detect_ms = now_ms - c->alive_ms;
-    serve_set_active(en, c, winner);
-    serve_set_state(en, c, CLIENT_ACTIVE);
+    serving_set_active(en, c, winner);
+    serving_set_state(en, c, CLIENT_ACTIVE);
     c->since_ms = now_ms + en->unix_off_ms;
     c->adopted = c->resume = false;
     takeover_begin(&c->takeover, winner, is_planned(c, cause), now_ms, &acts);
@@ -110,6 +112,31 @@ move_resume(struct engine *en, struct client *c)
     c->adopted = c->resume = false;
     takeover_resume(&c->takeover, c->active, engine_now_ms(en), &acts);
     move_act(en, c, &acts);
+}
+
+/* A newer decision may be on a bridge that is still expected, unless another
+ * than the active router's has been found to hold the client: between those
+ * the takeover was. */
+static bool
+knows_all_holders(const struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (member_router(c, i)->expected) {
+            return c->takeover.holders & (c->takeover.holders - 1);
+        }
+    }
+    return true;
+}
+
+void
+move_resume_if_due(struct engine *en, struct client *c)
+{
+    if (c->resume && !c->reinstall && c->active != ELECT_NONE
+        && serving_can(c, c->active) && takeover_is_idle(&c->takeover)
+        && c->takeover.holders >> c->active & 1 && knows_all_holders(c)) {
+        move_resume(en, c);
+        serving_arm(en, c);
+    }
 }
 
 void
@@ -163,7 +190,7 @@ static void
 report(struct engine *en, struct client *c)
 {
     bool moved = c->moved_from != ELECT_NONE || c->former;
-    struct incident e = serve_event(c, moved ? INCIDENT_CLIENT_MOVED
+    struct incident e = serving_event(c, moved ? INCIDENT_CLIENT_MOVED
                                  : INCIDENT_CLIENT_ELECTED);
     const struct takeover *t = &c->takeover;
 
@@ -173,8 +200,8 @@ report(struct engine *en, struct client *c)
         return;
     }
     e.cause = c->cause;
-    serve_name_forwarder(e.from, c, c->moved_from);
-    serve_name_member(e.to, c, c->active);
+    serving_name_forwarder(e.from, c, c->moved_from);
+    serving_name_member(e.to, c, c->active);
     e.detect_ms = c->detect_ms;
     e.install_ms = t->install_ms;
     e.ack_ms = t->client_acked ? engine_now_ms(en) - t->noticed_ms : -1;
@@ -201,7 +228,7 @@ arm_trap(struct engine *en, struct client *c)
         && c->moved_from != c->active) {
         c->trap_member = c->moved_from;
         c->trap_at_ms = engine_now_ms(en) + TRAP_AFTER_MS;
-        serve_arm(en, c);
+        serving_arm(en, c);
     }
 }
 
@@ -229,7 +256,7 @@ act_one(struct engine *en, struct client *c,
         break;
     case TAKEOVER_ARM:
         c->takeover_at_ms = a->at_ms;
-        serve_arm(en, c);
+        serving_arm(en, c);
         break;
     case TAKEOVER_REMOVE:
         router_queue_remove(member_router(c, a->member), c, a->member);
@@ -246,7 +273,7 @@ act_one(struct engine *en, struct client *c,
         /* In a moment: a bridge that refuses must not be asked at once. */
         c->elect_at_ms = (engine_now_ms(en)
                           + (member_router(c, a->member)->ready ? 1000 : 1));
-        serve_arm(en, c);
+        serving_arm(en, c);
         break;
     }
 }
@@ -273,7 +300,7 @@ move_told(struct engine *en, struct client *c)
     struct takeover_actions acts = { .n = 0 };
 
     takeover_told(&c->takeover, linger_ms(en, c), engine_now_ms(en),
-                  serve_ready_members(c->segment), &acts);
+                  serving_ready(c->segment), &acts);
     move_act(en, c, &acts);
 }
 
@@ -283,7 +310,7 @@ move_acked(struct engine *en, struct client *c, size_t member)
     struct takeover_actions acts = { .n = 0 };
 
     takeover_acked(&c->takeover, member, engine_now_ms(en),
-                   serve_ready_members(c->segment), &acts);
+                   serving_ready(c->segment), &acts);
     move_act(en, c, &acts);
 }
 
@@ -297,14 +324,14 @@ take_back(struct engine *en, struct client *c)
 
     c->unreported = false;
     c->takeover.winner = c->moved_from;
-    serve_set_active(en, c, c->moved_from);
+    serving_set_active(en, c, c->moved_from);
     if (c->moved_from != ELECT_NONE) {
         c->resume = true;
         if (!at_home) {                 /* Else once it has been read again. */
-            serve_resume(en, c);
+            move_resume_if_due(en, c);
         }
     } else if (!c->former) {
-        serve_set_state(en, c, CLIENT_PENDING);
+        serving_set_state(en, c, CLIENT_PENDING);
     }
 }
 
@@ -346,14 +373,14 @@ abandon_takeover(struct client *c)
 void
 move_follow(struct engine *en, struct client *c, struct eth_addr mac)
 {
-    uint32_t ready = serve_ready_members(c->segment);
+    uint32_t ready = serving_ready(c->segment);
 
     abandon_takeover(c);
     for (size_t i = 0; i < c->n_reaches; i++) {
         struct reach *r = &c->reaches[i];
 
         if (r->flow_port && ready & UINT32_C(1) << i) {
-            check_untrap(c, i);
+            stale_take_back(c, i);
             router_queue_remove(member_router(c, i), c, i);
             c->takeover.holders &= ~(UINT32_C(1) << i);
         }

@@ -3,7 +3,9 @@
  * Called by punt.c when one has spoken, and by a timer of engine.c. */
 #include <config.h>
 
-#include "controller/engine/engine_private.h"
+#include "controller/engine/nexthop.h"
+
+#include "controller/engine/serving.h"
 
 /* How long the other next hops have to show themselves once one has fallen
  * silent or come back, in ms. */
@@ -37,7 +39,7 @@ next_hop_changed(struct engine *en, struct router *router)
             if (c->segment->members[j].router == router
                 && (!c->elect_at_ms || c->elect_at_ms > at_ms)) {
                 c->elect_at_ms = at_ms;
-                serve_arm(en, c);
+                serving_arm(en, c);
             }
         }
     }

@@ -5,7 +5,11 @@
  * whoever wants to know at once. */
 #include <config.h>
 
+#include "controller/engine/probe.h"
+
 #include "controller/engine/learned.h"
+#include "controller/engine/rival.h"
+#include "controller/engine/settle.h"
 
 /* Late probes on one port, within so many ms of each other, that make all
  * clients behind it suspect; on a port with few clients the first will do. */
@@ -130,7 +134,7 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
     switch (event) {
     case REACH_NOTHING:
         if (c->reason == ELECT_LATE) {
-            serve_elect(en, c, CAUSE_NONE);
+            settle_elect(en, c, CAUSE_NONE);
         }
         break;
     case REACH_LATE:
@@ -141,10 +145,10 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
         break;
     case REACH_WENT_UP:
         router->n_reachable++;
-        if (c->state == CLIENT_ACTIVE || serve_all_have_answered(c)) {
-            serve_elect(en, c, CAUSE_NONE);
+        if (c->state == CLIENT_ACTIVE || settle_all_have_answered(c)) {
+            settle_elect(en, c, CAUSE_NONE);
         } else if (!c->discovering) {
-            serve_start_discovery(en, c);
+            settle_start_discovery(en, c);
         }
         break;
     case REACH_WENT_DOWN:
@@ -156,7 +160,7 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
             learned_set_guest(c);       /* If it was adopted. */
         }
         if (c->active == (int) member || c->reason == ELECT_LATE) {
-            serve_elect(en, c, cause);
+            settle_elect(en, c, cause);
         }
         rival_place_silent(en, c, member);
         break;
@@ -173,7 +177,7 @@ note_unjudged(struct engine *en, struct client *c, const struct reach *r)
         if (c->alive_ms < r->last_reply_ms) {
             c->alive_ms = r->last_reply_ms;
         }
-        serve_elect(en, c, CAUSE_NONE);
+        settle_elect(en, c, CAUSE_NONE);
     }
 }
 
@@ -223,6 +227,6 @@ probe_port_down(struct engine *en, struct client *c, size_t member,
     c->alive_ms = engine_now_ms(en);
     member_router(c, member)->n_reachable--;
     if (c->active == (int) member) {
-        serve_elect(en, c, CAUSE_PORT_DOWN);
+        settle_elect(en, c, CAUSE_PORT_DOWN);
     }
 }

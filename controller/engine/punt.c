@@ -3,13 +3,20 @@
  * counted and changes nothing. */
 #include <config.h>
 
-#include "controller/engine/learned.h"
+#include "controller/engine/punt.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/learned.h"
+#include "controller/engine/life.h"
+#include "controller/engine/move.h"
+#include "controller/engine/nexthop.h"
+#include "controller/engine/probe.h"
+#include "controller/engine/rival.h"
+#include "controller/engine/settle.h"
 #include "flows/flow_base.h"
 
 #define QUIET_MS       10000    /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
@@ -123,7 +130,7 @@ find_client(const struct engine *en, const struct router *router,
 
 static bool
 may_learn(struct engine *en, struct segment *segment,
-          const struct arp_in *in, bool *at_limit)
+          const struct arp_in *in, struct client *victims[2])
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     char text[FH_ADDR_STRLEN];
@@ -132,7 +139,7 @@ may_learn(struct engine *en, struct segment *segment,
         engine_drop(en, DROP_UNLISTED);
         return false;
     }
-    if (learned_make_room(en, segment, in->port, at_limit)) {
+    if (learned_make_room(segment, in->port, victims)) {
         return true;
     }
     engine_drop(en, DROP_LIMIT);
@@ -146,13 +153,19 @@ static struct client *
 learn(struct engine *en, struct segment *segment, size_t member,
       const struct arp_in *in)
 {
-    struct client *c;
-    bool at_limit;
+    struct client *victims[2], *c;
+    bool at_limit = false;
 
-    if (!may_learn(en, segment, in, &at_limit)) {
+    if (!may_learn(en, segment, in, victims)) {
         return NULL;
     }
-    c = serve_add(en, segment, in->arp->spa, CLIENT_LEARNED);
+    for (size_t i = 0; i < 2; i++) {
+        if (victims[i]) {
+            at_limit = true;
+            life_put_out(en, victims[i]);
+        }
+    }
+    c = life_add(en, segment, in->arp->spa, CLIENT_LEARNED);
     learned_enter(c, member, in->port->number);
     learned_set_guest(c);
     c->prove_first = at_limit;
@@ -225,8 +238,8 @@ known_request(struct engine *en, struct client *c, size_t member,
             active_request(en, c, member, in);
         }
     } else if (c->state != CLIENT_ACTIVE) {
-        serve_discover(en, c, member, in->port->number,
-                       asks ? in->arp->tpa : (struct fh_addr) { 0 });
+        settle_discover(en, c, member, in->port->number,
+                        asks ? in->arp->tpa : (struct fh_addr) { 0 });
     } else if (!reach_is_up(r) && !r->outstanding) {
         probe_now(en, c, member);     /* It is to be heard again. */
     }

@@ -7,10 +7,13 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/bridge.h"
 #include "controller/engine/learned.h"
 #include "controller/engine/leave.h"
+#include "controller/engine/life.h"
 #include "controller/engine/route.h"
 #include "controller/engine/runtime.h"
+#include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
 
 /* What ran before. */
@@ -125,9 +128,9 @@ place(struct engine *en, const struct client *old)
         return NULL;
     }
     /* One that is not configured any more stays as if it had been learnt. */
-    c = serve_add(en, segment, old->key.address,
-                  old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
-                  : old->origin);
+    c = life_add(en, segment, old->key.address,
+                 old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
+                 : old->origin);
     c->mac_fixed = old->mac_fixed && c->origin == CLIENT_PROVISIONED;
     return c;
 }
@@ -289,7 +292,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
         }
         inherit_reach(c, member, &old->reaches[i]);
         if (old->active == (int) i) {
-            serve_set_active(en, c, member);
+            serving_set_active(en, c, member);
             c->takeover.winner = member;
             c->takeover.core_acked = true;
             c->reinstall = (!takeover_is_idle(&old->takeover)
@@ -301,7 +304,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
     if (c->former) {
         c->announced = old->announced && same_upstream(c, old);
     }
-    serve_arm(en, c);
+    serving_arm(en, c);
 }
 
 static void

@@ -6,7 +6,12 @@
  * asked by broadcast, and who answers has it. */
 #include <config.h>
 
-#include "controller/engine/engine_private.h"
+#include "controller/engine/rival.h"
+
+#include "controller/engine/move.h"
+#include "controller/engine/probe.h"
+#include "controller/engine/serving.h"
+#include "controller/engine/settle.h"
 
 #define CONFLICT_PAUSE_MS 10000     /* Between two reports of one client. */
 /* Claims make the old place be asked, but not more often than this: a client
@@ -30,7 +35,7 @@ is_up_anywhere(const struct client *c)
 static bool
 awaits_verdict(const struct client *c, size_t member)
 {
-    return (c->active != ELECT_NONE && serve_can(c, member)
+    return (c->active != ELECT_NONE && serving_can(c, member)
             && c->reaches[member].state == REACH_UNKNOWN);
 }
 
@@ -135,7 +140,7 @@ contest(struct engine *en, struct client *c)
     c->contested_mac = c->mac;
     move_follow(en, c, unknown);
     for (size_t i = 0; i < c->n_reaches; i++) {
-        if (serve_can(c, i)) {
+        if (serving_can(c, i)) {
             probe_now(en, c, i);
         }
     }
@@ -212,8 +217,8 @@ rival_place_silent(struct engine *en, struct client *c, size_t member)
         probe_now(en, c, member);     /* By every port. */
         forget_claim(c);
     } else {
-        serve_discover(en, c, c->rival_member, c->rival_port,
-                       (struct fh_addr) { 0 });
+        settle_discover(en, c, c->rival_member, c->rival_port,
+                        (struct fh_addr) { 0 });
         contest(en, c);
     }
 }

@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/leave.h"
+#include "controller/engine/life.h"
 
 /* The router's uplink with that port and those tags, made if need be.
  * 'router->uplinks' must have room. */
@@ -108,7 +109,7 @@ runtime_add_client(struct engine *en, const struct config_client *config,
                    enum client_origin origin)
 {
     struct segment *segment = en->segments[config->segment];
-    struct client *c = serve_add(en, segment, config->address, origin);
+    struct client *c = life_add(en, segment, config->address, origin);
 
     c->vlan = config->vlan;
     if (add_vlan(segment, &c->vlan)) {
@@ -144,8 +145,8 @@ build_stored_client(struct engine *en, const struct store_client *stored)
     }
     c = clients_find(en->clients, stored->address, en->segments[i]->id);
     if (c) {
-        serve_forget(en, c, stored->removed ? "deleted over the control "
-                     "socket" : "provisioned over the control socket");
+        life_forget(en, c, stored->removed ? "deleted over the control "
+                    "socket" : "provisioned over the control socket");
     }
     if (!stored->removed) {
         runtime_add_client(en, &client, CLIENT_PROVISIONED);

@@ -1,0 +1,17 @@
+/* A bridge comes, speaks, and goes. */
+#ifndef ENGINE_BRIDGE_H
+#define ENGINE_BRIDGE_H 1
+
+#include "controller/engine/engine_private.h"
+
+/* Waits for the router's bridge, unless it has one. */
+void bridge_give(struct engine *, struct router *);
+/* Connections that nobody has go to the routers and cores that want them. */
+void bridge_offer(struct engine *);
+/* Gives the bridge of 'from' to 'router', and reads it (if it is not set up
+ * yet, that happens when it is). */
+void bridge_hand_over(struct router *router, struct router *from);
+/* Every UPLINK_TICK_MS: do they keep up? */
+void bridge_tick(struct engine *, int64_t now_ms);
+
+#endif /* controller/engine/bridge.h */

@@ -1,0 +1,16 @@
+/* Who reaches whom: probes go out, and what they tell comes in. */
+#ifndef PROBE_H
+#define PROBE_H 1
+
+#include "controller/engine/engine_private.h"
+
+/* Of reach.timer. */
+void probe_timer_fired(struct wheel_timer *, int64_t now_ms, void *en);
+void probe_now(struct engine *, struct client *, size_t member);
+/* A verdict about a client on a router. */
+void probe_reach_event(struct engine *, struct client *, size_t member,
+                       enum reach_event, enum incident_cause);
+void probe_port_down(struct engine *, struct client *, size_t member,
+                     uint32_t port);
+
+#endif /* controller/engine/probe.h */

@@ -1,0 +1,329 @@
+/* Which router is to serve a client: discovery, election, deadlines.
+ * See settle.h. */
+#include <config.h>
+
+#include "controller/engine/settle.h"
+
+#include <stdlib.h>
+
+#include "controller/engine/leave.h"
+#include "controller/engine/life.h"
+#include "controller/engine/move.h"
+#include "controller/engine/probe.h"
+#include "controller/engine/route.h"
+#include "controller/engine/serving.h"
+#include "controller/engine/stale.h"
+
+/* How long a new client's first answer may wait for the other routers'. */
+#define DISCOVER_MS 200
+
+/* A bridge that has dropped no replies for so long, and some intervals, is not
+ * flooded. */
+#define CALM_MS 3000
+
+void
+settle_elect_again(struct engine *en, struct client *c, size_t member,
+                   uint32_t unused)
+{
+    settle_elect(en, c, CAUSE_NONE);
+}
+
+/* Discovery. */
+
+/* Asks by every router that does not reach the client, so that its election
+ * sees what there is to choose from. */
+void
+settle_start_discovery(struct engine *en, struct client *c)
+{
+    c->discovering = true;
+    c->discover_at_ms = engine_now_ms(en) + DISCOVER_MS;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (serving_can(c, i) && !reach_is_up(&c->reaches[i])) {
+            probe_now(en, c, i);
+        }
+    }
+    serving_arm(en, c);
+}
+
+bool
+settle_all_have_answered(const struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (serving_can(c, i) && !reach_is_up(&c->reaches[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+settle_discover(struct engine *en, struct client *c, size_t member,
+                uint32_t port, struct fh_addr asked)
+{
+    c->asked_members |= UINT32_C(1) << member;
+    if (!fh_addr_is_zero(asked)) {
+        c->asked = asked;
+    }
+    c->reaches[member].heard_port = port;
+    if (!c->discovering) {
+        settle_start_discovery(en, c);
+    }
+}
+
+static void
+end_discovery(struct engine *en, struct client *c)
+{
+    c->discovering = false;
+    c->discover_at_ms = 0;
+}
+
+/* Nobody's probe has been answered in time.  To be heard will do, but not
+ * where clients press to be learnt: each forged one would cost the bridges
+ * flows, and the core a route. */
+static void
+discovery_timeout(struct engine *en, struct client *c)
+{
+    bool anyone_up = false;
+
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        anyone_up = anyone_up || reach_is_up(&c->reaches[i]);
+    }
+    for (size_t i = 0; i < c->n_reaches && !anyone_up && !c->prove_first;
+         i++) {
+        struct reach *r = &c->reaches[i];
+
+        if (c->asked_members & UINT32_C(1) << i && serving_can(c, i)
+            && reach_heard(r, r->heard_port, engine_now_ms(en))) {
+            member_router(c, i)->n_reachable++;
+        }
+    }
+    settle_elect(en, c, CAUSE_NONE);
+    end_discovery(en, c);
+}
+
+/* Election. */
+
+/* Is the client heard there well enough?  Nobody leaves a router that hears
+ * it, nor for one that a flood has reached as well: one answer may be among
+ * what its meters let pass, and many among what they drop. */
+static bool
+hears(const struct engine *en, const struct client *c, size_t member)
+{
+    const struct reach *r = &c->reaches[member];
+    int64_t calm_ms = REACH_UNHEARD * (int64_t) c->segment->probe.interval_ms;
+    int64_t dropped_us;
+
+    if (c->active == ELECT_NONE || reach_is_heard(&c->reaches[c->active])) {
+        return true;
+    }
+    if (c->active == (int) member || r->unjudged) {
+        return false;
+    }
+    dropped_us = router_evidence(member_router(c, member), r->port).dropped_us;
+    calm_ms = calm_ms > CALM_MS ? calm_ms : CALM_MS;
+    return !dropped_us || en->now_us - dropped_us > calm_ms * 1000;
+}
+
+void
+settle_snapshot(const struct engine *en, const struct client *c,
+                struct elect_candidate *candidates, struct elect_input *in)
+{
+    const struct config_segment *config = c->segment->config;
+
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        const struct member *m = &c->segment->members[i];
+
+        candidates[i] = (struct elect_candidate) {
+            .connected = serving_can(c, i),
+            .draining = m->router->draining,
+            .uplink_ok = (uplink_is_ok(m->uplink)
+                          && (c->active == (int) i
+                              || !uplink_is_doubtful(m->uplink))),
+            .expected = m->router->expected,
+            .heard = hears(en, c, i),
+            .reach = c->reaches[i].state,
+            .priority = m->config->priority,
+            .hash = elect_hash(c->key.address, m->router->config->dpid),
+            .up_since_ms = c->reaches[i].up_since_ms,
+        };
+    }
+    *in = (struct elect_input) {
+        .candidates = candidates,
+        .n = c->n_reaches,
+        .active = c->active,
+        .preempt = config->election.preempt,
+        .hold_down_ms = config->election.hold_down_ms,
+        .now_ms = engine_now_ms(en),
+    };
+}
+
+static void
+set_lost(struct engine *en, struct client *c)
+{
+    struct incident e = serving_event(c, INCIDENT_CLIENT_LOST);
+
+    if (c->state == CLIENT_LOST) {
+        return;
+    }
+    serving_set_state(en, c, CLIENT_LOST);
+    c->lost_ms = engine_now_ms(en);
+    if (c->active != ELECT_NONE) {
+        router_queue_lost(member_router(c, c->active), c, c->active);
+    } else {
+        route_withdraw(en, c);
+    }
+    serving_name_forwarder(e.from, c, c->active);
+    leave_end(en, c);
+    e.detect_ms = engine_now_ms(en) - c->alive_ms;
+    if (!c->guest || !c->lost_told) {
+        engine_report(en, &e);
+    }
+    c->lost_told = true;
+}
+
+static void
+set_found(struct engine *en, struct client *c)
+{
+    struct incident e = serving_event(c, INCIDENT_CLIENT_FOUND);
+
+    if (c->state != CLIENT_LOST) {
+        return;
+    }
+    serving_set_state(en, c, CLIENT_ACTIVE);
+    router_queue_lost(member_router(c, c->active), c, c->active);
+    serving_name_member(e.to, c, c->active);
+    if (!c->guest) {
+        engine_report(en, &e);
+    }
+}
+
+static enum incident_cause
+find_cause(const struct client *c, const struct elect_candidate *candidates,
+           enum elect_reason reason, enum incident_cause hint)
+{
+    const struct elect_candidate *a;
+
+    if (hint == CAUSE_MANUAL || hint == CAUSE_CONFIG) {
+        return hint;
+    }
+    if (c->active == ELECT_NONE) {
+        return c->former ? CAUSE_CONFIG : CAUSE_FIRST;
+    }
+    a = &candidates[c->active];
+    return (reason == ELECT_PREEMPTS ? CAUSE_PREEMPT
+            : reason == ELECT_UPLINK
+              && !c->segment->members[c->active].uplink->port_up
+            ? CAUSE_PORT_DOWN
+            : a->draining && a->connected ? CAUSE_DRAIN
+            : !a->connected ? CAUSE_ROUTER_LOST
+            : hint == CAUSE_PORT_DOWN ? CAUSE_PORT_DOWN
+            : CAUSE_UNREACHABLE);
+}
+
+/* Its former router forwards for it until the others have been asked: is that
+ * still going on? */
+static bool
+asks_for_another(struct engine *en, struct client *c)
+{
+    if (c->former && !c->discovering) {
+        settle_start_discovery(en, c);
+    }
+    return c->former && c->discover_at_ms;
+}
+
+void
+settle_elect(struct engine *en, struct client *c, enum incident_cause hint)
+{
+    struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
+    struct elect_input in;
+    struct elect_result r;
+
+    settle_snapshot(en, c, candidates, &in);
+    r = elect_run(&in);
+    c->reason = r.reason;
+    c->elect_at_ms = r.again_ms;
+    if (r.winner == ELECT_NONE) {
+        if (c->state == CLIENT_ACTIVE && r.reason == ELECT_LOST
+            && !asks_for_another(en, c)) {
+            set_lost(en, c);
+        }
+    } else if (r.reason == ELECT_LOST) {
+        set_lost(en, c);
+    } else if (r.winner != c->active) {
+        end_discovery(en, c);
+        move_begin(en, c, r.winner,
+                   find_cause(c, candidates, r.reason, hint));
+    } else if (elect_is_eligible(&candidates[r.winner])) {
+        end_discovery(en, c);
+        set_found(en, c);
+        if (router_holds_wrong(c, r.winner)) {
+            /* It, or the core, is behind another port, or its flows were
+             * refused. */
+            move_begin(en, c, r.winner, c->cause);
+        } else if (c->asked_members & UINT32_C(1) << r.winner
+                   && !takeover_is_untold(&c->takeover)) {
+            move_answer_asked(en, c);      /* Else with the notice. */
+        }
+    }
+    serving_arm(en, c);
+}
+
+void
+settle_move(struct engine *en, struct client *c, int member,
+            enum incident_cause cause)
+{
+    end_discovery(en, c);
+    move_begin(en, c, member, cause);
+    serving_arm(en, c);
+}
+
+/* The client's own timer. */
+
+static bool
+is_due(int64_t *deadline_ms, int64_t now_ms)
+{
+    if (!*deadline_ms || *deadline_ms > now_ms) {
+        return false;
+    }
+    *deadline_ms = 0;
+    return true;
+}
+
+void
+settle_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+    struct client *c = (void *) ((char *) timer
+                                 - offsetof(struct client, timer));
+    struct takeover_actions acts = { .n = 0 };
+
+    if (is_due(&c->discover_at_ms, now_ms)) {
+        discovery_timeout(en, c);
+    }
+    if (is_due(&c->takeover_at_ms, now_ms)) {
+        takeover_timer(&c->takeover, now_ms, serving_ready(c->segment),
+                       &acts);
+        move_act(en, c, &acts);
+    }
+    if (is_due(&c->elect_at_ms, now_ms)) {
+        settle_elect(en, c, CAUSE_NONE);
+    }
+    if (is_due(&c->trap_at_ms, now_ms)) {
+        stale_ask(c);
+    }
+    if (serving_withdraw_at_ms(c) && serving_withdraw_at_ms(c) <= now_ms) {
+        struct incident e = serving_event(c, INCIDENT_CLIENT_WITHDRAWN);
+
+        serving_name_member(e.from, c, c->active);
+        c->withdrawn = true;
+        life_withdraw(en, c);
+        engine_report(en, &e);
+    }
+    if (serving_age_at_ms(c) && serving_age_at_ms(c) <= now_ms) {
+        life_forget(en, c, !c->guest ? "lost for longer than age_s"
+                    : c->state == CLIENT_PENDING ? NULL
+                    : "never answered a probe");
+        return;
+    }
+    serving_arm(en, c);
+}
