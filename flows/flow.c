@@ -86,11 +86,14 @@ action_same(const struct fh_action *a, const struct fh_action *b)
         return a->u.port == b->u.port;
     case FH_ACT_SET_ETH_SRC:
     case FH_ACT_SET_ETH_DST:
+    case FH_ACT_SET_ARP_SHA:
     case FH_ACT_SET_ARP_THA:
         return fh_mac_equal(a->u.mac, b->u.mac);
     case FH_ACT_SET_ARP_SPA:
     case FH_ACT_SET_ARP_TPA:
         return a->u.ip4 == b->u.ip4;
+    case FH_ACT_SET_ARP_OP:
+        return a->u.op == b->u.op;
     case FH_ACT_PUSH_VLAN:
     case FH_ACT_SET_VLAN:
         return a->u.vid == b->u.vid;
@@ -292,8 +295,14 @@ put_action(struct fh_buf *buf, const struct fh_action *action)
             action->type == FH_ACT_SET_ARP_SPA ? "spa" : "tpa",
             fh_addr_format((struct fh_addr) { action->u.ip4 }, text));
         return;
+    case FH_ACT_SET_ARP_SHA:
+        put_mac(buf, "set_arp_sha:", action->u.mac);
+        return;
     case FH_ACT_SET_ARP_THA:
         put_mac(buf, "set_arp_tha:", action->u.mac);
+        return;
+    case FH_ACT_SET_ARP_OP:
+        put(buf, "set_arp_op:%" PRIu32, action->u.op);
         return;
     case FH_ACT_DEC_TTL:
         put(buf, "dec_ttl");

@@ -9,6 +9,7 @@
 #include "flows/flow_build.h"
 
 /* Priorities of CLASSIFY. */
+#define PRIO_BEACON   450
 #define PRIO_ARP      400
 #define PRIO_DHCP     350
 #define PRIO_IP       300
@@ -120,6 +121,37 @@ put_announcement_punt(struct flow_set *out, uint32_t port)
     flow.match.fields |= FH_F_ARP_OP;
     flow.match.arp_op = ARP_OP_REPLY;
     flow_act_controller(&flow, FLOW_METER_REQUESTS(port));
+    flow_set_put(out, &flow);
+}
+
+/* Answered here, because the controller may have lost this bridge, and under
+ * the tags that it came with.  What it carries as target MAC goes back: a
+ * number by which the other router knows the answer to be one. */
+static void
+put_beacon(struct flow_set *out, struct eth_addr router_mac,
+           const struct fh_beacon *beacon)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_BEACON);
+
+    flow_match_in_port(&flow, beacon->port);
+    flow_match_eth_src(&flow, beacon->mac);
+    flow_match_eth_dst(&flow, router_mac);
+    flow_match_vlan(&flow, (beacon->vlan.n ? beacon->vlan.vids[0]
+                            : FH_VLAN_NONE));
+    flow_match_eth_type(&flow, ETHERTYPE_ARP);
+    flow.match.fields |= FH_F_ARP_OP | FH_F_ARP_SPA | FH_F_ARP_TPA;
+    flow.match.arp_op = ARP_OP_REQUEST;
+    flow.match.arp_spa = beacon->from.ip4;
+    flow.match.arp_tpa = beacon->to.ip4;
+    flow.match.arp_spa_mask = flow.match.arp_tpa_mask = UINT32_MAX;
+
+    flow_action(&flow, FH_ACT_SET_ETH_SRC)->u.mac = router_mac;
+    flow_action(&flow, FH_ACT_SET_ETH_DST)->u.mac = beacon->mac;
+    flow_action(&flow, FH_ACT_SET_ARP_OP)->u.op = ARP_OP_REPLY;
+    flow_action(&flow, FH_ACT_SET_ARP_SHA)->u.mac = router_mac;
+    flow_action(&flow, FH_ACT_SET_ARP_SPA)->u.ip4 = beacon->to.ip4;
+    flow_action(&flow, FH_ACT_SET_ARP_TPA)->u.ip4 = beacon->from.ip4;
+    flow_act_output(&flow, FH_PORT_IN_PORT);
     flow_set_put(out, &flow);
 }
 
@@ -536,6 +568,9 @@ flow_base_build(const struct fh_router *router, struct flow_set *out)
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
         put_uplink(out, router, &router->uplinks[i]);
+    }
+    for (size_t i = 0; i < router->n_beacons; i++) {
+        put_beacon(out, router->mac, &router->beacons[i]);
     }
 }
 

@@ -1,7 +1,8 @@
 /* What every router's bridge holds whoever its clients are: punts, meters,
  * drops, the way to the core.  Pure.
  *
- * CLASSIFY  ARP of a port -> its meter -> controller
+ * CLASSIFY  a beacon of another router -> its answer -> where it came from
+ *           ARP of a port -> its meter -> controller
  *           DHCP that a client broadcasts -> its port's meter -> controller
  *           IPv4 to one of the segment's router MACs, by tags -> SOURCE
  *           IPv4 from the uplink to the router's MAC -> ROUTE

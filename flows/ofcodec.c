@@ -851,6 +851,15 @@ put_ofpact(struct ofpbuf *acts, const struct fh_action *action)
         ofpact_put_set_field(acts, mf_from_id(MFF_ARP_SPA), &action->u.ip4,
                              NULL);
         break;
+    case FH_ACT_SET_ARP_OP: {
+        ovs_be16 op = htons((uint16_t) action->u.op);
+
+        ofpact_put_set_field(acts, mf_from_id(MFF_ARP_OP), &op, NULL);
+        break;
+    }
+    case FH_ACT_SET_ARP_SHA:
+        put_set_mac(acts, MFF_ARP_SHA, action->u.mac);
+        break;
     case FH_ACT_SET_ARP_THA:
         put_set_mac(acts, MFF_ARP_THA, action->u.mac);
         break;

@@ -34,6 +34,7 @@ enum oxm_field {
     OXM_ARP_OP = 21,
     OXM_ARP_SPA = 22,
     OXM_ARP_TPA = 23,
+    OXM_ARP_SHA = 24,
     OXM_ARP_THA = 25,
 };
 
@@ -218,6 +219,7 @@ static const struct oxm_row {
     [OXM_ARP_OP] = { FH_F_ARP_OP, 2, false },
     [OXM_ARP_SPA] = { FH_F_ARP_SPA, 4, true },
     [OXM_ARP_TPA] = { FH_F_ARP_TPA, 4, true },
+    [OXM_ARP_SHA] = { 0, 6, false },    /* Only to be set. */
 };
 #define N_OXM_ROWS (sizeof oxm_rows / sizeof oxm_rows[0])
 
@@ -300,7 +302,8 @@ match_store(struct fh_match *m, const struct oxm *oxm)
     case OXM_ARP_TPA:
         match_store_masked(oxm, &m->arp_tpa, &m->arp_tpa_mask);
         return true;
-    case OXM_ARP_THA:           /* Set, never matched. */
+    case OXM_ARP_SHA:           /* Set, never matched. */
+    case OXM_ARP_THA:
         break;
     }
     return false;
@@ -396,6 +399,17 @@ set_field_read(const uint8_t *p, size_t len, struct fh_action *action)
         action->type = (oxm.field == OXM_ARP_SPA ? FH_ACT_SET_ARP_SPA
                                                  : FH_ACT_SET_ARP_TPA);
         action->u.ip4 = get_be32(oxm.value);
+        return OFWIRE_OK;
+    case OXM_ARP_OP:
+        action->type = FH_ACT_SET_ARP_OP;
+        action->u.op = wire_get_u16(oxm.value);
+        return OFWIRE_OK;
+    case OXM_ARP_SHA:
+        if (oxm.len != sizeof action->u.mac) {
+            return OFWIRE_MALFORMED;
+        }
+        action->type = FH_ACT_SET_ARP_SHA;
+        action->u.mac = wire_get_mac(oxm.value);
         return OFWIRE_OK;
     case OXM_VLAN_VID:
         if (!vlan_from_oxm(wire_get_u16(oxm.value), &vid)
@@ -841,6 +855,8 @@ ofwire_action_len(const struct fh_action *action)
     case FH_ACT_CONTROLLER:
     case FH_ACT_SET_ETH_SRC:
     case FH_ACT_SET_ETH_DST:
+    case FH_ACT_SET_ARP_OP:
+    case FH_ACT_SET_ARP_SHA:
     case FH_ACT_SET_ARP_SPA:
     case FH_ACT_SET_ARP_TPA:
     case FH_ACT_SET_ARP_THA:
@@ -901,6 +917,15 @@ ofwire_put_action(uint8_t *p, const struct fh_action *action)
     case FH_ACT_SET_ARP_TPA:
         wire_put_u16(p, ACTION_SET_FIELD);
         put_set_field(p, OXM_ARP_TPA, &action->u.ip4, 4);
+        break;
+    case FH_ACT_SET_ARP_OP:
+        vid = htons((uint16_t) action->u.op);
+        wire_put_u16(p, ACTION_SET_FIELD);
+        put_set_field(p, OXM_ARP_OP, &vid, 2);
+        break;
+    case FH_ACT_SET_ARP_SHA:
+        wire_put_u16(p, ACTION_SET_FIELD);
+        put_set_field(p, OXM_ARP_SHA, &action->u.mac, 6);
         break;
     case FH_ACT_SET_ARP_THA:
         wire_put_u16(p, ACTION_SET_FIELD);

@@ -92,6 +92,7 @@ struct router_view {
     struct fh_uplink *uplinks;
     struct fh_segment *segments;
     struct eth_addr *macs;
+    struct fh_beacon *beacons;
 };
 
 static void
@@ -122,10 +123,60 @@ view_segment(const struct router *router, size_t i, struct fh_segment *view,
     }
 }
 
+/* What another router may ask of this one on a segment: by any access port,
+ * and on the uplink LAN if they share one.  Returns how many. */
+static size_t
+view_beacons(const struct router *router, const struct segment *segment,
+             const struct member *me, const struct member *other,
+             struct fh_beacon *beacons)
+{
+    struct eth_addr mac = other->router->config->mac;
+    size_t n = 0;
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (router->ports[i].number) {
+            beacons[n++] = (struct fh_beacon) {
+                router->ports[i].number, segment->config->vlan, mac,
+                other->config->address, me->config->address
+            };
+        }
+    }
+    if (me->uplink->view.port
+        && uplink_shares_lan(me->uplink, other->uplink)) {
+        beacons[n++] = (struct fh_beacon) {
+            me->uplink->view.port, me->uplink->view.vlan, mac,
+            other->uplink->view.address, me->uplink->view.address
+        };
+    }
+    return n;
+}
+
+static size_t
+view_all_beacons(const struct router *router, struct router_view *view)
+{
+    size_t n_ports = router->config->n_access_ports + 1, n = 0;
+
+    view->beacons = fh_xcalloc((router->n_segments * CONFIG_MAX_MEMBERS
+                                * n_ports + 1), sizeof *view->beacons);
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct member *me = &segment->members[router->member_index[i]];
+
+        for (size_t j = 0; j < segment->n_members; j++) {
+            if (segment->beacon.interval_ms
+                && segment->members[j].router != router) {
+                n += view_beacons(router, segment, me, &segment->members[j],
+                                  &view->beacons[n]);
+            }
+        }
+    }
+    return n;
+}
+
 static void
 view_create(const struct router *router, struct router_view *view)
 {
-    size_t n_access = 0, n_uplinks = 0, n_segments = 0;
+    size_t n_access = 0, n_uplinks = 0, n_segments = 0, n_beacons;
 
     view->access = fh_xcalloc(router->config->n_access_ports + 1,
                               sizeof *view->access);
@@ -153,12 +204,14 @@ view_create(const struct router *router, struct router_view *view)
                          &view->macs[i * CONFIG_MAX_MEMBERS]);
         }
     }
+    n_beacons = view_all_beacons(router, view);
     view->router = (struct fh_router) {
         .mac = router->config->mac,
         .punts_pps = router_punts_pps(router),
         .access = view->access, .n_access = n_access,
         .uplinks = view->uplinks, .n_uplinks = n_uplinks,
         .segments = view->segments, .n_segments = n_segments,
+        .beacons = view->beacons, .n_beacons = n_beacons,
     };
 }
 
@@ -169,6 +222,7 @@ view_destroy(struct router_view *view)
     free(view->uplinks);
     free(view->segments);
     free(view->macs);
+    free(view->beacons);
 }
 
 void

@@ -113,6 +113,7 @@ static const struct config_key segment_keys[] = {
     BOOLEAN("isolate", false),
     REQUIRED_OBJECT("routers", 1, CONFIG_MAX_MEMBERS),
     OBJECT("probe", 0, 0),
+    OBJECT("beacon", 0, 0),
     OBJECT("election", 0, 0),
     OBJECT("limits", 0, 0),
     STRING("proxy_arp"),
@@ -135,6 +136,12 @@ static const struct config_key probe_keys[] = {
     NUMBER("interval_ms", 10, 3600000, 1000),
     NUMBER("retry_ms", 1, 3600000, 100),
     NUMBER("retries", 0, 10, 2),
+    END
+};
+
+static const struct config_key beacon_keys[] = {
+    NUMBER("interval_ms", 0, 60000, 50),
+    NUMBER("misses", 1, 100, 3),
     END
 };
 
@@ -785,6 +792,22 @@ read_probe(const struct ask *parent, struct config_segment *segment)
 }
 
 static void
+read_beacon(const struct ask *parent, struct config_segment *segment)
+{
+    struct ask ask;
+
+    begin_child(&ask, parent, "beacon", beacon_keys);
+    segment->beacon.interval_ms = ask_number(&ask, "interval_ms");
+    segment->beacon.misses = ask_number(&ask, "misses");
+    if (segment->beacon.interval_ms
+        && segment->beacon.interval_ms < CONFIG_MIN_BEACON_MS) {
+        ask_error(&ask, "interval_ms", "must be 0, or at least %d",
+                  CONFIG_MIN_BEACON_MS);
+    }
+    ask_end(&ask);
+}
+
+static void
 read_election(const struct ask *parent, struct config_segment *segment)
 {
     struct ask ask;
@@ -915,6 +938,7 @@ read_segment(json_t *json, const char *name, const struct config *config,
     segment->isolate = ask_bool(&ask, "isolate");
     read_members(&ask, config, segment);
     read_probe(&ask, segment);
+    read_beacon(&ask, segment);
     read_election(&ask, segment);
     read_limits(&ask, segment);
     segment->proxy_arp = ask_choice(&ask, "proxy_arp", proxy_arp_names,

@@ -19,6 +19,7 @@
 #define CONFIG_MAX_CLIENTS 1000000
 #define CONFIG_MAX_LISTENS 16
 #define CONFIG_MAX_DHCP_SERVERS 8       /* Of one segment. */
+#define CONFIG_MIN_BEACON_MS 5          /* BEACON_GRID_MS */
 #define CONFIG_MAX_PORT_NAME 15         /* OFP_MAX_PORT_NAME_LEN - 1. */
 #define CONFIG_MAX_BYTES   (64 << 20)   /* Of JSON text. */
 #define CONFIG_MAX_DEPTH   16           /* Levels of JSON. */
@@ -72,6 +73,7 @@ struct config_segment {
     struct config_member *members;      /* In the order of router names. */
     size_t n_members;
     struct { uint32_t interval_ms, retry_ms, retries; } probe;
+    struct { uint32_t interval_ms, misses; } beacon;    /* 0 ms: none. */
     struct { bool preempt; uint32_t hold_down_ms; } election;
     struct { uint32_t learned, learned_per_port, requests_per_s; } limits;
     enum config_proxy_arp proxy_arp;

@@ -118,6 +118,9 @@ void uplink_ask_soon(struct uplink *, int64_t now_ms);
 /* The bridge is gone: nothing is known any more, the MAC is a guess. */
 void uplink_reset(struct uplink *);
 
+/* Do two routers' uplinks lead to the same LAN, by their tags and subnets? */
+bool uplink_shares_lan(const struct uplink *, const struct uplink *);
+
 /* Takes over what 'old', to the same next hop, knows. */
 void uplink_inherit(struct uplink *, const struct uplink *old);
 

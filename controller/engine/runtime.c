@@ -76,6 +76,9 @@ build_segment(struct engine *en, const struct config_segment *config)
         config->probe.interval_ms, config->probe.retry_ms,
         config->probe.retries
     };
+    segment->beacon = (struct beacon_params) {
+        config->beacon.interval_ms, config->beacon.misses
+    };
     TAILQ_INIT(&segment->guests);
     segment->n_members = config->n_members;
     segment->members = fh_xcalloc(config->n_members + 1,

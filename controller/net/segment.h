@@ -5,7 +5,7 @@
 #include <sys/queue.h>
 
 #include "controller/config/config.h"
-#include "controller/decide/reach.h"
+#include "controller/decide/beacon.h"
 
 struct client;
 struct router;
@@ -30,6 +30,7 @@ struct segment {
                                          * single clients. */
     size_t n_vlans;
     struct reach_params probe;
+    struct beacon_params beacon;        /* Interval 0: there are none. */
     uint32_t n_clients;
     uint32_t n_learned;
     struct guests guests;

@@ -77,6 +77,8 @@ enum fh_action_type {
     FH_ACT_CONTROLLER,          /* whole frame, no buffer */
     FH_ACT_SET_ETH_SRC,         /* u.mac */
     FH_ACT_SET_ETH_DST,         /* u.mac */
+    FH_ACT_SET_ARP_OP,          /* u.op */
+    FH_ACT_SET_ARP_SHA,         /* u.mac */
     FH_ACT_SET_ARP_SPA,         /* u.ip4 */
     FH_ACT_SET_ARP_TPA,         /* u.ip4 */
     FH_ACT_SET_ARP_THA,         /* u.mac; only in packet-outs. */
@@ -104,6 +106,7 @@ struct fh_action {
         uint32_t port;
         uint32_t vid;
         uint32_t len;
+        uint32_t op;
         ovs_be32 ip4;
         struct eth_addr mac;
         uint8_t raw[8];         /* Zero what the member does not cover. */

@@ -40,6 +40,16 @@ struct fh_port_limits {
     uint32_t dhcp_pps;              /* Clients' DHCP. */
 };
 
+/* A question of another router's, which the bridge answers by itself (see
+ * decide/beacon.h). */
+struct fh_beacon {
+    uint32_t port;                  /* By which it comes in. */
+    struct fh_vlan vlan;
+    struct eth_addr mac;            /* Who asks, */
+    struct fh_addr from;            /* from this address, */
+    struct fh_addr to;              /* for this one, the router's own. */
+};
+
 struct fh_router {
     struct eth_addr mac;
     uint32_t punts_pps;             /* All that its clients may bring. */
@@ -49,6 +59,8 @@ struct fh_router {
     size_t n_uplinks;
     const struct fh_segment *segments;
     size_t n_segments;
+    const struct fh_beacon *beacons;    /* Some may be alike. */
+    size_t n_beacons;
 };
 
 /* A client on the router that is active for it. */

@@ -13,7 +13,8 @@
  *     show probes|core        say those too
  *     at MS VERB ARGUMENT...  let time pass until then, and do (see 'verbs')
  *
- * The configuration at the start is the contract's, without clients. */
+ * The configuration at the start is the contract's, without clients and
+ * beacons. */
 #include <config.h>
 
 #include <dirent.h>
@@ -40,6 +41,7 @@ static const char base_config[] =
 "                       'next_hop': '192.0.2.1' } } },"
 "  'segments': { 'metro': {"
 "    'gateway': '10.0.0.1', 'prefixes': ['10.0.0.0/24'], 'learn': true,"
+"    'beacon': { 'interval_ms': 0 },"
 "    'routers': { 'A': { 'priority': 200, 'address': '10.0.0.2' },"
 "                 'B': { 'priority': 100, 'address': '10.0.0.3' } } } } }";
 

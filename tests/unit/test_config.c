@@ -319,7 +319,7 @@ defaults_are_those_of_the_example(void **state)
     struct config_errors errors = { NULL, 0, 0, 0 };
     struct config *full = config_from_json(json, &errors, NULL);
     static const char *const optional[] = {
-        "vlan", "learn", "probe", "election", "limits", "proxy_arp",
+        "vlan", "learn", "probe", "beacon", "election", "limits", "proxy_arp",
         "withdraw_after_ms", "upstream",
     };
 
@@ -338,6 +338,7 @@ defaults_are_those_of_the_example(void **state)
     assert_true(fh_vlan_equal(&f->vlan, &b->vlan));
     assert_int_equal(f->learn, b->learn);
     assert_memory_equal(&f->probe, &b->probe, sizeof f->probe);
+    assert_memory_equal(&f->beacon, &b->beacon, sizeof f->beacon);
     assert_int_equal(f->election.preempt, b->election.preempt);
     assert_int_equal(f->election.hold_down_ms, b->election.hold_down_ms);
     assert_memory_equal(&f->limits, &b->limits, sizeof f->limits);
@@ -942,6 +943,12 @@ numbers_keep_their_bounds(void **state)
         { { { "/openflow/dead_after_ms", "500" },
             { "/openflow/echo_interval_ms", "500" } },
           { "/openflow/dead_after_ms" } },
+        GOOD(METRO "/beacon/interval_ms", "0"),
+        GOOD(METRO "/beacon/interval_ms", "5"),
+        BAD(METRO "/beacon/interval_ms", "4"),
+        BAD(METRO "/beacon/interval_ms", "60001"),
+        BAD(METRO "/beacon/misses", "0"),
+        BAD(METRO "/beacon/x", "1"),
         BAD(METRO "/probe/interval_ms", "0"),
         BAD(METRO "/probe/interval_ms", "-1"),
         BAD(METRO "/probe/interval_ms", "9"),

@@ -147,6 +147,8 @@ each_argument_of_an_action_counts(void **state)
         { { FH_ACT_OUTPUT, { .port = 1 } }, { FH_ACT_OUTPUT, { .port = 2 } } },
         { { FH_ACT_SET_ARP_TPA, { .ip4 = 1 } },
           { FH_ACT_SET_ARP_TPA, { .ip4 = 2 } } },
+        { { FH_ACT_SET_ARP_OP, { .op = 1 } },
+          { FH_ACT_SET_ARP_OP, { .op = 2 } } },
         { { FH_ACT_PUSH_VLAN, { .vid = 0x8100 } },
           { FH_ACT_PUSH_VLAN, { .vid = 0x88a8 } } },
         { { FH_ACT_SET_VLAN, { .vid = 1 } },

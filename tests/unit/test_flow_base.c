@@ -104,6 +104,44 @@ assert_flows(struct fixture *f, int table, int priority,
     fh_buf_destroy(&filter.text);
 }
 
+/* Beacons. */
+
+static void
+a_beacon_is_answered_to_where_it_came_from(void **state)
+{
+    static const struct fh_beacon beacons[] = {
+        { ACCESS, { .n = 0 }, { .ea = { 2, 0, 0, 0, 0, 0xb } }, { 0 }, { 0 } },
+        { ACCESS, { .n = 0 }, { .ea = { 2, 0, 0, 0, 0, 0xb } }, { 0 }, { 0 } },
+        { UPLINK, { .n = 2, .vids = { 200, 100 } },
+          { .ea = { 2, 0, 0, 0, 0, 0xb } }, { 0 }, { 0 } },
+    };
+    struct fixture *f = *state;
+    struct fh_beacon mine[3];
+
+    memcpy(mine, beacons, sizeof mine);
+    for (int i = 0; i < 3; i++) {
+        mine[i].from.ip4 = htonl(0x0a000003);
+        mine[i].to.ip4 = htonl(0x0a000002);
+    }
+    f->router.beacons = mine;
+    f->router.n_beacons = 3;
+    assert_flows(f, FH_TABLE_CLASSIFY, 450,
+        "table=0 priority=450 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_src=02:00:00:00:00:0b eth_dst=02:00:00:00:00:0a eth_type=0x0806 "
+        "vlan=none arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
+        "actions=set_eth_src:02:00:00:00:00:0a,"
+        "set_eth_dst:02:00:00:00:00:0b,set_arp_op:2,"
+        "set_arp_sha:02:00:00:00:00:0a,set_arp_spa:10.0.0.2,"
+        "set_arp_tpa:10.0.0.3,output:in_port\n"
+        "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_src=02:00:00:00:00:0b eth_dst=02:00:00:00:00:0a eth_type=0x0806 "
+        "vlan=200 arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
+        "actions=set_eth_src:02:00:00:00:00:0a,"
+        "set_eth_dst:02:00:00:00:00:0b,set_arp_op:2,"
+        "set_arp_sha:02:00:00:00:00:0a,set_arp_spa:10.0.0.2,"
+        "set_arp_tpa:10.0.0.3,output:in_port\n");
+}
+
 /* Untagged. */
 
 static void
@@ -679,6 +717,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_beacon_is_answered_to_where_it_came_from),
         TEST(arp_of_our_ports_is_punted_by_its_meter),
         TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
         TEST(behind_a_priority_tag_there_is_no_tag),

@@ -508,6 +508,15 @@ sample_flows(struct fh_flow *flows)
     f->actions[1] = act_len(FH_ACT_CHECK_LARGER, UINT16_MAX);
     f++;
 
+    *f = base_flow();
+    f->match = (struct fh_match) { .fields = FH_F_ETH_TYPE,
+                                   .eth_type = 0x0806 };
+    f->n_actions = 3;
+    f->actions[0] = (struct fh_action) { FH_ACT_SET_ARP_OP, { .op = 2 } };
+    f->actions[1] = act_mac(FH_ACT_SET_ARP_SHA, MAC(2, 0, 0, 0, 0, 10));
+    f->actions[2] = act_port(FH_PORT_IN_PORT);
+    f++;
+
     return f - flows;
 }
 #define MAX_SAMPLES 9
