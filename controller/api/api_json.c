@@ -474,6 +474,7 @@ reason_name(enum elect_reason reason)
     case ELECT_PREEMPTS: return "preempts";
     case ELECT_UPLINK: return "uplink";
     case ELECT_HEARD: return "heard";
+    case ELECT_HEADLESS: return "headless";
     case ELECT_WAITS: return "waits";
     case ELECT_LATE: return "late";
     case ELECT_LOST: return "lost";

@@ -203,6 +203,8 @@ incident_type_name(enum incident_type type)
         [INCIDENT_ROUTER_CONNECTED] = "router.connected",
         [INCIDENT_ROUTER_DISCONNECTED] = "router.disconnected",
         [INCIDENT_ROUTER_ADMIN] = "router.admin",
+        [INCIDENT_PATH_LOST] = "path.lost",
+        [INCIDENT_PATH_FOUND] = "path.found",
         [INCIDENT_CONFIG_APPLIED] = "config.applied",
         [INCIDENT_UPSTREAM] = "upstream.changed",
     };

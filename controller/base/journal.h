@@ -24,6 +24,9 @@ enum incident_type {
     INCIDENT_ROUTER_CONNECTED,  /* router.connected */
     INCIDENT_ROUTER_DISCONNECTED,/* router.disconnected */
     INCIDENT_ROUTER_ADMIN,      /* router.admin: drained, or up again */
+    INCIDENT_PATH_LOST,         /* path.lost: two routers hear each other no
+                                 * more */
+    INCIDENT_PATH_FOUND,        /* path.found: lost, then heard again */
     INCIDENT_CONFIG_APPLIED,    /* config.applied */
     INCIDENT_UPSTREAM,          /* upstream.changed: speaker up or down */
     INCIDENT_N_TYPES

@@ -37,7 +37,7 @@ struct router_stack {
 
 struct router_counters {
     uint64_t punts, probes, probes_missed, probes_postponed, probes_unjudged,
-             probe_packets, flow_adds, flow_deletes;
+             probe_packets, flow_adds, flow_deletes, beacons, beacons_missed;
 };
 
 /* An echo request behind something that the bridge is asked to do: when it
@@ -47,6 +47,8 @@ struct router_fence {
     uint32_t next;                      /* The number of the next. */
     uint32_t done;                      /* Of the last that came back. */
     uint32_t xid;                       /* Of the one that is out. */
+    int64_t sent_us;                    /* When; monotonic. */
+    struct rtt rtt;
     bool out;
     bool wanted;                        /* There is something to cover. */
 };
@@ -68,6 +70,12 @@ struct router {
                                          * left: see leave.h. */
     bool keeps;                         /* Flows for them. */
     int64_t check_at_ms;                /* Of that: asks again. */
+    uint8_t pulse;                      /* enum pulse */
+    bool overdue;                       /* Has not come to what it was asked
+                                         * last. */
+    bool judge;                         /* Its sisters have news of it. */
+    uint32_t n_beacons;                 /* That it sends in the interval. */
+    int64_t asked_together_ms;          /* Those to one sister; monotonic. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
     size_t n_uplinks;
     struct router_port *ports;          /* Owned; as config->access_ports. */

@@ -4,6 +4,7 @@
 
 #include "controller/bridge/router_private.h"
 
+#include "controller/base/clock.h"
 #include "controller/base/log.h"
 #include "flows/flow_base.h"
 
@@ -20,6 +21,7 @@ put_fence(struct router *router, struct router_fence *fence, uint32_t xid)
 
     ofcodec_put_echo_request(ofconn_tx(conn), ofconn_version(conn), xid);
     fence->xid = xid;
+    fence->sent_us = clock_mono_us();
     fence->next++;
     fence->out = true;
     fence->wanted = false;
@@ -87,16 +89,26 @@ router_send_reading(struct router *router)
     put_fence(router, &router->meter_fence, xid);
 }
 
+static void
+fence_done(struct router_fence *fence)
+{
+    int64_t took_us = clock_mono_us() - fence->sent_us;
+
+    if (took_us >= 0 && took_us < INT32_MAX) {
+        rtt_sample(&fence->rtt, took_us);
+    }
+    fence->out = false;
+    fence->done = fence->next - 1;
+}
+
 void
 router_fence_reply(struct router *router, uint32_t xid)
 {
     if (router->fence.out && xid == router->fence.xid) {
-        router->fence.out = false;
-        router->fence.done = router->fence.next - 1;
+        fence_done(&router->fence);
         router_send_fence(router);
     } else if (router->meter_fence.out && xid == router->meter_fence.xid) {
-        router->meter_fence.out = false;
-        router->meter_fence.done = router->meter_fence.next - 1;
+        fence_done(&router->meter_fence);
         router_send_reading(router);
     }
 }

@@ -16,14 +16,16 @@ elect_is_eligible(const struct elect_candidate *c)
 static bool
 may_stay(const struct elect_candidate *c)
 {
-    return c->connected && !c->draining && c->reach != REACH_DOWN;
+    return (c->connected || c->headless) && !c->draining
+           && c->reach != REACH_DOWN;
 }
 
 /* Does the active router still serve, if only for want of another? */
 static bool
 still_serves(const struct elect_candidate *c)
 {
-    return (c->connected && c->reach != REACH_DOWN) || c->expected;
+    return ((c->connected || c->headless) && c->reach != REACH_DOWN)
+           || c->expected;
 }
 
 static int
@@ -37,6 +39,9 @@ compare(const struct elect_candidate *a, const struct elect_candidate *b)
     }
     if (a->heard != b->heard) {
         return a->heard ? 1 : -1;
+    }
+    if (a->headless != b->headless) {
+        return a->headless ? -1 : 1;
     }
     if (a->priority != b->priority) {
         return a->priority > b->priority ? 1 : -1;
@@ -64,6 +69,7 @@ best(const struct elect_input *in)
             bool even = (c->reach == w->reach
                          && c->uplink_ok == w->uplink_ok
                          && c->heard == w->heard
+                         && c->headless == w->headless
                          && c->priority == w->priority);
 
             if (compare(c, w) <= 0) {
@@ -97,6 +103,7 @@ find_preemptor(const struct elect_input *in, const struct elect_candidate *a,
         if (!elect_is_eligible(c) || c->reach != REACH_UP
             || c->uplink_ok != a->uplink_ok
             || c->heard != a->heard
+            || c->headless
             || c->priority <= a->priority) {
             continue;
         }
@@ -126,6 +133,10 @@ challenge(const struct elect_input *in, const struct elect_result *top)
     const struct elect_candidate *a = &in->candidates[in->active];
     struct elect_result r = { in->active, ELECT_STAYS, 0 };
 
+    if (!a->connected) {
+        r.reason = ELECT_HEADLESS;
+        return r;
+    }
     if (top->winner == ELECT_NONE || top->winner == in->active) {
         return r;
     }
@@ -215,6 +226,7 @@ elect_reason_text(enum elect_reason reason)
     case ELECT_PREEMPTS: return "higher priority, up for the hold-down time";
     case ELECT_UPLINK: return "its uplink works, the active router's does not";
     case ELECT_HEARD: return "it hears the client, the active router's bridge drops replies";
+    case ELECT_HEADLESS: return "it forwards, as its sister routers see, though the controller has lost it";
     case ELECT_WAITS: return "waiting for a router that held clients before";
     case ELECT_LATE: return "waiting for a late answer to another router";
     case ELECT_LOST: return "no router reaches the client: nothing is moved";

@@ -7,12 +7,16 @@
  *   3. if all others' probes are late: wait for their verdict, for a client
  *      that has gone silent everywhere is lost, not moved
  *      a candidate whose uplink works before one whose uplink does not,
- *      and one that hears the client before one that a flood keeps from it
+ *      and one that hears the client before one that a flood keeps from it,
+ *      and one that the controller hears before one that is headless
  *   4. the highest priority
  *   5. the highest hash of client and router, so that equals share the
  *      clients and every instance agrees
  *   6. none: the active one keeps what it has (draining but reaching, or
  *      lost), else nobody
+ *
+ * An active router that is headless forwards, whatever has become of its
+ * connection, and is left only when its sisters do not see it any more.
  *
  * An active router stays a candidate while no verdict about the client has
  * been reached on it (UNKNOWN), as after a restart: no client is moved
@@ -32,6 +36,8 @@ struct elect_candidate {
     bool uplink_ok;             /* Port up, next hop not known dead. */
     bool expected;              /* Held clients before the start, and may
                                  * still be on its way back. */
+    bool headless;              /* The controller does not hear it, but its
+                                 * sisters do: it forwards. */
     bool heard;                 /* No flood keeps the client's answers. */
     uint8_t reach;              /* enum reach_state */
     uint16_t priority;
@@ -57,6 +63,8 @@ enum elect_reason {
     ELECT_PREEMPTS,             /* Higher priority, up long enough. */
     ELECT_UPLINK,               /* Its uplink works, the active one's not. */
     ELECT_HEARD,                /* It hears the client, the active one not. */
+    ELECT_HEADLESS,             /* The active one forwards, unheard by the
+                                 * controller. */
     ELECT_WAITS,                /* For a router that is on its way back. */
     ELECT_LATE,                 /* All others' probes are late: wait for their
                                  * verdict. */

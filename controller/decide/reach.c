@@ -6,16 +6,19 @@
 uint32_t
 reach_rto_ms(const struct reach *r, const struct reach_params *params)
 {
+    uint64_t min_ms = r->pressed ? REACH_PRESSED_RTO_MS : REACH_MIN_RTO_MS;
     uint64_t rto_ms;
 
     if (!r->rtt.srtt_us) {
         return params->retry_ms;
     }
     rto_ms = rtt_timeout_ms(&r->rtt);
-    if (rto_ms < REACH_MIN_RTO_MS) {
-        rto_ms = REACH_MIN_RTO_MS;
+    if (rto_ms < min_ms) {
+        rto_ms = min_ms;
     }
-    rto_ms += rto_ms * r->misses / 2;
+    if (!r->pressed) {
+        rto_ms += rto_ms * r->misses / 2;
+    }
     return rto_ms < params->retry_ms ? rto_ms : params->retry_ms;
 }
 
@@ -42,6 +45,7 @@ go_down(struct reach *r)
 {
     r->state = REACH_DOWN;
     r->outstanding = false;
+    r->pressed = false;
     r->unjudged = 0;
     r->misses = 0;
     r->up_since_ms = 0;
@@ -160,6 +164,13 @@ reach_timer(struct reach *r, const struct reach_params *params,
     return v;
 }
 
+bool
+reach_press(struct reach *r)
+{
+    r->pressed = reach_is_up(r);
+    return r->pressed && r->outstanding;
+}
+
 void
 reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
 {
@@ -186,6 +197,7 @@ go_up(struct reach *r, int64_t now_ms)
 
     r->state = REACH_UP;
     r->misses = 0;
+    r->pressed = false;
     r->last_reply_ms = now_ms;
     if (was_up) {
         return REACH_NOTHING;

@@ -47,6 +47,8 @@ struct reach_params {
 
 /* The shortest timeout: below it a busy machine looks like a dead client. */
 #define REACH_MIN_RTO_MS 20
+/* The shortest while a client is pressed. */
+#define REACH_PRESSED_RTO_MS 5
 
 struct reach {
     struct wheel_timer timer;   /* Next probe, or its lateness. */
@@ -69,6 +71,7 @@ struct reach {
     uint8_t state;              /* enum reach_state */
     uint8_t misses;             /* In a row. */
     bool outstanding;           /* A probe awaits its reply. */
+    bool pressed;               /* There is other evidence that it is gone. */
     bool looked;                /* The meter is being, or was, read. */
     uint8_t unjudged;           /* Probes in a row that were no evidence. */
     uint8_t index;              /* In client.reaches: finds the client. */
@@ -130,6 +133,11 @@ int64_t reach_next_ms(const struct reach *, const struct reach_params *,
 /* The timer fired. */
 struct reach_verdict reach_timer(struct reach *, const struct reach_params *,
                                  const struct reach_bridge *, int64_t now_ms);
+
+/* The path to it is known to be broken: until it answers, its probes take no
+ * longer than their round trip says.  Returns true if the timer should fire
+ * now. */
+bool reach_press(struct reach *);
 
 /* A probe went to the bridge; 'fence' will cover it. */
 void reach_probe_sent(struct reach *, uint32_t fence, int64_t now_us);

@@ -3,8 +3,6 @@
 
 #include "controller/decide/uplink.h"
 
-#include "controller/config/config.h"
-
 bool
 uplink_is_ok(const struct uplink *uplink)
 {
@@ -214,15 +212,6 @@ uplink_reset(struct uplink *uplink)
     uplink->early_ms = 0;
     uplink->early_at_ms = 0;
     uplink->next_ms = 0;
-}
-
-bool
-uplink_shares_lan(const struct uplink *a, const struct uplink *b)
-{
-    const struct fh_prefix *x = &a->config->address, *y = &b->config->address;
-
-    return (fh_vlan_equal(&a->config->vlan, &b->config->vlan)
-            && x->plen == y->plen && fh_prefix_contains(x, y->addr));
 }
 
 void

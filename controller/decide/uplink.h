@@ -32,9 +32,8 @@
 
 #include <firsthop/snapshot.h>
 
+#include "controller/config/config.h"
 #include "controller/decide/drops.h"
-
-struct config_uplink;
 
 enum uplink_state {
     UPLINK_UNRESOLVED,          /* view.next_hop_mac is a guess, or zero. */
@@ -119,7 +118,14 @@ void uplink_ask_soon(struct uplink *, int64_t now_ms);
 void uplink_reset(struct uplink *);
 
 /* Do two routers' uplinks lead to the same LAN, by their tags and subnets? */
-bool uplink_shares_lan(const struct uplink *, const struct uplink *);
+static inline bool
+uplink_shares_lan(const struct uplink *a, const struct uplink *b)
+{
+    const struct fh_prefix *x = &a->config->address, *y = &b->config->address;
+
+    return (fh_vlan_equal(&a->config->vlan, &b->config->vlan)
+            && x->plen == y->plen && fh_prefix_contains(x, y->addr));
+}
 
 /* Takes over what 'old', to the same next hop, knows. */
 void uplink_inherit(struct uplink *, const struct uplink *old);

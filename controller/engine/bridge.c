@@ -10,6 +10,7 @@
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
+#include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/punt.h"
 #include "controller/engine/settle.h"
@@ -70,6 +71,8 @@ down(void *router_, const char *reason)
     router->openflow = NULL;
     router->ready = router->reading = router->greeted = false;
     router_forget_questions(router);
+    router->overdue = false;
+    router->pulse = path_judge(en, router);
     for (size_t i = 0; i < router->n_uplinks; i++) {
         uplink_reset(&router->uplinks[i]);
     }
@@ -219,6 +222,12 @@ bridge_hand_over(struct router *router, struct router *from)
     from->bridge = NULL;
     bridge_set_owner(router->bridge, &options, &router_ops, router);
     bridge_read(router->bridge);
+}
+
+void
+bridge_close(struct router *router, const char *reason)
+{
+    ofconn_close(bridge_conn(router->bridge), reason);
 }
 
 /* Does it take all probes? */

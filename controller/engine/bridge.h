@@ -11,6 +11,8 @@ void bridge_offer(struct engine *);
 /* Gives the bridge of 'from' to 'router', and reads it (if it is not set up
  * yet, that happens when it is). */
 void bridge_hand_over(struct router *router, struct router *from);
+/* Closes the connection of a router that has one. */
+void bridge_close(struct router *, const char *reason);
 /* Every UPLINK_TICK_MS: do they keep up? */
 void bridge_tick(struct engine *, int64_t now_ms);
 

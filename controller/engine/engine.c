@@ -12,6 +12,8 @@
 #include "controller/engine/leave.h"
 #include "controller/engine/move.h"
 #include "controller/engine/nexthop.h"
+#include "controller/engine/path.h"
+#include "controller/engine/probe.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
@@ -19,12 +21,71 @@
 
 #define EVENTS_KEPT 10000
 
+/* How often it is looked whether a bridge has come to what it was asked. */
+#define PULSE_TICK_MS 20
+
+/* Paths, and what they tell of the routers. */
+
+static void
+judge(struct engine *en, struct router *router)
+{
+    enum pulse pulse = path_judge(en, router);
+    enum pulse was = router->pulse;
+
+    router->judge = false;
+    router->pulse = pulse;
+    if (pulse == was) {
+        return;
+    }
+    log_at(pulse == PULSE_WELL ? LOG_LVL_INFO : LOG_LVL_WARN, NULL,
+           "router %s: %s, was %s", router->config->name, pulse_text(pulse),
+           pulse_text(was));
+    if (pulse == PULSE_DEAD && router->openflow) {
+        bridge_close(router, "neither it nor its ports answer");
+    } else if (pulse == PULSE_DEAD) {
+        sweep_start(en, router, settle_elect_again, 0);
+    }
+}
+
+/* The beacons that are due, and what follows from those that were answered, or
+ * not, in this turn. */
+static void
+settle_paths(struct engine *en)
+{
+    probe_beacons(en);
+    if (en->suspects) {
+        probe_suspects(en);
+    }
+    for (size_t i = 0; i < en->n_routers; i++) {
+        if (en->routers[i]->judge) {
+            judge(en, en->routers[i]);
+        }
+    }
+}
+
+static void
+pulse_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
+        bool overdue = path_is_overdue(en, router);
+
+        router->judge = (router->judge || overdue != router->overdue
+                         || (router->ready && router->pulse != PULSE_WELL));
+        router->overdue = overdue;
+    }
+    wheel_arm(en->wheel, timer, now_ms + PULSE_TICK_MS);
+}
+
 /* The loop. */
 
 void
 engine_advance(struct engine *en)
 {
     wheel_advance(en->wheel, engine_now_ms(en));
+    settle_paths(en);
     en->awake = false;
 }
 
@@ -159,6 +220,7 @@ engine_create(struct config *config, const struct engine_host *host,
     en->journal = journal_create(EVENTS_KEPT);
     en->router_timer.fire = router_timer;
     en->expect_timer.fire = expect_timer;
+    en->pulse_timer.fire = pulse_timer;
     en->store_timer.fire = store_timer;
     host->configured(host->aux, config);
     runtime_build(en);
@@ -175,6 +237,7 @@ engine_create(struct config *config, const struct engine_host *host,
     }
     restore(en);
     wheel_arm(en->wheel, &en->router_timer, engine_now_ms(en));
+    wheel_arm(en->wheel, &en->pulse_timer, engine_now_ms(en));
     return en;
 }
 
@@ -182,6 +245,7 @@ void
 engine_stop(struct engine *en)
 {
     sweep_finish(en, NULL);
+    path_destroy(en);
     if (wheel_is_armed(&en->store_timer)) {
         store_timer(&en->store_timer, engine_now_ms(en), en);
     }

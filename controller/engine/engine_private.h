@@ -3,6 +3,7 @@
  *
  *   engine_state     clock, journal, who is who
  *   route, serving, stale, learned, sweep
+ *   path             which router hears which
  *   probe, nexthop   who reaches whom
  *   move             from one router to the next
  *   rival            somebody else speaks for a client
@@ -30,8 +31,13 @@ struct engine {
     size_t n_routers;
     struct segment **segments;          /* Owned; as config->segments. */
     size_t n_segments;
+    struct path *paths;                 /* Owned; see path.h. */
+    size_t n_paths;
+    struct path_end *due, **due_tail;   /* Whose beacon is. */
+    bool suspects;                      /* Segments have some. */
     struct stats stats;
     struct wheel_timer router_timer;
+    struct wheel_timer pulse_timer;
     struct wheel_timer expect_timer;
     struct wheel_timer store_timer;
     struct wheel_timer leave_timer;

@@ -8,6 +8,7 @@
 #include "controller/engine/probe.h"
 
 #include "controller/engine/learned.h"
+#include "controller/engine/path.h"
 #include "controller/engine/rival.h"
 #include "controller/engine/settle.h"
 
@@ -47,17 +48,29 @@ probe_now(struct engine *en, struct client *c, size_t member)
               reach_look_ms(r, &c->segment->probe, engine_now_ms(en)));
 }
 
+/* Has the client's next probe on a router sent now, if it is not on its way:
+ * so many of them a millisecond. */
+static void
+bring_forward(struct engine *en, struct reach *r, size_t *n)
+{
+    int64_t at_ms = engine_now_ms(en) + *n / SUSPECT_PER_MS;
+
+    if (!r->outstanding && wheel_is_armed(&r->timer)
+        && wheel_due_ms(&r->timer) > at_ms) {
+        wheel_arm(en->wheel, &r->timer, at_ms);
+        (*n)++;
+    }
+}
+
 /* Several clients of one port are late: the port may be cut off.  Probe all
  * behind it now, so that each can be judged by its own probes. */
 static void
 suspect_port(struct engine *en, struct router *router,
              struct router_port *port)
 {
-    int64_t now_ms = engine_now_ms(en);
-    int64_t at_ms = now_ms;
     size_t n = 0;
 
-    port->swept_ms = now_ms;
+    port->swept_ms = engine_now_ms(en);
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         struct client *c = clients_at(en->clients, i);
 
@@ -65,10 +78,8 @@ suspect_port(struct engine *en, struct router *router,
             struct reach *r = &c->reaches[j];
 
             if (member_router(c, j) == router && r->port == port->number
-                && r->state == REACH_UP && !r->outstanding
-                && wheel_due_ms(&r->timer) > at_ms) {
-                wheel_arm(en->wheel, &r->timer, at_ms);
-                at_ms = now_ms + ++n / SUSPECT_PER_MS;
+                && r->state == REACH_UP) {
+                bring_forward(en, r, &n);
             }
         }
     }
@@ -228,5 +239,125 @@ probe_port_down(struct engine *en, struct client *c, size_t member,
     member_router(c, member)->n_reachable--;
     if (c->active == (int) member) {
         settle_elect(en, c, CAUSE_PORT_DOWN);
+    }
+}
+
+/* A path between two routers is late, or lost. */
+
+static void
+suspect_client(struct engine *en, struct client *c, size_t *n)
+{
+    const struct segment *segment = c->segment;
+
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+        struct reach *r = &c->reaches[i];
+
+        if (segment->pressed & bit && reach_press(r)) {
+            wheel_arm(en->wheel, &r->timer, engine_now_ms(en));
+        } else if (segment->suspects & bit && r->state != REACH_DOWN
+                   && (segment->pressed & bit
+                       || member_router(c, i)->n_reachable <= LATE_FEW)) {
+            bring_forward(en, r, n);
+        }
+    }
+}
+
+void
+probe_suspects(struct engine *en)
+{
+    size_t n = 0;
+
+    en->suspects = false;
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        suspect_client(en, clients_at(en->clients, i), &n);
+    }
+    for (size_t i = 0; i < en->n_segments; i++) {
+        en->segments[i]->suspects = en->segments[i]->pressed = 0;
+    }
+}
+
+/* Beacons. */
+
+/* By the port where the other router answers, or by every access port. */
+static void
+send_beacon(struct engine *en, struct path_end *end)
+{
+    struct router *router = end->router;
+    struct eth_addr dst = path_far_end(end)->router->config->mac;
+    struct beacon *b = &end->beacon;
+    struct fh_vlan vlan;
+    struct arp arp;
+
+    beacon_sent(b, path_number(en, end), router->fence.next, en->now_us);
+    router->fence.wanted = true;
+    router->counters.beacons++;
+    path_ask(end, &arp, &vlan);
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        uint32_t port = router->ports[i].number;
+
+        if (!end->path->core && port && (!b->port || b->port == port)) {
+            router_queue_arp(router, ARPQ_CLIENT, port, dst, &vlan, &arp);
+        }
+    }
+    if (end->path->core && end->uplink->view.port) {
+        router_queue_arp(router, ARPQ_CLIENT, end->uplink->view.port, dst,
+                         &vlan, &arp);
+    }
+}
+
+/* What is known of the bridge, for a verdict about a beacon of that end. */
+static struct reach_bridge
+beacon_evidence(const struct path_end *end)
+{
+    bool core = end->path->core;
+    struct reach_bridge bridge
+        = router_evidence(end->router, core ? end->uplink->view.port
+                          : end->beacon.port);
+
+    if (core && end->uplink->drops.grown_us > bridge.dropped_us) {
+        bridge.dropped_us = end->uplink->drops.grown_us;
+    }
+    return bridge;
+}
+
+static void
+see_to_beacon(struct engine *en, struct path_end *end)
+{
+    int64_t now_ms = engine_now_ms(en);
+    struct beacon *b = &end->beacon;
+    uint32_t n_missed = b->missed;
+    struct reach_bridge bridge;
+    struct beacon_verdict v;
+
+    if (!end->router->ready) {
+        path_forget(en, end);
+        wheel_arm(en->wheel, &b->timer,
+                  beacon_next_ms(b, &end->params, now_ms));
+        return;
+    }
+    bridge = beacon_evidence(end);
+    v = beacon_timer(b, &end->params, &bridge, now_ms);
+    end->router->counters.beacons_missed += b->missed - n_missed;
+    if (v.look) {
+        beacon_looked(b, router_read_drops(end->router,
+                                           end->path->core
+                                           ? end->uplink->view.port
+                                           : b->port));
+    }
+    if (v.ask) {
+        send_beacon(en, end);
+    }
+    wheel_arm(en->wheel, &b->timer, v.next_ms);
+    path_note(en, end, v.event);
+}
+
+void
+probe_beacons(struct engine *en)
+{
+    struct path_end *end;
+
+    while ((end = path_take_due(en))) {
+        see_to_beacon(en, end);
     }
 }

@@ -4,6 +4,10 @@
 
 #include "controller/engine/engine_private.h"
 
+/* Sees to the beacons that are due. */
+void probe_beacons(struct engine *);
+/* Asks the clients that a path's loss has made suspect. */
+void probe_suspects(struct engine *);
 /* Of reach.timer. */
 void probe_timer_fired(struct wheel_timer *, int64_t now_ms, void *en);
 void probe_now(struct engine *, struct client *, size_t member);

@@ -14,6 +14,7 @@
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
 #include "controller/engine/nexthop.h"
+#include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/rival.h"
 #include "controller/engine/settle.h"
@@ -778,6 +779,9 @@ arp_punt(struct engine *en, struct router *router,
 
     if (arp_parse(frame, &arp)) {
         engine_drop(en, DROP_MALFORMED);
+        return;
+    }
+    if (path_heard(en, router, pin->in_port, frame, &arp)) {
         return;
     }
     if (port) {

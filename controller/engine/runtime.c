@@ -9,6 +9,7 @@
 
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
+#include "controller/engine/path.h"
 
 /* The router's uplink with that port and those tags, made if need be.
  * 'router->uplinks' must have room. */
@@ -177,6 +178,7 @@ runtime_build(struct engine *en)
     for (size_t i = 0; i < en->n_routers; i++) {
         router_index_stacks(en->routers[i]);
     }
+    path_build(en);
     build_clients(en);
 }
 

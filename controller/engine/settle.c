@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "controller/decide/pulse.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
@@ -124,6 +125,16 @@ hears(const struct engine *en, const struct client *c, size_t member)
     return !dropped_us || en->now_us - dropped_us > calm_ms * 1000;
 }
 
+/* Does the router forward for the client, though it is not heard of?  Not
+ * before it has been told to, and the core as well. */
+static bool
+is_headless(const struct client *c, size_t member)
+{
+    return (member_router(c, member)->pulse == PULSE_HEADLESS
+            && !(c->active == (int) member
+                 && takeover_is_untold(&c->takeover)));
+}
+
 void
 settle_snapshot(const struct engine *en, const struct client *c,
                 struct elect_candidate *candidates, struct elect_input *in)
@@ -140,6 +151,7 @@ settle_snapshot(const struct engine *en, const struct client *c,
                           && (c->active == (int) i
                               || !uplink_is_doubtful(m->uplink))),
             .expected = m->router->expected,
+            .headless = is_headless(c, i),
             .heard = hears(en, c, i),
             .reach = c->reaches[i].state,
             .priority = m->config->priority,

@@ -31,6 +31,10 @@ struct segment {
     size_t n_vlans;
     struct reach_params probe;
     struct beacon_params beacon;        /* Interval 0: there are none. */
+    uint32_t suspects;                  /* Bit i: the clients of member i
+                                         * are to be asked at once, */
+    uint32_t pressed;                   /* and may take less time for it. */
+    int64_t suspected_ms;               /* When that was last so. */
     uint32_t n_clients;
     uint32_t n_learned;
     struct guests guests;

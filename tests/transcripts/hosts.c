@@ -267,6 +267,51 @@ access_arp(struct bridge *b, uint32_t port, const struct frame *frame,
     }
 }
 
+/* Beacons. */
+
+/* The bridge that has 'addr', in some segment or as its uplink's. */
+static struct bridge *
+find_sister(const struct bridge *b, struct fh_addr addr, bool core)
+{
+    struct bridge *other;
+
+    for (size_t i = 0; (other = world_bridge_at(i)); i++) {
+        const struct config_router *router = router_of(other);
+
+        if (other != b && router
+            && (core ? fh_addr_equal(router->uplink.address.addr, addr)
+                : is_local(other, addr))) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* Is it a beacon?  Then the other bridge answers it, by its flow, with the
+ * number that it carries. */
+static bool
+is_beacon(struct bridge *b, uint32_t port, const struct frame *frame,
+          const struct arp *asked)
+{
+    bool core = port == WORLD_UPLINK_PORT;
+    struct bridge *other = (asked->op == ARP_OP_REQUEST
+                            ? find_sister(b, asked->tpa, core) : NULL);
+    struct arp arp = { .op = ARP_OP_REPLY, .spa = asked->tpa,
+                       .tha = asked->tha, .tpa = asked->spa };
+    uint8_t buf[ARP_FRAME_MAX];
+
+    if (!other) {
+        return false;
+    }
+    arp.sha = router_of(other)->mac;
+    if (fh_mac_equal(frame->dst, arp.sha)
+        && world_path_works(b, other, core)) {
+        bridge_punt(b, port, buf, arp_build(buf, asked->sha, &frame->vlan,
+                                            &arp), ANSWER_MS);
+    }
+    return true;
+}
+
 static void
 core_answer(struct bridge *b, const struct frame *frame,
             const struct arp *asked)
@@ -320,6 +365,8 @@ hosts_receive(struct bridge *b, uint32_t port, const uint8_t *data,
     }
     if (!router || !fh_mac_equal(arp.sha, router->mac)) {
         world_say("%s sends what another router should", b->name);
+    } else if (is_beacon(b, port, &frame, &arp)) {
+        return;
     } else if (port == b->uplink) {
         uplink_arp(b, router, &frame, &arp);
     } else {

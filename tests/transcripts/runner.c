@@ -208,6 +208,26 @@ do_stall(struct runner *r, const struct words *w)
 }
 
 static void
+do_power(struct runner *r, const struct words *w)
+{
+    bridge_power(world_bridge(word(w, 0)), !strcmp(word(w, 1), "on"));
+}
+
+static void
+do_path(struct runner *r, const struct words *w)
+{
+    world_set_path(world_bridge(word(w, 0)), world_bridge(word(w, 1)),
+                   !strcmp(word(w, 2), "core"),
+                   !strcmp(word(w, 3), "works"));
+}
+
+static void
+do_unstall(struct runner *r, const struct words *w)
+{
+    bridge_stall(world_bridge(word(w, 0)), false);
+}
+
+static void
 do_hide(struct runner *r, const struct words *w)
 {
     bridge_hide_flows(world_bridge(word(w, 0)), true);
@@ -575,6 +595,9 @@ static const struct {
     { "refuse", do_refuse },            /* BRIDGE: every change of flows */
     { "accept", do_accept },            /* BRIDGE */
     { "stall", do_stall },              /* BRIDGE: answers no echo */
+    { "unstall", do_unstall },          /* BRIDGE */
+    { "power", do_power },              /* BRIDGE on|off */
+    { "path", do_path },        /* BRIDGE BRIDGE access|core works|cut */
     { "hide", do_hide },                /* BRIDGE: lists no flows */
     { "list", do_list },                /* BRIDGE */
     { "hide-meters", do_hide_meters },  /* BRIDGE: tells not what they drop */

@@ -562,6 +562,9 @@ simple_reply(struct bridge *b, const uint8_t *msg, uint8_t type)
 static void
 receive(struct bridge *b, const uint8_t *msg, size_t len)
 {
+    if (b->dark) {
+        return;
+    }
     switch (msg[1]) {
     case OFPT_ECHO_REQUEST:
         if (!b->stall) {
@@ -839,6 +842,34 @@ bridge_stall(struct bridge *b, bool stall)
     b->stall = stall;
 }
 
+void
+bridge_power(struct bridge *b, bool on)
+{
+    b->dark = !on;
+}
+
+struct bridge *
+world_bridge_at(size_t i)
+{
+    return i < world.n_bridges ? &world.bridges[i] : NULL;
+}
+
+void
+world_set_path(struct bridge *a, struct bridge *b, bool core, bool works)
+{
+    uint8_t to_b = 1 << (b - world.bridges), to_a = 1 << (a - world.bridges);
+
+    a->cut[core] = works ? a->cut[core] & ~to_b : a->cut[core] | to_b;
+    b->cut[core] = works ? b->cut[core] & ~to_a : b->cut[core] | to_a;
+}
+
+bool
+world_path_works(const struct bridge *a, const struct bridge *b, bool core)
+{
+    return !a->dark && !b->dark
+           && !(a->cut[core] & 1 << (b - world.bridges));
+}
+
 bool
 bridge_port_is_up(const struct bridge *b, uint32_t number)
 {
@@ -875,7 +906,7 @@ bridge_punt(struct bridge *b, uint32_t port, const uint8_t *frame,
 {
     uint8_t msg[256] = { OFP14_VERSION, OFPT_PACKET_IN };
 
-    if (!b->conn || !bridge_port_is_up(b, port)
+    if (!b->conn || b->dark || !bridge_port_is_up(b, port)
         || is_dropped(b, port, frame, len)) {
         return;
     }

@@ -57,6 +57,13 @@ void bridge_refuse(struct bridge *, bool refuse);
 void bridge_hide_flows(struct bridge *, bool hide);
 /* Does not answer echo requests, though it forwards. */
 void bridge_stall(struct bridge *, bool stall);
+/* Its power goes: it says and does nothing any more, and its connection stays
+ * open; or it comes back. */
+void bridge_power(struct bridge *, bool on);
+/* Does the network between two bridges carry anything? */
+void world_set_path(struct bridge *, struct bridge *, bool core, bool works);
+bool world_path_works(const struct bridge *, const struct bridge *,
+                      bool core);
 /* Does not tell what its meters drop. */
 void bridge_hide_meters(struct bridge *, bool hide);
 /* Has no meter for all punts. */

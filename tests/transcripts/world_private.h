@@ -20,6 +20,9 @@ struct bridge {
     bool flooded[WORLD_UPLINK_PORT + 1];    /* By port, 0: all punts. */
     uint64_t drops[WORLD_UPLINK_PORT + 1];  /* By the meters of these. */
     unsigned int n_probes;
+    bool dark;                  /* Without power. */
+    uint8_t cut[2];             /* From which other bridges: of the access
+                                 * side, of the core's. */
 };
 
 bool bridge_port_is_up(const struct bridge *, uint32_t port);
@@ -30,5 +33,7 @@ void bridge_punt(struct bridge *, uint32_t port, const uint8_t *frame,
 void hosts_receive(struct bridge *, uint32_t port, const uint8_t *frame,
                    size_t len);
 void hosts_clear(void);
+/* The bridge of that number, NULL: there are no more. */
+struct bridge *world_bridge_at(size_t);
 
 #endif /* tests/transcripts/world_private.h */
