@@ -35,17 +35,21 @@ packages="
     util-linux
 
     bird2
+    dnsmasq-base
     exabgp
     frr
     iproute2
     iputils-arping
     iputils-ping
+    isc-dhcp-client
+    kea-dhcp4-server
     keepalived
     mininet
     openvswitch-switch
     prometheus
     tcpdump
     traceroute
+    udhcpc
 "
 
 say() {

@@ -159,6 +159,28 @@ put_header(uint8_t *p, const struct ipv4 *ip, size_t offset)
 }
 
 size_t
+ipv4_build_forward(uint8_t *buf, const struct ipv4_envelope *envelope,
+                   const struct ipv4 *ip)
+{
+    size_t min_len = FRAME_MIN(envelope->vlan.n);
+    size_t len;
+    uint8_t *p;
+
+    assert(ip->ttl > 1);
+    memset(buf, 0, min_len);
+    len = frame_put_header(buf, envelope->eth_dst, envelope->eth_src,
+                           &envelope->vlan, ETHERTYPE_IPV4);
+    p = buf + len;
+    memcpy(p, ip->header, ip->header_len);
+    memcpy(p + ip->header_len, ip->payload, ip->payload_len);
+    p[IPV4_TTL]--;
+    wire_put_u16(p + IPV4_CHECKSUM, 0);
+    wire_put_u16(p + IPV4_CHECKSUM, ipv4_checksum(p, ip->header_len));
+    len += ip->header_len + ip->payload_len;
+    return len > min_len ? len : min_len;
+}
+
+size_t
 ipv4_build_fragment(uint8_t *buf, const struct ipv4_envelope *envelope,
                     const struct ipv4 *ip, uint16_t mtu, size_t *offset)
 {

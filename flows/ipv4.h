@@ -75,6 +75,12 @@ size_t ipv4_build(uint8_t *buf, size_t cap, const struct ipv4_envelope *,
 /* Room for a frame with two tags that carries 'mtu' bytes of IP. */
 #define IPV4_FRAME_MAX(MTU) (FRAME_HEADER_MAX + (size_t) (MTU))
 
+/* Forwards '*ip' whole, as a router does: builds the frame, its TTL less by
+ * one, into 'buf' (IPV4_FRAME_MAX(its length) bytes) and returns the frame's
+ * length.  '*ip' must not be in 'buf' and have a TTL of 2 at least. */
+size_t ipv4_build_forward(uint8_t *buf, const struct ipv4_envelope *,
+                          const struct ipv4 *ip);
+
 /* Forwards, as a router does, the part of '*ip' that begins '*offset' bytes
  * into its payload: builds the frame of a fragment of at most 'mtu' bytes of
  * IP (IPV4_MIN_MTU at least), its TTL less by one, into 'buf'

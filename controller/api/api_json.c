@@ -203,7 +203,7 @@ api_json_status(const struct engine *en, const struct api_host *host)
         snprintf(key, sizeof key, "clients_%s", client_state_name(i));
         put(object, key, json_integer(counts.by_state[i]));
     }
-    for (int i = 0; i <= CLIENT_PROVISIONED; i++) {
+    for (int i = 0; i < CLIENT_N_ORIGINS; i++) {
         char key[32];
 
         snprintf(key, sizeof key, "clients_%s", client_origin_name(i));
@@ -447,6 +447,11 @@ api_json_client(const struct engine *en, const struct client *client)
     put(object, "address", address(client->key.address));
     put(object, "segment", json_string(segment->config->name));
     put(object, "origin", json_string(client_origin_name(client->origin)));
+    if (client->lease && client->lease->end_ms) {
+        put(object, "expires",
+            time_or_null(engine_unix_ms(en) + client->lease->end_ms
+                         - engine_now_ms(en)));
+    }
     put(object, "mac", mac_or_null(client->mac));
     put(object, "vlan", vlan_array(&client->vlan));
     put(object, "state", json_string(client_state_name(client->state)));

@@ -32,7 +32,7 @@ json_t *api_json_errors(const struct config_errors *);
 struct api_counts {
     size_t clients;
     size_t by_state[CLIENT_LOST + 1];
-    size_t by_origin[CLIENT_PROVISIONED + 1];
+    size_t by_origin[CLIENT_N_ORIGINS];
 };
 void api_count_clients(const struct engine *, struct api_counts *);
 

@@ -222,7 +222,7 @@ write_clients(const struct engine *en, struct fh_buf *out)
             client_state_name(i), counts.by_state[i]);
     }
     head(out, "clients_by_origin", "gauge", "Clients by origin.");
-    for (int i = 0; i <= CLIENT_PROVISIONED; i++) {
+    for (int i = 0; i < CLIENT_N_ORIGINS; i++) {
         put(out, "firsthop_clients_by_origin{origin=\"%s\"} %zu\n",
             client_origin_name(i), counts.by_origin[i]);
     }
@@ -283,6 +283,8 @@ write_stats(const struct stats *stats, struct fh_buf *out)
            stats->arp_answers);
     single(out, "icmp_answers_total", "counter", "ICMP messages sent.",
            stats->icmp_answers);
+    single(out, "dhcp_relayed_total", "counter",
+           "DHCP messages passed on to a server.", stats->dhcp_relayed);
     single(out, "fragments_total", "counter",
            "Fragments sent, of packets too long for an uplink.",
            stats->fragments);

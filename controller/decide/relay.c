@@ -28,11 +28,9 @@ struct exchange {
     struct relay_key key;
     TAILQ_ENTRY(exchange) age_node, origin_node;
     struct origin *origin;
+    struct relay_exchange known;
     int64_t heard_ms;           /* First. */
-    int64_t passed_ms;          /* Last. */
-    uint32_t heard_by;          /* Bit i: member i. */
-    int last;                   /* Member that passed it on last. */
-    uint32_t ports[RELAY_MAX_MEMBERS];
+    int last;                   /* Member that passed it on last, -1: none. */
 };
 
 struct relays {
@@ -97,10 +95,11 @@ find(const struct relays *relays, const struct relay_key *key)
 }
 
 static struct origin *
-origin_at(struct relays *relays, uint32_t segment, struct relay_place place)
+origin_at(struct relays *relays, uint32_t segment,
+          const struct relay_heard *heard)
 {
     struct origin *origin, wanted = {
-        .key = { segment, (uint32_t) place.member, place.port },
+        .key = { segment, (uint32_t) heard->member, heard->port },
     };
 
     HASH_FIND(hh, relays->origins, &wanted.key, sizeof wanted.key, origin);
@@ -115,14 +114,15 @@ origin_at(struct relays *relays, uint32_t segment, struct relay_place place)
 
 static struct exchange *
 add(struct relays *relays, const struct relay_key *key,
-    struct relay_place place, int64_t now_ms)
+    const struct relay_heard *heard, int64_t now_ms)
 {
     struct exchange *e = fh_xcalloc(1, sizeof *e);
 
     e->key = *key;
     e->heard_ms = now_ms;
     e->last = -1;
-    e->origin = origin_at(relays, key->segment, place);
+    e->known.vlan = heard->vlan;
+    e->origin = origin_at(relays, key->segment, heard);
     e->origin->n++;
     TAILQ_INSERT_TAIL(&e->origin->exchanges, e, origin_node);
     TAILQ_INSERT_TAIL(&relays->by_age, e, age_node);
@@ -161,42 +161,38 @@ choose(const struct exchange *e, uint32_t usable, int active, int heard_at)
             return heard_at;
         }
     }
-    next = next_member(usable & e->heard_by, e->last < 0 ? 0 : e->last);
+    next = next_member(usable & e->known.heard_by, e->last < 0 ? 0 : e->last);
     return next >= 0 ? next : heard_at;
 }
 
-struct relay_verdict
+int
 relays_heard(struct relays *relays, const struct relay_key *key,
-             struct relay_place place, uint32_t usable, int active,
+             const struct relay_heard *heard, uint32_t usable, int active,
              int64_t now_ms)
 {
-    struct relay_verdict verdict = { .pass_on = true };
     struct exchange *e;
 
-    assert(place.member >= 0 && place.member < RELAY_MAX_MEMBERS);
+    assert(heard->member >= 0 && heard->member < RELAY_MAX_MEMBERS);
     assert(key->type > 0 && key->type < N_TYPES && !key->zero);
     expire(relays, now_ms);
     e = find(relays, key);
     if (!e) {
-        e = add(relays, key, place, now_ms);
+        e = add(relays, key, heard, now_ms);
     }
-    e->heard_by |= UINT32_C(1) << place.member;
-    e->ports[place.member] = place.port;
-    if (e->last >= 0 && now_ms - e->passed_ms < RELAY_COPY_MS) {
-        verdict.pass_on = false;
-        verdict.by = place;
-        return verdict;
+    e->known.wanted = heard->wanted;
+    e->known.heard_by |= UINT32_C(1) << heard->member;
+    e->known.ports[heard->member] = heard->port;
+    if (e->last >= 0 && now_ms - e->known.passed_ms < RELAY_COPY_MS) {
+        return RELAY_COPY;
     }
-    e->last = choose(e, usable, active, place.member);
-    e->passed_ms = now_ms;
-    verdict.by.member = e->last;
-    verdict.by.port = e->ports[e->last];
-    return verdict;
+    e->last = choose(e, usable, active, heard->member);
+    e->known.passed_ms = now_ms;
+    return e->last;
 }
 
-uint32_t
-relays_port(const struct relays *relays, uint32_t segment,
-            struct eth_addr mac, uint32_t xid, int member)
+const struct relay_exchange *
+relays_find(const struct relays *relays, uint32_t segment,
+            struct eth_addr mac, uint32_t xid)
 {
     const struct exchange *best = NULL;
 
@@ -204,12 +200,11 @@ relays_port(const struct relays *relays, uint32_t segment,
         const struct relay_key key = { segment, xid, mac, type, 0 };
         const struct exchange *e = find(relays, &key);
 
-        if (e && e->ports[member]
-            && (!best || e->passed_ms > best->passed_ms)) {
+        if (e && (!best || e->known.passed_ms >= best->known.passed_ms)) {
             best = e;
         }
     }
-    return best ? best->ports[member] : 0;
+    return best ? &best->known : NULL;
 }
 
 size_t

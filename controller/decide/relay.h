@@ -39,32 +39,41 @@ struct relay_key {
     uint8_t zero;               /* Keys are compared as bytes. */
 };
 
-/* Where a message was heard. */
-struct relay_place {
+/* What was heard, and where. */
+struct relay_heard {
     int member;
     uint32_t port;
+    struct fh_vlan vlan;        /* The client's tags. */
+    struct fh_addr wanted;      /* The address that it asks for, or zero. */
 };
 
-struct relay_verdict {
-    bool pass_on;               /* Else it is a copy. */
-    struct relay_place by;      /* 'port': where that router hears the client,
-                                 * 0: it has not heard this exchange. */
+/* What is known of an exchange. */
+struct relay_exchange {
+    struct fh_vlan vlan;
+    struct fh_addr wanted;
+    int64_t passed_ms;          /* Last. */
+    uint32_t heard_by;          /* Bit i: member i. */
+    uint32_t ports[RELAY_MAX_MEMBERS];  /* 0: that one has not heard it. */
 };
+
+#define RELAY_COPY (-1)
 
 struct relays *relays_create(void);
 void relays_destroy(struct relays *);
 
-/* A message was heard at 'place'.  'usable' are the members that have a way to
- * the core, bit by bit; 'active' is the client's router, or -1, which goes
- * first.  Nobody usable: the one that heard it tries. */
-struct relay_verdict relays_heard(struct relays *, const struct relay_key *,
-                                  struct relay_place place, uint32_t usable,
-                                  int active, int64_t now_ms);
+/* A message was heard.  'usable' are the members that have a way to the core,
+ * bit by bit; 'active' is the client's router, or -1, which goes first.
+ * Returns the member that passes it on, or RELAY_COPY.  Nobody usable: the one
+ * that heard it tries. */
+int relays_heard(struct relays *, const struct relay_key *,
+                 const struct relay_heard *, uint32_t usable, int active,
+                 int64_t now_ms);
 
-/* Where 'member' last heard that client in that transaction, whatever the
- * type: its port, or 0. */
-uint32_t relays_port(const struct relays *, uint32_t segment,
-                     struct eth_addr mac, uint32_t xid, int member);
+/* The last exchange of that client in that transaction, whatever its type, or
+ * NULL.  Valid until the next call of relays_heard(). */
+const struct relay_exchange *relays_find(const struct relays *,
+                                         uint32_t segment,
+                                         struct eth_addr mac, uint32_t xid);
 
 size_t relays_count(const struct relays *);
 

@@ -8,6 +8,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/decide/relay.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/move.h"
@@ -217,6 +218,7 @@ engine_create(struct config *config, const struct engine_host *host,
     en->started_ms = engine_unix_ms(en);
     en->wheel = wheel_create(engine_now_ms(en), en);
     en->clients = clients_create();
+    en->relays = relays_create();
     en->journal = journal_create(EVENTS_KEPT);
     en->router_timer.fire = router_timer;
     en->expect_timer.fire = expect_timer;
@@ -265,6 +267,7 @@ void
 engine_destroy(struct engine *en)
 {
     clients_destroy(en->clients);
+    relays_destroy(en->relays);
     for (size_t i = 0; i < en->n_segments; i++) {
         runtime_segment_destroy(en->segments[i]);
     }

@@ -2,14 +2,15 @@
  * the files ask of each other is in a header of each, and points one way:
  *
  *   engine_state     clock, journal, who is who
- *   route, serving, stale, learned, sweep
+ *   lease_ack, route, serving, stale, learned, sweep
  *   path             which router hears which
  *   probe, nexthop   who reaches whom
  *   move             from one router to the next
  *   rival            somebody else speaks for a client
  *   life, taglimit   a client comes, its routers come and go, it is forgotten
  *   settle           which router is to serve it
- *   punt, adopt, bridge, leave, runtime, reload, change
+ *   lease            a client that a DHCP server has given its address
+ *   punt, input_dhcp, adopt, bridge, leave, runtime, reload, change
  *   engine           begins and ends; the timers of the whole
  *
  * Nobody else includes this. */
@@ -46,6 +47,7 @@ struct engine {
     int64_t unix_off_ms;                /* Unix time less monotonic. */
     int64_t started_ms;                 /* Unix time. */
     uint32_t next_segment_id;
+    struct relays *relays;              /* Exchanges of DHCP; owned. */
     struct sweep *sweeps;               /* Under way. */
     bool awake;                         /* The clock was read in this turn. */
 };

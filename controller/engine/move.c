@@ -7,6 +7,7 @@
 
 #include "controller/engine/move.h"
 
+#include "controller/engine/lease_ack.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/route.h"
 #include "controller/engine/serving.h"
@@ -174,6 +175,7 @@ send_notices(struct engine *en, struct client *c)
     struct router *router = member_router(c, c->active);
     uint32_t now_s = engine_now_ms(en) / 1000;
 
+    lease_ack_send(c);
     move_answer_asked(en, c);
     router_queue_notice(router, c, c->active, gateway);
     for (size_t i = 0; i < c->n_answered; i++) {
@@ -333,6 +335,7 @@ take_back(struct engine *en, struct client *c)
     } else if (!c->former) {
         serving_set_state(en, c, CLIENT_PENDING);
     }
+    lease_ack_send(c);
 }
 
 void

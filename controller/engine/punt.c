@@ -10,6 +10,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/input_dhcp.h"
 #include "controller/engine/learned.h"
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
@@ -691,6 +692,11 @@ routing_punt(struct engine *en, struct router *router,
     if (!uplink) {
         return;
     }
+    if (input_is_dhcp(ip)) {
+        input_dhcp_routed(en, router, uplink,
+                          (pin->metadata & FLOW_META_FROM_ACCESS) != 0, ip);
+        return;
+    }
     if (!decide_icmp(router, uplink, pin, &owed)) {
         forward_fragments(en, router, uplink, ip);
         return;
@@ -747,6 +753,9 @@ icmp_punt(struct engine *en, struct router *router,
         engine_drop(en, DROP_MALFORMED);
     } else if (pin->metadata & FLOW_META_ROUTING) {
         routing_punt(en, router, pin, frame, &ip);
+    } else if (input_is_dhcp(&ip) && router_access_port(router, pin->in_port)
+               && !fh_mac_is_unicast(frame->dst)) {
+        input_dhcp_broadcast(en, router, pin->in_port, frame, &ip);
     } else {
         lost_punt(en, router, pin, frame, &ip);
     }

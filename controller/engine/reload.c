@@ -131,7 +131,8 @@ place(struct engine *en, const struct client *old)
     c = life_add(en, segment, old->key.address,
                  old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
                  : old->origin);
-    c->mac_fixed = old->mac_fixed && c->origin == CLIENT_PROVISIONED;
+    c->mac_fixed = (old->mac_fixed && (c->origin == CLIENT_PROVISIONED
+                                       || c->origin == CLIENT_LEASED));
     return c;
 }
 
@@ -273,6 +274,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
     old->answered = NULL;
     c->last_move = old->last_move;
     old->last_move = NULL;
+    client_take_lease(c, old);
     inherit_learned(c, old);
     c->detect_ms = old->detect_ms;
     c->is_static = old->is_static;

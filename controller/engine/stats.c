@@ -40,6 +40,7 @@ drop_name(enum drop drop)
         [DROP_PROBE] = "address_probe",
         [DROP_ICMP] = "icmp",
         [DROP_NEXT_HOP] = "next_hop",
+        [DROP_DHCP] = "dhcp",
     };
 
     return names[drop];

@@ -26,6 +26,7 @@ enum drop {
     DROP_ICMP,                  /* An ICMP error that may not be sent. */
     DROP_NEXT_HOP,              /* Speaks as a next hop that still answers at
                                  * another MAC. */
+    DROP_DHCP,                  /* Nobody relays it, or it may not be. */
     DROP_N
 };
 const char *drop_name(enum drop);       /* "malformed" */
@@ -46,6 +47,7 @@ struct stats {
     uint64_t moves[CAUSE_N];            /* By cause. */
     uint64_t arp_answers;
     uint64_t icmp_answers;
+    uint64_t dhcp_relayed;              /* Messages, to a server each. */
     uint64_t fragments;                 /* Sent, of packets too long. */
     uint64_t conflicts;
     uint64_t displaced;                 /* Guests put out: see learned.h. */

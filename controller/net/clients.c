@@ -35,11 +35,34 @@ clients_create(void)
     return fh_xcalloc(1, sizeof(struct clients));
 }
 
+void
+client_drop_lease(struct client *c)
+{
+    if (c->lease) {
+        wheel_cancel(&c->lease->timer);
+        free(c->lease->ack);
+        free(c->lease);
+        c->lease = NULL;
+    }
+}
+
+void
+client_take_lease(struct client *c, struct client *from)
+{
+    client_drop_lease(c);
+    c->lease = from->lease;
+    from->lease = NULL;
+    if (c->lease) {
+        c->lease->client = c;
+    }
+}
+
 static void
 client_free(struct client *c)
 {
     free(c->answered);
     free(c->last_move);
+    client_drop_lease(c);
     free(c);
 }
 
@@ -264,6 +287,12 @@ client_state_name(enum client_state state)
 const char *
 client_origin_name(enum client_origin origin)
 {
-    return (origin == CLIENT_LEARNED ? "learned"
-            : origin == CLIENT_CONFIGURED ? "configured" : "provisioned");
+    static const char *const names[CLIENT_N_ORIGINS] = {
+        [CLIENT_LEARNED] = "learned",
+        [CLIENT_CONFIGURED] = "configured",
+        [CLIENT_PROVISIONED] = "provisioned",
+        [CLIENT_LEASED] = "leased",
+    };
+
+    return names[origin];
 }

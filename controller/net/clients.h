@@ -14,7 +14,13 @@
 #include "controller/decide/reach.h"
 #include "controller/decide/takeover.h"
 
-enum client_origin { CLIENT_LEARNED, CLIENT_CONFIGURED, CLIENT_PROVISIONED };
+enum client_origin {
+    CLIENT_LEARNED,
+    CLIENT_CONFIGURED,
+    CLIENT_PROVISIONED,
+    CLIENT_LEASED,
+    CLIENT_N_ORIGINS
+};
 enum client_state { CLIENT_PENDING, CLIENT_ACTIVE, CLIENT_LOST };
 
 struct client_key {
@@ -33,6 +39,18 @@ struct client_move {
     int64_t time_ms;            /* Unix: of the event. */
     enum incident_cause cause;
     char from[INCIDENT_NAME_LEN];  /* "": it had none. */
+};
+
+/* What a DHCP server has granted; written by engine/lease.c. */
+struct client_lease {
+    struct wheel_timer timer;   /* Of its end. */
+    struct client *client;      /* Whose it is. */
+    int64_t end_ms;             /* Monotonic; 0: never. */
+    uint8_t *ack;               /* Owned frame that waits until the flows are
+                                 * in force (lease_ack.c), or NULL. */
+    size_t ack_len;
+    uint32_t ack_port;          /* By this port ... */
+    int8_t ack_member;          /* ... of this member. */
 };
 
 #define CLIENT_MAX_ANSWERED 64
@@ -55,6 +73,7 @@ struct client {
     uint32_t slot;              /* Its place in the table. */
     struct client_answered *answered;   /* Owned, grows on demand. */
     struct client_move *last_move;      /* Owned; NULL: none since the start. */
+    struct client_lease *lease;         /* Owned; NULL: it has none. */
     int64_t since_ms;           /* Unix: of the present state and active. */
     int64_t lost_ms;            /* Monotonic: since when it is lost. */
     int64_t alive_ms;           /* Last sign of life before the decision. */
@@ -164,6 +183,11 @@ client_of_reach(struct reach *r)
     return (struct client *) (void *) ((char *) (r - r->index)
                                        - offsetof(struct client, reaches));
 }
+
+/* Ends what 'c' has of a lease.  Nothing happens without one. */
+void client_drop_lease(struct client *c);
+/* Gives 'c' the lease of 'from', if that has one. */
+void client_take_lease(struct client *c, struct client *from);
 
 /* Notes that the client was answered for 'addr'. */
 void client_note_answered(struct client *, struct fh_addr addr, int64_t now_ms);

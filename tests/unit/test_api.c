@@ -936,7 +936,8 @@ status_counts(void **state)
                 " \"segments\": 2, \"clients\": 3, \"clients_pending\": 2,"
                 " \"clients_active\": 1, \"clients_lost\": 0,"
                 " \"clients_learned\": 3, \"clients_configured\": 0,"
-                " \"clients_provisioned\": 0, \"last_event\": 0}");
+                " \"clients_provisioned\": 0, \"clients_leased\": 0,"
+                " \"last_event\": 0}");
     assert_json(json_incref(json_object_get(status, "upstream")),
                 "{\"bgp\": null, \"core\": {\"bridges\": [{\"name\": \"K\","
                 " \"datapath_id\": \"000000000000000c\","

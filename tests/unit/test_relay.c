@@ -46,16 +46,14 @@ key_of(uint32_t host, uint8_t type)
     return key;
 }
 
-/* Returns who passes it on, or NONE: it is a copy. */
+/* Returns who passes it on, or RELAY_COPY. */
 static int
 hear(uint8_t type, int member, uint32_t usable, int active, int64_t now_ms)
 {
     const struct relay_key key = key_of(1, type);
-    struct relay_verdict verdict = relays_heard(
-        relays, &key, (struct relay_place) { member, 10 + member }, usable,
-        active, now_ms);
+    const struct relay_heard heard = { .member = member, .port = 10 + member };
 
-    return verdict.pass_on ? verdict.by.member : NONE;
+    return relays_heard(relays, &key, &heard, usable, active, now_ms);
 }
 
 static void
@@ -63,9 +61,9 @@ the_first_that_hears_it_passes_it_on(void **state)
 {
     (void) state;
     assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1000), B);
-    assert_int_equal(hear(DISCOVER, A, ALL, NONE, 1000), NONE);
-    assert_int_equal(hear(DISCOVER, C, ALL, NONE, 1001), NONE);
-    assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1499), NONE);
+    assert_int_equal(hear(DISCOVER, A, ALL, NONE, 1000), RELAY_COPY);
+    assert_int_equal(hear(DISCOVER, C, ALL, NONE, 1001), RELAY_COPY);
+    assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1499), RELAY_COPY);
 }
 
 static void
@@ -74,7 +72,7 @@ another_type_is_another_exchange(void **state)
     (void) state;
     assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1000), B);
     assert_int_equal(hear(REQUEST, A, ALL, NONE, 1002), A);
-    assert_int_equal(hear(REQUEST, B, ALL, NONE, 1002), NONE);
+    assert_int_equal(hear(REQUEST, B, ALL, NONE, 1002), RELAY_COPY);
 }
 
 static void
@@ -82,9 +80,9 @@ a_retransmission_goes_by_the_next_that_hears_it(void **state)
 {
     (void) state;
     assert_int_equal(hear(DISCOVER, A, ALL, NONE, 1000), A);
-    assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1000), NONE);
+    assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1000), RELAY_COPY);
     assert_int_equal(hear(DISCOVER, A, ALL, NONE, 1500), B);
-    assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1501), NONE);
+    assert_int_equal(hear(DISCOVER, B, ALL, NONE, 1501), RELAY_COPY);
     assert_int_equal(hear(DISCOVER, B, ALL, NONE, 3000), A);
 }
 
@@ -101,7 +99,7 @@ the_active_router_goes_first(void **state)
 {
     (void) state;
     assert_int_equal(hear(REQUEST, B, ALL, A, 1000), A);
-    assert_int_equal(hear(REQUEST, A, ALL, A, 1000), NONE);
+    assert_int_equal(hear(REQUEST, A, ALL, A, 1000), RELAY_COPY);
     assert_int_equal(hear(REQUEST, B, ALL, A, 2000), B);
 }
 
@@ -112,23 +110,35 @@ who_has_no_way_to_the_core_passes_nothing_on(void **state)
     assert_int_equal(hear(DISCOVER, A, 1u << B, NONE, 1000), A);
     assert_int_equal(hear(REQUEST, B, 1u << B, A, 1000), B);
     /* B has heard of it by now. */
-    assert_int_equal(hear(DISCOVER, B, 1u << B, NONE, 1001), NONE);
+    assert_int_equal(hear(DISCOVER, B, 1u << B, NONE, 1001), RELAY_COPY);
     assert_int_equal(hear(DISCOVER, A, 1u << B, NONE, 2000), B);
+}
+
+static uint32_t
+port_of(uint32_t segment, uint32_t xid, int member)
+{
+    const struct relay_key key = key_of(1, DISCOVER);
+    const struct relay_exchange *e = relays_find(relays, segment, key.mac,
+                                                 xid);
+
+    return e ? e->ports[member] : 0;
 }
 
 static void
 the_port_of_a_reply_is_where_the_router_heard_it(void **state)
 {
-    const struct relay_key key = key_of(1, DISCOVER);
-
     (void) state;
     hear(DISCOVER, A, ALL, NONE, 1000);
     hear(DISCOVER, B, ALL, NONE, 1000);
-    assert_int_equal(relays_port(relays, 1, key.mac, 0x1234, A), 10 + A);
-    assert_int_equal(relays_port(relays, 1, key.mac, 0x1234, B), 10 + B);
-    assert_int_equal(relays_port(relays, 1, key.mac, 0x1234, C), 0);
-    assert_int_equal(relays_port(relays, 1, key.mac, 0x1235, A), 0);
-    assert_int_equal(relays_port(relays, 2, key.mac, 0x1234, A), 0);
+    assert_int_equal(port_of(1, 0x1234, A), 10 + A);
+    assert_int_equal(port_of(1, 0x1234, B), 10 + B);
+    assert_int_equal(port_of(1, 0x1234, C), 0);
+    assert_int_equal(port_of(1, 0x1235, A), 0);
+    assert_int_equal(port_of(2, 0x1234, A), 0);
+    /* What was heard last is what counts. */
+    hear(REQUEST, C, ALL, NONE, 1010);
+    assert_int_equal(port_of(1, 0x1234, A), 0);
+    assert_int_equal(port_of(1, 0x1234, C), 10 + C);
 }
 
 static void
@@ -144,18 +154,16 @@ old_exchanges_are_forgotten(void **state)
 static void
 a_port_pushes_out_its_own_exchanges_only(void **state)
 {
-    const struct relay_key victim = key_of(1, DISCOVER);
-
     (void) state;
     hear(DISCOVER, A, ALL, NONE, 1000);
     for (uint32_t host = 2; host < 3 * RELAY_PER_PORT; host++) {
         const struct relay_key key = key_of(host, DISCOVER);
+        const struct relay_heard heard = { .member = A, .port = 99 };
 
-        relays_heard(relays, &key, (struct relay_place) { A, 99 }, ALL, NONE,
-                     1000);
+        relays_heard(relays, &key, &heard, ALL, NONE, 1000);
     }
     assert_int_equal(relays_count(relays), 1 + RELAY_PER_PORT);
-    assert_int_equal(relays_port(relays, 1, victim.mac, 0x1234, A), 10 + A);
+    assert_int_equal(port_of(1, 0x1234, A), 10 + A);
 }
 
 int

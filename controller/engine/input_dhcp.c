@@ -1,0 +1,397 @@
+/* DHCP comes in.  See input_dhcp.h.
+ *
+ *   client  -- broadcast -->  a router hears it: relay.h says which one passes
+ *                             it on, to each server (RFC 2131, RFC 3046)
+ *   server  -- to its uplink address -->  that router passes the reply on, in a
+ *                             unicast frame; an acknowledgement waits until the
+ *                             client's flows are in force
+ *   client  <-- unicast -->   server: renewals are passed on as they are
+ */
+#include <config.h>
+
+#include "controller/engine/input_dhcp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/decide/relay.h"
+#include "controller/engine/engine_private.h"
+#include "controller/engine/lease.h"
+#include "flows/dhcp.h"
+
+bool
+input_is_dhcp(const struct ipv4 *ip)
+{
+    uint16_t dst;
+
+    if (ip->proto != IPV4_PROTO_UDP || ip->later_fragment
+        || ip->payload_len < 4) {
+        return false;
+    }
+    dst = (uint16_t) (ip->payload[2] << 8 | ip->payload[3]);
+    return dst == DHCP_SERVER_PORT || dst == DHCP_CLIENT_PORT;
+}
+
+static bool
+is_server(const struct segment *segment, struct fh_addr addr)
+{
+    for (size_t i = 0; i < segment->config->dhcp.n_servers; i++) {
+        if (fh_addr_equal(segment->config->dhcp.servers[i], addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The segment with these tags, on this router, that relays DHCP. */
+static struct segment *
+find_segment(const struct router *router, const struct fh_vlan *vlan,
+             int *memberp)
+{
+    const struct router_stack *stack = router_find_stack(router, vlan);
+    const struct router_stack *end = router->stacks + router->n_stacks;
+
+    for (uint32_t tags = stack ? stack->tags : 0;
+         stack && stack < end && stack->tags == tags; stack++) {
+        struct segment *segment = router->segments[stack->segment];
+
+        if (segment->config->dhcp.n_servers) {
+            *memberp = (int) router->member_index[stack->segment];
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+/* The members that could pass something on to the core. */
+static uint32_t
+usable_members(const struct segment *segment)
+{
+    uint32_t usable = 0;
+
+    for (size_t i = 0; i < segment->n_members; i++) {
+        const struct member *m = &segment->members[i];
+
+        if (m->router->ready && uplink_is_ok(m->uplink)
+            && uplink_is_resolved(m->uplink)) {
+            usable |= UINT32_C(1) << i;
+        }
+    }
+    return usable;
+}
+
+/* Passes a request on to a server by 'member', whose uplink address is where
+ * the reply comes back to. */
+static void
+send_to_server(struct engine *en, const struct segment *segment, int member,
+               const struct fh_vlan *vlan, struct fh_addr server,
+               const struct dhcp *request)
+{
+    const struct member *m = &segment->members[member];
+    const struct ipv4_envelope envelope = {
+        m->router->config->mac, m->uplink->view.next_hop_mac,
+        m->uplink->view.vlan,
+    };
+    char circuit[CONFIG_MAX_NAME + 1 + FH_VLAN_STRLEN], tags[FH_VLAN_STRLEN];
+    const struct dhcp_relay relay = {
+        .relay = m->uplink->config->address.addr,
+        .link = segment->config->gateway,
+        .circuit = circuit,
+        .relay_id = m->router->config->name,
+    };
+    uint8_t buf[DHCP_FRAME_MAX];
+    size_t len;
+
+    snprintf(circuit, sizeof circuit, "%s/%s", segment->config->name,
+             fh_vlan_format(vlan, tags));
+    len = dhcp_build_request(buf, &envelope, &relay, server, request);
+    if (!len || !m->router->ready || !uplink_is_resolved(m->uplink)) {
+        engine_drop(en, DROP_DHCP);
+        return;
+    }
+    router_send(m->router, m->uplink->view.port, buf, len);
+    en->stats.dhcp_relayed++;
+}
+
+/* A request that names its server goes there, any other to all. */
+static void
+send_to_servers(struct engine *en, const struct segment *segment, int member,
+                const struct fh_vlan *vlan, const struct dhcp *request)
+{
+    if (is_server(segment, request->server)) {
+        send_to_server(en, segment, member, vlan, request->server, request);
+        return;
+    }
+    for (size_t i = 0; i < segment->config->dhcp.n_servers; i++) {
+        send_to_server(en, segment, member, vlan,
+                       segment->config->dhcp.servers[i], request);
+    }
+}
+
+/* The address that a client asks for, or gives back. */
+static struct fh_addr
+wanted_address(const struct dhcp *dhcp)
+{
+    return fh_addr_is_zero(dhcp->ciaddr) ? dhcp->requested : dhcp->ciaddr;
+}
+
+static struct client *
+find_leased(const struct engine *en, const struct segment *segment,
+            struct fh_addr addr, struct eth_addr mac)
+{
+    struct client *c = clients_find(en->clients, addr, segment->id);
+
+    return c && c->lease && fh_mac_equal(c->mac, mac) ? c : NULL;
+}
+
+/* A client that gives its address back. */
+static void
+note_end(struct engine *en, const struct segment *segment,
+         const struct dhcp *dhcp)
+{
+    struct client *c = find_leased(en, segment, wanted_address(dhcp),
+                                   dhcp->mac);
+
+    if (c && dhcp->type == DHCP_RELEASE) {
+        lease_ended(en, c, "it gave its address back");
+    } else if (c && dhcp->type == DHCP_DECLINE) {
+        lease_ended(en, c, "it found its address in use");
+    }
+}
+
+/* A host's own message, not one that somebody has relayed to us, nor a
+ * server's. */
+static bool
+is_clients_own(const struct dhcp *dhcp, const struct frame *frame)
+{
+    return !dhcp->from_server && dhcp->src_port == DHCP_CLIENT_PORT
+           && dhcp->dst_port == DHCP_SERVER_PORT && !dhcp->has_relay_info
+           && fh_addr_is_zero(dhcp->giaddr)
+           && fh_mac_equal(dhcp->mac, frame->src);
+}
+
+void
+input_dhcp_broadcast(struct engine *en, struct router *router, uint32_t port,
+                     const struct frame *frame, const struct ipv4 *ip)
+{
+    struct relay_heard heard = { .port = port, .vlan = frame->vlan };
+    struct relay_key key = { .zero = 0 };
+    struct segment *segment = find_segment(router, &frame->vlan,
+                                           &heard.member);
+    struct dhcp dhcp;
+    struct client *c;
+    int by;
+
+    if (!segment || dhcp_parse(ip, &dhcp) || !is_clients_own(&dhcp, frame)) {
+        engine_drop(en, DROP_DHCP);
+        return;
+    }
+    heard.wanted = wanted_address(&dhcp);
+    key.segment = segment->id;
+    key.xid = dhcp.xid;
+    key.mac = dhcp.mac;
+    key.type = dhcp.type;
+    c = find_leased(en, segment, heard.wanted, dhcp.mac);
+    by = relays_heard(en->relays, &key, &heard, usable_members(segment),
+                      c ? c->active : -1, engine_now_ms(en));
+    if (by == RELAY_COPY) {
+        return;
+    }
+    send_to_servers(en, segment, by, &frame->vlan, &dhcp);
+    note_end(en, segment, &dhcp);
+}
+
+/* Replies. */
+
+/* By which router, and which of its ports, the client is reached: the one
+ * that relayed, if it hears the client. */
+static int
+choose_way(const struct segment *segment, const struct relay_exchange *e,
+           int member)
+{
+    if (e->ports[member]) {
+        return member;
+    }
+    for (size_t i = 0; i < segment->n_members; i++) {
+        if (e->ports[i] && segment->members[i].router->ready) {
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+static void
+refused(struct engine *en, const struct segment *segment,
+        const struct relay_exchange *e, const struct dhcp *reply)
+{
+    struct client *c = find_leased(en, segment, e->wanted, reply->mac);
+
+    if (c) {
+        lease_ended(en, c, "the server refused it");
+    }
+}
+
+static void
+pass_back(struct engine *en, struct segment *segment, int member,
+          const struct relay_exchange *e, const struct dhcp *reply)
+{
+    int by = choose_way(segment, e, member);
+    struct router *router = by < 0 ? NULL : segment->members[by].router;
+    struct lease_ack ack = { .member = by };
+    uint8_t buf[DHCP_FRAME_MAX];
+    struct ipv4_envelope envelope = { .eth_dst = reply->mac,
+                                      .vlan = e->vlan };
+
+    if (!router) {
+        engine_drop(en, DROP_DHCP);
+        return;
+    }
+    envelope.eth_src = router->config->mac;
+    ack.len = dhcp_build_reply(buf, &envelope, segment->config->gateway,
+                               reply);
+    ack.frame = buf;
+    ack.port = e->ports[by];
+    if (reply->type == DHCP_ACK && segment->config->dhcp.lease_clients
+        && segment->config->learn != LEARN_LISTED
+        && !fh_addr_is_zero(reply->yiaddr) && reply->lease_s) {
+        const struct lease_grant grant = {
+            reply->yiaddr, reply->mac, e->vlan, reply->lease_s, e->heard_by,
+            e->ports,
+        };
+
+        if (!lease_granted(en, segment, &grant, &ack)) {
+            engine_drop(en, DROP_DHCP);
+        }
+        return;
+    }
+    if (reply->type == DHCP_NAK) {
+        refused(en, segment, e, reply);
+    }
+    if (ack.len) {
+        router_send(router, ack.port, buf, ack.len);
+    }
+}
+
+/* A server has answered us. */
+static void
+relayed_reply(struct engine *en, struct router *router,
+              const struct uplink *uplink, const struct dhcp *reply)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+        const struct relay_exchange *e;
+
+        if (segment->members[member].uplink != uplink
+            || !is_server(segment, reply->src)) {
+            continue;
+        }
+        e = relays_find(en->relays, segment->id, reply->mac, reply->xid);
+        if (e) {
+            pass_back(en, segment, (int) member, e, reply);
+            return;
+        }
+    }
+    engine_drop(en, DROP_DHCP);
+}
+
+/* Passes on what is between a client and a server, as it is. */
+static void
+forward(struct engine *en, struct router *router, uint32_t port,
+        const struct ipv4_envelope *envelope, const struct ipv4 *ip)
+{
+    uint8_t *buf;
+
+    if (ip->ttl < 2 || fh_mac_is_zero(envelope->eth_dst)) {
+        engine_drop(en, DROP_DHCP);
+        return;
+    }
+    buf = fh_xmalloc(IPV4_FRAME_MAX(ip->header_len + ip->payload_len));
+    router_send(router, port, buf, ipv4_build_forward(buf, envelope, ip));
+    free(buf);
+}
+
+/* The client of 'addr' that this router serves over that uplink. */
+static struct client *
+find_served(const struct engine *en, const struct router *router,
+            const struct uplink *uplink, struct fh_addr addr)
+{
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        size_t member = router->member_index[i];
+        struct client *c;
+
+        if (segment->members[member].uplink != uplink) {
+            continue;
+        }
+        c = clients_find(en->clients, addr, segment->id);
+        if (c && c->active == (int) member) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* To a client's own address: a renewal, most likely. */
+static void
+to_client(struct engine *en, struct router *router,
+          const struct uplink *uplink, const struct ipv4 *ip)
+{
+    struct client *c = find_served(en, router, uplink, ip->dst);
+    struct ipv4_envelope envelope = { .eth_src = router->config->mac };
+    struct dhcp dhcp;
+
+    if (!c || !c->reaches[c->active].port) {
+        engine_drop(en, DROP_DHCP);
+        return;
+    }
+    envelope.eth_dst = c->mac;
+    envelope.vlan = c->vlan;
+    forward(en, router, c->reaches[c->active].port, &envelope, ip);
+    if (!c->lease || dhcp_parse(ip, &dhcp) || !is_server(c->segment, ip->src)
+        || !fh_mac_equal(dhcp.mac, c->mac)) {
+        return;
+    }
+    if (dhcp.type == DHCP_ACK && dhcp.lease_s) {
+        lease_renewed(en, c, dhcp.lease_s);
+    } else if (dhcp.type == DHCP_NAK) {
+        lease_ended(en, c, "the server refused it");
+    }
+}
+
+static void
+from_client(struct engine *en, struct router *router,
+            const struct uplink *uplink, const struct ipv4 *ip)
+{
+    const struct ipv4_envelope envelope = {
+        router->config->mac, uplink->view.next_hop_mac, uplink->view.vlan,
+    };
+    struct client *c = find_served(en, router, uplink, ip->src);
+    struct dhcp dhcp;
+
+    forward(en, router, uplink->view.port, &envelope, ip);
+    if (c && !dhcp_parse(ip, &dhcp)) {
+        note_end(en, c->segment, &dhcp);
+    }
+}
+
+void
+input_dhcp_routed(struct engine *en, struct router *router,
+                  struct uplink *uplink, bool from_access,
+                  const struct ipv4 *ip)
+{
+    struct dhcp dhcp;
+
+    if (from_access) {
+        from_client(en, router, uplink, ip);
+    } else if (!fh_addr_equal(ip->dst, uplink->config->address.addr)) {
+        to_client(en, router, uplink, ip);
+    } else if (!dhcp_parse(ip, &dhcp) && dhcp.from_server
+               && fh_addr_equal(dhcp.giaddr, ip->dst)) {
+        relayed_reply(en, router, uplink, &dhcp);
+    } else {
+        engine_drop(en, DROP_DHCP);
+    }
+}

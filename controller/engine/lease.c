@@ -1,0 +1,158 @@
+/* Leases.  See lease.h.  Called by input_dhcp.c with what servers say, and by
+ * the wheel when time is up. */
+#include <config.h>
+
+#include "controller/engine/lease.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/engine/engine_private.h"
+#include "controller/engine/learned.h"
+#include "controller/engine/life.h"
+#include "controller/engine/serving.h"
+#include "controller/engine/settle.h"
+#include "flows/dhcp.h"
+
+/* A client that has just got its address may check for so long whether it is
+ * in use (RFC 5227: dhcpcd takes 6.8 s), and answers nobody meanwhile. */
+#define QUIET_MS 10000
+
+static bool
+may_have(const struct segment *segment, struct fh_addr addr)
+{
+    bool inside = false;
+
+    for (size_t i = 0; i < segment->config->n_prefixes; i++) {
+        inside = inside || fh_prefix_contains(&segment->config->prefixes[i],
+                                              addr);
+    }
+    for (size_t i = 0; i < segment->n_members; i++) {
+        inside = inside && !fh_addr_equal(segment->members[i].config->address,
+                                          addr);
+    }
+    return inside && !fh_addr_equal(segment->config->gateway, addr);
+}
+
+/* Its time is up.  A client that still answers stays, where whoever answers is
+ * served. */
+static void
+lease_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+    struct client_lease *lease = (void *) ((char *) timer
+                                           - offsetof(struct client_lease,
+                                                      timer));
+    struct client *c = lease->client;
+
+    if (c->origin == CLIENT_LEASED && c->active != ELECT_NONE
+        && reach_is_up(&c->reaches[c->active])
+        && c->segment->config->learn == LEARN_ALL) {
+        life_set_origin(c, CLIENT_LEARNED);
+        learned_enter(c, (size_t) c->active, c->reaches[c->active].port);
+        c->mac_fixed = false;
+    }
+    lease_ended(en, c, "its lease has ended");
+}
+
+static void
+set_end(struct engine *en, struct client *c, uint32_t lease_s)
+{
+    struct client_lease *lease = c->lease;
+
+    lease->timer.fire = lease_timer;
+    lease->client = c;
+    if (lease_s == DHCP_LEASE_FOREVER) {
+        lease->end_ms = 0;
+        wheel_cancel(&lease->timer);
+    } else {
+        lease->end_ms = engine_now_ms(en) + (int64_t) lease_s * 1000;
+        wheel_arm(en->wheel, &lease->timer, lease->end_ms);
+    }
+}
+
+/* Where the client's broadcast was heard, it can be reached, and it cannot be
+ * asked yet: it has no address. */
+static void
+note_heard(struct engine *en, struct client *c,
+           const struct lease_grant *grant)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (grant->heard_by & UINT32_C(1) << i && serving_can(c, i)
+            && !reach_is_up(&c->reaches[i])
+            && reach_heard(&c->reaches[i], grant->ports[i],
+                           engine_now_ms(en))) {
+            member_router(c, i)->n_reachable++;
+        }
+    }
+}
+
+/* The client of that address, if it may have it: it is new, or has that MAC
+ * already, or was only ever learnt, and the server knows better. */
+static struct client *
+claim(struct engine *en, struct segment *segment,
+      const struct lease_grant *grant)
+{
+    struct client *c = clients_find(en->clients, grant->address, segment->id);
+
+    if (c && c->origin == CLIENT_LEARNED
+        && !fh_mac_equal(c->mac, grant->mac)) {
+        life_forget(en, c, "its address was leased to another MAC");
+        c = NULL;
+    }
+    if (!c) {
+        c = life_add(en, segment, grant->address, CLIENT_LEASED);
+        c->mac = grant->mac;
+        c->vlan = grant->vlan;
+        return c;
+    }
+    if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, grant->mac)) {
+        return NULL;
+    }
+    c->mac = grant->mac;
+    if (c->origin == CLIENT_LEARNED) {
+        life_set_origin(c, CLIENT_LEASED);
+    }
+    return c;
+}
+
+bool
+lease_granted(struct engine *en, struct segment *segment,
+              const struct lease_grant *grant, const struct lease_ack *ack)
+{
+    struct client *c = (may_have(segment, grant->address)
+                        ? claim(en, segment, grant) : NULL);
+
+    if (!c || !ack->len) {
+        return false;
+    }
+    if (!c->lease) {
+        c->lease = fh_xcalloc(1, sizeof *c->lease);
+    }
+    c->mac_fixed = true;
+    set_end(en, c, grant->lease_s);
+    lease_ack_keep(c, ack);
+    c->quiet_until_ms = engine_now_ms(en) + QUIET_MS;
+    note_heard(en, c, grant);
+    settle_elect(en, c, CAUSE_NONE);
+    if (!takeover_is_untold(&c->takeover)) {
+        lease_ack_send(c);
+    }
+    return true;
+}
+
+void
+lease_renewed(struct engine *en, struct client *c, uint32_t lease_s)
+{
+    set_end(en, c, lease_s);
+}
+
+void
+lease_ended(struct engine *en, struct client *c, const char *why)
+{
+    client_drop_lease(c);
+    if (c->origin == CLIENT_LEASED) {
+        life_forget(en, c, why);
+    }
+}

@@ -1,0 +1,36 @@
+/* Leases: a client that a DHCP server has given its address, until that ends.
+ *
+ * A lease is a client from the server's acknowledgement on, which reaches the
+ * client when its flows are in force: see lease_ack.h. */
+#ifndef LEASE_H
+#define LEASE_H 1
+
+#include <firsthop/types.h>
+
+#include "controller/engine/lease_ack.h"
+
+struct engine;
+struct segment;
+
+/* What the server's acknowledgement says. */
+struct lease_grant {
+    struct fh_addr address;
+    struct eth_addr mac;
+    struct fh_vlan vlan;
+    uint32_t lease_s;           /* DHCP_LEASE_FOREVER: it does not end. */
+    uint32_t heard_by;          /* Bit i: member i heard the client ... */
+    const uint32_t *ports;      /* ... by this port; borrowed. */
+};
+
+/* A lease was granted: the client is there from now on, and is told by
+ * '*ack'.  Returns false if it cannot be: the address belongs to somebody
+ * else, or is none of the segment's. */
+bool lease_granted(struct engine *, struct segment *,
+                   const struct lease_grant *, const struct lease_ack *);
+/* It was renewed, for 'lease_s' from now. */
+void lease_renewed(struct engine *, struct client *, uint32_t lease_s);
+/* It ends now: 'why' is for the event.  Who was a client by it alone is
+ * forgotten, and freed. */
+void lease_ended(struct engine *, struct client *, const char *why);
+
+#endif /* controller/engine/lease.h */

@@ -1,0 +1,183 @@
+"""DHCP servers and clients for a Lab.
+
+A server runs on the host behind the uplinks, at its address there.  A client
+is a Host of the Lab that gives its address up and asks for one with udhcpc,
+dhclient or whatever else the machine has."""
+
+import calendar
+import json
+import os
+import shutil
+import stat
+import time
+
+from .harness import GATEWAY, NEXT_HOP, PREFIX
+from .netns import end
+
+POOL = ("10.0.0.100", "10.0.0.180")
+
+# What a DHCP client runs for each event.  udhcpc: $1, dhclient: $reason.
+SCRIPT = """#!/bin/sh
+interface=${interface:-eth0}
+case "${1:-$reason}" in
+bound|renew|BOUND|RENEW|REBIND|REBOOT)
+    ip addr replace "${ip:-$new_ip_address}/24" dev "$interface"
+    ip route replace default via "${router:-$new_routers}"
+    ;;
+deconfig|EXPIRE|FAIL|RELEASE|STOP)
+    ip -4 addr flush dev "$interface"
+    ;;
+esac
+echo "${1:-$reason} ${ip:-$new_ip_address}" >>"$0.log"
+"""
+
+
+class Server:
+    """dnsmasq or Kea in the namespace of 'host', with leases of 'lease_s'."""
+
+    def __init__(self, lab, kind, lease_s=3600):
+        self.host = lab.server
+        self.directory = os.path.join(lab.directory, f"dhcp-{kind}")
+        os.makedirs(self.directory, exist_ok=True)
+        self.log_path = os.path.join(self.directory, "log")
+        self.lease_s = lease_s
+        self.process = None
+        self._args = getattr(self, f"_{kind}")()
+
+    def start(self):
+        env = dict(
+            os.environ,
+            KEA_PIDFILE_DIR=self.directory,
+            KEA_LOCKFILE_DIR=self.directory,
+        )
+        with open(self.log_path, "a", encoding="utf-8") as log:
+            self.process = self.host.netns.popen(
+                self._args, stdout=log, stderr=log, env=env
+            )
+        return self
+
+    def stop(self):
+        end(self.process)
+        self.process = None
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def _dnsmasq(self):
+        return [
+            shutil.which("dnsmasq") or "/usr/sbin/dnsmasq",
+            *("--keep-in-foreground", "--conf-file=/dev/null", "--port=0"),
+            *("--user=root", "--group=root", "--pid-file="),
+            *("--no-ping", "--dhcp-authoritative", "--log-dhcp"),
+            *("--log-facility=-", "--no-hosts", "--no-resolv"),
+            f"--dhcp-leasefile={self.directory}/leases",
+            f"--dhcp-range={POOL[0]},{POOL[1]},255.255.255.0,{self.lease_s}",
+            f"--dhcp-option=option:router,{GATEWAY}",
+        ]
+
+    def _kea(self):
+        path = os.path.join(self.directory, "kea.json")
+        subnet = {
+            "subnet": PREFIX,
+            "pools": [{"pool": f"{POOL[0]} - {POOL[1]}"}],
+            "option-data": [{"name": "routers", "data": GATEWAY}],
+        }
+        config = {
+            "interfaces-config": {
+                "interfaces": ["eth0"],
+                "dhcp-socket-type": "udp",
+            },
+            "lease-database": {
+                "type": "memfile",
+                "persist": False,
+            },
+            "valid-lifetime": self.lease_s,
+            "subnet4": [subnet],
+            "loggers": [
+                {
+                    "name": "kea-dhcp4",
+                    "output_options": [{"output": "stdout"}],
+                    "severity": "INFO",
+                }
+            ],
+        }
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"Dhcp4": config}, file)
+        return ["kea-dhcp4", "-c", path]
+
+
+class DhcpClient:
+    """A DHCP client program on 'host', which starts without an address."""
+
+    def __init__(self, lab, host, program="udhcpc"):
+        self.host = host
+        self.lab = lab
+        self.program = program
+        self.script = os.path.join(lab.directory, f"{program}-{host.name}")
+        with open(self.script, "w", encoding="utf-8") as file:
+            file.write(SCRIPT)
+        os.chmod(self.script, stat.S_IRWXU)
+        host.netns.ip("-4 addr flush dev eth0")
+        self.process = None
+
+    def start(self, *args):
+        command = getattr(self, f"_{self.program}")() + list(args)
+        self.process = self.host.netns.popen(
+            command,
+            stdout=open(self.script + ".out", "a", encoding="utf-8"),
+            stderr=open(self.script + ".out", "a", encoding="utf-8"),
+        )
+        return self
+
+    def signal(self, signum):
+        self.process.send_signal(signum)
+
+    def stop(self):
+        end(self.process)
+        self.process = None
+
+    def address(self):
+        """The address that the interface has, or None."""
+        words = self.host.netns.ip("-4 -o addr show dev eth0").split()
+        return words[words.index("inet") + 1].split("/")[0] if words else None
+
+    def wait_bound(self, timeout=15.0):
+        """Waits for an address, which becomes the host's, and returns it."""
+        self.host.address = self.lab.wait_for(
+            self.address, timeout, f"{self.host.name} to get an address"
+        )
+        return self.host.address
+
+    def events(self):
+        """What the client has told its script, a line each."""
+        try:
+            with open(self.script + ".log", encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _udhcpc(self):
+        return [
+            *("udhcpc", "-f", "-i", "eth0", "-s", self.script),
+            *("-t", "10", "-T", "1", "-A", "1"),
+        ]
+
+    def _dhclient(self):
+        base = self.script
+        return [
+            *("dhclient", "-4", "-d", "-sf", self.script),
+            *("-lf", base + ".leases", "-pf", base + ".pid"),
+            *("-cf", "/dev/null", "eth0"),
+        ]
+
+
+def dhcp_config(lab, servers=(NEXT_HOP,), **segment):
+    """lab.config() with DHCP relayed to 'servers'."""
+    return lab.config(dhcp={"servers": list(servers)}, **segment)
+
+
+def seconds_until(text):
+    """Of the API's time, from now."""
+    parsed = time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")
+    return calendar.timegm(parsed) - time.time()

@@ -1,0 +1,231 @@
+"""DHCP is relayed once, leases make clients (RFC 2131, 3046, 3527).
+
+Real servers (dnsmasq, Kea) behind the uplinks, real clients in namespaces."""
+
+import signal
+
+import pytest
+
+import dhcplab
+import harness
+import vlanlab
+
+
+def build(lab):
+    """The article's topology, with nobody's address set on C and D."""
+    harness.build_article(lab)
+    return lab
+
+
+@pytest.fixture(params=["dnsmasq", "kea"])
+def served(lab, request):
+    """A lab with a server of either kind and DHCP relayed to it."""
+    build(lab)
+    lab.dhcp = dhcplab.Server(lab, request.param).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab))
+    wait_uplinks(lab)
+    yield lab
+    lab.dhcp.stop()
+
+
+def wait_uplinks(lab):
+    for name in lab.routers:
+        lab.wait_for(
+            lambda name=name: all(
+                port["next_hop_state"] == "resolved"
+                for port in lab.daemon.router(name)["ports"]
+                if port["role"] == "uplink"
+            ),
+            what=f"{name} to know its next hop",
+        )
+
+
+@pytest.mark.parametrize("program", ["udhcpc", "dhclient"])
+def test_client_gets_an_address_and_is_served_at_once(served, program):
+    """In force before the acknowledgement reaches it: the first packet, sent
+    by the client's own script as soon as it is bound, is answered."""
+    client = dhcplab.DhcpClient(served, served.c, program).start()
+    try:
+        address = client.wait_bound()
+        assert dhcplab.POOL[0] <= address <= dhcplab.POOL[1]
+        assert served.c.ping(harness.SERVER, timeout=1)
+        record = served.daemon.client(address)
+        assert record["origin"] == "leased"
+        assert record["mac"] == served.c.mac
+        assert record["active"] == "A"
+        assert 3500 < dhcplab.seconds_until(record["expires"]) <= 3601
+    finally:
+        client.stop()
+
+
+def test_server_hears_each_message_once(served):
+    """Both routers hear the broadcasts of D; one passes each on."""
+    client = dhcplab.DhcpClient(served, served.d).start()
+    with served.server.tap() as tap:
+        client.wait_bound()
+        relayed = [frame for frame in tap.take() if is_relayed(frame)]
+    client.stop()
+    kinds = [message_type(frame) for frame in relayed]
+    assert kinds.count(1) == len({xid(f) for f in relayed})
+    assert kinds == sorted(set(kinds)), kinds
+
+
+def udp_payload(frame):
+    data = bytes(frame.bytes)[14:]
+    return data[(data[0] & 15) * 4 + 8 :] if data[9:10] == b"\x11" else b""
+
+
+def is_relayed(frame):
+    """A request to a server with a relay's address in it."""
+    payload = udp_payload(frame)
+    return len(payload) > 240 and payload[0] == 1 and any(payload[24:28])
+
+
+def xid(frame):
+    return udp_payload(frame)[4:8]
+
+
+def message_type(frame):
+    options = udp_payload(frame)[240:]
+    while options and options[0] != 53:
+        options = options[2 + options[1] :] if options[0] else options[1:]
+    return options[2]
+
+
+def test_reply_is_a_unicast_frame(served):
+    """Nobody else on the client's VLAN hears a server."""
+    client = dhcplab.DhcpClient(served, served.c).start()
+    with served.d.tap() as tap:
+        client.wait_bound()
+        heard = [f for f in tap.take() if udp_payload(f)[:1] == b"\x02"]
+    client.stop()
+    assert not heard
+
+
+def test_release_ends_the_lease(served):
+    client = dhcplab.DhcpClient(served, served.c).start()
+    address = client.wait_bound()
+    client.signal(signal.SIGUSR2)  # udhcpc: release.
+    served.wait_for(
+        lambda: not known(served, address), what="the client to be forgotten"
+    )
+    client.stop()
+    event = served.daemon.events(0, type="client.forgotten")[-1]
+    assert event["client"] == address
+
+
+def known(lab, address):
+    return lab.daemon.client(address) is not None
+
+
+def test_renewal_moves_the_end(lab):
+    """By unicast, through the router, unchanged; an acknowledgement counts."""
+    build(lab)
+    server = dhcplab.Server(lab, "dnsmasq", lease_s=120).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab))
+    wait_uplinks(lab)
+    client = dhcplab.DhcpClient(lab, lab.c).start()
+    address = client.wait_bound()
+    before = lab.daemon.client(address)["expires"]
+    assert any(line.startswith("bound") for line in client.events())
+    client.signal(signal.SIGUSR1)  # udhcpc: renew.
+    lab.wait_for(
+        lambda: any(line.startswith("renew") for line in client.events()),
+        what="the lease to be renewed",
+    )
+    lab.wait_for(
+        lambda: lab.daemon.client(address)["expires"] > before,
+        what="its end to move",
+    )
+    client.stop()
+    server.stop()
+
+
+def test_lease_that_ends_is_withdrawn(lab):
+    """Of a client that is gone, after the lease, and not before."""
+    build(lab)
+    server = dhcplab.Server(lab, "dnsmasq", lease_s=120).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    wait_uplinks(lab)
+    client = dhcplab.DhcpClient(lab, lab.c).start()
+    address = client.wait_bound()
+    client.stop()
+    server.stop()
+    assert known(lab, address)
+    # (dnsmasq grants no less than two minutes; test_lease has the end.)
+    assert 100 < dhcplab.seconds_until(lab.daemon.client(address)["expires"])
+
+
+def test_only_leases_are_served(lab):
+    """ "learn": "dhcp": a host with an address of its own choice gets none of
+    the gateway's answers."""
+    build(lab)
+    server = dhcplab.Server(lab, "dnsmasq").start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    wait_uplinks(lab)
+    assert not lab.d.ping(harness.GATEWAY, timeout=1)
+    assert not known(lab, lab.d.address)
+    client = dhcplab.DhcpClient(lab, lab.c).start()
+    address = client.wait_bound()
+    assert lab.c.ping(harness.SERVER, timeout=1)
+    # And nobody else has that address.
+    lab.d.netns.ip("-4 addr flush dev eth0")
+    lab.d.netns.ip(f"addr add {address}/24 dev eth0")
+    conflicts = vlanlab.drops(lab)["mac_conflict"]
+    lab.d.ping(harness.GATEWAY, timeout=1)
+    lab.wait_for(
+        lambda: vlanlab.drops(lab)["mac_conflict"] > conflicts,
+        what="the other's claim to be counted",
+    )
+    assert lab.daemon.client(address)["mac"] == lab.c.mac
+    client.stop()
+    server.stop()
+
+
+def test_without_dhcp_it_is_dropped_and_counted(lab):
+    build(lab)
+    lab.start_daemon()
+    client = dhcplab.DhcpClient(lab, lab.c).start()
+    lab.wait_for(
+        lambda: vlanlab.drops(lab)["dhcp"] > 0,
+        what="the client's broadcast to be counted",
+    )
+    client.stop()
+    assert not client.address()
+
+
+def test_another_router_asks_when_the_first_gets_no_answer(served):
+    """A's uplink is cut without a sign; the client repeats itself, and the
+    next message goes by B."""
+    served.a.uplink.silence()
+    client = dhcplab.DhcpClient(served, served.d).start()
+    client.wait_bound(timeout=20)
+    client.stop()
+
+
+def test_lease_survives_a_takeover(served):
+    client = dhcplab.DhcpClient(served, served.c).start()
+    address = client.wait_bound()
+    served.wait_reach(served.c, served.b)
+    served.a.kill()
+    served.wait_active(served.c, served.b)
+    assert served.c.ping(harness.SERVER, timeout=2)
+    client.signal(signal.SIGUSR1)  # Renews through B.
+    served.wait_for(
+        lambda: any(line.startswith("renew") for line in client.events()),
+        what="the lease to be renewed",
+    )
+    client.stop()
+    assert served.daemon.client(address)["origin"] == "leased"
+
+
+def test_takeover_between_offer_and_request(served):
+    """The router that relayed the DISCOVER dies; the exchange goes on."""
+    client = dhcplab.DhcpClient(served, served.c)
+    with served.server.tap() as tap:
+        client.start()
+        tap.wait(is_relayed, timeout=10)
+        served.a.kill()
+    client.wait_bound(timeout=30)
+    assert served.c.ping(harness.SERVER, timeout=2)
+    client.stop()
