@@ -10,6 +10,7 @@
 
 /* Priorities of CLASSIFY. */
 #define PRIO_BEACON   450
+#define PRIO_OWN_MAC  440
 #define PRIO_ARP      400
 #define PRIO_DHCP     350
 #define PRIO_IP       300
@@ -109,7 +110,22 @@ put_dhcp_punt(struct flow_set *out, uint32_t port)
     flow_set_put(out, &flow);
 }
 
-/* A next hop that has got another MAC may say so in a reply to everybody. */
+/* From our own MAC, which no switch should bring us: somebody forges it, or
+ * there is a loop.  To be told of, so a few will do. */
+static void
+put_own_mac_punt(struct flow_set *out, uint32_t port,
+                 struct eth_addr router_mac)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_OWN_MAC);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_src(&flow, router_mac);
+    flow_act_controller(&flow, FLOW_METER_OWN_MAC(port));
+    flow_set_put(out, &flow);
+}
+
+/* A host that has got another MAC, or pretends to, may say so in a reply to
+ * everybody. */
 static void
 put_announcement_punt(struct flow_set *out, uint32_t port)
 {
@@ -315,6 +331,8 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
                 const struct fh_port_limits *access)
 {
     put_arp_punts(out, access->port, router->mac);
+    put_announcement_punt(out, access->port);
+    put_own_mac_punt(out, access->port, router->mac);
     put_dhcp_punt(out, access->port);
     put_port_punts(out, access->port);
     put_port_punts(out, access->port);
@@ -536,6 +554,7 @@ put_uplink(struct flow_set *out, const struct fh_router *router,
 
     put_arp_punts(out, uplink->port, router->mac);
     put_announcement_punt(out, uplink->port);
+    put_own_mac_punt(out, uplink->port, router->mac);
     put_port_punts(out, uplink->port);
     put_drop(out, uplink->port);
     put_output(out, uplink->port, uplink->port, 0);
@@ -618,7 +637,7 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
     return found;
 }
 
-#define METERS_PER_PORT 6
+#define METERS_PER_PORT 7
 
 size_t
 flow_base_n_meters(const struct fh_router *router)
@@ -644,6 +663,7 @@ put_port_meters(struct fh_meter *meters, const struct fh_port_limits *limits,
     const struct { uint32_t id, pps; } rows[METERS_PER_PORT] = {
         { FLOW_METER_REQUESTS(port), limits->requests_pps },
         { FLOW_METER_REPLIES(port), limits->replies_pps },
+        { FLOW_METER_OWN_MAC(port), FLOW_OWN_MAC_PPS },
         { FLOW_METER_DHCP(port), limits->dhcp_pps },
         { FLOW_METER_PUNT(port, FLOW_PUNT_ICMP),
           port_share(FLOW_ICMP_PPS, n_ports) },

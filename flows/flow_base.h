@@ -2,7 +2,7 @@
  * drops, the way to the core.  Pure.
  *
  * CLASSIFY  a beacon of another router -> its answer -> where it came from
- *           ARP of a port -> its meter -> controller
+ *           from our own MAC, or ARP of a port -> its meter -> controller
  *           DHCP that a client broadcasts -> its port's meter -> controller
  *           IPv4 to one of the segment's router MACs, by tags -> SOURCE
  *           IPv4 from the uplink to the router's MAC -> ROUTE
@@ -68,6 +68,7 @@ enum flow_punt {
 #define FLOW_METER(PORT, N)       ((PORT) % 32000 * 8 + 16 + (N))
 #define FLOW_METER_REQUESTS(PORT) FLOW_METER(PORT, 0)
 #define FLOW_METER_REPLIES(PORT)  FLOW_METER(PORT, 1)
+#define FLOW_METER_OWN_MAC(PORT)  FLOW_METER(PORT, 2)
 #define FLOW_METER_DHCP(PORT)     FLOW_METER(PORT, 3)
 #define FLOW_METER_PUNT(PORT, KIND) FLOW_METER(PORT, 3 + (KIND))
 /* A port's, and of all ports together no more than this times as many. */
@@ -75,6 +76,7 @@ enum flow_punt {
 #define FLOW_EXPIRED_PPS          200
 #define FLOW_TOO_LONG_PPS         1000
 #define FLOW_PUNT_PORTS           8
+#define FLOW_OWN_MAC_PPS          20
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core;
                                          * DHCP as well. */
 /* All punts together, at least: what Open vSwitch hands up on a busy

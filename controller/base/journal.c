@@ -200,6 +200,8 @@ incident_type_name(enum incident_type type)
         [INCIDENT_CLIENT_FOLLOWED] = "client.followed",
         [INCIDENT_CLIENT_STATIC] = "client.static",
         [INCIDENT_CLIENT_REFUSED] = "client.refused",
+        [INCIDENT_GATEWAY_CONFLICT] = "gateway.conflict",
+        [INCIDENT_ROUTER_CONFLICT] = "router.conflict",
         [INCIDENT_ROUTER_CONNECTED] = "router.connected",
         [INCIDENT_ROUTER_DISCONNECTED] = "router.disconnected",
         [INCIDENT_ROUTER_ADMIN] = "router.admin",

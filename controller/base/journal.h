@@ -21,6 +21,9 @@ enum incident_type {
     INCIDENT_CLIENT_STATIC,     /* client.static: acknowledges, but still
                                  * sends to the old router's MAC */
     INCIDENT_CLIENT_REFUSED,    /* client.refused: a limit, not learnt */
+    INCIDENT_GATEWAY_CONFLICT,  /* gateway.conflict: somebody claims it */
+    INCIDENT_ROUTER_CONFLICT,   /* router.conflict: somebody uses its MAC, or
+                                 * its address on an uplink */
     INCIDENT_ROUTER_CONNECTED,  /* router.connected */
     INCIDENT_ROUTER_DISCONNECTED,/* router.disconnected */
     INCIDENT_ROUTER_ADMIN,      /* router.admin: drained, or up again */

@@ -34,6 +34,7 @@
 
 #include "controller/config/config.h"
 #include "controller/decide/drops.h"
+#include "controller/decide/guard.h"
 
 enum uplink_state {
     UPLINK_UNRESOLVED,          /* view.next_hop_mac is a guess, or zero. */
@@ -55,6 +56,7 @@ struct uplink {
     struct drops drops;         /* Of the meter of its replies. */
     int64_t dropped_ms;         /* When replies were last found dropped;
                                  * monotonic, 0: never. */
+    struct guard guard;         /* Of our own address and MAC there. */
     struct eth_addr rival;      /* The last other MAC that spoke as it. */
     bool asked;                 /* DISPUTED: the old one was asked ... */
     int64_t decide_ms;          /* ... and so long it may take.  Before that

@@ -10,6 +10,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/defend.h"
 #include "controller/engine/input_dhcp.h"
 #include "controller/engine/learned.h"
 #include "controller/engine/life.h"
@@ -25,6 +26,7 @@
 /* Between two of them.  Whoever forges a client's address probes could
  * otherwise keep its routers from noticing that it is gone. */
 #define QUIET_PAUSE_MS 60000
+#define REMINDED_MS    1000     /* So long a client may take to answer. */
 
 /* An ARP packet from an access port. */
 struct arp_in {
@@ -93,6 +95,12 @@ is_router_mac(const struct router *router, struct eth_addr mac)
         }
     }
     return false;
+}
+
+static bool
+is_to_all(const struct frame *frame)
+{
+    return !fh_mac_is_unicast(frame->dst);
 }
 
 enum find_result { FIND_OK, FIND_OUTSIDE, FIND_UNKNOWN_TAG };
@@ -312,6 +320,7 @@ access_request(struct engine *en, struct segment *segment, size_t member,
     } else if (!fh_mac_equal(c->mac, in->arp->sha)
                && !rival_claims(en, c, member, in->arp->sha,
                                 in->port->number)) {
+        defend_client(en, c);
         return;
     }
     if (!c->vlan.tpid || c->state != CLIENT_ACTIVE) {
@@ -352,10 +361,29 @@ probe_answered(struct engine *en, struct client *c, size_t member,
     probe_reach_event(en, c, member, event, CAUSE_NONE);
 }
 
+/* A reply that goes to everybody: it answers no question, and says where its
+ * sender is to all who know it. */
+static void
+access_reply_to_all(struct engine *en, size_t member, struct client *c,
+                    const struct arp_in *in)
+{
+    if (c && !fh_mac_is_zero(c->mac)
+        && !fh_mac_equal(c->mac, in->arp->sha)) {
+        rival_claims(en, c, member, in->arp->sha, in->port->number);
+        defend_client(en, c);
+    } else {
+        engine_drop(en, DROP_UNASKED);
+    }
+}
+
 static void
 access_reply(struct engine *en, struct segment *segment, size_t member,
              struct client *c, const struct arp_in *in)
 {
+    if (is_to_all(in->frame)) {
+        access_reply_to_all(en, member, c, in);
+        return;
+    }
     if (!c || !fh_mac_equal(in->arp->tha, in->router->config->mac)) {
         engine_drop(en, DROP_UNASKED);
         return;
@@ -367,6 +395,9 @@ access_reply(struct engine *en, struct segment *segment, size_t member,
     if (fh_addr_equal(in->arp->tpa,
                       segment->members[member].config->address)) {
         probe_answered(en, c, member, in);
+    } else if (c->active == (int) member && c->reminded_ms
+               && engine_now_ms(en) - c->reminded_ms < REMINDED_MS) {
+        return;                 /* It has been told of the gateway anew. */
     } else if (c->takeover.phase == TAKEOVER_NOTICE
                && c->takeover.winner == (int) member
                && c->reaches[member].port == in->port->number) {
@@ -409,6 +440,8 @@ access_arp(struct engine *en, const struct arp_in *in)
         log_warn_rl(&rl, "segment %s: %s claims our address %s",
                     segment->config->name, fh_mac_format(in->arp->sha, mac),
                     fh_addr_format(in->arp->spa, ip));
+        defend_address(en, segment, in->router, in->arp->sha, in->arp->spa,
+                       is_to_all(in->frame));
     } else if (in->arp->op == ARP_OP_REQUEST) {
         access_request(en, segment, member, c, in);
     } else {
@@ -452,6 +485,27 @@ is_next_hop(struct engine *en, struct router *router,
     return fh_mac_equal(uplink->view.next_hop_mac, arp->sha);
 }
 
+/* Its sender, no router, speaks from our address or from a client's. */
+static bool
+is_stolen(struct engine *en, struct router *router, struct uplink *uplink,
+          const struct frame *frame, const struct arp *arp)
+{
+    struct client *c;
+
+    if (fh_addr_equal(arp->spa, uplink->config->address.addr)) {
+        engine_drop(en, DROP_OWN_ADDRESS);
+        defend_uplink(en, router, uplink, arp->sha, is_to_all(frame));
+        return true;
+    }
+    c = find_behind(en, router, uplink, arp->spa);
+    if (!c) {
+        return false;
+    }
+    engine_drop(en, DROP_RIVAL);
+    defend_route(en, c, arp->sha, is_to_all(frame));
+    return true;
+}
+
 static void
 uplink_arp(struct engine *en, struct router *router,
            struct uplink *uplink, const struct frame *frame,
@@ -462,6 +516,9 @@ uplink_arp(struct engine *en, struct router *router,
     struct client *c = find_behind(en, router, uplink, arp->tpa);
 
     if (is_router_mac(router, arp->sha)) {
+        return;
+    }
+    if (is_stolen(en, router, uplink, frame, arp)) {
         return;
     }
     if (from_next_hop && arp_is_announcement(arp)) {
@@ -806,6 +863,49 @@ arp_punt(struct engine *en, struct router *router,
     }
 }
 
+/* What we say to all who are behind an access port comes back to us by
+ * another that leads there as well: a question for a client, or where our
+ * local address is. */
+static bool
+is_our_own(const struct router *router, const struct frame *frame)
+{
+    struct arp arp;
+
+    if (router->config->n_access_ports < 2
+        || frame->eth_type != ETHERTYPE_ARP || arp_parse(frame, &arp)
+        || arp.op != ARP_OP_REQUEST) {
+        return false;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+        const struct member *me = &segment->members[router->member_index[i]];
+
+        if (fh_addr_equal(arp.spa, me->config->address)
+            || fh_addr_equal(arp.spa, segment->config->gateway)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+own_mac_punt(struct engine *en, struct router *router,
+             const struct of_packet_in *pin, const struct frame *frame)
+{
+    const struct router_port *port = router_access_port(router, pin->in_port);
+
+    if (port && is_our_own(router, frame)) {
+        return;
+    }
+    engine_drop(en, DROP_OWN_MAC);
+    if (port) {
+        defend_mac_on_access(
+            en, router, router->config->access_ports[port - router->ports]);
+    } else {
+        defend_mac_on_uplink(en, router, pin->in_port);
+    }
+}
+
 void
 punt_packet_in(struct engine *en, struct router *router,
                const struct of_packet_in *pin)
@@ -815,6 +915,10 @@ punt_packet_in(struct engine *en, struct router *router,
     router->counters.punts++;
     switch (frame_parse(pin->frame, pin->len, &frame)) {
     case FRAME_OK:
+        if (!pin->metadata && fh_mac_equal(frame.src, router->config->mac)) {
+            own_mac_punt(en, router, pin, &frame);
+            return;
+        }
         break;
     case FRAME_TOO_MANY_TAGS:
     case FRAME_RESERVED_TAG:

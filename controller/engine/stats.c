@@ -32,6 +32,7 @@ drop_name(enum drop drop)
         [DROP_UNKNOWN_PORT] = "unknown_port",
         [DROP_OUTSIDE] = "outside",
         [DROP_OWN_ADDRESS] = "own_address",
+        [DROP_OWN_MAC] = "own_mac",
         [DROP_MAC_CONFLICT] = "mac_conflict",
         [DROP_RIVAL] = "rival",
         [DROP_LIMIT] = "limit",

@@ -16,6 +16,7 @@ enum drop {
     DROP_UNKNOWN_PORT,
     DROP_OUTSIDE,               /* Sender outside the segment's prefixes. */
     DROP_OWN_ADDRESS,           /* Speaks as the gateway or a router. */
+    DROP_OWN_MAC,               /* From the MAC of the router itself. */
     DROP_MAC_CONFLICT,          /* Another MAC than the configured one. */
     DROP_RIVAL,                 /* Another MAC or port than the learnt one,
                                  * which still answers. */

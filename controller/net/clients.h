@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "controller/decide/elect.h"
+#include "controller/decide/guard.h"
 #include "controller/base/journal.h"
 #include "controller/decide/reach.h"
 #include "controller/decide/takeover.h"
@@ -84,6 +85,8 @@ struct client {
     int64_t last_conflict_ms;   /* Monotonic: paces reports. */
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
     int64_t quiet_again_ms;     /* Not to be had again before. */
+    int64_t reminded_ms;        /* Of the gateway, by defend.h. */
+    struct guard core_guard;    /* Of its address towards the core. */
     int64_t rival_ms;           /* Of the last claim. */
     int64_t rival_ask_ms;       /* The old place is not asked before. */
     int32_t detect_ms;          /* Sign of life to decision. */

@@ -6,6 +6,7 @@
 
 #include "controller/config/config.h"
 #include "controller/decide/beacon.h"
+#include "controller/decide/guard.h"
 
 struct client;
 struct router;
@@ -16,6 +17,7 @@ struct member {
     struct router *router;              /* Borrowed. */
     struct uplink *uplink;              /* Of the router: where to the core. */
     const struct config_member *config; /* Borrowed. */
+    struct guard guard;                 /* Of the router's MAC. */
 };
 
 /* Learnt clients that have never answered, the oldest first. */
@@ -38,6 +40,10 @@ struct segment {
     uint32_t n_clients;
     uint32_t n_learned;
     struct guests guests;
+    struct guard told_guard;            /* Of our addresses: events, */
+    struct guard gateway_guard;         /* and defence. */
+    struct guard neighbour_guard;       /* Of its clients' addresses, */
+    struct fh_addr claimed;             /* and whose was claimed last. */
 };
 
 #endif /* controller/net/segment.h */

@@ -75,6 +75,12 @@ fh_mac_is_unicast(struct eth_addr a)
     return !(a.ea[0] & 1) && !fh_mac_is_zero(a);
 }
 
+static inline struct eth_addr
+fh_mac_broadcast(void)
+{
+    return (struct eth_addr) { .ea = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+}
+
 static inline bool
 fh_vlan_equal(const struct fh_vlan *a, const struct fh_vlan *b)
 {

@@ -245,7 +245,9 @@ static void
 access_arp(struct bridge *b, uint32_t port, const struct frame *frame,
            const struct arp *arp)
 {
-    bool probe = arp->op == ARP_OP_REQUEST && is_local(b, arp->spa);
+    bool announces = arp_is_announcement(arp);
+    bool probe = (arp->op == ARP_OP_REQUEST && !announces
+                  && is_local(b, arp->spa));
     char sender[FH_ADDR_STRLEN], target[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN];
     char vlan[FH_VLAN_STRLEN];
 
@@ -253,12 +255,13 @@ access_arp(struct bridge *b, uint32_t port, const struct frame *frame,
     if (!probe || all.show_probes) {
         fh_addr_format(arp->spa, sender);
         world_say("%s %s %s port %u %s%s%s%s%s", b->name,
-                  probe ? "probes"
+                  probe ? "probes" : announces ? "announces"
                   : arp->op == ARP_OP_REQUEST ? "notifies" : "answers",
                   fh_addr_format(arp->tpa, target), port,
                   fh_mac_equal(frame->dst, broadcast) ? "broadcast"
                   : fh_mac_format(frame->dst, mac),
-                  probe ? "" : " for ", probe ? "" : sender,
+                  probe || announces ? "" : " for ",
+                  probe || announces ? "" : sender,
                   frame->vlan.n ? " vlan " : "",
                   frame->vlan.n ? fh_vlan_format(&frame->vlan, vlan) : "");
     }

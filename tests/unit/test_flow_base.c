@@ -152,12 +152,25 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
         "eth_type=0x0806 arp_op=1 actions=meter:24,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:25,controller\n"
+        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:24,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_type=0x0806 arp_op=1 actions=meter:96,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:97,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:96,controller\n");
+}
+
+/* Whatever it is. */
+static void
+what_comes_from_our_own_mac_is_punted(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLASSIFY, 440,
+        "table=0 priority=440 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_src=02:00:00:00:00:0a actions=meter:26,controller\n"
+        "table=0 priority=440 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_src=02:00:00:00:00:0a actions=meter:98,controller\n");
 }
 
 static void
@@ -617,12 +630,14 @@ each_port_has_meters_of_its_own(void **state)
         { FH_METER_CONTROLLER, 50000 },
         { FLOW_METER_REQUESTS(ACCESS), 1000 },
         { FLOW_METER_REPLIES(ACCESS), 9000 },
+        { FLOW_METER_OWN_MAC(ACCESS), 20 },
         { FLOW_METER_DHCP(ACCESS), 2000 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_ICMP), 1000 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_EXPIRED), 200 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_TOO_LONG), 1000 },
         { FLOW_METER_REQUESTS(UPLINK), 10000 },
         { FLOW_METER_REPLIES(UPLINK), 10000 },
+        { FLOW_METER_OWN_MAC(UPLINK), 20 },
         { FLOW_METER_DHCP(UPLINK), 10000 },
         { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_ICMP), 1000 },
         { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_EXPIRED), 200 },
@@ -692,8 +707,8 @@ uplinks_that_share_a_port_share_its_meters(void **state)
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 13);
-    assert_true(flow_base_n_meters(&f->router) >= 13);
+    assert_int_equal(flow_base_meters(&f->router, meters), 15);
+    assert_true(flow_base_n_meters(&f->router) >= 15);
 }
 
 static void
@@ -701,7 +716,8 @@ meters_of_different_ports_differ(void **state)
 {
     for (uint32_t port = 1; port < 31999; port++) {
         assert_true(FLOW_METER_REQUESTS(port) != FLOW_METER_REPLIES(port));
-        assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_DHCP(port));
+        assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_OWN_MAC(port));
+        assert_true(FLOW_METER_OWN_MAC(port) < FLOW_METER_DHCP(port));
         assert_true(FLOW_METER_DHCP(port)
                     < FLOW_METER_PUNT(port, FLOW_PUNT_ICMP));
         assert_true(FLOW_METER_PUNT(port, FLOW_PUNT_TOO_LONG)
@@ -719,6 +735,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_beacon_is_answered_to_where_it_came_from),
         TEST(arp_of_our_ports_is_punted_by_its_meter),
+        TEST(what_comes_from_our_own_mac_is_punted),
         TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
         TEST(behind_a_priority_tag_there_is_no_tag),
         TEST(anything_else_of_our_ports_is_dropped),
