@@ -28,7 +28,11 @@ deconfig|EXPIRE|FAIL|RELEASE|STOP)
     ip -4 addr flush dev "$interface"
     ;;
 esac
-echo "${1:-$reason} ${ip:-$new_ip_address}" >>"$0.log"
+case "${1:-$reason}" in
+bound|renew|BOUND|RENEW|REBIND|REBOOT)
+    echo "${1:-$reason} ${ip:-$new_ip_address}" >>"$0.log"
+    ;;
+esac
 """
 
 
@@ -143,9 +147,12 @@ class DhcpClient:
         return words[words.index("inet") + 1].split("/")[0] if words else None
 
     def wait_bound(self, timeout=15.0):
-        """Waits for an address, which becomes the host's, and returns it."""
+        """Waits until the client's script has set an address and a route; the
+        address becomes the host's, and is returned."""
         self.host.address = self.lab.wait_for(
-            self.address, timeout, f"{self.host.name} to get an address"
+            lambda: self.events() and self.address(),
+            timeout,
+            f"{self.host.name} to get an address",
         )
         return self.host.address
 
