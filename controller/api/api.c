@@ -25,6 +25,7 @@ const struct api_route api_routes[] = {
     { "GET", "/v1/routers", get_routers, "", 0 },
     { "GET", "/v1/routers/{name}", get_router, "", 0 },
     { "PATCH", "/v1/routers/{name}", patch_router, "", SMALL_BODY },
+    { "GET", "/v1/paths", api_get_paths, "", 0 },
     { "GET", "/v1/clients", api_get_clients,
       "segment active state limit after ", 0 },
     { "POST", "/v1/clients", api_post_clients, "dry_run ", BULK_BODY },

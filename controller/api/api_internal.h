@@ -82,6 +82,8 @@ char *api_read_body_string(struct api_call *, const char *key);
 api_handler api_get_clients, api_post_clients, api_get_client,
             api_put_client, api_delete_client, api_post_client_move,
             api_get_client_explain;
+/* api_paths.c */
+api_handler api_get_paths;
 /* api_config.c */
 api_handler api_get_config, api_put_config, api_get_config_part,
             api_put_config_part, api_patch_config_part,

@@ -11,6 +11,8 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/decide/pulse.h"
+
 
 /* Clients named as left behind by a drain; the count is of all. */
 #define MAX_LEFT_BEHIND 100
@@ -286,6 +288,7 @@ api_json_router(const struct engine *en, const struct router *router)
     put(object, "ready", json_boolean(router->openflow && router->ready));
     put(object, "openflow",
         string_or_null(router->openflow));
+    put(object, "headless", json_boolean(router->pulse == PULSE_HEADLESS));
     put(object, "admin", json_string(router->draining ? "drain" : "up"));
     put(object, "clients_active", json_integer(router->n_active));
     put(object, "clients_reachable", json_integer(router->n_reachable));

@@ -16,6 +16,7 @@
 
 #include "controller/api/api_json.h"
 #include "controller/base/log.h"
+#include "controller/engine/path.h"
 
 #define MAX_LINE 512
 
@@ -64,6 +65,8 @@ COUNTER(probes_missed)
 COUNTER(probes_postponed)
 COUNTER(probes_unjudged)
 COUNTER(probe_packets)
+COUNTER(beacons)
+COUNTER(beacons_missed)
 COUNTER(flow_adds)
 COUNTER(flow_deletes)
 
@@ -108,6 +111,12 @@ get_clients_reachable(const struct router *router)
 }
 
 static uint64_t
+get_headless(const struct router *router)
+{
+    return router->pulse == PULSE_HEADLESS;
+}
+
+static uint64_t
 get_punts_dropped(const struct router *router)
 {
     return router->punt_drops.total;
@@ -130,6 +139,12 @@ static const struct router_metric {
       "Clients that the router is active for.", get_clients_active },
     { "router_clients_reachable", "gauge",
       "Clients that the router reaches.", get_clients_reachable },
+    { "router_headless", "gauge",
+      "Whether only other routers hear the router.", get_headless },
+    { "beacons_sent_total", "counter", "Beacons sent to other routers.",
+      get_beacons },
+    { "beacons_missed_total", "counter",
+      "Beacons that were not answered in time.", get_beacons_missed },
     { "probes_sent_total", "counter", "Probes sent to clients.",
       get_probes },
     { "probes_missed_total", "counter",
@@ -232,6 +247,26 @@ write_clients(const struct engine *en, struct fh_buf *out)
 
         put(out, "firsthop_segment_clients{segment=\"%s\"} %" PRIu32 "\n",
             segment->config->name, segment->n_clients);
+    }
+}
+
+/* How many of each side are in each state. */
+static void
+write_paths(struct fh_buf *out, const struct engine *en)
+{
+    size_t counts[2][PATH_LOST + 1] = { { 0 } }, n;
+    const struct path *paths = path_first(en, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        counts[paths[i].core][paths[i].state]++;
+    }
+    head(out, "paths", "gauge", "Paths between routers by side and state.");
+    for (int core = 0; core < 2; core++) {
+        for (int i = 0; i <= PATH_LOST; i++) {
+            put(out, "firsthop_paths{side=\"%s\",state=\"%s\"} %zu\n",
+                core ? "core" : "access", path_state_text(i),
+                counts[core][i]);
+        }
     }
 }
 
@@ -411,6 +446,7 @@ metrics_write(const struct engine *en, const struct api_host *host,
     write_clients(en, out);
     write_routers(en, out);
     write_ports(en, out);
+    write_paths(out, en);
     write_stats(engine_stats(en), out);
     write_bgp(en, host, out);
     write_core(host, out);

@@ -176,6 +176,7 @@ incident_log(const struct incident *e)
     log_at(e->type == INCIDENT_CLIENT_LOST
            || e->type == INCIDENT_CLIENT_CONFLICT
            || e->type == INCIDENT_ROUTER_DISCONNECTED
+           || e->type == INCIDENT_PATH_LOST
            ? LOG_LVL_WARN : LOG_LVL_INFO, client[0] ? &rl : NULL,
            "%s%s%s%s%s%s%s%s%s%s%s%s%s", incident_type_name(e->type),
            e->segment[0] ? " segment=" : "", e->segment,

@@ -43,6 +43,8 @@ static const struct command {
     { "status", 0, 0, 0, ctl_status, "status", "how the daemon does" },
     { "routers", 0, 1, 0, ctl_routers, "routers [NAME]",
       "all routers, or one and its ports" },
+    { "paths", 0, 0, 0, ctl_paths, "paths",
+      "which routers hear each other" },
     { "clients", 0, 1, SEGMENT | STATE | ACTIVE, ctl_clients,
       "clients [ADDRESS]", "all clients, or one" },
     { "explain", 1, 1, SEGMENT, ctl_explain, "explain ADDRESS",

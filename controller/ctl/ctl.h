@@ -92,7 +92,7 @@ char *ctl_path(const struct ctl *, const char *prefix, const char *name,
                const char *rest);
 
 /* ctl_show.c */
-ctl_command ctl_status, ctl_routers, ctl_clients, ctl_explain;
+ctl_command ctl_status, ctl_routers, ctl_paths, ctl_clients, ctl_explain;
 /* "A:up B:down".  Returns new. */
 char *ctl_reach(json_t *reach);
 /* ctl_change.c */

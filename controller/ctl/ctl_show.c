@@ -120,7 +120,8 @@ add_router(struct ctl_table *table, json_t *router)
 
     ctl_table_add(table, ctl_string(router, "name"));
     ctl_table_add(table, ctl_string(router, "datapath_id"));
-    ctl_table_add(table, !connected ? "away"
+    ctl_table_add(table, ctl_is_true(router, "headless") ? "headless"
+                  : !connected ? "away"
                   : ctl_is_true(router, "ready") ? "ready" : "connected");
     ctl_table_add(table, ctl_or_dash(router, "openflow"));
     ctl_table_add(table, ctl_string(router, "admin"));
@@ -149,6 +150,44 @@ show_routers(const struct ctl *ctl, json_t *json)
         add_router(table, router);
     }
     ctl_table_print(table, stdout, "\n");
+}
+
+/* One side of a path: its state, and since when. */
+static void
+add_side(struct ctl_table *table, json_t *side)
+{
+    ctl_table_add(table, json_is_object(side) ? ctl_string(side, "state")
+                  : "-");
+    ctl_table_add(table, ctl_or_dash(side, "since"));
+}
+
+static void
+show_paths(const struct ctl *ctl, json_t *json)
+{
+    struct ctl_table *table = ctl_table_create(
+        "SEGMENT ROUTERS ACCESS SINCE CORE SINCE CLIENTS>");
+    json_t *path;
+    size_t i;
+
+    json_array_foreach (json_object_get(json, "paths"), i, path) {
+        json_t *routers = json_object_get(path, "routers");
+        json_t *access = json_object_get(path, "access");
+
+        ctl_table_add(table, ctl_string(path, "segment"));
+        ctl_table_addf(table, "%s-%s",
+                       json_string_value(json_array_get(routers, 0)),
+                       json_string_value(json_array_get(routers, 1)));
+        add_side(table, access);
+        add_side(table, json_object_get(path, "core"));
+        ctl_table_addf(table, "%" PRId64, ctl_integer(access, "clients"));
+    }
+    ctl_table_print(table, stdout, "\n");
+}
+
+int
+ctl_paths(const struct ctl *ctl)
+{
+    return ctl_get(ctl, "/v1/paths", show_paths);
 }
 
 static void

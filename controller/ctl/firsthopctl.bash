@@ -15,8 +15,8 @@ _firsthopctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status routers clients explain events move drain undrain
-        config top"
+    local commands="status routers paths clients explain events move drain
+        undrain config top"
     local options="--socket --json --segment --state --active --since
         --follow --dry-run --version --help"
     local words=() socket_path= i

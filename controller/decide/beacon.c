@@ -4,9 +4,10 @@
 #include "controller/decide/beacon.h"
 
 static uint32_t
-min_rto_ms(const struct beacon_params *params)
+min_rto_ms(const struct beacon *b, const struct beacon_params *params)
 {
-    return (params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
+    return (b->pressed ? REACH_PRESSED_RTO_MS
+            : params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
             : params->interval_ms < BEACON_GRID_MS ? BEACON_GRID_MS
             : params->interval_ms);
 }
@@ -19,7 +20,7 @@ beacon_rto_ms(const struct beacon *b, const struct beacon_params *params)
     if (!b->rtt.srtt_us) {
         return BEACON_FIRST_RTO_MS;
     }
-    return (rto_ms < min_rto_ms(params) ? min_rto_ms(params)
+    return (rto_ms < min_rto_ms(b, params) ? min_rto_ms(b, params)
             : rto_ms > BEACON_IDLE_MS ? BEACON_IDLE_MS : rto_ms);
 }
 
@@ -68,6 +69,7 @@ static void
 set_state(struct beacon *b, enum beacon_state state)
 {
     b->state = state;
+    b->pressed = b->pressed && state == BEACON_LATE;
     b->found = b->found || state == BEACON_UP;
 }
 
@@ -195,6 +197,12 @@ beacon_answered(struct beacon *b, const struct beacon_params *params,
     set_state(b, BEACON_UP);
     *next_ms = beacon_next_ms(b, params, now_us / 1000);
     return true;
+}
+
+void
+beacon_press(struct beacon *b)
+{
+    b->pressed = beacon_is_up(b);
 }
 
 bool

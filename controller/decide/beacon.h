@@ -71,6 +71,9 @@ struct beacon {
     bool outstanding;           /* One awaits its answer. */
     bool looked;                /* The meter is being, or was, read. */
     bool found;                 /* Has been UP. */
+    bool pressed;               /* There is other evidence that the other
+                                 * router is gone: its answers may take no
+                                 * longer than their round trip says. */
 };
 
 enum beacon_event {
@@ -121,6 +124,9 @@ void beacon_looked(struct beacon *, uint32_t reading);
 bool beacon_answered(struct beacon *, const struct beacon_params *,
                      uint64_t number, uint32_t port, int64_t now_us,
                      enum beacon_event *, int64_t *next_ms);
+
+/* Presses it until it answers or is lost; see there. */
+void beacon_press(struct beacon *);
 
 /* The bridge that asks has gone.  Returns true if it was up, or lost. */
 bool beacon_forget(struct beacon *);

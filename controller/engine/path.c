@@ -107,7 +107,7 @@ set_end(struct path *path, int i, const struct member *member)
     end->path = path;
     end->router = member->router;
     end->uplink = member->uplink;
-    end->member = member->config;
+    end->member = member;
     end->params = path->segment->beacon;
     end->beacon.timer.fire = end_fired;
 }
@@ -307,7 +307,8 @@ number_from_mac(struct eth_addr mac)
 static struct fh_addr
 end_address(const struct path_end *end)
 {
-    return end->path->core ? end->uplink->view.address : end->member->address;
+    return end->path->core ? end->uplink->view.address
+           : end->member->config->address;
 }
 
 void
@@ -388,25 +389,53 @@ path_heard(struct engine *en, const struct router *router, uint32_t port,
 
 /* What follows. */
 
+static uint32_t
+count_at_uplink(const struct segment *segment, const struct uplink *uplink)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < segment->n_members; i++) {
+        n += (segment->members[i].uplink == uplink
+              ? segment->members[i].n_active : 0);
+    }
+    return n;
+}
+
 size_t
 path_count_clients(const struct engine *en, const struct path *path)
 {
+    const struct path_end *a = &path->ends[0], *b = &path->ends[1];
     size_t n = 0;
 
-    for (size_t i = 0; i < clients_count(en->clients); i++) {
-        const struct client *c = clients_at(en->clients, i);
-        const struct member *m = (c->active == ELECT_NONE ? NULL
-                                  : &c->segment->members[c->active]);
-
-        for (int j = 0; m && j < 2; j++) {
-            const struct path_end *end = &path->ends[j];
-
-            n += (m->router == end->router
-                  && (path->core ? m->uplink == end->uplink
-                      : c->segment == path->segment));
-        }
+    if (!path->core) {
+        return a->member->n_active + b->member->n_active;
+    }
+    for (size_t i = 0; i < en->n_segments; i++) {
+        n += (count_at_uplink(en->segments[i], a->uplink)
+              + count_at_uplink(en->segments[i], b->uplink));
     }
     return n;
+}
+
+const struct path *
+path_first(const struct engine *en, size_t *n)
+{
+    *n = en->n_paths;
+    return en->paths;
+}
+
+const struct path *
+path_across_core(const struct engine *en, const struct path *path)
+{
+    for (size_t i = 0; i < en->n_paths; i++) {
+        const struct path *other = &en->paths[i];
+
+        if (other->core && other->ends[0].uplink == path->ends[0].uplink
+            && other->ends[1].uplink == path->ends[1].uplink) {
+            return other;
+        }
+    }
+    return NULL;
 }
 
 static void
@@ -569,16 +598,10 @@ path_judge(struct engine *en, const struct router *router)
     for (size_t i = 0; pulse != router->pulse && i < 2 * en->n_paths; i++) {
         struct path_end *end = &en->paths[i / 2].ends[i % 2];
 
-        if (path_far_end(end)->router == router) {
-            ask_now(en, end);
+        if (path_far_end(end)->router == router && end->router->ready) {
+            beacon_press(&end->beacon);
+            wheel_arm(en->wheel, &end->beacon.timer, engine_now_ms(en));
         }
     }
     return pulse;
-}
-
-const char *
-path_state_text(enum path_state state)
-{
-    return (state == PATH_UP ? "up" : state == PATH_LOST ? "lost"
-            : "unknown");
 }

@@ -17,7 +17,7 @@ struct path_end {
     struct path *path;
     struct router *router;      /* Who asks.  Borrowed. */
     struct uplink *uplink;      /* Its own; across the core.  Borrowed. */
-    const struct config_member *member; /* In the segment.  Borrowed. */
+    const struct member *member;    /* In the segment.  Borrowed. */
     struct beacon_params params;    /* As many as the bridge may send. */
     struct path_end *next_due;
     uint16_t tpid;              /* Outer tag of the last answer, 0: none. */
@@ -67,9 +67,20 @@ bool path_is_overdue(const struct engine *, const struct router *);
  * those ask at once. */
 enum pulse path_judge(struct engine *, const struct router *);
 
+/* Readers. */
+const struct path *path_first(const struct engine *, size_t *n);
+/* Across the core, between the two routers of one across the access network;
+ * NULL: their uplinks share no LAN. */
+const struct path *path_across_core(const struct engine *,
+                                    const struct path *);
 /* How many clients depend on it: those whose active router is one of its
  * two. */
 size_t path_count_clients(const struct engine *, const struct path *);
-const char *path_state_text(enum path_state);
+static inline const char *
+path_state_text(enum path_state state)
+{
+    return (state == PATH_UP ? "up" : state == PATH_LOST ? "lost"
+            : "unknown");
+}
 
 #endif /* controller/engine/path.h */

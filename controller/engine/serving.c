@@ -36,11 +36,17 @@ serving_set_active(struct engine *en, struct client *c, int member)
     if (c->active == member) {
         return;
     }
-    if (c->active != ELECT_NONE && !--member_router(c, c->active)->n_active) {
-        engine_holders_changed(en);
+    if (c->active != ELECT_NONE) {
+        c->segment->members[c->active].n_active--;
+        if (!--member_router(c, c->active)->n_active) {
+            engine_holders_changed(en);
+        }
     }
-    if (member != ELECT_NONE && !member_router(c, member)->n_active++) {
-        engine_holders_changed(en);
+    if (member != ELECT_NONE) {
+        c->segment->members[member].n_active++;
+        if (!member_router(c, member)->n_active++) {
+            engine_holders_changed(en);
+        }
     }
     c->active = member;
 }

@@ -18,6 +18,7 @@ struct member {
     struct uplink *uplink;              /* Of the router: where to the core. */
     const struct config_member *config; /* Borrowed. */
     struct guard guard;                 /* Of the router's MAC. */
+    uint32_t n_active;                  /* Clients that it is active for. */
 };
 
 /* Learnt clients that have never answered, the oldest first. */

@@ -9,6 +9,8 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/path.h"
+
 struct engine {
     struct config *config;
     struct clients *clients;
@@ -16,6 +18,8 @@ struct engine {
     struct stats stats;
     struct router **routers;
     struct segment **segments;
+    struct path paths[2];       /* Of one segment: access, core. */
+    size_t n_paths;
     const char *refusal;
     char *last;
 };
@@ -57,6 +61,26 @@ create_segment(struct engine *en, size_t i)
     return segment;
 }
 
+/* The first two routers of 'segment' hear each other, but not across the
+ * core. */
+static void
+create_paths(struct engine *en, struct segment *segment)
+{
+    en->n_paths = 2;
+    for (int i = 0; i < 2; i++) {
+        struct path *path = &en->paths[i];
+
+        path->segment = segment;
+        path->core = i;
+        path->state = i ? PATH_LOST : PATH_UP;
+        path->since_ms = i ? FAKE_UNIX_MS : 0;
+        for (int j = 0; j < 2; j++) {
+            path->ends[j].router = path->segment->members[j].router;
+            path->ends[j].beacon.rtt.srtt_us = 300 + j;
+        }
+    }
+}
+
 struct engine *
 fake_create(const char *json, size_t n_events)
 {
@@ -74,6 +98,9 @@ fake_create(const char *json, size_t n_events)
     en->segments = fh_xcalloc(en->config->n_segments, sizeof *en->segments);
     for (size_t i = 0; i < en->config->n_segments; i++) {
         en->segments[i] = create_segment(en, i);
+        if (en->segments[i]->n_members > 1) {
+            create_paths(en, en->segments[i]);
+        }
     }
     return en;
 }
@@ -156,6 +183,27 @@ answer(struct engine *en, char *what)
     free(en->last);
     en->last = what;
     return refusal ? fh_xstrdup(refusal) : NULL;
+}
+
+/* path.h */
+
+const struct path *
+path_first(const struct engine *en, size_t *n)
+{
+    *n = en->n_paths;
+    return en->paths;
+}
+
+const struct path *
+path_across_core(const struct engine *en, const struct path *path)
+{
+    return &en->paths[1];
+}
+
+size_t
+path_count_clients(const struct engine *en, const struct path *path)
+{
+    return 7;
 }
 
 /* engine.h */

@@ -501,6 +501,8 @@ static const struct walk {
     { "GET", "/v1/routers/{name}", "/v1/routers/B", NULL, 200, NULL },
     { "GET", "/v1/routers/{name}", "/v1/routers/A?x=1", NULL, 400, NULL },
     { "GET", "/v1/routers/{name}", "/v1/routers/Z", NULL, 404, NULL },
+    { "GET", "/v1/paths", "/v1/paths", NULL, 200, NULL },
+    { "GET", "/v1/paths", "/v1/paths?x", NULL, 400, NULL },
     { "PATCH", "/v1/routers/{name}", "/v1/routers/A",
       "{\"admin\": \"drain\"}", 200, NULL },
     { "PATCH", "/v1/routers/{name}", "/v1/routers/A", "{\"admin\": ", 400,
@@ -888,6 +890,7 @@ router_is_shown_as_the_contract_says(void **state)
     assert_json(router,
         "{\"name\": \"A\", \"datapath_id\": \"000000000000000a\","
         " \"connected\": true, \"ready\": true, \"openflow\": \"1.4\","
+        " \"headless\": false,"
         " \"admin\": \"up\", \"clients_active\": 0,"
         " \"clients_reachable\": 0, \"clients_left_behind\": 0,"
         " \"left_behind\": []}");
@@ -1660,6 +1663,23 @@ metrics_have_help_and_type_and_are_unique(void **state)
     free(reply);
 }
 
+static void
+paths_show_both_sides_of_a_pair(void **state)
+{
+    json_t *json = ask(*state, "GET", "/v1/paths", NULL, 200);
+    json_t *expected = json_loads(
+        "{\"paths\": [{\"segment\": \"metro\", \"routers\": [\"A\", \"B\"],"
+        " \"access\": {\"state\": \"up\", \"since\": null, \"rtt_us\": 300,"
+        " \"clients\": 7}, \"core\": {\"state\": \"lost\", \"since\":"
+        " \"2026-11-23T04:00:00.123Z\", \"rtt_us\": null, \"clients\": 7}"
+        "}]}", 0, NULL);
+
+    assert_non_null(expected);
+    assert_true(json_equal(json, expected));
+    json_decref(json);
+    json_decref(expected);
+}
+
 int
 main(void)
 {
@@ -1676,6 +1696,7 @@ main(void)
         TEST(what_is_not_known_of_a_client_is_null),
         TEST(ambiguous_address_names_its_segments),
         TEST(router_is_shown_as_the_contract_says),
+        TEST(paths_show_both_sides_of_a_pair),
         TEST(a_writer_has_what_it_changed_carried_out),
         TEST(draining_router_names_who_stays_behind),
         TEST(status_counts),

@@ -169,6 +169,32 @@ a_short_interval_has_short_timeouts(void **state)
 }
 
 static void
+one_that_is_pressed_is_lost_sooner(void **state)
+{
+    struct beacon b = found_at(1000, &params);
+    int64_t lost_ms;
+
+    assert_true(fire(&b, &params, 1050).ask);
+    beacon_press(&b);
+    lost_ms = silent_until(&b, &params, 1052, BEACON_WENT_LOST, 5000);
+    assert_in_range(lost_ms, 1050 + 3 * REACH_PRESSED_RTO_MS,
+                    1050 + 3 * REACH_PRESSED_RTO_MS + 6);
+    assert_false(b.pressed);
+}
+
+static void
+an_answer_takes_the_pressure_off(void **state)
+{
+    struct beacon b = found_at(1000, &params);
+    int64_t next_ms;
+
+    fire(&b, &params, 1050);
+    beacon_press(&b);
+    answer(&b, &params, 1053, &next_ms);
+    assert_int_equal(beacon_rto_ms(&b, &params), BEACON_MIN_RTO_MS);
+}
+
+static void
 the_timeout_follows_the_round_trip(void **state)
 {
     struct beacon b = { .rtt = { 30000, 5000 } };
@@ -391,6 +417,8 @@ main(void)
         cmocka_unit_test(an_answer_to_a_repetition_is_enough),
         cmocka_unit_test(one_miss_may_be_enough),
         cmocka_unit_test(a_short_interval_has_short_timeouts),
+        cmocka_unit_test(one_that_is_pressed_is_lost_sooner),
+        cmocka_unit_test(an_answer_takes_the_pressure_off),
         cmocka_unit_test(the_timeout_follows_the_round_trip),
         cmocka_unit_test(who_is_lost_is_asked_seldom_and_can_be_found),
         cmocka_unit_test(who_has_never_answered_stays_unknown),
