@@ -332,6 +332,14 @@ lose_conn(struct bridge *b, const struct ofconn *conn)
     ofconn_close(old, reason);
 }
 
+void
+bridge_drop(struct bridge *b, const char *reason)
+{
+    if (b->conn) {
+        ofconn_close(b->conn, reason);
+    }
+}
+
 static struct bridge *
 find_by_dpid(const struct bridges *all, uint64_t dpid)
 {
@@ -615,4 +623,16 @@ struct ofconn *
 bridge_conn(const struct bridge *b)
 {
     return b && b->xact ? b->conn : NULL;
+}
+
+const char *
+bridge_version_name(const struct bridge *b)
+{
+    return ofconn_version_name(b->conn);
+}
+
+const struct of_port *
+bridge_ports(const struct bridge *b, size_t *n)
+{
+    return ofconn_ports(b->conn, n);
 }

@@ -21,6 +21,7 @@
 #define BRIDGE_H 1
 
 #include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofserver.h"
 #include "flows/flow_diff.h"
 
 struct bridge;
@@ -95,6 +96,9 @@ void bridge_read(struct bridge *);
 /* The same while it serves, at once or as soon as nothing is under way. */
 void bridge_read_again(struct bridge *);
 
+/* Closes its connection; it may come back. */
+void bridge_drop(struct bridge *, const char *reason);
+
 /* Is anything under way that is not confirmed? */
 bool bridge_is_busy(const struct bridge *);
 /* Is it there, and its ports known? */
@@ -105,5 +109,8 @@ bool bridge_serves(const struct bridge *);
 /* The connection while it is there, or NULL: to send what no order matters
  * for. */
 struct ofconn *bridge_conn(const struct bridge *);
+/* While it is there: the version of OpenFlow, "1.4", and the ports. */
+const char *bridge_version_name(const struct bridge *);
+const struct of_port *bridge_ports(const struct bridge *, size_t *n);
 
 #endif /* controller/bridge/bridge.h */

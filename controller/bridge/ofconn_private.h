@@ -7,8 +7,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <event2/event.h>
+
 #include "controller/base/log.h"
 #include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofserver.h"
 
 /* One read takes at most this much: some 2,000 punted ARP requests. */
 #define RX_BYTES (256 * 1024)

@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/base/log.h"
+#include "controller/engine/router_send.h"
 #include "controller/store/store.h"
 #include "controller/upstream/upstream_arp.h"
 #include "controller/upstream/upstream_bgp.h"
@@ -119,7 +120,7 @@ queue_arp(void *fh_, uint64_t dpid, uint32_t port, struct eth_addr dst,
         struct router *router = engine_router(fh->engine, i);
 
         if (router->config->dpid == dpid) {
-            router_queue_arp(router, ARPQ_CORE, port, dst, vlan, arp);
+            router_queue_core_arp(router, port, dst, vlan, arp);
         }
     }
 }

@@ -14,9 +14,10 @@
 #include <firsthop/buf.h>
 
 #include "controller/api/api.h"
+#include "controller/base/log.h"
+#include "controller/bridge/ofserver.h"
 #include "controller/config/config.h"
 #include "controller/daemon/firsthop.h"
-#include "controller/base/log.h"
 #include "controller/daemon/sdnotify.h"
 
 #define DEFAULT_CONFIG    "/etc/firsthop/firsthop.json"

@@ -19,5 +19,5 @@ drops_read(struct drops *d, uint64_t count, int64_t now_us)
 void
 drops_forget(struct drops *d)
 {
-    d->known = d->wanted = false;
+    d->known = false;
 }

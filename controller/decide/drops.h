@@ -14,7 +14,6 @@ struct drops {
     int64_t grown_us;           /* When it was last found to have grown;
                                  * monotonic, 0: never. */
     bool known;                 /* It has been read on this connection. */
-    bool wanted;                /* To be read next. */
 };
 
 /* The bridge says 'count'.  The first time it does, nothing is known of when

@@ -16,6 +16,8 @@
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
 #include "controller/engine/route.h"
+#include "controller/engine/router_desired.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/stale.h"
 #include "controller/engine/taglimit.h"
@@ -422,7 +424,6 @@ warn_of_missing_ports(const struct router *router)
 void
 adopt_begin(struct engine *en, struct router *router)
 {
-    router_find_ports(router);
     warn_of_missing_ports(router);
     clear_holdings(en, router);
     router_put_meters(router);

@@ -6,6 +6,7 @@
 
 #include "controller/engine/bridge.h"
 
+#include "controller/bridge/bridge.h"
 #include "controller/engine/adopt.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
@@ -13,6 +14,7 @@
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/punt.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/stale.h"
 #include "controller/engine/sweep.h"
@@ -22,6 +24,15 @@
 #define REREAD_MS 5000
 
 static void
+find_ports(struct router *router)
+{
+    size_t n;
+    const struct of_port *ports = bridge_ports(router->bridge, &n);
+
+    router_find_ports(router, ports, n);
+}
+
+static void
 up(void *router_)
 {
     struct router *router = router_;
@@ -29,9 +40,10 @@ up(void *router_)
 
     engine_read_clock(en);
     sweep_finish(en, router);   /* What it was gone for comes first. */
-    router->openflow = ofconn_version_name(bridge_conn(router->bridge));
+    router->openflow = bridge_version_name(router->bridge);
     router->ready = false;
     router->reading = true;
+    find_ports(router);
     adopt_begin(en, router);
 }
 
@@ -116,7 +128,7 @@ message(void *router_, const struct of_message *msg)
         taglimit_flow_removed(en, router, &msg->flow_removed.flow,
                               msg->flow_removed.packets);
     } else if (msg->type == OF_ECHO_REPLY) {
-        router_fence_reply(router, msg->xid);
+        router_echo_reply(router, msg->xid);
     } else if (msg->type == OF_METER_STATS_REPLY) {
         engine_wake(en);
         router_drops_reply(router, msg, en->now_us);
@@ -161,7 +173,7 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
                  port->name);
         sweep_start(en, router, probe_port_down, port->number);
     }
-    router_find_ports(router);
+    find_ports(router);
     if (router->ready) {
         router_put_meters(router);
         router_update_base(router);
@@ -200,8 +212,8 @@ bridge_give(struct engine *en, struct router *router)
     struct bridge_options options = options_for(router);
 
     if (!router->bridge) {
-        router->bridge = bridge_create(en->host.bridges, &options, &router_ops,
-                                       router);
+        router_set_bridge(router, bridge_create(en->host.bridges, &options,
+                                                &router_ops, router));
     }
 }
 
@@ -216,10 +228,8 @@ bridge_hand_over(struct router *router, struct router *from)
 {
     struct bridge_options options = options_for(router);
 
-    router_flush(from);
+    router_take_bridge(router, from);
     router->commits = from->commits;
-    router->bridge = from->bridge;
-    from->bridge = NULL;
     bridge_set_owner(router->bridge, &options, &router_ops, router);
     bridge_read(router->bridge);
 }
@@ -227,7 +237,7 @@ bridge_hand_over(struct router *router, struct router *from)
 void
 bridge_close(struct router *router, const char *reason)
 {
-    ofconn_close(bridge_conn(router->bridge), reason);
+    bridge_drop(router->bridge, reason);
 }
 
 /* Does it take all probes? */

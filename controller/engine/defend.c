@@ -12,6 +12,7 @@
 #include "controller/engine/route.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
+#include "controller/engine/router_send.h"
 
 /* Says whose the router's address on that uplink is. */
 static void
@@ -45,7 +46,7 @@ announce_local(const struct segment *segment, size_t member)
 
     for (size_t i = 0; i < router->config->n_access_ports; i++) {
         if (router->ready && router->ports[i].number) {
-            router_queue_arp(m->router, ARPQ_CLIENT, router->ports[i].number,
+            router_queue_arp(m->router, router->ports[i].number,
                              fh_mac_broadcast(), &segment->config->vlan, &arp);
         }
     }

@@ -15,6 +15,7 @@
 #include "controller/engine/nexthop.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
@@ -255,7 +256,7 @@ engine_stop(struct engine *en)
         client_cancel_await(clients_at(en->clients, i));
     }
     for (size_t i = 0; i < en->n_routers; i++) {
-        router_destroy(en->routers[i]);
+        router_close(en->routers[i]);
     }
     free(en->routers);
     en->routers = NULL;

@@ -12,7 +12,7 @@
 #include <firsthop/store.h>
 
 #include "controller/base/journal.h"
-#include "controller/bridge/router.h"
+#include "controller/net/router.h"
 #include "controller/config/config.h"
 #include "controller/engine/stats.h"
 #include "controller/net/clients.h"

@@ -19,6 +19,7 @@
 #include "controller/decide/relay.h"
 #include "controller/engine/engine_private.h"
 #include "controller/engine/lease.h"
+#include "controller/engine/router_send.h"
 #include "flows/dhcp.h"
 
 bool

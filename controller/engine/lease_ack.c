@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/engine_private.h"
+#include "controller/engine/router_send.h"
 
 void
 lease_ack_keep(struct client *c, const struct lease_ack *ack)

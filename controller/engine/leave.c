@@ -7,7 +7,9 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/bridge/bridge.h"
 #include "controller/engine/bridge.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
@@ -66,7 +68,7 @@ leave_depart(struct engine *en, const struct config_router *config)
     d->config.name = fh_xstrdup(config->name);
     d->config.dpid = config->dpid;
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
-    d->router = router_create(&d->config, en);
+    d->router = router_open(&d->config, en);
     d->next = en->departures;
     en->departures = d;
     leave_check(en);
@@ -114,7 +116,7 @@ leave_recount(struct engine *en)
 static void
 departure_free(struct departure *d)
 {
-    router_destroy(d->router);
+    router_close(d->router);
     free(d->config.name);
     free(d->config.connect);
     free(d);
@@ -221,10 +223,8 @@ leave_take_bridge(struct engine *en, struct router *from)
         .dpid = d->config.dpid, .kind = "router", .name = d->config.name,
     };
 
-    router_flush(from);
+    router_take_bridge(d->router, from);
     d->router->openflow = from->openflow;
-    d->router->bridge = from->bridge;
-    from->bridge = NULL;
     bridge_set_owner(d->router->bridge, &options, &departure_ops, d);
 }
 

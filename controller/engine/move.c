@@ -10,6 +10,7 @@
 #include "controller/engine/lease_ack.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/route.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/stale.h"
 
@@ -161,7 +162,7 @@ move_answer_asked(struct engine *en, struct client *c)
         .sha = router->config->mac, .spa = c->asked,
         .tha = c->mac, .tpa = c->key.address,
     };
-    router_queue_arp(router, ARPQ_CLIENT, c->reaches[c->active].port, c->mac,
+    router_queue_arp(router, c->reaches[c->active].port, c->mac,
                      &c->vlan, &reply);
     en->stats.arp_answers++;
     client_note_answered(c, c->asked, engine_now_ms(en));

@@ -5,6 +5,7 @@
 
 #include "controller/engine/nexthop.h"
 
+#include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 
 /* How long the other next hops have to show themselves once one has fallen

@@ -9,6 +9,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/engine_private.h"
+#include "controller/engine/router_send.h"
 
 /* An end is named by 16 bits of a beacon's number. */
 #define MAX_PATHS 32767
@@ -572,11 +573,11 @@ path_forget(struct engine *en, struct path_end *end)
 bool
 path_is_overdue(const struct engine *en, const struct router *router)
 {
-    const struct router_fence *fence = &router->fence;
+    int64_t asked_us = router_asked_us(router);
 
-    return (router->ready && fence->out
-            && en->now_us - fence->sent_us
-               > 1000 * pulse_timeout_ms(&fence->rtt));
+    return (router->ready && asked_us
+            && en->now_us - asked_us
+               > 1000 * pulse_timeout_ms(&router->fence_rtt));
 }
 
 enum pulse

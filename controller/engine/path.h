@@ -9,6 +9,7 @@
 #define PATH_H 1
 
 #include "controller/engine/engine.h"
+#include "flows/arp.h"
 #include "controller/decide/pulse.h"
 
 /* What one router knows of the other. */

@@ -10,6 +10,7 @@
 #include "controller/engine/learned.h"
 #include "controller/engine/path.h"
 #include "controller/engine/rival.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/settle.h"
 
 /* Late probes on one port, within so many ms of each other, that make all
@@ -289,19 +290,18 @@ send_beacon(struct engine *en, struct path_end *end)
     struct fh_vlan vlan;
     struct arp arp;
 
-    beacon_sent(b, path_number(en, end), router->fence.next, en->now_us);
-    router->fence.wanted = true;
+    beacon_sent(b, path_number(en, end), router_cover(router), en->now_us);
     router->counters.beacons++;
     path_ask(end, &arp, &vlan);
     for (size_t i = 0; i < router->config->n_access_ports; i++) {
         uint32_t port = router->ports[i].number;
 
         if (!end->path->core && port && (!b->port || b->port == port)) {
-            router_queue_arp(router, ARPQ_CLIENT, port, dst, &vlan, &arp);
+            router_queue_arp(router, port, dst, &vlan, &arp);
         }
     }
     if (end->path->core && end->uplink->view.port) {
-        router_queue_arp(router, ARPQ_CLIENT, end->uplink->view.port, dst,
+        router_queue_arp(router, end->uplink->view.port, dst,
                          &vlan, &arp);
     }
 }

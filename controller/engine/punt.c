@@ -19,6 +19,7 @@
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/rival.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/settle.h"
 #include "flows/flow_base.h"
 

@@ -12,6 +12,7 @@
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/route.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
@@ -53,7 +54,7 @@ destroy_old(struct old *old)
         }
     }
     for (size_t i = 0; i < old->n_routers; i++) {
-        router_destroy(old->routers[i]);
+        router_close(old->routers[i]);
     }
     for (size_t i = 0; i < old->n_segments; i++) {
         runtime_segment_destroy(old->segments[i]);

@@ -7,9 +7,11 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/bridge/ofserver.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/path.h"
+#include "controller/engine/router_send.h"
 
 /* The router's uplink with that port and those tags, made if need be.
  * 'router->uplinks' must have room. */
@@ -40,7 +42,7 @@ build_routers(struct engine *en)
     en->n_routers = en->config->n_routers;
     en->routers = fh_xcalloc(en->n_routers + 1, sizeof *en->routers);
     for (size_t i = 0; i < en->n_routers; i++) {
-        struct router *router = router_create(&en->config->routers[i], en);
+        struct router *router = router_open(&en->config->routers[i], en);
         size_t n = en->config->n_segments;
 
         en->routers[i] = router;

@@ -12,6 +12,8 @@
 #include "controller/engine/move.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/route.h"
+#include "controller/engine/router_desired.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/stale.h"
 

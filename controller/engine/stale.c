@@ -5,6 +5,8 @@
  * the flow outlives a daemon that dies by no more than its hard timeout. */
 #include <config.h>
 
+#include "controller/engine/router_desired.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/stale.h"
 
 #include "flows/flow_client.h"

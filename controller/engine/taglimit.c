@@ -8,6 +8,7 @@
 
 #include "controller/engine/life.h"
 #include "controller/engine/probe.h"
+#include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
 #include "flows/flow_base.h"

@@ -17,8 +17,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <event2/event.h>
 #include "controller/base/log.h"
 #include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofserver.h"
 #include "controller/bridge/ofxact.h"
 #include "flows/flow_diff.h"
 

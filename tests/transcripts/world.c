@@ -10,6 +10,8 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofserver.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 #include "tests/bench/oxm.h"

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 
 #include "controller/daemon/firsthop.h"
+#include "flows/arp.h"
 
 #define WORLD_MAX_BRIDGES 4
 #define WORLD_MAX_HOSTS 128

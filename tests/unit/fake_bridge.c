@@ -46,7 +46,7 @@ ofconn_dpid(const struct ofconn *c)
 uint32_t
 ofconn_next_xid(struct ofconn *c)
 {
-    return 1;
+    return ++c->last_xid;
 }
 
 void
@@ -58,7 +58,7 @@ ofconn_take(struct ofconn *c)
 struct fh_buf *
 ofconn_tx(struct ofconn *c)
 {
-    return (void *) c;
+    return &c->tx;
 }
 
 void
@@ -88,6 +88,13 @@ void
 ofconn_set_aux(struct ofconn *c, void *aux)
 {
     c->aux = aux;
+}
+
+const struct of_port *
+ofconn_ports(const struct ofconn *c, size_t *n)
+{
+    *n = c->n_ports;
+    return c->ports;
 }
 
 /* Fakes of ofserver: the test calls what a server would. */

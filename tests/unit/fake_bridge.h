@@ -4,6 +4,7 @@
 #define FAKE_BRIDGE_H 1
 
 #include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofserver.h"
 #include "controller/bridge/ofxact.h"
 
 #define MAX_PENDING 16
@@ -13,6 +14,8 @@ struct ofconn {
     uint64_t dpid;
     bool taken, ready, closed;
     void *aux;
+    struct fh_buf tx;           /* What was sent past ofxact. */
+    uint32_t last_xid;
     struct of_port ports[3];
     size_t n_ports;
     struct fh_flow flows[32];

@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include "controller/bridge/ofconn.h"
+#include "controller/bridge/ofserver.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* controller/bridge/router.h: what can be said of a router without a bridge. */
+/* A router: what is known of it, what its bridge should hold, and what is
+ * made of what the bridge tells. */
 #include <config.h>
 
 #include <setjmp.h>
@@ -10,28 +11,11 @@
 
 #include <cmocka.h>
 
-#include "controller/bridge/router.h"
+#include "controller/bridge/sender.h"
+#include "controller/engine/router_desired.h"
+#include "controller/engine/router_send.h"
 #include "flows/flow_base.h"
-
-static void
-probes_need_no_budget_while_no_fence_is_out(void **state)
-{
-    struct router router = { .n_unfenced = UINT32_MAX };
-
-    assert_true(router_has_probe_budget(&router));
-}
-
-static void
-a_bridge_behind_its_fence_gets_no_more_than_the_budget(void **state)
-{
-    struct router router = { .fence = { .out = true } };
-
-    assert_true(router_has_probe_budget(&router));
-    router.n_unfenced = ROUTER_PROBE_BUDGET - 1;
-    assert_true(router_has_probe_budget(&router));
-    router.n_unfenced = ROUTER_PROBE_BUDGET;
-    assert_false(router_has_probe_budget(&router));
-}
+#include "tests/unit/fake_bridge.h"
 
 static void
 a_stack_of_tags_names_its_segments(void **state)
@@ -68,6 +52,27 @@ struct one_segment {
     struct segment segment, *segments[1];
     struct router_port ports[2];
     struct router router;
+    struct bridges *bridges;
+};
+
+static void
+no_up(void *owner)
+{
+}
+
+static void
+no_down(void *owner, const char *reason)
+{
+}
+
+static struct flow_set *
+no_flows(void *owner, const struct flow_set *found, bool first)
+{
+    return flow_set_create();
+}
+
+static const struct bridge_ops no_ops = {
+    .up = no_up, .down = no_down, .desired = no_flows,
 };
 
 static void
@@ -144,22 +149,26 @@ meters_are_outgrown_by_clients_beyond_their_headroom(void **state)
     assert_true(router_has_outgrown_meters(&s.router));
 }
 
-/* Readings of the meters, of a router that is not connected. */
-
 static void
-a_look_is_covered_by_the_next_reading(void **state)
+ports_are_found_by_name(void **state)
 {
+    struct of_port ports[] = {
+        { .number = 7, .up = true, .name = "a-access" },
+        { .number = 8, .name = "b-access" },
+    };
+    char *names[] = { (char *) "b-access", (char *) "a-access" };
     struct one_segment s;
 
     one_segment_init(&s);
-    s.router.meter_fence.next = 7;
-    assert_int_equal(router_read_drops(&s.router, 2), 7);
-    assert_true(s.router.meter_fence.wanted);
-    assert_false(s.ports[0].drops.wanted);
-    assert_true(s.ports[1].drops.wanted);
-    router_read_drops(&s.router, 0);        /* It may be anywhere. */
-    assert_true(s.ports[0].drops.wanted);
+    s.router_config.access_ports = names;
+    router_find_ports(&s.router, ports, 2);
+    assert_true(s.ports[0].number == 8 && !s.ports[0].up);
+    assert_true(s.ports[1].number == 7 && s.ports[1].up);
+    router_find_ports(&s.router, ports, 1);
+    assert_true(!s.ports[0].number && !s.ports[0].up);
 }
+
+/* What meters drop. */
 
 static void
 say_drops(struct router *router, uint32_t xid, uint32_t meter,
@@ -174,96 +183,85 @@ say_drops(struct router *router, uint32_t xid, uint32_t meter,
     router_drops_reply(router, &msg, now_us);
 }
 
+/* A router whose bridge is asked what its meters drop, by the xid that is
+ * returned. */
+static uint32_t
+start_reading(struct one_segment *s, struct ofconn *conn)
+{
+    struct bridge_options options = { .kind = "router", .name = "A" };
+
+    s->bridges = bridges_create(NULL, NULL, NULL, NULL);
+    s->router.bridge = bridge_create(s->bridges, &options, &no_ops, NULL);
+    s->router.sender = sender_create("router A");
+    sender_set_bridge(s->router.sender, s->router.bridge);
+    fake_identify(conn);
+    fake_ready(conn);
+    fake_confirm(fake_last_xact);
+    router_read_drops(&s->router, 0);
+    router_flush(&s->router);
+    return conn->last_xid;
+}
+
+static void
+stop_reading(struct one_segment *s, struct ofconn *conn)
+{
+    bridge_destroy(s->router.bridge);
+    sender_destroy(s->router.sender);
+    bridges_destroy(s->bridges);
+    fh_buf_destroy(&conn->tx);
+}
+
 static void
 drops_on_a_port_are_no_evidence_on_another(void **state)
 {
+    struct ofconn conn = { .dpid = 0 };
     struct one_segment s;
+    uint32_t xid;
 
     one_segment_init(&s);
-    s.router.meter_fence = (struct router_fence) { .out = true, .xid = 5 };
-    say_drops(&s.router, 5, FLOW_METER_REPLIES(2), 10, 1000);
-    say_drops(&s.router, 5, FLOW_METER_REPLIES(2), 11, 2000);
+    xid = start_reading(&s, &conn);
+    say_drops(&s.router, xid, FLOW_METER_REPLIES(2), 10, 1000);
+    say_drops(&s.router, xid, FLOW_METER_REPLIES(2), 11, 2000);
     assert_int_equal(router_evidence(&s.router, 1).dropped_us, 0);
     assert_int_equal(router_evidence(&s.router, 2).dropped_us, 2000);
     assert_int_equal(router_evidence(&s.router, 0).dropped_us, 2000);
-    say_drops(&s.router, 5, FH_METER_CONTROLLER, 0, 3000);
-    say_drops(&s.router, 5, FH_METER_CONTROLLER, 1, 4000);
+    say_drops(&s.router, xid, FH_METER_CONTROLLER, 0, 3000);
+    say_drops(&s.router, xid, FH_METER_CONTROLLER, 1, 4000);
     assert_int_equal(router_evidence(&s.router, 1).dropped_us, 4000);
+    stop_reading(&s, &conn);
 }
 
 static void
 what_nobody_asked_of_meters_is_not_believed(void **state)
 {
+    struct ofconn conn = { .dpid = 0 };
     struct one_segment s;
+    int64_t took_us;
+    uint32_t xid;
 
     one_segment_init(&s);
-    say_drops(&s.router, 0, FLOW_METER_REPLIES(1), 1, 1000);
-    s.router.meter_fence = (struct router_fence) { .out = true, .xid = 5 };
-    say_drops(&s.router, 4, FLOW_METER_REPLIES(1), 2, 2000);
-    say_drops(&s.router, 5, FLOW_METER_REPLIES(3), 3, 3000);
+    xid = start_reading(&s, &conn);
+    say_drops(&s.router, xid + 1, FLOW_METER_REPLIES(1), 2, 2000);
+    say_drops(&s.router, xid, FLOW_METER_REPLIES(3), 3, 3000);
+    sender_echo_reply(s.router.sender, xid, &took_us);
+    say_drops(&s.router, xid, FLOW_METER_REPLIES(1), 1, 1000);
     assert_false(s.ports[0].drops.known || s.ports[1].drops.known);
-}
-
-static void
-a_bridge_that_tells_no_drops_is_not_asked(void **state)
-{
-    struct of_message error = { .type = OF_ERROR, .xid = 5 };
-    struct one_segment s;
-
-    one_segment_init(&s);
-    s.router_config.name = (char *) "A";
-    assert_false(router_meter_error(&s.router, &error));
-    s.router.meter_fence = (struct router_fence) {
-        .next = 8, .done = 6, .out = true, .xid = 5,
-    };
-    assert_true(router_meter_error(&s.router, &error));
-    assert_int_equal(router_read_drops(&s.router, 1), 6);
-    assert_false(s.router.meter_fence.wanted);
-    router_forget_questions(&s.router);     /* Another may. */
-    assert_int_equal(router_read_drops(&s.router, 1), 8);
-}
-
-static void
-a_bridge_without_a_meter_of_all_punts_is_as_good(void **state)
-{
-    struct of_message error = { .type = OF_ERROR, .xid = 9 };
-    struct one_segment s;
-
-    one_segment_init(&s);
-    s.router_config.name = (char *) "A";
-    s.router.punt_meter_xid = 9;
-    assert_true(router_meter_error(&s.router, &error));
-    assert_true(router_meter_error(&s.router, &error));
-    assert_true(s.router.punt_meter_refused);
-    assert_false(s.router.meters_unreadable);
-
-    one_segment_init(&s);
-    s.router_config.name = (char *) "A";
-    s.router.meter_fence = (struct router_fence) { .out = true, .xid = 10 };
-    s.router.punt_read_xid = 9;
-    assert_true(router_meter_error(&s.router, &error));
-    assert_true(s.router.punt_meter_refused);
-    assert_false(s.router.meters_unreadable);
+    stop_reading(&s, &conn);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(probes_need_no_budget_while_no_fence_is_out),
-        cmocka_unit_test(
-            a_bridge_behind_its_fence_gets_no_more_than_the_budget),
         cmocka_unit_test(a_stack_of_tags_names_its_segments),
         cmocka_unit_test(all_punts_leave_room_for_every_answer_and_request),
         cmocka_unit_test(all_punts_leave_room_for_clients_beyond_the_limits),
         cmocka_unit_test(all_punts_have_a_bound),
         cmocka_unit_test(
             meters_are_outgrown_by_clients_beyond_their_headroom),
-        cmocka_unit_test(a_look_is_covered_by_the_next_reading),
+        cmocka_unit_test(ports_are_found_by_name),
         cmocka_unit_test(drops_on_a_port_are_no_evidence_on_another),
         cmocka_unit_test(what_nobody_asked_of_meters_is_not_believed),
-        cmocka_unit_test(a_bridge_that_tells_no_drops_is_not_asked),
-        cmocka_unit_test(a_bridge_without_a_meter_of_all_punts_is_as_good),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

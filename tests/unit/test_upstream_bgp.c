@@ -17,7 +17,7 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/bridge/router.h"
+#include "controller/net/router.h"
 
 #define BEGIN "# firsthop begin\n"
 #define END "# firsthop end\n"

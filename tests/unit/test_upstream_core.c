@@ -15,7 +15,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/base/log.h"
-#include "controller/bridge/router.h"
+#include "controller/net/router.h"
 #include "tests/unit/fake_bridge.h"
 
 /* The fixture: cores K and L, routers A and B. */

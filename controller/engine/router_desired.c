@@ -1,17 +1,17 @@
-/* What a router's bridge should hold whoever its clients are: flows, meters.
- * See router.h. */
+/* What a router's bridge should hold.  See router_desired.h. */
 #include <config.h>
 
-#include "controller/bridge/router.h"
+#include "controller/engine/router_desired.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <firsthop/buf.h>
 
 #include "flows/flow_base.h"
+#include "flows/flow_client.h"
 
-/* How often the meters are read when nobody asks. */
-#define DROPS_READ_MS 1000
+/* Limits. */
 
 static uint32_t
 sum_capped(uint32_t a, uint64_t b)
@@ -84,6 +84,8 @@ router_punts_pps(const struct router *router)
     }
     return pps;
 }
+
+/* Base. */
 
 /* Everything that a struct fh_router borrows, in one place to free. */
 struct router_view {
@@ -235,80 +237,86 @@ router_build_base(const struct router *router, struct flow_set *out)
     view_destroy(&view);
 }
 
-bool
-router_has_outgrown_meters(const struct router *router)
+size_t
+router_build_meters(const struct router *router, struct fh_meter **metersp)
 {
-    struct fh_port_limits limits;
-
-    port_limits(router, 0, &limits);
-    return limits.replies_pps > router->metered_pps * UINT64_C(5) / 4;
-}
-
-void
-router_put_meters(struct router *router)
-{
-    struct ofconn *conn = bridge_conn(router->bridge);
-    struct fh_port_limits limits;
-    struct fh_meter *meters;
     struct router_view view;
     size_t n;
 
-    port_limits(router, 0, &limits);
-    router->metered_pps = limits.replies_pps;
-    router->meters_unreadable = false;      /* Perhaps it has them now. */
     view_create(router, &view);
-    meters = fh_xcalloc(flow_base_n_meters(&view.router), sizeof *meters);
-    n = flow_base_meters(&view.router, meters);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t xid = ofconn_next_xid(conn);
-
-        ofcodec_put_meter(ofconn_tx(conn), ofconn_version(conn), xid,
-                          &meters[i]);
-        if (meters[i].id == FH_METER_CONTROLLER) {
-            router->punt_meter_xid = xid;
-        }
-    }
-    free(meters);
+    *metersp = fh_xcalloc(flow_base_n_meters(&view.router) + 1,
+                          sizeof **metersp);
+    n = flow_base_meters(&view.router, *metersp);
     view_destroy(&view);
-    router_read_drops(router, 0);           /* They begin to count anew. */
+    return n;
 }
 
-void
-router_drops_tick(struct router *router, int64_t now_ms)
+uint32_t
+router_replies_pps(const struct router *router)
 {
-    if (now_ms >= router->read_at_ms) {
-        router->read_at_ms = now_ms + DROPS_READ_MS;
-        if (router_has_outgrown_meters(router)) {
-            router_put_meters(router);
-        }
-        router_read_drops(router, 0);
-    }
+    struct fh_port_limits limits;
+
+    port_limits(router, 0, &limits);
+    return limits.replies_pps;
 }
 
-void
-router_update_base(struct router *router)
+bool
+router_has_outgrown_meters(const struct router *router)
 {
-    struct flow_set *desired = flow_set_create();
-
-    router_build_base(router, desired);
-    flow_diff(desired, router->base, bridge_changes(router->bridge));
-    flow_set_destroy(router->base);
-    router->base = desired;
+    return (router_replies_pps(router)
+            > router->metered_pps * UINT64_C(5) / 4);
 }
 
-void
-router_update_next_hop(struct router *router, const struct uplink *uplink)
-{
-    const struct fh_flow *was;
-    struct fh_flow flow;
+/* Clients. */
 
-    if (!uplink->view.port
-        || !flow_uplink_build(&uplink->view, router->config->mac, &flow)) {
-        return;
+/* The client behind access port 'port', the core behind '*uplink', which
+ * '*view' borrows. */
+static bool
+view_client(const struct client *c, size_t member, uint32_t port,
+            const struct fh_uplink *uplink, struct fh_client *view)
+{
+    if (!port || !uplink->port || fh_mac_is_zero(c->mac)) {
+        return false;
     }
-    was = flow_set_find(router->base, &flow);
-    if (!was || !fh_flow_same(was, &flow)) {
-        fh_changes_add(bridge_changes(router->bridge), FH_CHANGE_ADD, &flow);
-        flow_set_put(router->base, &flow);
-    }
+    memset(view, 0, sizeof *view);
+    view->address = c->key.address;
+    view->mac = c->mac;
+    view->vlan = c->vlan;
+    view->port = port;
+    view->router_mac = c->segment->members[member].router->config->mac;
+    view->uplink = uplink;
+    view->isolate = c->segment->config->isolate;
+    view->lost = c->state == CLIENT_LOST;
+    view->decision = c->decision;
+    return true;
+}
+
+bool
+router_client_view(const struct client *c, size_t member,
+                   struct fh_client *view)
+{
+    return view_client(c, member, c->reaches[member].port,
+                       &c->segment->members[member].uplink->view, view);
+}
+
+bool
+router_holds_wrong(const struct client *c, size_t member)
+{
+    const struct reach *r = &c->reaches[member];
+    struct fh_client view;
+
+    return (router_client_view(c, member, &view)
+            && (r->flow_port != view.port
+                || r->flow_uplink != view.uplink->port));
+}
+
+bool
+router_held_view(const struct client *c, size_t member,
+                 struct fh_client *view, struct fh_uplink *uplink)
+{
+    const struct reach *r = &c->reaches[member];
+
+    *uplink = c->segment->members[member].uplink->view;
+    uplink->port = r->flow_uplink;
+    return view_client(c, member, r->flow_port, uplink, view);
 }

@@ -1,0 +1,416 @@
+/* What is sent to a router's bridge.  See router_send.h. */
+#include <config.h>
+
+#include "controller/engine/router_send.h"
+
+#include <stdlib.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/bridge/bridge.h"
+#include "controller/bridge/sender.h"
+#include "controller/engine/router_desired.h"
+#include "flows/flow_base.h"
+#include "flows/flow_client.h"
+
+/* How often the meters are read when nobody asks. */
+#define DROPS_READ_MS 1000
+
+/* Life. */
+
+struct router *
+router_open(const struct config_router *config, void *owner)
+{
+    struct router *router = router_create(config, owner);
+    char *label = fh_xasprintf("router %s", config->name);
+
+    router->sender = sender_create(label);
+    free(label);
+    return router;
+}
+
+void
+router_close(struct router *router)
+{
+    sender_set_bridge(router->sender, NULL);
+    bridge_destroy(router->bridge);
+    sender_destroy(router->sender);
+    router_destroy(router);
+}
+
+void
+router_set_bridge(struct router *router, struct bridge *bridge)
+{
+    router->bridge = bridge;
+    sender_set_bridge(router->sender, bridge);
+}
+
+void
+router_take_bridge(struct router *router, struct router *from)
+{
+    struct bridge *bridge = from->bridge;
+
+    router_flush(from);
+    router_set_bridge(from, NULL);
+    router_set_bridge(router, bridge);
+}
+
+/* Flows. */
+
+void
+router_queue_change(struct router *router, enum fh_change_op op,
+                    const struct fh_flow *flow)
+{
+    fh_changes_add(bridge_changes(router->bridge), op, flow);
+}
+
+void
+router_put_change(struct router *router, enum fh_change_op op,
+                  const struct fh_flow *flow)
+{
+    sender_put_change(router->sender, op, flow);
+}
+
+static void
+queue_flows(struct router *router, enum fh_change_op op,
+            const struct fh_client *view)
+{
+    struct fh_flow flows[FLOW_CLIENT_N];
+
+    flow_client_build(view, flows);
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        router_queue_change(router, op, &flows[i]);
+        if (op == FH_CHANGE_ADD) {
+            router->counters.flow_adds++;
+        } else {
+            router->counters.flow_deletes++;
+        }
+    }
+}
+
+void
+router_queue_remove(struct router *router, struct client *c, size_t member)
+{
+    struct fh_uplink uplink;
+    struct fh_client view;
+
+    if (router_held_view(c, member, &view, &uplink)) {
+        queue_flows(router, FH_CHANGE_DELETE, &view);
+    }
+    c->reaches[member].flow_port = 0;
+}
+
+void
+router_queue_install(struct router *router, struct client *c, size_t member)
+{
+    struct reach *r = &c->reaches[member];
+    struct fh_client view;
+
+    if (r->flow_port && router_holds_wrong(c, member)) {
+        router_queue_remove(router, c, member);
+    }
+    if (router_client_view(c, member, &view)) {
+        queue_flows(router, FH_CHANGE_ADD, &view);
+        r->flow_port = r->port;
+        r->flow_uplink = view.uplink->port;
+    }
+    bridge_await(router->bridge, client_await(c));
+    sender_many(router->sender);
+}
+
+void
+router_queue_confirm(struct router *router, struct client *c)
+{
+    bridge_await(router->bridge, client_await(c));
+    sender_many(router->sender);
+}
+
+void
+router_queue_lost(struct router *router, struct client *c, size_t member)
+{
+    struct fh_uplink uplink;
+    struct fh_client view;
+    struct fh_flow flow;
+
+    if (router->ready && router_held_view(c, member, &view, &uplink)) {
+        flow_client_build_route(&view, &flow);
+        router_queue_change(router, FH_CHANGE_ADD, &flow);
+        router->counters.flow_adds++;
+    }
+}
+
+void
+router_update_base(struct router *router)
+{
+    struct flow_set *desired = flow_set_create();
+
+    router_build_base(router, desired);
+    flow_diff(desired, router->base, bridge_changes(router->bridge));
+    flow_set_destroy(router->base);
+    router->base = desired;
+}
+
+void
+router_update_next_hop(struct router *router, const struct uplink *uplink)
+{
+    const struct fh_flow *was;
+    struct fh_flow flow;
+
+    if (!uplink->view.port
+        || !flow_uplink_build(&uplink->view, router->config->mac, &flow)) {
+        return;
+    }
+    was = flow_set_find(router->base, &flow);
+    if (!was || !fh_flow_same(was, &flow)) {
+        fh_changes_add(bridge_changes(router->bridge), FH_CHANGE_ADD, &flow);
+        flow_set_put(router->base, &flow);
+    }
+}
+
+/* Frames. */
+
+void
+router_send(struct router *router, uint32_t port, const uint8_t *frame,
+            size_t len)
+{
+    sender_put_frame(router->sender, port, frame, len);
+}
+
+void
+router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
+                const struct fh_vlan *vlan, const struct arp *arp)
+{
+    uint8_t frame[ARP_FRAME_MAX];
+
+    router_send(router, port, frame, arp_build(frame, dst, vlan, arp));
+}
+
+void
+router_queue_arp(struct router *router, uint32_t port, struct eth_addr dst,
+                 const struct fh_vlan *vlan, const struct arp *arp)
+{
+    sender_arp(router->sender, ARPQ_CLIENT, port, dst, vlan, arp);
+}
+
+void
+router_queue_core_arp(struct router *router, uint32_t port,
+                      struct eth_addr dst, const struct fh_vlan *vlan,
+                      const struct arp *arp)
+{
+    sender_arp(router->sender, ARPQ_CORE, port, dst, vlan, arp);
+}
+
+/* Clients. */
+
+uint32_t
+router_cover(struct router *router)
+{
+    return sender_cover(router->sender);
+}
+
+bool
+router_has_probe_budget(const struct router *router)
+{
+    return sender_has_probe_budget(router->sender);
+}
+
+void
+router_queue_probe(struct router *router, struct client *c, size_t member,
+                   int64_t now_us)
+{
+    struct reach *r = &c->reaches[member];
+    struct fh_vlan vlan = c->vlan;
+    struct eth_addr dst = c->mac;
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = c->segment->members[member].config->address,
+        .tpa = c->key.address,
+    };
+
+    if (fh_mac_is_zero(dst)) {
+        memset(&dst, 0xff, sizeof dst);
+    }
+    if (vlan.n == 2 && !vlan.tpid && r->sent & 1) {
+        /* Which Ethertype its outer tag has shows only when it answers. */
+        vlan.tpid = ETHERTYPE_8021Q;
+    }
+    if (reach_is_up(r)) {
+        router_queue_arp(router, r->port, dst, &vlan, &arp);
+    } else {
+        for (size_t i = 0; i < router->config->n_access_ports; i++) {
+            if (router->ports[i].number) {
+                router_queue_arp(router, router->ports[i].number, dst, &vlan,
+                                 &arp);
+            }
+        }
+    }
+    reach_probe_sent(r, sender_probe(router->sender), now_us);
+    router->counters.probes++;
+}
+
+void
+router_queue_notice(struct router *router, const struct client *c,
+                    size_t member, struct fh_addr owned)
+{
+    const struct reach *r = &c->reaches[member];
+    struct arp arp = {
+        .op = ARP_OP_REQUEST,
+        .sha = router->config->mac,
+        .spa = owned,
+        .tpa = c->key.address,
+    };
+
+    if (!r->port || fh_mac_is_zero(c->mac)) {
+        return;
+    }
+    router_queue_arp(router, r->port, c->mac, &c->vlan, &arp);
+    arp.op = ARP_OP_REPLY;
+    arp.tha = c->mac;
+    router_queue_arp(router, r->port, c->mac, &c->vlan, &arp);
+}
+
+/* Meters, and what they drop. */
+
+uint32_t
+router_read_drops(struct router *router, uint32_t port)
+{
+    uint32_t its_port;
+
+    for (size_t i = 0; router_reply_drops(router, i, &its_port); i++) {
+        if (its_port && (!port || its_port == port)) {
+            sender_read_meter(router->sender, FLOW_METER_REPLIES(its_port));
+        }
+    }
+    return sender_read_punts(router->sender);
+}
+
+void
+router_put_meters(struct router *router)
+{
+    struct fh_meter *meters;
+    size_t n = router_build_meters(router, &meters);
+
+    router->metered_pps = router_replies_pps(router);
+    sender_put_meters(router->sender, meters, n);
+    free(meters);
+    router_read_drops(router, 0);           /* They begin to count anew. */
+}
+
+void
+router_drops_tick(struct router *router, int64_t now_ms)
+{
+    if (now_ms >= router->read_at_ms) {
+        router->read_at_ms = now_ms + DROPS_READ_MS;
+        if (router_has_outgrown_meters(router)) {
+            router_put_meters(router);
+        }
+        router_read_drops(router, 0);
+    }
+}
+
+void
+router_drops_reply(struct router *router, const struct of_message *msg,
+                   int64_t now_us)
+{
+    struct drops *drops;
+    uint32_t port;
+
+    if (!sender_is_reading(router->sender, msg->xid)) {
+        return;
+    }
+    for (size_t i = 0; i < msg->meter_stats.n; i++) {
+        const struct of_meter_drops *meter = &msg->meter_stats.meters[i];
+
+        if (meter->id == FH_METER_CONTROLLER) {
+            drops_read(&router->punt_drops, meter->packets, now_us);
+        }
+        for (size_t j = 0; (drops = router_reply_drops(router, j, &port)); j++) {
+            if (port && meter->id == FLOW_METER_REPLIES(port)) {
+                drops_read(drops, meter->packets, now_us);
+            }
+        }
+    }
+}
+
+static void
+latest(int64_t *at_us, const struct drops *drops)
+{
+    if (drops->grown_us > *at_us) {
+        *at_us = drops->grown_us;
+    }
+}
+
+struct reach_bridge
+router_evidence(const struct router *router, uint32_t port)
+{
+    struct reach_bridge bridge = {
+        .fence_done = sender_fence_done(router->sender),
+        .reading_done = sender_reading_done(router->sender),
+        .dropped_us = router->punt_drops.grown_us,
+    };
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        if (!port || router->ports[i].number == port) {
+            latest(&bridge.dropped_us, &router->ports[i].drops);
+        }
+    }
+    return bridge;
+}
+
+void
+router_tell_drops(struct router *router, struct uplink *uplink)
+{
+    int64_t dropped_us = router->punt_drops.grown_us;
+
+    latest(&dropped_us, &uplink->drops);
+    uplink->dropped_ms = dropped_us / 1000;
+    if (uplink_waits(uplink)) {
+        router_read_drops(router, uplink->view.port);
+    }
+}
+
+/* The bridge. */
+
+void
+router_echo_reply(struct router *router, uint32_t xid)
+{
+    int64_t took_us;
+
+    if (sender_echo_reply(router->sender, xid, &took_us)
+        && took_us >= 0 && took_us < INT32_MAX) {
+        rtt_sample(&router->fence_rtt, took_us);
+    }
+}
+
+int64_t
+router_asked_us(const struct router *router)
+{
+    return sender_fence_sent_us(router->sender);
+}
+
+bool
+router_meter_error(struct router *router, const struct of_message *msg)
+{
+    return sender_meter_error(router->sender, msg);
+}
+
+void
+router_forget_questions(struct router *router)
+{
+    struct drops *drops;
+    uint32_t port;
+
+    sender_forget(router->sender);
+    drops_forget(&router->punt_drops);
+    for (size_t i = 0; (drops = router_reply_drops(router, i, &port)); i++) {
+        drops_forget(drops);
+    }
+    router->read_at_ms = 0;
+}
+
+void
+router_flush(struct router *router)
+{
+    router->counters.probe_packets += sender_flush(router->sender);
+}

@@ -1,0 +1,105 @@
+/* What is sent to a router's bridge, in terms of routers and clients: put
+ * together from what is known of them, and handed to its sender.
+ *
+ * Many probes go in one packet-out, many changes in one bundle.  Decides
+ * nothing. */
+#ifndef ROUTER_SEND_H
+#define ROUTER_SEND_H 1
+
+#include "controller/net/router.h"
+#include "flows/arp.h"
+#include "flows/ofcodec.h"
+
+/* A router that can be sent to, once it has a bridge; which is destroyed with
+ * it. */
+struct router *router_open(const struct config_router *, void *owner);
+void router_close(struct router *);
+void router_set_bridge(struct router *, struct bridge *);
+/* Sends what is queued for 'from', and takes its bridge. */
+void router_take_bridge(struct router *, struct router *from);
+
+/* Queue changes; router_flush() sends them.  What becomes of an 'install' is
+ * told to the bridge's owner with the client's token, which is void once the
+ * install is cancelled. */
+void router_queue_install(struct router *, struct client *, size_t member);
+/* The same without changes: asks the bridge for the barrier alone. */
+void router_queue_confirm(struct router *, struct client *);
+void router_queue_remove(struct router *, struct client *, size_t member);
+/* The client has become lost, or is found again: in the flows that the router
+ * holds for it, if any. */
+void router_queue_lost(struct router *, struct client *, size_t member);
+
+/* Queues one ARP request to the client, and notes it in its reach: to its
+ * MAC, or to all while that is unknown; by its port, or by every port while
+ * it is not up. */
+void router_queue_probe(struct router *, struct client *, size_t member,
+                        int64_t now_us);
+
+/* Something is queued that is to be answered: returns the number of the fence
+ * behind it, for router_evidence(). */
+uint32_t router_cover(struct router *);
+/* May another client be probed?  (A late probe is always repeated.) */
+bool router_has_probe_budget(const struct router *);
+
+/* Queues a takeover notice for one address that the client uses: an ARP
+ * request that makes it send to this router and answer, and an unsolicited
+ * reply for those who heed only that.  Requests go out first. */
+void router_queue_notice(struct router *, const struct client *,
+                         size_t member, struct fh_addr owned);
+
+/* Queues an ARP packet from the router's MAC. */
+void router_queue_arp(struct router *, uint32_t port, struct eth_addr dst,
+                      const struct fh_vlan *, const struct arp *);
+/* The same for the core, which is told before clients are. */
+void router_queue_core_arp(struct router *, uint32_t port,
+                           struct eth_addr dst, const struct fh_vlan *,
+                           const struct arp *);
+
+/* Sends what has changed in the base flows since the last time. */
+void router_update_base(struct router *);
+/* The same for the one flow that names the next hop's MAC. */
+void router_update_next_hop(struct router *, const struct uplink *);
+void router_put_meters(struct router *);
+
+/* Sends all that is queued. */
+void router_flush(struct router *);
+
+/* What the meters drop.  Have that of the replies from 'port' (0: of all
+ * ports, uplinks too) read, and that of all punts; returns the number of the
+ * reading. */
+uint32_t router_read_drops(struct router *, uint32_t port);
+/* Once a second: reads them all, for what is read later to be compared with,
+ * and widens those that the clients have outgrown. */
+void router_drops_tick(struct router *, int64_t now_ms);
+void router_drops_reply(struct router *, const struct of_message *,
+                        int64_t now_us);
+/* An error: is it about the meters?  Then it is dealt with. */
+bool router_meter_error(struct router *, const struct of_message *);
+void router_echo_reply(struct router *, uint32_t xid);
+/* Since when its bridge has not come to what it was asked, monotonic; 0: it
+ * has. */
+int64_t router_asked_us(const struct router *);
+/* What is known of the bridge, for a verdict about a client behind access
+ * port 'port' (0: any). */
+struct reach_bridge router_evidence(const struct router *, uint32_t port);
+
+/* The same for the next hop of an uplink: fills in 'dropped_ms'.  Before each
+ * uplink_tick(). */
+void router_tell_drops(struct router *, struct uplink *);
+
+/* The bridge has gone: nothing that was asked will be answered. */
+void router_forget_questions(struct router *);
+
+/* Sends a frame by 'port' at once, with what else waits in the loop. */
+void router_send(struct router *, uint32_t port, const uint8_t *frame,
+                 size_t len);
+void router_queue_change(struct router *, enum fh_change_op,
+                         const struct fh_flow *);
+/* A change that is in no order with those that are queued. */
+void router_put_change(struct router *, enum fh_change_op,
+                       const struct fh_flow *);
+/* Builds and sends an ARP packet from 'arp->sha'. */
+void router_send_arp(struct router *, uint32_t port, struct eth_addr dst,
+                     const struct fh_vlan *, const struct arp *);
+
+#endif /* controller/engine/router_send.h */

@@ -1,0 +1,109 @@
+/* A router as it runs: whether its bridge is there, its ports and uplinks, and
+ * what is counted of it.
+ *
+ * Pure data; decides nothing. */
+#ifndef ROUTER_H
+#define ROUTER_H 1
+
+#include <firsthop/snapshot.h>
+
+#include "controller/config/config.h"
+#include "controller/decide/drops.h"
+#include "controller/decide/uplink.h"
+#include "controller/net/clients.h"
+#include "controller/net/segment.h"
+#include "flows/flow_diff.h"
+#include "flows/ofcodec.h"
+
+struct router_port {
+    uint32_t number;                    /* 0: the bridge has none such. */
+    bool up;
+    uint32_t n_learned;                 /* Clients learnt behind it. */
+    struct guests guests;
+    struct drops drops;                 /* Of the meter of its replies. */
+    uint8_t n_late;                     /* Late probes of late. */
+    int64_t late_since_ms;
+    int64_t swept_ms;                   /* Last time all were probed. */
+};
+
+/* Which segments have clients under these tags. */
+struct router_stack {
+    uint32_t tags;                      /* flow_meta_stack() */
+    uint32_t segment;                   /* Index into router.segments. */
+};
+
+struct router_counters {
+    uint64_t punts, probes, probes_missed, probes_postponed, probes_unjudged,
+             probe_packets, flow_adds, flow_deletes, beacons, beacons_missed;
+};
+
+struct bridge;
+struct flow_set;
+struct sender;
+
+struct router {
+    const struct config_router *config; /* Borrowed; see firsthop. */
+    void *owner;                        /* Of its callbacks. */
+    struct bridge *bridge;              /* Owned by the engine, */
+    struct sender *sender;              /* like this. */
+    const char *openflow;               /* "1.4"; NULL: not connected. */
+    bool ready;                         /* Its flows are read and right. */
+    bool reading;                       /* They are read the first time. */
+    bool greeted;                       /* That it connected was told. */
+    bool draining;
+    bool one_tag_only;                  /* Cannot read a second VLAN tag. */
+    bool expected;                      /* Held clients before the start. */
+    uint32_t n_active;                  /* Clients that it is active for. */
+    uint32_t n_reachable;
+    uint32_t n_former;                  /* Clients of segments that it has
+                                         * left: see leave.h. */
+    bool keeps;                         /* Flows for them. */
+    int64_t check_at_ms;                /* Of that: asks again. */
+    uint8_t pulse;                      /* enum pulse */
+    bool overdue;                       /* Has not come to what it was asked
+                                         * last. */
+    bool judge;                         /* Its sisters have news of it. */
+    struct rtt fence_rtt;               /* How long it takes to come there. */
+    uint32_t n_beacons;                 /* That it sends in the interval. */
+    int64_t asked_together_ms;          /* Those to one sister; monotonic. */
+    struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
+    size_t n_uplinks;
+    struct router_port *ports;          /* Owned; as config->access_ports. */
+    struct segment **segments;          /* Owned; those that it serves. */
+    size_t *member_index;               /* Its place in each of them. */
+    size_t n_segments;
+    struct router_stack *stacks;        /* Owned; ordered. */
+    size_t n_stacks;
+    struct flow_set *base;              /* Base flows as last sent. */
+    struct drops punt_drops;            /* Of the meter of all punts. */
+    int64_t read_at_ms;                 /* All are read again then. */
+    uint32_t metered_pps;               /* Replies that a port may punt. */
+    uint64_t told_postponed;            /* So many were warned about. */
+    struct router_counters counters;
+    struct fh_bridge_counters commits;
+};
+
+/* Without a bridge. */
+struct router *router_create(const struct config_router *, void *owner);
+void router_destroy(struct router *);
+
+/* Looks up the ports by name among those of its bridge (none: it is gone). */
+void router_find_ports(struct router *, const struct of_port *, size_t n);
+struct router_port *router_access_port(const struct router *, uint32_t port);
+struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
+                                     const struct fh_vlan *);
+bool router_is_uplink_port(const struct router *, uint32_t port);
+
+/* Makes 'stacks' follow the segments' VLAN stacks. */
+void router_index_stacks(struct router *);
+/* The first of 'stacks' with these tags, or NULL; more may follow it, up to
+ * 'n_stacks'. */
+const struct router_stack *router_find_stack(const struct router *,
+                                             const struct fh_vlan *);
+
+/* The 'i'-th meter of replies, and of which port: those of the access ports
+ * come first, then those of the uplinks.  NULL behind the last. */
+struct drops *router_reply_drops(const struct router *, size_t i,
+                                 uint32_t *port);
+
+#endif /* controller/net/router.h */
