@@ -64,7 +64,8 @@ match_same(const struct fh_match *a, const struct fh_match *b)
            && a->icmp_type == b->icmp_type
            && a->udp_src == b->udp_src
            && a->udp_dst == b->udp_dst
-           && a->ip_ttl == b->ip_ttl;
+           && a->ip_ttl == b->ip_ttl
+           && !memcmp(a->regs, b->regs, sizeof a->regs);
 }
 
 bool
@@ -99,6 +100,16 @@ action_same(const struct fh_action *a, const struct fh_action *b)
         return a->u.vid == b->u.vid;
     case FH_ACT_CHECK_LARGER:
         return a->u.len == b->u.len;
+    case FH_ACT_SET_ICMP_TYPE:
+    case FH_ACT_SET_TTL:
+    case FH_ACT_RESUBMIT:
+        return a->u.number == b->u.number;
+    case FH_ACT_SET_REG:
+        return (a->u.reg.index == b->u.reg.index
+                && a->u.reg.value == b->u.reg.value);
+    case FH_ACT_MOVE:
+        return (a->u.move.from == b->u.move.from
+                && a->u.move.to == b->u.move.to);
     case FH_ACT_CONTROLLER:
     case FH_ACT_DEC_TTL:
     case FH_ACT_POP_VLAN:
@@ -230,8 +241,20 @@ put_match_l2(struct fh_buf *buf, const struct fh_match *match)
     if (match->fields & FH_F_VLAN) {
         if (match->vlan_vid == FH_VLAN_NONE) {
             put(buf, " vlan=none");
+        } else if (match->vlan_vid == FH_VLAN_ANY) {
+            put(buf, " vlan=any");
         } else {
             put(buf, " vlan=%u", match->vlan_vid);
+        }
+    }
+}
+
+static void
+put_match_regs(struct fh_buf *buf, const struct fh_match *match)
+{
+    for (int i = 0; i < FH_N_REGS; i++) {
+        if (match->fields & FH_F_REG(i)) {
+            put(buf, " reg%d=0x%" PRIx32, i, match->regs[i]);
         }
     }
 }
@@ -269,6 +292,21 @@ put_match_l3(struct fh_buf *buf, const struct fh_match *match)
     if (match->fields & FH_F_ARP_TPA) {
         put_ip(buf, "arp_tpa", match->arp_tpa, match->arp_tpa_mask);
     }
+}
+
+static const char *
+name_of(unsigned int name)
+{
+    static const char *const names[FH_N_NAMES] = {
+        [FH_NAME_ETH_SRC] = "eth_src", [FH_NAME_ETH_DST] = "eth_dst",
+        [FH_NAME_ARP_SHA] = "arp_sha", [FH_NAME_ARP_THA] = "arp_tha",
+        [FH_NAME_ARP_SPA] = "arp_spa", [FH_NAME_ARP_TPA] = "arp_tpa",
+        [FH_NAME_IP_SRC] = "ip_src", [FH_NAME_IP_DST] = "ip_dst",
+        [FH_NAME_REG0] = "reg0", [FH_NAME_REG0 + 1] = "reg1",
+        [FH_NAME_REG0 + 2] = "reg2", [FH_NAME_REG0 + 3] = "reg3",
+    };
+
+    return name < FH_N_NAMES ? names[name] : "unknown";
 }
 
 static void
@@ -318,6 +356,23 @@ put_action(struct fh_buf *buf, const struct fh_action *action)
         return;
     case FH_ACT_CHECK_LARGER:
         put(buf, "check_larger:%" PRIu32, action->u.len);
+        return;
+    case FH_ACT_SET_ICMP_TYPE:
+        put(buf, "set_icmp_type:%" PRIu32, action->u.number);
+        return;
+    case FH_ACT_SET_TTL:
+        put(buf, "set_ttl:%" PRIu32, action->u.number);
+        return;
+    case FH_ACT_RESUBMIT:
+        put(buf, "resubmit:%" PRIu32, action->u.number);
+        return;
+    case FH_ACT_SET_REG:
+        put(buf, "set_reg%" PRIu32 ":0x%" PRIx32, action->u.reg.index,
+            action->u.reg.value);
+        return;
+    case FH_ACT_MOVE:
+        put(buf, "move:%s->%s", name_of(action->u.move.from),
+            name_of(action->u.move.to));
         return;
     }
     put(buf, "unknown:%" PRIu32, action->type);
@@ -372,6 +427,7 @@ fh_flow_format(const struct fh_flow *flow)
         put(&buf, " send_removed");
     }
     put_match_l2(&buf, &flow->match);
+    put_match_regs(&buf, &flow->match);
     put_match_l3(&buf, &flow->match);
     put_actions(&buf, flow);
     fh_buf_append(&buf, "", 1);

@@ -80,6 +80,9 @@ hash_key(const struct fh_flow *flow)
                      | (uint32_t) match->ip_proto << 8 | match->icmp_type);
     hash = hash_pair(hash, match->ip_ttl,
                      (uint32_t) match->udp_src << 16 | match->udp_dst);
+    for (int i = 0; i < FH_N_REGS; i += 2) {
+        hash = hash_pair(hash, match->regs[i], match->regs[i + 1]);
+    }
     hash = hash_u64(hash, match->metadata);
     hash = hash_u64(hash, match->metadata_mask);
     hash = hash_mac(hash, match->eth_src, match->eth_type);

@@ -761,8 +761,19 @@ match_set_l2(struct match *m, const struct fh_match *match)
         match_set_dl_type(m, htons(match->eth_type));
     }
     if (match->fields & FH_F_VLAN) {
-        match_set_vlan_vid(m, (match->vlan_vid == FH_VLAN_NONE ? htons(0)
-                               : htons(match->vlan_vid | OFPVID12_PRESENT)));
+        if (match->vlan_vid == FH_VLAN_ANY) {
+            match_set_vlan_vid_masked(m, htons(OFPVID12_PRESENT),
+                                      htons(OFPVID12_PRESENT));
+        } else {
+            match_set_vlan_vid(m, (match->vlan_vid == FH_VLAN_NONE ? htons(0)
+                                   : htons(match->vlan_vid
+                                           | OFPVID12_PRESENT)));
+        }
+    }
+    for (int i = 0; i < FH_N_REGS; i++) {
+        if (match->fields & FH_F_REG(i)) {
+            match_set_reg(m, i, match->regs[i]);
+        }
     }
 }
 
@@ -829,6 +840,61 @@ put_check_larger(struct ofpbuf *acts, uint32_t len)
     check->pkt_len = (uint16_t) len;
 }
 
+static const enum mf_field_id mf_of_name[FH_N_NAMES] = {
+    [FH_NAME_ETH_SRC] = MFF_ETH_SRC, [FH_NAME_ETH_DST] = MFF_ETH_DST,
+    [FH_NAME_ARP_SHA] = MFF_ARP_SHA, [FH_NAME_ARP_THA] = MFF_ARP_THA,
+    [FH_NAME_ARP_SPA] = MFF_ARP_SPA, [FH_NAME_ARP_TPA] = MFF_ARP_TPA,
+    [FH_NAME_IP_SRC] = MFF_IPV4_SRC, [FH_NAME_IP_DST] = MFF_IPV4_DST,
+    [FH_NAME_REG0] = MFF_REG0, [FH_NAME_REG0 + 1] = MFF_REG1,
+    [FH_NAME_REG0 + 2] = MFF_REG2, [FH_NAME_REG0 + 3] = MFF_REG3,
+};
+
+static struct mf_subfield
+whole_field(unsigned int name)
+{
+    const struct mf_field *field;
+
+    assert(name < FH_N_NAMES);
+    field = mf_from_id(mf_of_name[name]);
+    return (struct mf_subfield) { field, 0, field->n_bits };
+}
+
+static void
+put_set_u8(struct ofpbuf *acts, enum mf_field_id field, uint32_t value)
+{
+    uint8_t byte = (uint8_t) value;
+
+    ofpact_put_set_field(acts, mf_from_id(field), &byte, NULL);
+}
+
+static void
+put_set_reg(struct ofpbuf *acts, uint32_t index, uint32_t value)
+{
+    ovs_be32 be = htonl(value);
+
+    assert(index < FH_N_REGS);
+    ofpact_put_set_field(acts, mf_from_id(mf_of_name[FH_NAME_REG0 + index]),
+                         &be, NULL);
+}
+
+static void
+put_move(struct ofpbuf *acts, unsigned int from, unsigned int to)
+{
+    struct ofpact_reg_move *move = ofpact_put_REG_MOVE(acts);
+
+    move->src = whole_field(from);
+    move->dst = whole_field(to);
+}
+
+static void
+put_resubmit(struct ofpbuf *acts, uint32_t table)
+{
+    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(acts);
+
+    resubmit->in_port = OFPP_IN_PORT;
+    resubmit->table_id = (uint8_t) table;
+}
+
 static void
 put_ofpact(struct ofpbuf *acts, const struct fh_action *action)
 {
@@ -890,6 +956,21 @@ put_ofpact(struct ofpbuf *acts, const struct fh_action *action)
         break;
     case FH_ACT_CHECK_LARGER:
         put_check_larger(acts, action->u.len);
+        break;
+    case FH_ACT_SET_ICMP_TYPE:
+        put_set_u8(acts, MFF_ICMPV4_TYPE, action->u.number);
+        break;
+    case FH_ACT_SET_TTL:
+        put_set_u8(acts, MFF_IP_TTL, action->u.number);
+        break;
+    case FH_ACT_SET_REG:
+        put_set_reg(acts, action->u.reg.index, action->u.reg.value);
+        break;
+    case FH_ACT_MOVE:
+        put_move(acts, action->u.move.from, action->u.move.to);
+        break;
+    case FH_ACT_RESUBMIT:
+        put_resubmit(acts, action->u.number);
         break;
     }
 }
@@ -1089,4 +1170,56 @@ ofcodec_put_packet_out(struct fh_buf *buf, int version, uint32_t xid,
         p += ofwire_action_len(&actions[i]);
     }
     memcpy(p, frame, len);
+}
+
+/* Open vSwitch's learn action (ovs-actions(7)): type 16, length 16, vendor 32,
+ * subtype 16, idle 16, hard 16, priority 16, cookie 64, flags 16, table 8, pad
+ * 8, two more timeouts 32, then here one part: what it loads (16 bits: an
+ * immediate value, into a field, of so many bits), the value, the field's
+ * header 32, from bit 16. */
+#define LEARN_LEN       48
+#define NX_LEARN        16
+#define LEARN_LOAD_32   (1 << 13 | 1 << 11 | 32)
+#define NX1_REG(I)      (UINT32_C(0x00010004) | (I) << 9)
+
+static void
+put_learn(uint8_t *p, const struct fh_flow *flow)
+{
+    const struct fh_action *set = &flow->actions[0];
+
+    assert(!flow->match.fields && flow->n_actions == 1
+           && set->type == FH_ACT_SET_REG);
+    memset(p, 0, LEARN_LEN);
+    wire_put_u16(p, 0xffff);
+    wire_put_u16(p + 2, LEARN_LEN);
+    ofwire_put_u32(p + 4, 0x00002320);
+    wire_put_u16(p + 8, NX_LEARN);
+    wire_put_u16(p + 12, flow->hard_timeout_s);
+    wire_put_u16(p + 14, flow->priority);
+    ofwire_put_u32(p + 16, flow->cookie >> 32);
+    ofwire_put_u32(p + 20, (uint32_t) flow->cookie);
+    p[26] = flow->table;
+    wire_put_u16(p + 32, LEARN_LOAD_32);
+    ofwire_put_u32(p + 34, set->u.reg.value);
+    ofwire_put_u32(p + 38, NX1_REG(set->u.reg.index));
+}
+
+void
+ofcodec_put_renewal(struct fh_buf *buf, int version, uint32_t xid,
+                    const struct fh_flow *flow)
+{
+    /* An Ethertype for local experiments (IEEE 802, 9.2.3).  It goes nowhere,
+     * and not even a switch could learn from it. */
+    static const uint8_t frame[14] = {
+        1, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x88, 0xb5
+    };
+    size_t head_len = OF_HEADER_LEN + (version >= OF_15 ? 24 : 16);
+    size_t total = head_len + LEARN_LEN + sizeof frame;
+    uint8_t *p = fh_buf_put(buf, total);
+
+    put_header(p, version, TYPE_PACKET_OUT, total, xid);
+    p = put_packet_out_head(p + OF_HEADER_LEN, version, FH_PORT_CONTROLLER,
+                            LEARN_LEN);
+    put_learn(p, flow);
+    memcpy(p + LEARN_LEN, frame, sizeof frame);
 }

@@ -185,4 +185,12 @@ void ofcodec_put_packet_out(struct fh_buf *, int version, uint32_t xid,
                             const struct fh_action *actions, size_t n_actions,
                             const uint8_t *frame, size_t len);
 
+/* Has the bridge hold '*flow' for its hard timeout from now on, whether it
+ * does already or not.  By a packet-out with Open vSwitch's learn action: the
+ * bridge then only notes the time, where a flow mod would have it look through
+ * all that its datapath has cached.  '*flow' matches all and has a single
+ * action, FH_ACT_SET_REG. */
+void ofcodec_put_renewal(struct fh_buf *, int version, uint32_t xid,
+                         const struct fh_flow *);
+
 #endif /* flows/ofcodec.h */

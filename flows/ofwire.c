@@ -14,9 +14,12 @@
 /* OXM, 7.2.3.2: class 16 bits, field 7, has-mask 1, length 8. */
 #define OXM_CLASS_NX1   0x0001
 #define OXM_CLASS_BASIC 0x8000
+#define OXM_CLASS_REGS  0x8001  /* 1.5, 7.2.3.10: two of 32 bits each. */
 #define OXM_HEADER_LEN  4
 #define OXM_HEADER(FIELD, LEN) \
     ((uint32_t) OXM_CLASS_BASIC << 16 | (FIELD) << 9 | (LEN))
+#define NX1_HEADER(FIELD, LEN) \
+    ((uint32_t) OXM_CLASS_NX1 << 16 | (FIELD) << 9 | (LEN))
 
 enum oxm_field {
     OXM_IN_PORT = 0,
@@ -38,7 +41,8 @@ enum oxm_field {
     OXM_ARP_THA = 25,
 };
 
-#define NX1_IP_TTL 29           /* Of Open vSwitch: NXM_NX_IP_TTL. */
+#define NX1_IP_TTL 29           /* Of Open vSwitch: NXM_NX_IP_TTL, */
+#define NX1_REG0   0            /* NXM_NX_REG0...15. */
 
 #define VID_PRESENT 0x1000      /* OFPVID_PRESENT */
 #define MATCH_TYPE_OXM 1
@@ -56,6 +60,7 @@ enum {                          /* 7.2.4, 7.2.5 */
     ACTION_POP_VLAN = 18,
     ACTION_DEC_NW_TTL = 24,
     ACTION_SET_FIELD = 25,
+    ACTION_COPY_FIELD = 28,     /* 1.5. */
     ACTION_METER = 29,          /* 1.5: was an instruction. */
     ACTION_EXPERIMENTER = 0xffff,
 };
@@ -65,6 +70,14 @@ enum {                          /* 7.2.4, 7.2.5 */
  * the OXM header of the field that it is in, pad. */
 #define NX_VENDOR           0x00002320
 #define NX_CHECK_PKT_LARGER 49
+
+/* Of Open vSwitch as well.  reg_move: vendor 32, subtype 16, number of bits
+ * 16, from bit 16, to bit 16, the OXM headers of both fields; 1.5's copy-field
+ * is the same behind its own type.  resubmit: vendor 32, subtype 16, in_port
+ * 16, table 8, pad. */
+#define NX_REG_MOVE         6
+#define NX_RESUBMIT_TABLE   14
+#define NX_IN_PORT          0xfff8
 
 #define CONTROLLER_WHOLE_FRAME 0xffff   /* OFPCML_NO_BUFFER */
 
@@ -224,6 +237,10 @@ static const struct oxm_row {
 #define N_OXM_ROWS (sizeof oxm_rows / sizeof oxm_rows[0])
 
 static const struct oxm_row nx1_ip_ttl_row = { FH_F_IP_TTL, 1, false };
+static const struct oxm_row nx1_reg_rows[FH_N_REGS] = {
+    { FH_F_REG(0), 4, false }, { FH_F_REG(1), 4, false },
+    { FH_F_REG(2), 4, false }, { FH_F_REG(3), 4, false },
+};
 
 static ovs_be32
 get_be32(const uint8_t *p)
@@ -251,6 +268,10 @@ match_store_masked(const struct oxm *oxm, ovs_be32 *value, ovs_be32 *mask)
 static bool
 match_store(struct fh_match *m, const struct oxm *oxm)
 {
+    if (oxm->class == OXM_CLASS_NX1 && oxm->field < NX1_REG0 + FH_N_REGS) {
+        m->regs[oxm->field - NX1_REG0] = ofwire_get_u32(oxm->value);
+        return true;
+    }
     if (oxm->class == OXM_CLASS_NX1) {
         m->ip_ttl = oxm->value[0];
         return true;
@@ -316,8 +337,57 @@ find_row(const struct oxm *oxm)
     if (oxm->class == OXM_CLASS_NX1 && oxm->field == NX1_IP_TTL) {
         return &nx1_ip_ttl_row;
     }
+    if (oxm->class == OXM_CLASS_NX1 && oxm->field < NX1_REG0 + FH_N_REGS) {
+        return &nx1_reg_rows[oxm->field - NX1_REG0];
+    }
     return (oxm->class == OXM_CLASS_BASIC && oxm->field < N_OXM_ROWS
             && oxm_rows[oxm->field].flag ? &oxm_rows[oxm->field] : NULL);
+}
+
+/* Half of a register of 1.5: one of ours, or not looked at. */
+static enum ofwire_verdict
+match_read_reg(struct fh_match *match, unsigned int index, uint32_t value,
+               uint32_t mask)
+{
+    if (!mask) {
+        return OFWIRE_OK;
+    }
+    if (index >= FH_N_REGS || mask != UINT32_MAX) {
+        return OFWIRE_FOREIGN;
+    }
+    if (match->fields & FH_F_REG(index)) {
+        return OFWIRE_MALFORMED;
+    }
+    match->fields |= FH_F_REG(index);
+    match->regs[index] = value;
+    return OFWIRE_OK;
+}
+
+static enum ofwire_verdict
+match_read_two_regs(const struct oxm *oxm, struct fh_match *match)
+{
+    uint64_t value, mask;
+    enum ofwire_verdict high, low;
+
+    if (oxm->len != 8) {
+        return OFWIRE_MALFORMED;
+    }
+    value = ofwire_get_u64(oxm->value);
+    mask = oxm->has_mask ? ofwire_get_u64(oxm->mask) : UINT64_MAX;
+    high = match_read_reg(match, 2 * oxm->field, value >> 32, mask >> 32);
+    low = match_read_reg(match, 2 * oxm->field + 1, (uint32_t) value,
+                         (uint32_t) mask);
+    return high != OFWIRE_OK ? high : low;
+}
+
+/* Any tag, whichever: its presence, and nothing else of it, is looked at. */
+static bool
+is_any_vlan(const struct oxm *oxm)
+{
+    return (oxm->class == OXM_CLASS_BASIC && oxm->field == OXM_VLAN_VID
+            && oxm->has_mask && oxm->len == 2
+            && wire_get_u16(oxm->value) == VID_PRESENT
+            && wire_get_u16(oxm->mask) == VID_PRESENT);
 }
 
 static enum ofwire_verdict
@@ -325,6 +395,9 @@ match_read_field(const struct oxm *oxm, struct fh_match *match)
 {
     const struct oxm_row *row = find_row(oxm);
 
+    if (oxm->class == OXM_CLASS_REGS) {
+        return match_read_two_regs(oxm, match);
+    }
     if (!row) {
         return OFWIRE_FOREIGN;
     }
@@ -332,6 +405,10 @@ match_read_field(const struct oxm *oxm, struct fh_match *match)
         return OFWIRE_MALFORMED;
     }
     match->fields |= row->flag;
+    if (is_any_vlan(oxm)) {
+        match->vlan_vid = FH_VLAN_ANY;
+        return OFWIRE_OK;
+    }
     if (oxm->has_mask && !row->maskable) {
         return OFWIRE_FOREIGN;
     }
@@ -369,6 +446,26 @@ ofwire_pull_match(struct ofwire_cursor *c, struct fh_match *match)
 
 /* Actions. */
 
+static enum ofwire_verdict
+set_nx1_read(const struct oxm *oxm, struct fh_action *action)
+{
+    if (oxm->has_mask) {
+        return OFWIRE_FOREIGN;
+    }
+    if (oxm->field == NX1_IP_TTL && oxm->len == 1) {
+        action->type = FH_ACT_SET_TTL;
+        action->u.number = oxm->value[0];
+        return OFWIRE_OK;
+    }
+    if (oxm->field < NX1_REG0 + FH_N_REGS && oxm->len == 4) {
+        action->type = FH_ACT_SET_REG;
+        action->u.reg.index = oxm->field - NX1_REG0;
+        action->u.reg.value = ofwire_get_u32(oxm->value);
+        return OFWIRE_OK;
+    }
+    return OFWIRE_FOREIGN;
+}
+
 /* Reads the OXM field of a set-field action, 'len' bytes. */
 static enum ofwire_verdict
 set_field_read(const uint8_t *p, size_t len, struct fh_action *action)
@@ -379,6 +476,9 @@ set_field_read(const uint8_t *p, size_t len, struct fh_action *action)
 
     if (!oxm_pull(&c, &oxm)) {
         return OFWIRE_MALFORMED;
+    }
+    if (oxm.class == OXM_CLASS_NX1) {
+        return set_nx1_read(&oxm, action);
     }
     if (oxm.class != OXM_CLASS_BASIC || oxm.has_mask
         || oxm.field >= N_OXM_ROWS) {
@@ -403,6 +503,10 @@ set_field_read(const uint8_t *p, size_t len, struct fh_action *action)
     case OXM_ARP_OP:
         action->type = FH_ACT_SET_ARP_OP;
         action->u.op = wire_get_u16(oxm.value);
+        return OFWIRE_OK;
+    case OXM_ICMPV4_TYPE:
+        action->type = FH_ACT_SET_ICMP_TYPE;
+        action->u.number = oxm.value[0];
         return OFWIRE_OK;
     case OXM_ARP_SHA:
         if (oxm.len != sizeof action->u.mac) {
@@ -439,9 +543,72 @@ output_read(const uint8_t *p, struct fh_action *action)
     return ofwire_port_is_valid(port) ? OFWIRE_OK : OFWIRE_FOREIGN;
 }
 
+/* By the header of a whole field, FH_N_NAMES: none of ours.  In its own action
+ * Open vSwitch says the names that fields had before OXM (NXM, class 0 and,
+ * later, 1), in that of 1.5 those of OXM. */
+static unsigned int
+name_read(const uint8_t *p)
+{
+    static const uint32_t headers[FH_N_NAMES][2] = {
+        [FH_NAME_ETH_SRC] = { OXM_HEADER(OXM_ETH_SRC, 6), 2 << 9 | 6 },
+        [FH_NAME_ETH_DST] = { OXM_HEADER(OXM_ETH_DST, 6), 1 << 9 | 6 },
+        [FH_NAME_ARP_SHA] = { OXM_HEADER(OXM_ARP_SHA, 6),
+                              NX1_HEADER(17, 6) },
+        [FH_NAME_ARP_THA] = { OXM_HEADER(OXM_ARP_THA, 6),
+                              NX1_HEADER(18, 6) },
+        [FH_NAME_ARP_SPA] = { OXM_HEADER(OXM_ARP_SPA, 4), 16 << 9 | 4 },
+        [FH_NAME_ARP_TPA] = { OXM_HEADER(OXM_ARP_TPA, 4), 17 << 9 | 4 },
+        [FH_NAME_IP_SRC] = { OXM_HEADER(OXM_IPV4_SRC, 4), 7 << 9 | 4 },
+        [FH_NAME_IP_DST] = { OXM_HEADER(OXM_IPV4_DST, 4), 8 << 9 | 4 },
+        [FH_NAME_REG0] = { NX1_HEADER(NX1_REG0, 4) },
+        [FH_NAME_REG0 + 1] = { NX1_HEADER(NX1_REG0 + 1, 4) },
+        [FH_NAME_REG0 + 2] = { NX1_HEADER(NX1_REG0 + 2, 4) },
+        [FH_NAME_REG0 + 3] = { NX1_HEADER(NX1_REG0 + 3, 4) },
+    };
+    const uint32_t header = ofwire_get_u32(p);
+    unsigned int name = 0;
+
+    while (name < FH_N_NAMES && header && header != headers[name][0]
+           && header != headers[name][1]) {
+        name++;
+    }
+    return header ? name : FH_N_NAMES;
+}
+
+/* Number of bits 16, from bit 16, to bit 16, then 'headers_at' bytes into it
+ * the headers of both fields. */
+static enum ofwire_verdict
+move_read(const uint8_t *p, size_t headers_at, struct fh_action *action)
+{
+    unsigned int from = name_read(p + headers_at);
+    unsigned int to = name_read(p + headers_at + 4);
+
+    if (from == FH_N_NAMES || to == FH_N_NAMES || wire_get_u16(p + 2)
+        || wire_get_u16(p + 4)
+        || wire_get_u16(p) != 8 * p[headers_at + 3]
+        || p[headers_at + 3] != p[headers_at + 7]) {
+        return OFWIRE_FOREIGN;
+    }
+    action->type = FH_ACT_MOVE;
+    action->u.move.from = (uint16_t) from;
+    action->u.move.to = (uint16_t) to;
+    return OFWIRE_OK;
+}
+
 static enum ofwire_verdict
 experimenter_read(const uint8_t *p, size_t len, struct fh_action *action)
 {
+    if (len == 16 && ofwire_get_u32(p + 4) == NX_VENDOR
+        && wire_get_u16(p + 8) == NX_RESUBMIT_TABLE) {
+        action->type = FH_ACT_RESUBMIT;
+        action->u.number = p[12];
+        return (wire_get_u16(p + 10) == NX_IN_PORT ? OFWIRE_OK
+                                                   : OFWIRE_FOREIGN);
+    }
+    if (len == 24 && ofwire_get_u32(p + 4) == NX_VENDOR
+        && wire_get_u16(p + 8) == NX_REG_MOVE) {
+        return move_read(p + 10, 6, action);
+    }
     if (len != 24 || ofwire_get_u32(p + 4) != NX_VENDOR
         || wire_get_u16(p + 8) != NX_CHECK_PKT_LARGER
         || wire_get_u16(p + 12) != FH_META_LARGER_BIT
@@ -463,6 +630,8 @@ action_read(const uint8_t *p, size_t len, struct fh_action *action)
         return len == 16 ? output_read(p, action) : OFWIRE_MALFORMED;
     case ACTION_SET_FIELD:
         return set_field_read(p + 4, len - 4, action);
+    case ACTION_COPY_FIELD:
+        return len == 24 ? move_read(p + 4, 8, action) : OFWIRE_FOREIGN;
     case ACTION_DEC_NW_TTL:
         action->type = FH_ACT_DEC_TTL;
         return len == 8 ? OFWIRE_OK : OFWIRE_MALFORMED;
@@ -867,6 +1036,11 @@ ofwire_action_len(const struct fh_action *action)
     case FH_ACT_POP_VLAN:
         return 8;
     case FH_ACT_CHECK_LARGER:
+    case FH_ACT_SET_ICMP_TYPE:
+    case FH_ACT_SET_TTL:
+    case FH_ACT_SET_REG:
+    case FH_ACT_MOVE:
+    case FH_ACT_RESUBMIT:
         break;
     }
     assert(!"no action of a packet-out");
@@ -947,6 +1121,11 @@ ofwire_put_action(uint8_t *p, const struct fh_action *action)
         wire_put_u16(p, ACTION_POP_VLAN);
         break;
     case FH_ACT_CHECK_LARGER:
-        break;                  /* ofwire_action_len() refuses it. */
+    case FH_ACT_SET_ICMP_TYPE:
+    case FH_ACT_SET_TTL:
+    case FH_ACT_SET_REG:
+    case FH_ACT_MOVE:
+    case FH_ACT_RESUBMIT:
+        break;                  /* ofwire_action_len() refuses them. */
     }
 }

@@ -47,12 +47,18 @@ enum fh_field {
     FH_F_ARP_SPA = 1 << 11,     /* Under arp_spa_mask. */
     FH_F_ARP_TPA = 1 << 12,     /* Under arp_tpa_mask. */
     FH_F_IP_TTL = 1 << 13,      /* Of Open vSwitch. */
+    FH_F_REG0 = 1 << 14,        /* And so on, up to FH_N_REGS. */
     FH_F_UDP_SRC = 1 << 20,
     FH_F_UDP_DST = 1 << 21,
 };
 
 #define FH_VLAN_NONE     0xffff /* Matches only frames without a tag. */
 #define FH_VLAN_PRIORITY 0      /* Only those with a tag of VID 0. */
+#define FH_VLAN_ANY      0xfffe /* Any frame with a tag. */
+
+/* Registers of Open vSwitch: what one table finds out for another. */
+#define FH_N_REGS 4
+#define FH_F_REG(I) (FH_F_REG0 << (I))
 
 struct fh_match {
     uint32_t fields;            /* FH_F_*. What is not named is zero. */
@@ -70,6 +76,21 @@ struct fh_match {
     uint8_t ip_proto;
     uint8_t icmp_type;
     uint8_t ip_ttl;
+    uint32_t regs[FH_N_REGS];
+};
+
+/* What FH_ACT_MOVE copies, whole, from and to one of the same length. */
+enum fh_name {
+    FH_NAME_ETH_SRC,
+    FH_NAME_ETH_DST,
+    FH_NAME_ARP_SHA,
+    FH_NAME_ARP_THA,
+    FH_NAME_ARP_SPA,
+    FH_NAME_ARP_TPA,
+    FH_NAME_IP_SRC,
+    FH_NAME_IP_DST,
+    FH_NAME_REG0,               /* And so on, up to FH_N_REGS. */
+    FH_N_NAMES = FH_NAME_REG0 + FH_N_REGS
 };
 
 enum fh_action_type {
@@ -90,6 +111,13 @@ enum fh_action_type {
                                  * tells whether the frame, without checksum,
                                  * is longer than so many bytes.  Of Open
                                  * vSwitch; not in packet-outs. */
+    FH_ACT_SET_ICMP_TYPE,       /* u.number; not in packet-outs, like those
+                                 * that follow. */
+    FH_ACT_SET_TTL,             /* u.number */
+    FH_ACT_SET_REG,             /* u.reg */
+    FH_ACT_MOVE,                /* u.move; of Open vSwitch. */
+    FH_ACT_RESUBMIT,            /* u.number: runs that table, then what
+                                 * follows.  Of Open vSwitch. */
 };
 
 #define FH_META_LARGER_BIT 60
@@ -108,6 +136,9 @@ struct fh_action {
         uint32_t len;
         uint32_t op;
         ovs_be32 ip4;
+        uint32_t number;
+        struct { uint16_t from, to; } move;     /* enum fh_name */
+        struct { uint32_t index, value; } reg;
         struct eth_addr mac;
         uint8_t raw[8];         /* Zero what the member does not cover. */
     } u;

@@ -320,6 +320,30 @@ every_action_reads(void **state)
                   "table=0 priority=0 cookie=0x0 actions=unknown");
 }
 
+static void
+what_open_vswitch_adds_reads(void **state)
+{
+    static const struct fh_action actions[] = {
+        { FH_ACT_SET_ICMP_TYPE, { .number = 0 } },
+        { FH_ACT_SET_TTL, { .number = 64 } },
+        { FH_ACT_SET_REG, { .reg = { 3, 0x0a00000a } } },
+        { FH_ACT_MOVE, { .move = { FH_NAME_ARP_SPA, FH_NAME_REG0 } } },
+        { FH_ACT_RESUBMIT, { .number = 5 } },
+    };
+    struct fh_flow flow;
+
+    memset(&flow, 0, sizeof flow);
+    flow.match.fields = FH_F_VLAN | FH_F_REG(0) | FH_F_REG(3);
+    flow.match.vlan_vid = FH_VLAN_ANY;
+    flow.match.regs[3] = 0x0a00000a;
+    flow.n_actions = sizeof actions / sizeof actions[0];
+    memcpy(flow.actions, actions, sizeof actions);
+    assert_format(&flow,
+                  "table=0 priority=0 cookie=0x0 vlan=any reg0=0x0"
+                  " reg3=0xa00000a actions=set_icmp_type:0,set_ttl:64,"
+                  "set_reg3:0xa00000a,move:arp_spa->reg0,resubmit:5");
+}
+
 int
 main(void)
 {
@@ -338,6 +362,7 @@ main(void)
         cmocka_unit_test(a_full_flow_reads_in_the_order_of_the_bridge),
         cmocka_unit_test(every_field_reads),
         cmocka_unit_test(every_action_reads),
+        cmocka_unit_test(what_open_vswitch_adds_reads),
     };
 
     return cmocka_run_group_tests_name("flow", tests, NULL, NULL);

@@ -105,7 +105,7 @@ static void
 every_member_of_the_key_counts(void **state)
 {
     struct fixture *f = *state;
-    struct fh_flow base = client_flow(1, 1), variants[24];
+    struct fh_flow base = client_flow(1, 1), variants[26];
     size_t n = 0;
 
 #define VARIANT(ASSIGNMENT)                     \
@@ -138,6 +138,8 @@ every_member_of_the_key_counts(void **state)
     VARIANT(match.ip_ttl = 1);
     VARIANT(match.udp_src = 67);
     VARIANT(match.udp_dst = 67);
+    VARIANT(match.regs[0] = 1);
+    VARIANT(match.regs[FH_N_REGS - 1] = 1);
 #undef VARIANT
 
     flow_set_put(f->desired, &base);

@@ -300,6 +300,26 @@ act(enum fh_action_type type)
 }
 
 static struct fh_action
+act_number(enum fh_action_type type, uint32_t number)
+{
+    return (struct fh_action) { .type = type, .u = { .number = number } };
+}
+
+static struct fh_action
+act_move(unsigned int from, unsigned int to)
+{
+    return (struct fh_action) { .type = FH_ACT_MOVE,
+                                .u = { .move = { from, to } } };
+}
+
+static struct fh_action
+act_reg(uint32_t index, uint32_t value)
+{
+    return (struct fh_action) { .type = FH_ACT_SET_REG,
+                                .u = { .reg = { index, value } } };
+}
+
+static struct fh_action
 act_port(uint32_t port)
 {
     return (struct fh_action) { .type = FH_ACT_OUTPUT, .u = { .port = port } };
@@ -517,9 +537,40 @@ sample_flows(struct fh_flow *flows)
     f->actions[2] = act_port(FH_PORT_IN_PORT);
     f++;
 
+    *f = base_flow();
+    f->match = (struct fh_match) {
+        .fields = FH_F_ETH_TYPE | FH_F_VLAN | FH_F_REG(0) | FH_F_REG(3),
+        .eth_type = 0x0806, .vlan_vid = FH_VLAN_ANY,
+        .regs = { 0x0a00000a, 0, 0, UINT32_MAX },
+    };
+    f->n_actions = 9;
+    f->actions[0] = act_move(FH_NAME_ARP_SPA, FH_NAME_REG0);
+    f->actions[1] = act_move(FH_NAME_REG0 + 3, FH_NAME_ARP_TPA);
+    f->actions[2] = act_move(FH_NAME_ARP_TPA, FH_NAME_ARP_SPA);
+    f->actions[3] = act_move(FH_NAME_ARP_SHA, FH_NAME_ARP_THA);
+    f->actions[4] = act_move(FH_NAME_ARP_THA, FH_NAME_ETH_DST);
+    f->actions[5] = act_move(FH_NAME_ETH_SRC, FH_NAME_ARP_SHA);
+    f->actions[6] = act_reg(2, UINT32_MAX);
+    f->actions[7] = act_number(FH_ACT_RESUBMIT, 0);
+    f->actions[8] = act_number(FH_ACT_RESUBMIT, 15);
+    f++;
+
+    *f = base_flow();
+    f->match = (struct fh_match) {
+        .fields = FH_F_ETH_TYPE | FH_F_IP_PROTO | FH_F_REG(1) | FH_F_REG(2),
+        .eth_type = 0x0800, .ip_proto = 1, .regs = { 0, 0, 7, 0 },
+    };
+    f->n_actions = 5;
+    f->actions[0] = act_move(FH_NAME_IP_SRC, FH_NAME_REG0 + 1);
+    f->actions[1] = act_move(FH_NAME_REG0 + 1, FH_NAME_IP_DST);
+    f->actions[2] = act_number(FH_ACT_SET_ICMP_TYPE, 0);
+    f->actions[3] = act_number(FH_ACT_SET_TTL, 64);
+    f->actions[4] = act_reg(0, 0);
+    f++;
+
     return f - flows;
 }
-#define MAX_SAMPLES 9
+#define MAX_SAMPLES 11
 
 /* Decodes a flow mod and returns it as the bridge would list it. */
 static struct ofpbuf *
@@ -631,6 +682,43 @@ a_delete_is_strict_and_keeps_to_its_kind(void **state)
     }
 }
 
+/* The flow that a bridge would learn, as ovs-ofctl says the action. */
+static void
+a_renewal_reads_as_the_action_that_learns(void **state)
+{
+    struct fh_flow flow = base_flow();
+
+    flow.table = 15;
+    flow.hard_timeout_s = 3;
+    flow.n_actions = 1;
+    flow.actions[0] = act_reg(3, 0x01020304);
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct ofputil_packet_out po;
+        struct fh_buf buf = { 0 };
+        struct ofpact_format_params fp = { .s = NULL };
+        struct ds s = DS_EMPTY_INITIALIZER;
+        struct ofpbuf acts;
+        enum ofperr error;
+
+        ofcodec_put_renewal(&buf, versions[i], 7, &flow);
+        ofpbuf_init(&acts, 0);
+        error = ofputil_decode_packet_out(&po, (const void *) buf.data, NULL,
+                                          &acts);
+        if (error) {
+            fail_msg("the bridge would say %s", ofperr_get_name(error));
+        }
+        fp.s = &s;
+        ofpacts_format(po.ofpacts, po.ofpacts_len, &fp);
+        assert_string_equal(ds_cstr(&s),
+                            "learn(table=15,hard_timeout=3,priority=100,"
+                            "cookie=0xf1a5010000000001,"
+                            "load:0x1020304->NXM_NX_REG3[])");
+        ds_destroy(&s);
+        ofpbuf_uninit(&acts);
+        fh_buf_destroy(&buf);
+    }
+}
+
 /* Decodes the bridge's listing of the flow that ovs-ofctl calls 'text'. */
 static void
 decode_listing_of(const char *text, int version, struct of_message *msg)
@@ -662,7 +750,10 @@ foreign_actions_make_a_flow_that_equals_none(void **state)
         "actions=learn(table=3,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[])",
         "actions=group:1", "actions=set_queue:2,output:1",
         "actions=write_actions(output:2)", "actions=clear_actions",
-        "actions=load:1->NXM_NX_REG0[]", "actions=controller(max_len=100)",
+        "actions=load:1->NXM_NX_REG4[]", "actions=load:1->NXM_NX_REG0[0..3]",
+        "actions=move:NXM_NX_REG0[0..7]->NXM_NX_REG1[0..7]",
+        "actions=move:NXM_NX_REG0[]->NXM_NX_REG4[]",
+        "actions=resubmit(2,3)", "actions=controller(max_len=100)",
         "actions=set_field:1->ip_dscp", "actions=ct(commit)",
         "actions=check_pkt_larger(1514)->NXM_NX_REG0[0]",
         "actions=check_pkt_larger(1514)->OXM_OF_METADATA[59]",
@@ -695,9 +786,9 @@ static void
 a_foreign_match_is_left_out_unless_it_is_ours(void **state)
 {
     static const char *const matches[] = {
-        "tcp,tp_dst=80", "reg0=1", "ipv6",
+        "tcp,tp_dst=80", "reg4=1", "reg0=1/1", "ipv6",
         "dl_src=02:00:00:00:00:00/ff:00:00:00:00:00",
-        "vlan_tci=0x1000/0x1000", "ip,nw_tos=4", "tun_id=4",
+        "vlan_tci=0x1001/0x1001", "ip,nw_tos=4", "tun_id=4",
         "ct_state=+trk,ip", "arp,arp_sha=02:00:00:00:00:01",
     };
 
@@ -1537,6 +1628,7 @@ main(void)
         cmocka_unit_test(packet_out_is_what_libopenvswitch_would_have_written),
         cmocka_unit_test(packet_out_may_carry_a_thousand_probes),
         cmocka_unit_test(a_flow_comes_back_as_it_was_sent),
+        cmocka_unit_test(a_renewal_reads_as_the_action_that_learns),
         cmocka_unit_test(a_delete_is_strict_and_keeps_to_its_kind),
         cmocka_unit_test(foreign_actions_make_a_flow_that_equals_none),
         cmocka_unit_test(a_foreign_match_is_left_out_unless_it_is_ours),
