@@ -83,64 +83,6 @@ read_filter(struct api_call *call, struct filter *f)
     return true;
 }
 
-/* Where the list goes on after a cursor, "10.0.0.10" or, where that client is
- * not the last one with its address, "10.0.0.10@metro".  False after an
- * answer. */
-static bool
-read_cursor(struct api_call *call, size_t *start)
-{
-    const char *cursor = api_query(call, "after");
-    struct client_key key = { .segment = UINT32_MAX };
-    char text[FH_ADDR_STRLEN];
-    const char *at;
-
-    *start = 0;
-    if (!cursor) {
-        return true;
-    }
-    at = strchr(cursor, '@');
-    snprintf(text, sizeof text, "%.*s",
-             (int) (at ? at - cursor : strlen(cursor)), cursor);
-    if (!fh_addr_parse(text, &key.address)
-        || strncmp(text, cursor, strlen(text))
-        || (cursor[strlen(text)] && cursor + strlen(text) != at)) {
-        api_reply_problem(call, 400, "after: is no cursor");
-        return false;
-    }
-    if (at) {
-        const struct segment *s = engine_find_segment(call->en, at + 1);
-
-        if (!s) {
-            api_reply_problem(call, 404, "there is no segment %s", at + 1);
-            return false;
-        }
-        key.segment = s->id;
-    }
-    *start = clients_lower_bound(engine_clients(call->en), key);
-
-    const struct client *c = clients_at(engine_clients(call->en), *start);
-    if (c && fh_addr_equal(c->key.address, key.address)
-        && c->key.segment == key.segment) {
-        ++*start;
-    }
-    return true;
-}
-
-/* The cursor that stands for the i-th client. */
-static json_t *
-cursor_after(const struct clients *clients, size_t i)
-{
-    const struct client *c = clients_at(clients, i);
-    const struct client *next = clients_at(clients, i + 1);
-    char address[FH_ADDR_STRLEN];
-
-    fh_addr_format(c->key.address, address);
-    if (next && fh_addr_equal(next->key.address, c->key.address)) {
-        return json_sprintf("%s@%s", address, c->segment->config->name);
-    }
-    return json_string(address);
-}
-
 void
 api_get_clients(struct api_call *call)
 {
@@ -153,7 +95,7 @@ api_get_clients(struct api_call *call)
 
     if (!read_filter(call, &filter)
         || !api_query_number(call, "limit", 1, LIMIT_MAX, &limit)
-        || !read_cursor(call, &i)) {
+        || !api_query_cursor(call, &i)) {
         return;
     }
     list = json_array();
@@ -164,7 +106,7 @@ api_get_clients(struct api_call *call)
             continue;
         }
         if (json_array_size(list) == limit) {
-            next = cursor_after(clients, last);
+            next = api_cursor_before(clients, last + 1);
         } else {
             json_array_append_new(list, api_json_client(call->en, c));
             last = i;

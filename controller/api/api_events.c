@@ -18,7 +18,19 @@
 
 #define MAX_STREAMS     64
 #define EVENTS_PER_TURN 200
+#define SKIPS_PER_TURN  5000    /* Events that the reader has not asked for. */
 #define KEEP_ALIVE_S    15
+#define MAX_AGE_S       (10LL * 366 * 86400)
+
+/* Which events a reader wants. */
+struct event_filter {
+    struct fh_addr client;      /* Zero: any. */
+    char segment[INCIDENT_NAME_LEN];    /* "": any. */
+    char router[INCIDENT_NAME_LEN];     /* From or to it, "": any. */
+    char type[32];              /* "client.moved", "client", "": any. */
+    int cause;                  /* enum incident_cause, -1: any. */
+    int64_t since_ms;           /* Unix time: not before. */
+};
 
 struct event_stream {
     struct event_stream *next, **pprev; /* In api_events.streams. */
@@ -28,6 +40,7 @@ struct event_stream {
     uint64_t end;               /* A list's last, UINT64_MAX: live. */
     uint64_t left;              /* A list's limit. */
     bool begun;                 /* A list has its first element. */
+    struct event_filter filter;
 };
 
 struct api_events {
@@ -37,6 +50,27 @@ struct api_events {
     struct event *wake;         /* Events have been added. */
     struct event *keep_alive;
 };
+
+static bool
+type_matches(const char *type, const char *wanted)
+{
+    size_t n = strlen(wanted);
+
+    return !strncmp(type, wanted, n) && (!n || !type[n] || type[n] == '.');
+}
+
+static bool
+filter_matches(const struct event_filter *f, const struct incident *e)
+{
+    return (fh_addr_is_zero(f->client)
+            || fh_addr_equal(f->client, e->client))
+           && (!*f->segment || !strcmp(f->segment, e->segment))
+           && (!*f->router || !strcmp(f->router, e->from)
+               || !strcmp(f->router, e->to))
+           && (f->cause < 0 || f->cause == (int) e->cause)
+           && e->time_ms >= f->since_ms
+           && type_matches(incident_type_name(e->type), f->type);
+}
 
 static const struct journal *
 ring(const struct event_stream *stream)
@@ -129,10 +163,17 @@ stream_writable(struct http_conn *conn, void *stream_)
         drop_slow(stream);
         return;
     }
-    for (int i = 0; i < EVENTS_PER_TURN; i++) {
+    for (int n = 0, skips = 0; n < EVENTS_PER_TURN
+         && skips < SKIPS_PER_TURN;) {
         const struct incident *event = journal_after(ring(stream),
-                                                 stream->cursor);
+                                                     stream->cursor);
         bool over = !event || event->seq > stream->end;
+
+        if (!over && !filter_matches(&stream->filter, event)) {
+            stream->cursor = event->seq;
+            skips++;
+            continue;
+        }
 
         if (over && is_live(stream)) {
             return;
@@ -145,6 +186,7 @@ stream_writable(struct http_conn *conn, void *stream_)
             return;
         }
         write_event(stream, event);
+        n++;
     }
     http_stream_wake(conn);
 }
@@ -154,12 +196,13 @@ static const struct http_stream_cbs stream_cbs = {
 };
 
 static struct event_stream *
-stream_create(struct api_call *call)
+stream_create(struct api_call *call, const struct event_filter *filter)
 {
     struct api_events *owner = call->api->events;
     struct event_stream *stream = fh_xcalloc(1, sizeof *stream);
 
     stream->owner = owner;
+    stream->filter = *filter;
     stream->conn = call->request->conn;
     stream->next = owner->streams;
     stream->pprev = &owner->streams;
@@ -172,10 +215,11 @@ stream_create(struct api_call *call)
 }
 
 static void
-begin_list(struct api_call *call, uint64_t since, uint64_t limit)
+begin_list(struct api_call *call, const struct event_filter *filter,
+           uint64_t since, uint64_t limit)
 {
     static const char start[] = "{\"events\": [";
-    struct event_stream *stream = stream_create(call);
+    struct event_stream *stream = stream_create(call, filter);
 
     stream->cursor = since;
     stream->left = limit;
@@ -209,9 +253,10 @@ write_greeting(struct event_stream *stream, uint64_t since)
 }
 
 static void
-begin_live(struct api_call *call, uint64_t since)
+begin_live(struct api_call *call, const struct event_filter *filter,
+           uint64_t since)
 {
-    struct event_stream *stream = stream_create(call);
+    struct event_stream *stream = stream_create(call, filter);
 
     stream->cursor = since;
     stream->end = stream->left = UINT64_MAX;
@@ -255,22 +300,90 @@ read_start(struct api_call *call, uint64_t *since)
     return true;
 }
 
+/* The name in a query, "" if there is none.  A longer one than any is, is
+ * nobody's. */
+static void
+read_name(struct api_call *call, const char *key,
+          char name[INCIDENT_NAME_LEN])
+{
+    const char *text = api_query(call, key);
+
+    snprintf(name, INCIDENT_NAME_LEN, "%s", text ? text : "");
+}
+
+/* The cause with that name, or -1 after an answer. */
+static int
+read_cause(struct api_call *call, const char *name)
+{
+    for (int i = CAUSE_FIRST; i < CAUSE_N; i++) {
+        if (!strcmp(name, incident_cause_name(i))) {
+            return i;
+        }
+    }
+    api_reply_problem(call, 422, "cause: there is no cause %s", name);
+    return -1;
+}
+
+/* False after an answer. */
+static bool
+read_type(struct api_call *call, struct event_filter *f)
+{
+    const char *type = api_query(call, "type");
+
+    for (int i = 0; type && i < INCIDENT_N_TYPES; i++) {
+        if (*type && type_matches(incident_type_name(i), type)) {
+            snprintf(f->type, sizeof f->type, "%s", type);
+            return true;
+        }
+    }
+    if (type) {
+        api_reply_problem(call, 422, "type: there are no events %s", type);
+    }
+    return !type;
+}
+
+/* False after an answer. */
+static bool
+read_filter(struct api_call *call, struct event_filter *f)
+{
+    const char *client = api_query(call, "client");
+    const char *cause = api_query(call, "cause");
+    uint64_t age_s = MAX_AGE_S;
+
+    *f = (struct event_filter) { .cause = -1 };
+    read_name(call, "segment", f->segment);
+    read_name(call, "router", f->router);
+    if (client && !fh_addr_parse(client, &f->client)) {
+        api_reply_problem(call, 400, "client: %s is no address", client);
+        return false;
+    }
+    if (!api_query_number(call, "max_age_s", 0, MAX_AGE_S, &age_s)
+        || !read_type(call, f)) {
+        return false;
+    }
+    f->since_ms = engine_unix_ms(call->en) - (int64_t) age_s * 1000;
+    f->cause = cause ? read_cause(call, cause) : -1;
+    return !cause || f->cause >= 0;
+}
+
 void
 api_get_events(struct api_call *call)
 {
+    struct event_filter filter;
     uint64_t limit = UINT64_MAX;
     uint64_t since = 0;
 
     if (!api_query_number(call, "since", 0, INT64_MAX, &since)
-        || !api_query_number(call, "limit", 1, INT64_MAX, &limit)) {
+        || !api_query_number(call, "limit", 1, INT64_MAX, &limit)
+        || !read_filter(call, &filter)) {
         return;
     }
     if (call->api->events->n_streams >= MAX_STREAMS) {
         api_reply_problem(call, 503, "too many streams of events");
     } else if (!wants_stream(call)) {
-        begin_list(call, since, limit);
+        begin_list(call, &filter, since, limit);
     } else if (read_start(call, &since)) {
-        begin_live(call, since);
+        begin_live(call, &filter, since);
     }
 }
 

@@ -15,6 +15,7 @@ struct api {
     struct api_host host;
     struct http_server *http;
     struct api_events *events;
+    size_t n_walks;             /* Answers that look at all clients. */
 };
 
 /* One request on its way through a handler. */
@@ -71,6 +72,12 @@ const char *api_query(const struct api_call *, const char *name);
  * false after an answer. */
 bool api_query_number(struct api_call *, const char *name, uint64_t min,
                       uint64_t max, uint64_t *value);
+/* Pages.  ?after= is a cursor, "10.0.0.10" or, where that client is not the
+ * last one with its address, "10.0.0.10@metro".  '*start' is the position of
+ * the first client behind it.  False after an answer. */
+bool api_query_cursor(struct api_call *, size_t *start);
+/* The cursor after which a page begins with the i-th client, i > 0; new. */
+json_t *api_cursor_before(const struct clients *, size_t i);
 /* ?dry_run=: false after an answer. */
 bool api_query_dry_run(struct api_call *, bool *dry_run);
 /* The body as JSON, new, or NULL after an answer. */
@@ -88,6 +95,8 @@ api_handler api_get_paths;
 api_handler api_get_config, api_put_config, api_get_config_part,
             api_put_config_part, api_patch_config_part,
             api_delete_config_part;
+/* api_exposure.c */
+api_handler api_get_exposure;
 /* api_events.c */
 api_handler api_get_events;
 struct api_events *api_events_create(struct api *);

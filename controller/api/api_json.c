@@ -331,6 +331,16 @@ keeps_client(const struct engine *en, const struct router *router,
               == client->active;
 }
 
+json_t *
+api_json_name(const struct client *client)
+{
+    json_t *object = json_object();
+
+    put(object, "address", address(client->key.address));
+    put(object, "segment", json_string(client->segment->config->name));
+    return object;
+}
+
 /* Does another router reach the client that drains as well? */
 static bool
 is_reached_by_draining(const struct router *router,
@@ -347,9 +357,8 @@ is_reached_by_draining(const struct router *router,
     return false;
 }
 
-/* Why no other router takes the client from 'router', for a person. */
-static const char *
-why_kept(const struct router *router, const struct client *client)
+const char *
+api_why_kept(const struct router *router, const struct client *client)
 {
     if (client->segment->n_members == 1) {
         return "its segment has no other router";
@@ -377,10 +386,8 @@ api_json_router_details(const struct engine *en,
         if (!keeps_client(en, router, c) || n_kept++ >= MAX_LEFT_BEHIND) {
             continue;
         }
-        json_t *item = json_object();
-        put(item, "address", address(c->key.address));
-        put(item, "segment", json_string(c->segment->config->name));
-        put(item, "reason", json_string(why_kept(router, c)));
+        json_t *item = api_json_name(c);
+        put(item, "reason", json_string(api_why_kept(router, c)));
         append(list, item);
     }
     put(object, "clients_left_behind", json_integer(n_kept));

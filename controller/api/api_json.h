@@ -23,6 +23,10 @@ json_t *api_json_router(const struct engine *, const struct router *);
 json_t *api_json_router_details(const struct engine *,
                                 const struct router *);
 json_t *api_json_client(const struct engine *, const struct client *);
+/* {"address", "segment"} */
+json_t *api_json_name(const struct client *);
+/* Why no other router takes the client from 'router', for a person. */
+const char *api_why_kept(const struct router *, const struct client *);
 json_t *api_json_explain(const struct engine *, const struct client *);
 json_t *api_json_event(const struct incident *);
 /* [{"pointer", "detail"}], at most the first 1000. */

@@ -265,3 +265,59 @@ api_read_body_string(struct api_call *call, const char *key)
     json_decref(json);
     return string;
 }
+
+/* Pages of clients. */
+
+bool
+api_query_cursor(struct api_call *call, size_t *start)
+{
+    const char *cursor = api_query(call, "after");
+    struct client_key key = { .segment = UINT32_MAX };
+    char text[FH_ADDR_STRLEN];
+    const char *at;
+
+    *start = 0;
+    if (!cursor) {
+        return true;
+    }
+    at = strchr(cursor, '@');
+    snprintf(text, sizeof text, "%.*s",
+             (int) (at ? at - cursor : strlen(cursor)), cursor);
+    if (!fh_addr_parse(text, &key.address)
+        || strncmp(text, cursor, strlen(text))
+        || (cursor[strlen(text)] && cursor + strlen(text) != at)) {
+        api_reply_problem(call, 400, "after: is no cursor");
+        return false;
+    }
+    if (at) {
+        const struct segment *s = engine_find_segment(call->en, at + 1);
+
+        if (!s) {
+            api_reply_problem(call, 404, "there is no segment %s", at + 1);
+            return false;
+        }
+        key.segment = s->id;
+    }
+    *start = clients_lower_bound(engine_clients(call->en), key);
+
+    const struct client *c = clients_at(engine_clients(call->en), *start);
+    if (c && fh_addr_equal(c->key.address, key.address)
+        && c->key.segment == key.segment) {
+        ++*start;
+    }
+    return true;
+}
+
+json_t *
+api_cursor_before(const struct clients *clients, size_t i)
+{
+    const struct client *next = clients_at(clients, i);
+    const struct client *c = clients_at(clients, i - 1);
+    char address[FH_ADDR_STRLEN];
+
+    fh_addr_format(c->key.address, address);
+    if (next && fh_addr_equal(next->key.address, c->key.address)) {
+        return json_sprintf("%s@%s", address, c->segment->config->name);
+    }
+    return json_string(address);
+}

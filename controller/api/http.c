@@ -652,10 +652,14 @@ http_stream_write(struct http_conn *conn, const void *data, size_t len)
     }
 }
 
+/* Not event_active(): libevent would run what is made active by a callback
+ * before it looks at any socket, and a long answer would be one turn. */
 void
 http_stream_wake(struct http_conn *conn)
 {
-    event_active(conn->wake, EV_TIMEOUT, 0);
+    static const struct timeval at_once = { 0, 0 };
+
+    event_add(conn->wake, &at_once);
 }
 
 bool

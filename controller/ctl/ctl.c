@@ -24,10 +24,15 @@ enum {
     STATE = 1 << 3,
     ACTIVE = 1 << 4,
     SINCE = 1 << 5,
+    CLIENT = 1 << 6,
+    ROUTER = 1 << 7,
+    TYPE = 1 << 8,
+    CAUSE = 1 << 9,
 };
 
 static const char *const option_names[] = {
     "--follow", "--dry-run", "--segment", "--state", "--active", "--since",
+    "--client", "--router", "--type", "--cause",
 };
 
 #define N_OPTIONS (sizeof option_names / sizeof *option_names)
@@ -49,11 +54,17 @@ static const struct command {
       "clients [ADDRESS]", "all clients, or one" },
     { "explain", 1, 1, SEGMENT, ctl_explain, "explain ADDRESS",
       "why a client has the router that it has" },
-    { "events", 0, 0, FOLLOW | SINCE, ctl_events,
-      "events [--follow] [--since SEQ]", "what has happened, or happens" },
+    { "events", 0, 0,
+      FOLLOW | SINCE | SEGMENT | CLIENT | ROUTER | TYPE | CAUSE, ctl_events,
+      "events [--follow] [--since AGE]", "what has happened, or happens" },
+    { "history", 1, 1, SEGMENT | SINCE, ctl_history, "history ADDRESS",
+      "what has happened to a client" },
+    { "exposure", 0, 1, 0, ctl_exposure, "exposure [ROUTER]",
+      "who has one router only; who would be\n"
+      "                                         cut off if a router died" },
     { "move", 2, 2, SEGMENT, ctl_move, "move ADDRESS ROUTER",
       "make another router active for a client" },
-    { "drain", 1, 1, 0, ctl_drain, "drain ROUTER",
+    { "drain", 1, 1, DRY_RUN, ctl_drain, "drain ROUTER",
       "move a router's clients away" },
     { "undrain", 1, 1, 0, ctl_undrain, "undrain ROUTER",
       "let a router take clients again" },
@@ -82,7 +93,12 @@ print_help(FILE *stream)
           "  --segment NAME   of the client, or only its clients\n"
           "  --state STATE    only clients that are pending, active or lost\n"
           "  --active ROUTER  only clients of this active router\n"
-          "  --dry-run        config apply: check with the daemon, change "
+          "  --since AGE      only events of the last 90s, 5m, 1h or 2d; or "
+          "after\n"
+          "                   the event with this number\n"
+          "  --client ADDRESS, --router NAME, --type TYPE, --cause CAUSE\n"
+          "                   only such events\n"
+          "  --dry-run        config apply, drain: say what would be, change "
           "nothing\n"
           "  --version, --help\n\n"
           "Exit status: 0 done, 1 refused, 2 usage, 3 daemon not reachable.\n",
@@ -106,7 +122,8 @@ static void
 parse_options(int argc, char *argv[], struct ctl *ctl)
 {
     enum { OPT_SOCKET = 256, OPT_JSON, OPT_FOLLOW, OPT_DRY_RUN, OPT_SEGMENT,
-           OPT_STATE, OPT_ACTIVE, OPT_SINCE, OPT_VERSION, OPT_HELP };
+           OPT_STATE, OPT_ACTIVE, OPT_SINCE, OPT_CLIENT, OPT_ROUTER,
+           OPT_TYPE, OPT_CAUSE, OPT_VERSION, OPT_HELP };
     static const struct option longs[] = {
         { "socket", required_argument, NULL, OPT_SOCKET },
         { "json", no_argument, NULL, OPT_JSON },
@@ -116,6 +133,10 @@ parse_options(int argc, char *argv[], struct ctl *ctl)
         { "state", required_argument, NULL, OPT_STATE },
         { "active", required_argument, NULL, OPT_ACTIVE },
         { "since", required_argument, NULL, OPT_SINCE },
+        { "client", required_argument, NULL, OPT_CLIENT },
+        { "router", required_argument, NULL, OPT_ROUTER },
+        { "type", required_argument, NULL, OPT_TYPE },
+        { "cause", required_argument, NULL, OPT_CAUSE },
         { "version", no_argument, NULL, OPT_VERSION },
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
@@ -133,6 +154,10 @@ parse_options(int argc, char *argv[], struct ctl *ctl)
         case OPT_STATE: ctl->state = optarg; break;
         case OPT_ACTIVE: ctl->active = optarg; break;
         case OPT_SINCE: ctl->since = optarg; break;
+        case OPT_CLIENT: ctl->client = optarg; break;
+        case OPT_ROUTER: ctl->router = optarg; break;
+        case OPT_TYPE: ctl->type = optarg; break;
+        case OPT_CAUSE: ctl->cause = optarg; break;
         case OPT_VERSION:
             puts("firsthopctl " PACKAGE_VERSION);
             exit(CTL_DONE);
@@ -154,7 +179,9 @@ given_options(const struct ctl *ctl)
 {
     return ((ctl->follow ? FOLLOW : 0) | (ctl->dry_run ? DRY_RUN : 0)
             | (ctl->segment ? SEGMENT : 0) | (ctl->state ? STATE : 0)
-            | (ctl->active ? ACTIVE : 0) | (ctl->since ? SINCE : 0));
+            | (ctl->active ? ACTIVE : 0) | (ctl->since ? SINCE : 0)
+            | (ctl->client ? CLIENT : 0) | (ctl->router ? ROUTER : 0)
+            | (ctl->type ? TYPE : 0) | (ctl->cause ? CAUSE : 0));
 }
 
 /* An option that would be ignored is an error: who writes "--dry-run drain"

@@ -31,7 +31,13 @@ struct ctl {
     const char *state;          /* Or NULL. */
     const char *active;         /* Or NULL. */
     const char *since;          /* Or NULL. */
+    const char *client;         /* Or NULL. */
+    const char *router;         /* Or NULL. */
+    const char *type;           /* Or NULL. */
+    const char *cause;          /* Or NULL. */
 };
+
+struct ctl_table;
 
 typedef int ctl_command(const struct ctl *);
 
@@ -48,6 +54,8 @@ int64_t ctl_integer(json_t *, const char *key);
 bool ctl_is_true(json_t *, const char *key);
 /* "100.200", or "-" for no tags.  Static.  */
 const char *ctl_vlan(json_t *vlan, char *buf, size_t size);
+/* The next cell: a number of an answer, or "-". */
+void ctl_add_number(struct ctl_table *, json_t *, const char *key);
 /* "3d 04:05:06". */
 char *ctl_duration(int64_t seconds, char *buf, size_t size);
 
@@ -91,16 +99,24 @@ char *ctl_router_path(const struct ctl *);
 char *ctl_path(const struct ctl *, const char *prefix, const char *name,
                const char *rest);
 
+/* Appends "&KEY=VALUE", or "?KEY=VALUE", escaped, to 'path' (taken) unless
+ * 'value' is NULL.  Returns new. */
+char *ctl_add_query(char *path, const char *key, const char *value);
+
 /* ctl_show.c */
 ctl_command ctl_status, ctl_routers, ctl_paths, ctl_clients, ctl_explain;
 /* "A:up B:down".  Returns new. */
 char *ctl_reach(json_t *reach);
+/* ctl_exposure.c */
+ctl_command ctl_exposure;
+/* The same of the router that the first argument names, before a drain. */
+int ctl_dry_drain(const struct ctl *);
 /* ctl_change.c */
 ctl_command ctl_move, ctl_drain, ctl_undrain;
 /* ctl_config.c */
 ctl_command ctl_config;
 /* ctl_events.c */
-ctl_command ctl_events;
+ctl_command ctl_events, ctl_history;
 /* One event as a line without its end.  Returns new. */
 char *ctl_event_line(json_t *event);
 /* ctl_top.c */

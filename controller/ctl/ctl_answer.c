@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "controller/ctl/ctl_table.h"
+
 void
 ctl_error(const struct ctl *ctl, const char *format, ...)
 {
@@ -79,4 +81,14 @@ ctl_duration(int64_t seconds, char *buf, size_t size)
              (int) (seconds / 3600 % 24), (int) (seconds / 60 % 60),
              (int) (seconds % 60));
     return buf;
+}
+
+void
+ctl_add_number(struct ctl_table *table, json_t *object, const char *key)
+{
+    if (json_is_integer(json_object_get(object, key))) {
+        ctl_table_addf(table, "%" PRId64, ctl_integer(object, key));
+    } else {
+        ctl_table_add(table, "-");
+    }
 }

@@ -102,7 +102,8 @@ show_drain(const struct ctl *ctl, json_t *router)
 int
 ctl_drain(const struct ctl *ctl)
 {
-    return set_admin(ctl, "drain", show_drain);
+    return ctl->dry_run ? ctl_dry_drain(ctl)
+                        : set_admin(ctl, "drain", show_drain);
 }
 
 static void

@@ -1,4 +1,4 @@
-/* firsthopctl events: what has happened, or happens, a line each.
+/* firsthopctl events, history: what has happened, or happens, a line each.
  *
  * Called by ctl.c; ctl_top.c uses the lines too. */
 #include <config.h>
@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
 #include <firsthop/buf.h>
+
+#include "controller/ctl/ctl_table.h"
 
 /* Appends the formatted text to 'line'. */
 static void put(struct fh_buf *line, const char *format, ...)
@@ -134,16 +135,106 @@ follow(const struct ctl *ctl, const char *path)
     }
 }
 
+/* "90s", "5m", "1h" or "2d" in seconds, -1: it is no age. */
+static int64_t
+parse_age(const char *text)
+{
+    static const struct {
+        char unit;
+        int seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    size_t n = strspn(text, "0123456789");
+
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (n && n < 8 && text[n] == units[i].unit && !text[n + 1]) {
+            return strtoll(text, NULL, 10) * units[i].seconds;
+        }
+    }
+    return -1;
+}
+
+/* Appends what --since says, a number or an age, to 'path' (taken).  Returns
+ * new. */
+static char *
+add_since(char *path, const char *since)
+{
+    int64_t age_s = since ? parse_age(since) : -1;
+    char text[24];
+
+    if (age_s < 0) {
+        return ctl_add_query(path, "since", since);
+    }
+    snprintf(text, sizeof text, "%" PRId64, age_s);
+    /* A stream would begin with what comes next. */
+    path = ctl_add_query(path, "since", "0");
+    return ctl_add_query(path, "max_age_s", text);
+}
+
 int
 ctl_events(const struct ctl *ctl)
 {
-    char *since = ctl->since ? curl_easy_escape(NULL, ctl->since, 0) : NULL;
-    char *path = fh_xasprintf("/v1/events%s%s", since ? "?since=" : "",
-                              since ? since : "");
-    int status = ctl->follow ? follow(ctl, path)
-                             : ctl_get(ctl, path, show_events);
+    char *path = add_since(fh_xstrdup("/v1/events"), ctl->since);
+    int status;
 
-    curl_free(since);
+    path = ctl_add_query(path, "client", ctl->client);
+    path = ctl_add_query(path, "segment", ctl->segment);
+    path = ctl_add_query(path, "router", ctl->router);
+    path = ctl_add_query(path, "type", ctl->type);
+    path = ctl_add_query(path, "cause", ctl->cause);
+    status = ctl->follow ? follow(ctl, path)
+                         : ctl_get(ctl, path, show_events);
+    free(path);
+    return status;
+}
+
+/* history */
+
+/* What an event of a client means, for a person. */
+static void
+add_story(struct ctl_table *table, json_t *event)
+{
+    const char *type = ctl_string(event, "type");
+    const char *from = ctl_string(event, "from");
+
+    ctl_table_add(table, ctl_or_dash(event, "time"));
+    ctl_table_add(table, strchr(type, '.') ? strchr(type, '.') + 1 : type);
+    if (*from && *ctl_string(event, "to")) {
+        ctl_table_addf(table, "%s -> %s", from, ctl_string(event, "to"));
+    } else {
+        ctl_table_add(table, *from ? from : ctl_or_dash(event, "to"));
+    }
+    ctl_table_add(table, ctl_or_dash(event, "cause"));
+    ctl_add_number(table, event, "detect_ms");
+    ctl_add_number(table, event, "install_ms");
+    ctl_add_number(table, event, "ack_ms");
+    ctl_table_add(table, ctl_or_dash(event, "segment"));
+    ctl_table_add(table, ctl_or_dash(event, "detail"));
+}
+
+static void
+show_history(const struct ctl *ctl, json_t *json)
+{
+    struct ctl_table *table = ctl_table_create(
+        "TIME WHAT ROUTER CAUSE DETECT-MS> INSTALL-MS> ACK-MS> SEGMENT "
+        "DETAIL");
+    json_t *event;
+    size_t i;
+
+    json_array_foreach (json_object_get(json, "events"), i, event) {
+        add_story(table, event);
+    }
+    ctl_table_print(table, stdout, "\n");
+}
+
+int
+ctl_history(const struct ctl *ctl)
+{
+    char *path = add_since(fh_xstrdup("/v1/events"), ctl->since);
+    int status;
+
+    path = ctl_add_query(path, "client", ctl_arg(ctl, 0));
+    path = ctl_add_query(path, "segment", ctl->segment);
+    status = ctl_get(ctl, path, show_history);
     free(path);
     return status;
 }

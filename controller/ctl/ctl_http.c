@@ -177,6 +177,22 @@ ctl_path(const struct ctl *ctl, const char *prefix, const char *name,
 }
 
 char *
+ctl_add_query(char *path, const char *key, const char *value)
+{
+    char *escaped, *longer;
+
+    if (!value) {
+        return path;
+    }
+    escaped = curl_easy_escape(NULL, value, 0);
+    longer = fh_xasprintf("%s%c%s=%s", path, strchr(path, '?') ? '&' : '?',
+                          key, escaped);
+    curl_free(escaped);
+    free(path);
+    return longer;
+}
+
+char *
 ctl_router_path(const struct ctl *ctl)
 {
     const struct ctl any = { .segment = NULL };

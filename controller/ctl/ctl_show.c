@@ -68,16 +68,6 @@ ctl_status(const struct ctl *ctl)
     return ctl_get(ctl, "/v1/status", show_status);
 }
 
-static void
-add_number(struct ctl_table *table, json_t *object, const char *key)
-{
-    if (json_is_integer(json_object_get(object, key))) {
-        ctl_table_addf(table, "%" PRId64, ctl_integer(object, key));
-    } else {
-        ctl_table_add(table, "-");
-    }
-}
-
 /* routers */
 
 /* Is port 'i' told already?  A port is for each uplink VLAN on it. */
@@ -198,7 +188,7 @@ add_port(struct ctl_table *table, json_t *port, bool connected)
 
     ctl_table_add(table, ctl_string(port, "name"));
     ctl_table_add(table, ctl_string(port, "role"));
-    add_number(table, port, "number");
+    ctl_add_number(table, port, "number");
     ctl_table_add(table, !connected ? "-" : !there ? "missing"
                   : ctl_is_true(port, "up") ? "up" : "down");
     ctl_table_add(table, ctl_vlan(json_object_get(port, "vlan"), vlan,
@@ -306,23 +296,6 @@ add_client(struct ctl_table *table, json_t *client)
     free(reach);
 }
 
-/* Appends "&KEY=VALUE", escaped, to 'path' (taken) unless 'value' is NULL.
- * Returns new. */
-static char *
-add_query(char *path, const char *key, const char *value)
-{
-    char *escaped, *longer;
-
-    if (!value) {
-        return path;
-    }
-    escaped = curl_easy_escape(NULL, value, 0);
-    longer = fh_xasprintf("%s&%s=%s", path, key, escaped);
-    curl_free(escaped);
-    free(path);
-    return longer;
-}
-
 /* Reads all pages into 'clients'.  Small ones: the daemon has other work, and
  * does not interrupt one. */
 static int
@@ -335,10 +308,10 @@ read_clients(const struct ctl *ctl, json_t *clients)
         char *path = fh_xstrdup("/v1/clients?limit=250");
         struct ctl_reply reply;
 
-        path = add_query(path, "segment", ctl->segment);
-        path = add_query(path, "state", ctl->state);
-        path = add_query(path, "active", ctl->active);
-        path = add_query(path, "after", after);
+        path = ctl_add_query(path, "segment", ctl->segment);
+        path = ctl_add_query(path, "state", ctl->state);
+        path = ctl_add_query(path, "active", ctl->active);
+        path = ctl_add_query(path, "after", after);
         free(after);
         after = NULL;
         status = ctl_request(ctl, "GET", path, NULL, &reply);
@@ -396,9 +369,9 @@ show_client(const struct ctl *ctl, json_t *client)
         ctl_table_add(table, router);
         ctl_table_add(table, ctl_string(reach, "state"));
         ctl_table_add(table, ctl_or_dash(reach, "port"));
-        add_number(table, reach, "rtt_us");
-        add_number(table, reach, "last_reply_ms");
-        add_number(table, reach, "misses");
+        ctl_add_number(table, reach, "rtt_us");
+        ctl_add_number(table, reach, "last_reply_ms");
+        ctl_add_number(table, reach, "misses");
     }
     putchar('\n');
     ctl_table_print(table, stdout, "\n");
@@ -468,11 +441,11 @@ show_explanation(const struct ctl *ctl, json_t *json)
                                                                 : "up");
         ctl_table_add(table, ctl_is_true(candidate, "heard")
                       ? ctl_string(candidate, "reach") : "unheard");
-        add_number(table, candidate, "up_for_ms");
+        ctl_add_number(table, candidate, "up_for_ms");
         ctl_table_add(table, ctl_is_true(candidate, "uplink_ok") ? "ok"
                                                                  : "no");
-        add_number(table, candidate, "priority");
-        add_number(table, candidate, "hash");
+        ctl_add_number(table, candidate, "priority");
+        ctl_add_number(table, candidate, "hash");
     }
     ctl_table_print(table, stdout, "\n");
 }

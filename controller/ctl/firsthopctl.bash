@@ -15,10 +15,11 @@ _firsthopctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status routers paths clients explain events move drain
-        undrain config top"
+    local commands="status routers paths clients explain events history
+        exposure move drain undrain config top"
     local options="--socket --json --segment --state --active --since
-        --follow --dry-run --version --help"
+        --client --router --type --cause --follow --dry-run --version
+        --help"
     local words=() socket_path= i
 
     COMPREPLY=()
@@ -26,7 +27,8 @@ _firsthopctl()
         case ${COMP_WORDS[i]} in
             --socket)
                 socket_path=${COMP_WORDS[++i]} ;;
-            --segment | --state | --active | --since)
+            --segment | --state | --active | --since | --client | --router \
+                | --type | --cause)
                 ((i++)) ;;
             -*) ;;
             *)
@@ -41,7 +43,7 @@ _firsthopctl()
         --state)
             COMPREPLY=($(compgen -W "pending active lost" -- "$cur"))
             return ;;
-        --active)
+        --active | --router)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names routers name)" \
                 -- "$cur"))
             return ;;
@@ -49,7 +51,15 @@ _firsthopctl()
             COMPREPLY=($(compgen -W "$(_firsthopctl_names clients segment)" \
                 -- "$cur"))
             return ;;
-        --since)
+        --client)
+            COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
+                -- "$cur"))
+            return ;;
+        --cause)
+            COMPREPLY=($(compgen -W "first unreachable router_lost port_down
+                drain preempt manual restored config" -- "$cur"))
+            return ;;
+        --since | --type)
             return ;;
     esac
     if [[ $cur == -* ]]; then
@@ -60,10 +70,11 @@ _firsthopctl()
     case "${#words[@]} ${words[0]} ${words[1]}" in
         "0 "*)
             COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
-        "1 routers "* | "1 drain "* | "1 undrain "* | "2 move "*)
+        "1 routers "* | "1 exposure "* | "1 drain "* | "1 undrain "* \
+            | "2 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names routers name)" \
                 -- "$cur")) ;;
-        "1 clients "* | "1 explain "* | "1 move "*)
+        "1 clients "* | "1 explain "* | "1 history "* | "1 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
                 -- "$cur")) ;;
         "1 config "*)

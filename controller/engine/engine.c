@@ -290,3 +290,15 @@ engine_explain(const struct engine *en, const struct client *c,
     settle_snapshot(en, c, candidates, &in);
     return elect_run(&in);
 }
+
+struct elect_result
+engine_without(const struct engine *en, const struct client *c, size_t member)
+{
+    struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
+    struct elect_input in;
+
+    settle_snapshot(en, c, candidates, &in);
+    candidates[member].connected = candidates[member].expected = false;
+    candidates[member].headless = false;
+    return elect_run(&in);
+}

@@ -101,6 +101,9 @@ struct segment *engine_find_segment(const struct engine *, const char *);
 struct elect_result engine_explain(const struct engine *,
                                    const struct client *,
                                    struct elect_candidate *candidates);
+/* The result of an election if the router of that member had gone. */
+struct elect_result engine_without(const struct engine *,
+                                   const struct client *, size_t member);
 
 /* Writers.  Return NULL, or what stands in the way, new. */
 char *engine_move(struct engine *, struct client *, size_t member);

@@ -261,6 +261,56 @@ def test_drain_says_who_stays_and_undrain_ends_it(article):
     assert article.daemon.router("A")["admin"] == "up"
 
 
+def test_exposure_says_what_then_happens(article):
+    out, _ = ctl(article, "exposure")
+    assert out == "of 2 clients 0 have one router only, 0 have none\n"
+    article.links["Y", "Z"].silence()
+    for client in (article.c, article.d):
+        article.wait_reach(client, article.b, "down")
+    out, _ = ctl(article, "exposure")
+    assert "of 2 clients 2 have one router only, 0 have none" in out
+    assert "10.0.0.10  metro    A\n" in out
+    out, _ = ctl(article, "exposure", "A")
+    assert "if A died now: 0 of 2 clients would move, 2 would be" in out
+    assert "10.0.0.10  metro    no other router reaches it" in out
+    article.links["Y", "Z"].unsilence()
+    for client in (article.c, article.d):
+        article.wait_reach(client, article.b)
+    out, _ = ctl(article, "drain", "--dry-run", "A")
+    assert "if A drained now: 2 of 2 clients would move, 0 would stay" in out
+    assert article.daemon.router("A")["admin"] == "up"
+    out, _ = ctl(article, "exposure", "A")
+    print(out)
+    assert "B         2" in out
+    article.a.kill()
+    for client in (article.c, article.d):
+        article.wait_active(client, article.b)
+
+
+def test_events_and_history_are_chosen(article):
+    article.daemon.move("10.0.0.10", "B")
+    article.wait_active(article.c, article.b)
+    article.wait_for(
+        lambda: article.daemon.events(type="client.moved"),
+        what="the move to be reported",
+    )
+    out, _ = ctl(
+        *(article, "events", "--since", "1h", "--client", "10.0.0.10"),
+        *("--cause", "manual"),
+    )
+    (line,) = out.splitlines()
+    assert " client.moved segment=metro client=10.0.0.10 from=A to=B" in line
+    out, _ = ctl(article, "events", "--type", "client", "--router", "B")
+    assert out.splitlines() == [line]
+    out, _ = ctl(article, "history", "10.0.0.10")
+    print(out)
+    head, first, moved = out.splitlines()
+    assert head.split()[:4] == ["TIME", "WHAT", "ROUTER", "CAUSE"]
+    assert first.split()[1:4] == ["elected", "A", "first"]
+    assert moved.split()[1:6] == ["moved", "A", "->", "B", "manual"]
+    ctl(article, "events", "--type", "whim", status=REFUSED)
+
+
 def test_drain_of_the_last_router_says_that_the_others_drain(article):
     ctl(article, "drain", "B")
     out, _ = ctl(article, "drain", "A")
@@ -335,11 +385,12 @@ def test_configuration_shown_can_be_applied(article):
         ["--colour", "status"],
         ["--socket"],
         # Options that would be ignored.
-        ["--dry-run", "drain", "A"],
+        ["--dry-run", "move", "10.0.0.10", "A"],
         ["--dry-run", "config", "show"],
         ["--follow", "status"],
         ["--state", "lost", "clients", "10.0.0.10"],
-        ["--segment", "metro", "events"],
+        ["--state", "lost", "events"],
+        ["--cause", "drain", "clients"],
     ],
 )
 def test_wrong_command_lines_are_usage(args):
@@ -674,7 +725,10 @@ def complete(lab, *words):
 def test_bash_completes(article):
     for words, offered in (
         (["st"], ["status"]),
-        (["e"], ["events", "explain"]),
+        (["e"], ["events", "explain", "exposure"]),
+        (["exposure", ""], ["A", "B"]),
+        (["history", "10"], ["10.0.0.10", "10.0.0.11"]),
+        (["--cause", "u"], ["unreachable"]),
         (["routers", ""], ["A", "B"]),
         (["drain", "B"], ["B"]),
         (["clients", "10"], ["10.0.0.10", "10.0.0.11"]),

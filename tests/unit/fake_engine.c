@@ -290,16 +290,16 @@ engine_find_segment(const struct engine *en, const char *name)
     return i == SIZE_MAX ? NULL : en->segments[i];
 }
 
-struct elect_result
-engine_explain(const struct engine *en, const struct client *client,
-               struct elect_candidate *candidates)
+static void
+snapshot(const struct client *client, struct elect_candidate *candidates,
+         struct elect_input *input)
 {
     const struct segment *segment = client->segment;
-    struct elect_input input = {
+
+    *input = (struct elect_input) {
         .candidates = candidates, .n = segment->n_members,
         .active = client->active, .now_ms = FAKE_NOW_MS,
     };
-
     for (size_t i = 0; i < segment->n_members; i++) {
         const struct router *router = segment->members[i].router;
 
@@ -314,6 +314,27 @@ engine_explain(const struct engine *en, const struct client *client,
             .up_since_ms = client->reaches[i].up_since_ms,
         };
     }
+}
+
+struct elect_result
+engine_explain(const struct engine *en, const struct client *client,
+               struct elect_candidate *candidates)
+{
+    struct elect_input input;
+
+    snapshot(client, candidates, &input);
+    return elect_run(&input);
+}
+
+struct elect_result
+engine_without(const struct engine *en, const struct client *client,
+               size_t member)
+{
+    struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
+    struct elect_input input;
+
+    snapshot(client, candidates, &input);
+    candidates[member].connected = false;
     return elect_run(&input);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "controller/api/api_internal.h"
@@ -574,6 +575,11 @@ static const struct walk {
       "/v1/clients/10.0.0.99/explain", NULL, 404, NULL },
     { "GET", "/v1/clients/{address}/explain",
       "/v1/clients/10.0.0.11/explain", NULL, 409, NULL },
+    { "GET", "/v1/exposure", "/v1/exposure", NULL, 200, NULL },
+    { "GET", "/v1/exposure", "/v1/exposure?router=A", NULL, 200, NULL },
+    { "GET", "/v1/exposure", "/v1/exposure?limit=x", NULL, 400, NULL },
+    { "GET", "/v1/exposure", "/v1/exposure?router=Z", NULL, 404, NULL },
+    { "GET", "/v1/exposure", "/v1/exposure?limit=0", NULL, 422, NULL },
     { "GET", "/v1/events", "/v1/events?since=1", NULL, 200, NULL },
     { "GET", "/v1/events", "/v1/events?since=-1", NULL, 400, NULL },
     { "GET", "/v1/events", "/v1/events?limit=0", NULL, 422, NULL },
@@ -1106,6 +1112,116 @@ cursor_need_not_be_a_client(void **state)
     ask_only(*state, "GET", "/v1/clients?after=10.0.0.9@nowhere", NULL, 404);
 }
 
+static bool
+has_no_connection(void *api_)
+{
+    struct api *api = api_;
+
+    return !http_n_connections(api->http);
+}
+
+/* Exposure. */
+
+
+/* Makes the first 'n' clients active on A, and B reach every other one. */
+static void
+make_active(struct engine *en, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct client *c = clients_at(engine_clients(en), i);
+
+        c->active = 0;
+        c->state = CLIENT_ACTIVE;
+        c->reaches[0].state = REACH_UP;
+        if (c->n_reaches > 1 && i % 2) {
+            c->reaches[1].state = REACH_UP;
+        }
+    }
+}
+
+static void
+exposure_tells_who_would_be_cut_off(void **state)
+{
+    struct world *w = *state;
+
+    fake_set_connected(w->en, "B", true);
+    clients_at(engine_clients(w->en), 0)->reaches[1].state = REACH_DOWN;
+    make_active(w->en, 3);      /* .10 metro; .11 campus; .11 metro */
+    clients_at(engine_clients(w->en), 2)->reaches[1].state = REACH_UP;
+    assert_json(ask(w, "GET", "/v1/exposure?router=A", NULL, 200),
+        "{\"router\": \"A\", \"clients_active\": 3,"
+        " \"clients_cut_off\": 2, \"clients_without_spare\": 1,"
+        " \"moves\": [{\"to\": \"B\", \"clients\": 1}],"
+        " \"clients\": [{\"address\": \"10.0.0.10\","
+        " \"segment\": \"metro\","
+        " \"reason\": \"no other router reaches it\"},"
+        " {\"address\": \"10.0.0.11\", \"segment\": \"campus\","
+        " \"reason\": \"its segment has no other router\"}],"
+        " \"next\": null}");
+    assert_json(ask(w, "GET", "/v1/exposure?router=B", NULL, 200),
+        "{\"router\": \"B\", \"clients_active\": 0,"
+        " \"clients_cut_off\": 0, \"clients_without_spare\": 0,"
+        " \"moves\": [], \"clients\": [], \"next\": null}");
+    assert_json(ask(w, "GET", "/v1/exposure?limit=1", NULL, 200),
+        "{\"clients_known\": 3, \"clients_exposed\": 2,"
+        " \"clients_unreached\": 0,"
+        " \"routers\": [{\"router\": \"A\", \"clients\": 2}],"
+        " \"clients\": [{\"address\": \"10.0.0.10\","
+        " \"segment\": \"metro\", \"router\": \"A\"}],"
+        " \"next\": \"10.0.0.10\"}");
+    assert_json(ask(w, "GET", "/v1/exposure?limit=1&after=10.0.0.10", NULL,
+                    200),
+        "{\"clients_known\": 3, \"clients_exposed\": 2,"
+        " \"clients_unreached\": 0,"
+        " \"routers\": [{\"router\": \"A\", \"clients\": 2}],"
+        " \"clients\": [{\"address\": \"10.0.0.11\","
+        " \"segment\": \"campus\", \"router\": \"A\"}],"
+        " \"next\": null}");
+}
+
+static void
+add_crowd(struct engine *en, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char address[24];
+
+        snprintf(address, sizeof address, "10.1.%d.%d", i / 250, i % 250);
+        fake_add_client(en, address, "metro");
+    }
+}
+
+static void
+exposure_looks_at_all_clients_a_few_at_a_time(void **state)
+{
+    static const char question[] = "GET /v1/exposure HTTP/1.1\r\n"
+                                   "Host: x\r\n\r\n";
+    struct world *w = *state;
+    struct peer peer;
+    json_t *json;
+
+    fake_set_connected(w->en, "B", true);
+    add_crowd(w->en, 9997);
+    make_active(w->en, 10000);
+    json = ask(w, "GET", "/v1/exposure?router=A&limit=1000", NULL, 200);
+    assert_json(json_incref(json_object_get(json, "clients_active")),
+                "10000");
+    assert_int_equal(json_array_size(json_object_get(json, "clients")),
+                     1000);
+    json_decref(json);
+
+    /* One that goes away meanwhile is forgotten. */
+    peer_open(&peer, w->base, w->path);
+    assert_int_equal(send(peer.fd, question, strlen(question), 0),
+                     strlen(question));
+    for (int i = 0; i < 100000 && !w->api->n_walks; i++) {
+        event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    }
+    assert_int_equal(w->api->n_walks, 1);
+    peer_close(&peer);
+    run_until(w->base, has_no_connection, w->api);
+    assert_int_equal(w->api->n_walks, 0);
+}
+
 /* Bad bodies change nothing. */
 
 static void
@@ -1467,6 +1583,58 @@ list_of_events_goes_from_since_to_limit(void **state)
                 "{\"events\": [], \"next\": null}");
 }
 
+/* How many of the kept events a query asks for. */
+static size_t
+count_events(struct world *w, const char *query)
+{
+    char *target = fh_xasprintf("/v1/events?%s", query);
+    json_t *json = ask(w, "GET", target, NULL, 200);
+    size_t n = json_array_size(json_object_get(json, "events"));
+
+    json_decref(json);
+    free(target);
+    return n;
+}
+
+static void
+events_are_chosen_by_what_is_asked(void **state)
+{
+    static const struct {
+        const char *query;
+        size_t n;
+    } table[] = {
+        { "client=10.0.0.10", 3 }, { "client=10.0.0.9", 0 },
+        { "segment=metro", 3 }, { "segment=campus", 0 },
+        { "router=A", 3 }, { "router=B", 3 }, { "router=C", 1 },
+        { "type=client.moved", 2 }, { "type=client", 3 },
+        { "type=router", 1 }, { "type=router.connected", 1 },
+        { "cause=unreachable", 3 }, { "cause=drain", 0 },
+        { "max_age_s=0", 3 }, { "max_age_s=4", 3 }, { "max_age_s=6", 4 },
+        { "type=client&cause=unreachable&router=A&since=1&limit=1", 1 },
+    };
+    struct incident old = incident_init(INCIDENT_ROUTER_CONNECTED);
+    struct world *w = *state;
+
+    old.time_ms = FAKE_UNIX_MS - 5000;
+    snprintf(old.to, sizeof old.to, "C");
+    journal_add(engine_journal(w->en), &old);
+    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
+    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
+    fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (count_events(w, table[i].query) != table[i].n) {
+            print_message("%s\n", table[i].query);
+        }
+        assert_int_equal(count_events(w, table[i].query), table[i].n);
+    }
+    ask_only(w, "GET", "/v1/events?type=client.mo", NULL, 422);
+    ask_only(w, "GET", "/v1/events?type=", NULL, 422);
+    ask_only(w, "GET", "/v1/events?cause=whim", NULL, 422);
+    ask_only(w, "GET", "/v1/events?cause=", NULL, 422);
+    ask_only(w, "GET", "/v1/events?client=me", NULL, 400);
+    ask_only(w, "GET", "/v1/events?max_age_s=1h", NULL, 400);
+}
+
 static void
 open_stream(struct world *w, struct peer *peer, const char *target,
             const char *fields)
@@ -1487,6 +1655,22 @@ static bool
 has(const struct peer *peer, const char *text)
 {
     return strstr((char *) peer->in.data, text) != NULL;
+}
+
+static void
+stream_holds_what_is_asked_for_only(void **state)
+{
+    struct world *w = *state;
+    struct peer peer;
+
+    open_stream(w, &peer, "/v1/events?type=client.found", "");
+    for (int i = 0; i < 3 * N_EVENTS / 4; i++) {
+        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+    }
+    fake_add_event(w->en, INCIDENT_CLIENT_FOUND);
+    peer_wait_text(&peer, "\"client.found\"");
+    assert_false(has(&peer, "client.lost"));
+    peer_close(&peer);
 }
 
 static void
@@ -1557,14 +1741,6 @@ stream_says_what_is_no_longer_kept(void **state)
     peer_wait_text(&peer, "id: 1050\n");
     assert_true(has(&peer, "id: 51\n"));
     peer_close(&peer);
-}
-
-static bool
-has_no_connection(void *api_)
-{
-    struct api *api = api_;
-
-    return !http_n_connections(api->http);
 }
 
 static void
@@ -1706,6 +1882,8 @@ main(void)
         TEST(pages_hold_each_client_once),
         TEST(page_has_100_by_default_and_1000_at_most),
         TEST(cursor_need_not_be_a_client),
+        TEST(exposure_tells_who_would_be_cut_off),
+        TEST(exposure_looks_at_all_clients_a_few_at_a_time),
         TEST(bad_bodies_are_refused_with_pointers),
         TEST(all_errors_of_a_configuration_are_told),
         TEST(very_deep_json_is_refused),
@@ -1719,6 +1897,8 @@ main(void)
         TEST(clients_of_one_call_are_bounded),
         TEST(events_are_shown_as_the_contract_says),
         TEST(list_of_events_goes_from_since_to_limit),
+        TEST(events_are_chosen_by_what_is_asked),
+        TEST(stream_holds_what_is_asked_for_only),
         TEST(stream_begins_with_the_present),
         TEST(stream_resumes_behind_the_last_event_id),
         TEST(last_event_id_of_a_daemon_before_starts_anew),
