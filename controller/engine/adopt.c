@@ -12,9 +12,9 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/learned.h"
-#include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/route.h"
 #include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
@@ -370,7 +370,7 @@ adopt_desired(struct engine *en, struct router *router,
     router->keeps = router->n_former;
     if (router->keeps) {
         flow_set_for_each(found, keep_all, desired);
-        leave_check(en);
+        removed_check(en);
     }
     flow_set_destroy(router->base);
     router->base = flow_set_create();

@@ -8,12 +8,13 @@
 
 #include "controller/bridge/bridge.h"
 #include "controller/engine/adopt.h"
-#include "controller/engine/leave.h"
 #include "controller/engine/life.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/move.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/punt.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/stale.h"
@@ -65,6 +66,7 @@ read_done(void *router_, bool first)
     if (first) {
         router->reading = false;
         adopt_done(router->owner, router);
+        settle_marked(router->owner);
     }
 }
 
@@ -88,7 +90,7 @@ down(void *router_, const char *reason)
     for (size_t i = 0; i < router->n_uplinks; i++) {
         uplink_reset(&router->uplinks[i]);
     }
-    leave_router_gone(en, router);
+    removed_router_gone(en, router);
     if (!was_there) {
         return;
     }
@@ -96,6 +98,7 @@ down(void *router_, const char *reason)
     snprintf(e.detail, sizeof e.detail, "%s", reason);
     engine_report(en, &e);
     sweep_start(en, router, life_member_gone, 0);
+    settle_marked(en);
 }
 
 static void
@@ -110,6 +113,7 @@ confirmed(void *router_, uint64_t token, bool ok)
     if (c) {
         move_installed(en, c, router, ok);
     }
+    settle_marked(en);
 }
 
 static bool
@@ -135,6 +139,7 @@ message(void *router_, const struct of_message *msg)
     } else if (msg->type == OF_ERROR) {
         return router_meter_error(router, msg);
     }
+    settle_marked(en);
     return true;
 }
 
@@ -177,12 +182,13 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
     if (router->ready) {
         router_put_meters(router);
         router_update_base(router);
-        sweep_start(en, router, settle_elect_again, 0);
+        sweep_start(en, router, mark_election, 0);
         if (access && !was_up && port->up) {
             log_info("router %s: port %s is up", router->config->name,
                      port->name);
         }
     }
+    settle_marked(en);
 }
 
 static const struct bridge_ops router_ops = {

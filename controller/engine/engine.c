@@ -11,6 +11,7 @@
 #include "controller/decide/relay.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/leave.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/move.h"
 #include "controller/engine/nexthop.h"
 #include "controller/engine/path.h"
@@ -45,7 +46,7 @@ judge(struct engine *en, struct router *router)
     if (pulse == PULSE_DEAD && router->openflow) {
         bridge_close(router, "neither it nor its ports answer");
     } else if (pulse == PULSE_DEAD) {
-        sweep_start(en, router, settle_elect_again, 0);
+        sweep_start(en, router, mark_election, 0);
     }
 }
 
@@ -87,14 +88,17 @@ void
 engine_advance(struct engine *en)
 {
     wheel_advance(en->wheel, engine_now_ms(en));
+    settle_marked(en);
     settle_paths(en);
+    settle_marked(en);
     en->awake = false;
 }
 
 int64_t
 engine_next_ms(const struct engine *en)
 {
-    return wheel_next_ms(en->wheel);
+    return (TAILQ_EMPTY(&en->marked) ? wheel_next_ms(en->wheel)
+            : engine_now_ms(en));
 }
 
 void
@@ -113,6 +117,7 @@ engine_told(struct engine *en, struct fh_addr addr, uint32_t segment_id,
     if (c && c->decision == decision) {
         move_told(en, c);
     }
+    settle_marked(en);
 }
 
 /* Timers of the whole. */
@@ -151,8 +156,9 @@ expect_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
         }
     }
     for (size_t i = 0; waited && i < clients_count(en->clients); i++) {
-        settle_elect(en, clients_at(en->clients, i), CAUSE_NONE);
-        move_resume_if_due(en, clients_at(en->clients, i));
+        mark_client(en, clients_at(en->clients, i),
+                    CLIENT_WANTS_ELECTION | CLIENT_WANTS_RESUMPTION,
+                    CAUSE_NONE);
     }
 }
 
@@ -220,11 +226,13 @@ engine_create(struct config *config, const struct engine_host *host,
     en->wheel = wheel_create(engine_now_ms(en), en);
     en->clients = clients_create();
     en->relays = relays_create();
+    TAILQ_INIT(&en->marked);
     en->journal = journal_create(EVENTS_KEPT);
     en->router_timer.fire = router_timer;
     en->expect_timer.fire = expect_timer;
     en->pulse_timer.fire = pulse_timer;
     en->store_timer.fire = store_timer;
+    en->leave_timer.fire = leave_timer_fired;
     host->configured(host->aux, config);
     runtime_build(en);
     for (size_t i = 0; i < en->n_routers; i++) {

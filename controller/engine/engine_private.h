@@ -50,6 +50,7 @@ struct engine {
     uint32_t next_segment_id;
     struct relays *relays;              /* Exchanges of DHCP; owned. */
     struct sweep *sweeps;               /* Under way. */
+    TAILQ_HEAD(, client) marked;        /* To be settled: see mark.h. */
     bool awake;                         /* The clock was read in this turn. */
 };
 

@@ -10,7 +10,9 @@
 
 #include "controller/engine/engine_private.h"
 #include "controller/engine/learned.h"
+#include "controller/engine/lease_ack.h"
 #include "controller/engine/life.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/settle.h"
 #include "flows/dhcp.h"
@@ -135,7 +137,8 @@ lease_granted(struct engine *en, struct segment *segment,
     lease_ack_keep(c, ack);
     c->quiet_until_ms = engine_now_ms(en) + QUIET_MS;
     note_heard(en, c, grant);
-    settle_elect(en, c, CAUSE_NONE);
+    mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
+    settle_now(en, c);
     if (!takeover_is_untold(&c->takeover)) {
         lease_ack_send(c);
     }

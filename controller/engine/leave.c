@@ -9,53 +9,10 @@
 
 #include "controller/bridge/bridge.h"
 #include "controller/engine/bridge.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
-#include "controller/engine/serving.h"
 #include "controller/engine/sweep.h"
-
-/* A router that the configuration no longer knows. */
-struct departure {
-    struct departure *next;
-    struct engine *en;
-    struct config_router config;        /* Name, datapath id, connect. */
-    struct router *router;              /* Owned. */
-    bool cleared;                       /* Its flows are being removed. */
-};
-
-/* Clients. */
-
-void
-leave_begin(struct engine *en, struct client *c, struct router *router)
-{
-    c->former = router;
-    c->elect_at_ms = engine_now_ms(en) + 1 + router->n_former++ / DRAIN_PER_MS;
-}
-
-void
-leave_end(struct engine *en, struct client *c)
-{
-    if (c->former) {
-        c->former->n_former--;
-        c->former = NULL;
-        leave_check(en);
-    }
-}
-
-void
-leave_router_gone(struct engine *en, struct router *router)
-{
-    for (size_t i = 0; router->n_former && i < clients_count(en->clients);
-         i++) {
-        struct client *c = clients_at(en->clients, i);
-
-        if (c->former == router && c->elect_at_ms) {
-            c->elect_at_ms = engine_now_ms(en);
-            serving_arm(en, c);
-        }
-    }
-    leave_check(en);
-}
 
 /* Departures. */
 
@@ -71,7 +28,7 @@ leave_depart(struct engine *en, const struct config_router *config)
     d->router = router_open(&d->config, en);
     d->next = en->departures;
     en->departures = d;
-    leave_check(en);
+    removed_check(en);
     return d->router;
 }
 
@@ -92,25 +49,6 @@ leave_find(const struct engine *en, uint64_t dpid)
     struct departure *d = find_departure(en, dpid);
 
     return d ? d->router : NULL;
-}
-
-bool
-leave_dials(const struct engine *en, const char *target)
-{
-    for (const struct departure *d = en->departures; d; d = d->next) {
-        if (d->config.connect && !strcmp(d->config.connect, target)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-leave_recount(struct engine *en)
-{
-    for (struct departure *d = en->departures; d; d = d->next) {
-        d->router->n_former = 0;
-    }
 }
 
 static void
@@ -190,7 +128,7 @@ confirmed(void *d_, uint64_t token, bool ok)
 {
     const struct departure *d = d_;
 
-    leave_check(d->en);
+    removed_check(d->en);
 }
 
 static void
@@ -204,7 +142,7 @@ down(void *d_, const char *reason)
     struct departure *d = d_;
 
     d->router->openflow = NULL;
-    leave_router_gone(d->en, d->router);
+    removed_router_gone(d->en, d->router);
 }
 
 static const struct bridge_ops departure_ops = {
@@ -278,16 +216,9 @@ check_routers(struct engine *en)
     }
 }
 
-static void
-timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en)
+void
+leave_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en)
 {
     check_departures(en);
     check_routers(en);
-}
-
-void
-leave_check(struct engine *en)
-{
-    en->leave_timer.fire = timer_fired;
-    wheel_arm(en->wheel, &en->leave_timer, engine_now_ms(en));
 }

@@ -7,13 +7,23 @@
 #include <stdlib.h>
 
 #include "controller/engine/learned.h"
-#include "controller/engine/leave.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/move.h"
 #include "controller/engine/probe.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/route.h"
 #include "controller/engine/serving.h"
-#include "controller/engine/settle.h"
 #include "controller/engine/stale.h"
+
+/* A deadline of the client has passed. */
+static void
+timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en)
+{
+    struct client *c = (void *) ((char *) timer
+                                 - offsetof(struct client, timer));
+
+    mark_client(en, c, CLIENT_WANTS_DEADLINES, CAUSE_NONE);
+}
 
 struct client *
 life_add(struct engine *en, struct segment *segment, struct fh_addr addr,
@@ -28,7 +38,7 @@ life_add(struct engine *en, struct segment *segment, struct fh_addr addr,
     c->vlan = segment->config->vlan;
     c->since_ms = now_ms + en->unix_off_ms;
     c->lost_ms = now_ms;
-    c->timer.fire = settle_timer_fired;
+    c->timer.fire = timer_fired;
     segment->n_clients++;
     segment->n_learned += origin == CLIENT_LEARNED;
     for (size_t i = 0; i < c->n_reaches; i++) {
@@ -57,7 +67,7 @@ life_withdraw(struct engine *en, struct client *c)
     c->unreported = c->adopted = c->resume = false;
     route_withdraw(en, c);
     serving_set_active(en, c, ELECT_NONE);
-    leave_end(en, c);
+    removed_end(en, c);
 }
 
 void
@@ -76,6 +86,7 @@ life_forget(struct engine *en, struct client *c, const char *why)
         wheel_cancel(&r->timer);
     }
     wheel_cancel(&c->timer);
+    mark_clear(en, c);
     c->segment->n_clients--;
     c->segment->n_learned -= c->origin == CLIENT_LEARNED;
     clients_remove(en->clients, c);
@@ -129,7 +140,7 @@ life_member_ready(struct engine *en, struct client *c, size_t member,
     if (c->active == ELECT_NONE
         && (c->state == CLIENT_ACTIVE || reach_is_up(r))) {
         if (!c->former || !c->elect_at_ms) {    /* Or in its turn. */
-            settle_elect(en, c, CAUSE_CONFIG);
+            mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_CONFIG);
         }
     } else if (c->active == (int) member && c->reinstall) {
         c->reinstall = false;
@@ -156,6 +167,6 @@ life_member_gone(struct engine *en, struct client *c, size_t member,
     takeover_member_gone(&c->takeover, member, &acts);
     move_act(en, c, &acts);
     if (c->active == (int) member || c->active == ELECT_NONE) {
-        settle_elect(en, c, CAUSE_NONE);
+        mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     }
 }

@@ -7,8 +7,9 @@
 
 #include "controller/engine/move.h"
 
+#include "controller/engine/lease.h"
 #include "controller/engine/lease_ack.h"
-#include "controller/engine/leave.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/route.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
@@ -270,7 +271,7 @@ act_one(struct engine *en, struct client *c,
         report(en, c);
         break;
     case TAKEOVER_RELEASE:
-        leave_end(en, c);
+        removed_end(en, c);
         break;
     case TAKEOVER_ELECT:
         /* In a moment: a bridge that refuses must not be asked at once. */

@@ -8,10 +8,9 @@
 #include "controller/engine/probe.h"
 
 #include "controller/engine/learned.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/path.h"
-#include "controller/engine/rival.h"
 #include "controller/engine/router_send.h"
-#include "controller/engine/settle.h"
 
 /* Late probes on one port, within so many ms of each other, that make all
  * clients behind it suspect; on a port with few clients the first will do. */
@@ -146,7 +145,7 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
     switch (event) {
     case REACH_NOTHING:
         if (c->reason == ELECT_LATE) {
-            settle_elect(en, c, CAUSE_NONE);
+            mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
         }
         break;
     case REACH_LATE:
@@ -157,11 +156,7 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
         break;
     case REACH_WENT_UP:
         router->n_reachable++;
-        if (c->state == CLIENT_ACTIVE || settle_all_have_answered(c)) {
-            settle_elect(en, c, CAUSE_NONE);
-        } else if (!c->discovering) {
-            settle_start_discovery(en, c);
-        }
+        mark_client(en, c, CLIENT_WANTS_CHOICE, CAUSE_NONE);
         break;
     case REACH_WENT_DOWN:
         router->n_reachable -= cause != CAUSE_FIRST;
@@ -172,9 +167,9 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
             learned_set_guest(c);       /* If it was adopted. */
         }
         if (c->active == (int) member || c->reason == ELECT_LATE) {
-            settle_elect(en, c, cause);
+            mark_client(en, c, CLIENT_WANTS_ELECTION, cause);
         }
-        rival_place_silent(en, c, member);
+        mark_silent(en, c, member);
         break;
     }
 }
@@ -189,7 +184,7 @@ note_unjudged(struct engine *en, struct client *c, const struct reach *r)
         if (c->alive_ms < r->last_reply_ms) {
             c->alive_ms = r->last_reply_ms;
         }
-        settle_elect(en, c, CAUSE_NONE);
+        mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     }
 }
 
@@ -239,7 +234,7 @@ probe_port_down(struct engine *en, struct client *c, size_t member,
     c->alive_ms = engine_now_ms(en);
     member_router(c, member)->n_reachable--;
     if (c->active == (int) member) {
-        settle_elect(en, c, CAUSE_PORT_DOWN);
+        mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_PORT_DOWN);
     }
 }
 

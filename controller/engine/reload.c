@@ -11,10 +11,12 @@
 #include "controller/engine/learned.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/route.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
+#include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
 
 /* What ran before. */
@@ -235,7 +237,7 @@ inherit_former(struct engine *en, struct client *c,
 
     if (former && former->openflow && old->state == CLIENT_ACTIVE
         && (c->active == ELECT_NONE || c->reinstall)) {
-        leave_begin(en, c, find_successor(en, former));
+        removed_begin(en, c, find_successor(en, former));
     }
 }
 
@@ -411,11 +413,12 @@ reload(struct engine *en, struct config *config)
     char *error;
 
     sweep_finish(en, NULL);
+    settle_all(en);
     set_aside(en, &old);
     en->config = config;
     en->host.configured(en->host.aux, config);
     runtime_build(en);
-    leave_recount(en);
+    removed_recount(en);
     depart_routers(en, &old);
     take_over_clients(en, &old);
     take_over_routers(en, &old);

@@ -11,7 +11,6 @@
 #include "controller/engine/move.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/serving.h"
-#include "controller/engine/settle.h"
 
 #define CONFLICT_PAUSE_MS 10000     /* Between two reports of one client. */
 /* Claims make the old place be asked, but not more often than this: a client
@@ -130,9 +129,8 @@ ask_old_place(struct engine *en, struct client *c)
     }
 }
 
-/* Whoever answers a broadcast probe first has it. */
-static void
-contest(struct engine *en, struct client *c)
+void
+rival_contest(struct engine *en, struct client *c)
 {
     static const struct eth_addr unknown = { .ea = { 0 } };
 
@@ -165,7 +163,7 @@ rival_claims(struct engine *en, struct client *c, size_t member,
         return false;
     }
     if (c->discovering) {
-        contest(en, c);
+        rival_contest(en, c);
     } else {
         move_follow(en, c, mac);
         report_followed(en, c, mac);
@@ -202,14 +200,14 @@ rival_place_answered(struct engine *en, struct client *c, size_t member,
     }
 }
 
-void
+bool
 rival_place_silent(struct engine *en, struct client *c, size_t member)
 {
     bool same_mac = fh_mac_equal(c->rival_mac, c->mac);
 
     if (!is_about_claim(c, member)
         || (!same_mac && may_be_at_its_place(c))) {
-        return;
+        return false;
     }
     if (engine_now_ms(en) - c->rival_ms > CLAIM_VALID_MS) {
         forget_claim(c);
@@ -217,8 +215,7 @@ rival_place_silent(struct engine *en, struct client *c, size_t member)
         probe_now(en, c, member);     /* By every port. */
         forget_claim(c);
     } else {
-        settle_discover(en, c, c->rival_member, c->rival_port,
-                        (struct fh_addr) { 0 });
-        contest(en, c);
+        return true;
     }
+    return false;
 }

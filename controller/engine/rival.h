@@ -13,7 +13,10 @@ void rival_answers(struct engine *, struct client *, struct eth_addr mac);
 /* The client's place has answered a probe of 'member', from 'mac'. */
 void rival_place_answered(struct engine *, struct client *, size_t member,
                           struct eth_addr mac);
-/* The member reaches it no more: was the last claim a move? */
-void rival_place_silent(struct engine *, struct client *, size_t member);
+/* The member reaches it no more.  Returns true where the last claim may be
+ * true: then the client is discovered by whoever heard that, and contested. */
+bool rival_place_silent(struct engine *, struct client *, size_t member);
+/* Whoever answers a broadcast probe first has the address. */
+void rival_contest(struct engine *, struct client *);
 
 #endif /* controller/engine/rival.h */

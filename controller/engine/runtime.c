@@ -8,9 +8,9 @@
 #include <firsthop/buf.h>
 
 #include "controller/bridge/ofserver.h"
-#include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/path.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 
 /* The router's uplink with that port and those tags, made if need be.
@@ -268,7 +268,7 @@ void
 runtime_undial(struct engine *en, const char *target)
 {
     if (target && !has_target(en->config, target)
-        && !leave_dials(en, target)) {
+        && !removed_dials(en, target)) {
         ofserver_undial(en->host.ofserver, target);
     }
 }

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 
 #include "controller/decide/pulse.h"
-#include "controller/engine/leave.h"
 #include "controller/engine/life.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/move.h"
 #include "controller/engine/probe.h"
+#include "controller/engine/removed.h"
+#include "controller/engine/rival.h"
 #include "controller/engine/route.h"
 #include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
@@ -24,19 +26,17 @@
  * flooded. */
 #define CALM_MS 3000
 
-void
-settle_elect_again(struct engine *en, struct client *c, size_t member,
-                   uint32_t unused)
-{
-    settle_elect(en, c, CAUSE_NONE);
-}
+/* Clients settled in one step: some ms of work. */
+#define SETTLE_MOST 2048
+
+static void elect(struct engine *, struct client *, enum incident_cause);
 
 /* Discovery. */
 
 /* Asks by every router that does not reach the client, so that its election
  * sees what there is to choose from. */
-void
-settle_start_discovery(struct engine *en, struct client *c)
+static void
+start_discovery(struct engine *en, struct client *c)
 {
     c->discovering = true;
     c->discover_at_ms = engine_now_ms(en) + DISCOVER_MS;
@@ -48,8 +48,8 @@ settle_start_discovery(struct engine *en, struct client *c)
     serving_arm(en, c);
 }
 
-bool
-settle_all_have_answered(const struct client *c)
+static bool
+all_have_answered(const struct client *c)
 {
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (serving_can(c, i) && !reach_is_up(&c->reaches[i])) {
@@ -69,7 +69,7 @@ settle_discover(struct engine *en, struct client *c, size_t member,
     }
     c->reaches[member].heard_port = port;
     if (!c->discovering) {
-        settle_start_discovery(en, c);
+        start_discovery(en, c);
     }
 }
 
@@ -100,7 +100,7 @@ discovery_timeout(struct engine *en, struct client *c)
             member_router(c, i)->n_reachable++;
         }
     }
-    settle_elect(en, c, CAUSE_NONE);
+    elect(en, c, CAUSE_NONE);
     end_discovery(en, c);
 }
 
@@ -187,7 +187,7 @@ set_lost(struct engine *en, struct client *c)
         route_withdraw(en, c);
     }
     serving_name_forwarder(e.from, c, c->active);
-    leave_end(en, c);
+    removed_end(en, c);
     e.detect_ms = engine_now_ms(en) - c->alive_ms;
     if (!c->guest || !c->lost_told) {
         engine_report(en, &e);
@@ -240,13 +240,13 @@ static bool
 asks_for_another(struct engine *en, struct client *c)
 {
     if (c->former && !c->discovering) {
-        settle_start_discovery(en, c);
+        start_discovery(en, c);
     }
     return c->former && c->discover_at_ms;
 }
 
-void
-settle_elect(struct engine *en, struct client *c, enum incident_cause hint)
+static void
+elect(struct engine *en, struct client *c, enum incident_cause hint)
 {
     struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
     struct elect_input in;
@@ -291,7 +291,7 @@ settle_move(struct engine *en, struct client *c, int member,
     serving_arm(en, c);
 }
 
-/* The client's own timer. */
+/* Deadlines. */
 
 static bool
 is_due(int64_t *deadline_ms, int64_t now_ms)
@@ -303,12 +303,11 @@ is_due(int64_t *deadline_ms, int64_t now_ms)
     return true;
 }
 
-void
-settle_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
+/* Does what is due.  Returns false if the client was forgotten. */
+static bool
+meet_deadlines(struct engine *en, struct client *c)
 {
-    struct engine *en = en_;
-    struct client *c = (void *) ((char *) timer
-                                 - offsetof(struct client, timer));
+    int64_t now_ms = engine_now_ms(en);
     struct takeover_actions acts = { .n = 0 };
 
     if (is_due(&c->discover_at_ms, now_ms)) {
@@ -320,7 +319,7 @@ settle_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
         move_act(en, c, &acts);
     }
     if (is_due(&c->elect_at_ms, now_ms)) {
-        settle_elect(en, c, CAUSE_NONE);
+        elect(en, c, CAUSE_NONE);
     }
     if (is_due(&c->trap_at_ms, now_ms)) {
         stale_ask(c);
@@ -337,7 +336,80 @@ settle_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
         life_forget(en, c, !c->guest ? "lost for longer than age_s"
                     : c->state == CLIENT_PENDING ? NULL
                     : "never answered a probe");
-        return;
+        return false;
     }
     serving_arm(en, c);
+    return true;
+}
+
+/* What is marked. */
+
+/* One more router reaches it: is that all that there are to choose from? */
+static void
+choose(struct engine *en, struct client *c)
+{
+    if (c->state == CLIENT_ACTIVE || all_have_answered(c)) {
+        elect(en, c, CAUSE_NONE);
+    } else if (!c->discovering) {
+        start_discovery(en, c);
+    }
+}
+
+/* Its place has fallen silent: was the last claim a move? */
+static void
+judge(struct engine *en, struct client *c, uint32_t silent_members)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (silent_members >> i & 1 && rival_place_silent(en, c, i)) {
+            settle_discover(en, c, c->rival_member, c->rival_port,
+                            (struct fh_addr) { 0 });
+            rival_contest(en, c);
+        }
+    }
+}
+
+static void
+settle(struct engine *en, struct client *c)
+{
+    unsigned int wants = c->wants;
+    enum incident_cause cause = c->wants_cause;
+    uint32_t silent_members = c->silent_members;
+
+    mark_clear(en, c);
+    if (wants & CLIENT_WANTS_DEADLINES && !meet_deadlines(en, c)) {
+        return;
+    }
+    if (wants & CLIENT_WANTS_ELECTION) {
+        elect(en, c, cause);
+    } else if (wants & CLIENT_WANTS_CHOICE) {
+        choose(en, c);
+    }
+    if (wants & CLIENT_WANTS_RESUMPTION) {
+        move_resume_if_due(en, c);
+    }
+    judge(en, c, silent_members);
+}
+
+void
+settle_marked(struct engine *en)
+{
+    for (int n = SETTLE_MOST; n-- && !TAILQ_EMPTY(&en->marked);) {
+        settle(en, TAILQ_FIRST(&en->marked));
+    }
+}
+
+void
+settle_now(struct engine *en, struct client *c)
+{
+    if (c->wants) {
+        settle(en, c);
+    }
+}
+
+void
+settle_all(struct engine *en)
+{
+    while (!TAILQ_EMPTY(&en->marked)) {
+        settle(en, TAILQ_FIRST(&en->marked));
+    }
 }

@@ -9,22 +9,20 @@
  * (zero: nothing was asked). 'member' heard it through 'port'. */
 void settle_discover(struct engine *, struct client *, size_t member,
                      uint32_t port, struct fh_addr asked);
-/* Asks by every router that does not reach the client, so that its election
- * sees what there is to choose from. */
-void settle_start_discovery(struct engine *, struct client *);
-bool settle_all_have_answered(const struct client *);
 
-/* Elects, and does what follows.  'cause' is a hint, CAUSE_NONE: find out. */
-void settle_elect(struct engine *, struct client *, enum incident_cause);
-void settle_elect_again(struct engine *, struct client *, size_t member,
-                        uint32_t);
 /* Moves an active client to a member that reaches it. */
 void settle_move(struct engine *, struct client *, int member,
                  enum incident_cause);
 void settle_snapshot(const struct engine *, const struct client *,
                      struct elect_candidate *, struct elect_input *);
 
-/* Of client.timer. */
-void settle_timer_fired(struct wheel_timer *, int64_t now_ms, void *en);
+/* Settles what is marked: to be called where a step ends.  Some thousands at
+ * most, so that others are answered in between; the rest is settled as the
+ * loop turns. */
+void settle_marked(struct engine *);
+/* Settles the client, if it is marked, because what follows depends on it. */
+void settle_now(struct engine *, struct client *);
+/* All that is marked. */
+void settle_all(struct engine *);
 
 #endif /* controller/engine/settle.h */

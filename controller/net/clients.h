@@ -60,12 +60,22 @@ struct client_lease {
 struct router;
 struct segment;
 
+/* What is to be settled about it: see mark.h. */
+enum client_want {
+    CLIENT_WANTS_DEADLINES = 1 << 0,    /* One has passed. */
+    CLIENT_WANTS_CHOICE = 1 << 1,       /* One more router reaches it. */
+    CLIENT_WANTS_ELECTION = 1 << 2,
+    CLIENT_WANTS_RESUMPTION = 1 << 3,   /* Of a takeover, if it waits. */
+    CLIENT_WANTS_JUDGEMENT = 1 << 4,    /* Of a claim: its place is silent. */
+};
+
 struct client {
     UT_hash_handle hh;
     struct client_key key;
     struct segment *segment;    /* Borrowed. */
     struct wheel_timer timer;   /* The earliest deadline below. */
     TAILQ_ENTRY(client) segment_node, port_node;    /* While a guest. */
+    TAILQ_ENTRY(client) marked_node;    /* While it wants anything. */
     struct takeover takeover;
     struct router *former;      /* Left by a reload, forwards for it until
                                  * another does: see leave.h.  Or NULL. */
@@ -96,6 +106,9 @@ struct client {
     struct eth_addr rival_mac;  /* Claims the address; zero: nobody. */
     struct eth_addr contested_mac;  /* Before it was contested. */
     struct fh_vlan vlan;
+    uint32_t silent_members;    /* Which fell silent: bits, as above. */
+    uint8_t wants;              /* enum client_want, as bits. */
+    uint8_t wants_cause;        /* enum incident_cause */
     struct fh_addr asked;       /* First request, answered once elected. */
     uint32_t asked_members;     /* Bit i: member i heard it. */
     uint16_t learned_port;      /* Whose count of learnt clients it is in: an
