@@ -6,6 +6,7 @@
 #include "controller/api/api_internal.h"
 
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,30 +262,74 @@ max_body(const struct http_head *head, void *api)
 }
 
 static void
+end_call(struct api_call *call)
+{
+    api_text_destroy(call->text);
+    free(call->arg);
+    free(call);
+}
+
+static bool
+is_change(const struct api_call *call)
+{
+    return strcmp(call->route->method, "GET");
+}
+
+/* Calls the handler, for the first time or once more. */
+static void
+run_call(struct api_call *call)
+{
+    struct api *api = call->api;
+
+    call->pending = false;
+    api->host.wake(api->host.aux);
+    call->route->handler(call);
+    if (call->pending) {
+        return;
+    }
+    if (is_change(call)) {
+        api->host.changed(api->host.aux);
+        turn_end(api->host.turns, &call->turn);
+    }
+    end_call(call);
+}
+
+static void
+run_turn(struct turn *turn)
+{
+    run_call((struct api_call *) ((char *) turn
+                                  - offsetof(struct api_call, turn)));
+}
+
+static void
 handle(const struct http_request *request, void *api_)
 {
     struct api *api = api_;
-    struct api_call call = { api, api->en, request, NULL };
+    struct api_call *call = fh_xcalloc(1, sizeof *call);
     const struct http_head *head = request->head;
-    const struct api_route *route;
     char *allow;
 
-    api->host.wake(api->host.aux);
-    route = find_route(head, &call.arg, &allow);
-    if (!route) {
-        reply_no_route(&call, allow);
+    call->api = api;
+    call->en = api->en;
+    call->request = request;
+    call->turn.run = run_turn;
+    call->resume = run_call;
+    call->route = find_route(head, &call->arg, &allow);
+    if (!call->route) {
+        reply_no_route(call, allow);
+        end_call(call);
         return;
     }
-    if (strcmp(route->method, "GET")) {
+    if (is_change(call)) {
         log_info("api: %s %s", head->method, head->path);
     }
-    if (check_queries(&call, route)) {
-        route->handler(&call);
+    if (!check_queries(call, call->route)) {
+        end_call(call);
+    } else if (is_change(call)) {
+        turn_begin(api->host.turns, &call->turn);
+    } else {
+        run_call(call);
     }
-    if (strcmp(route->method, "GET")) {
-        api->host.changed(api->host.aux);
-    }
-    free(call.arg);
 }
 
 /* Listening on TCP follows the configuration. */
@@ -349,5 +394,6 @@ api_destroy(struct api *api)
     journal_unlisten(engine_journal(api->en), config_applied, api);
     http_destroy(api->http);
     api_events_destroy(api->events);
+    json_decref(api->tagged);
     free(api);
 }

@@ -11,6 +11,8 @@
 
 struct api;
 struct engine;
+struct turns;
+struct worker;
 
 /* What the API needs of its daemon, and what it shows of those beneath the
  * engine.  All are called with 'aux'. */
@@ -20,11 +22,15 @@ struct api_host {
     /* It has changed something, which is to be carried out as soon as the
      * loop turns. */
     void (*changed)(void *aux);
+    /* The i-th thing that is wrong with the daemon itself, or NULL. */
+    const char *(*problem)(void *aux, size_t i);
     void (*bgp)(void *aux, struct fh_bgp_status *);
     size_t (*n_cores)(void *aux);
     struct fh_core_status (*core)(void *aux, size_t i);
     size_t (*core_routes)(void *aux);
     void (*openflow)(void *aux, struct fh_openflow_status *);
+    struct turns *turns;        /* Who changes something waits here. */
+    struct worker *parser;      /* For large texts; NULL: at once. */
     void *aux;
 };
 

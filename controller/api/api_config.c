@@ -12,32 +12,35 @@
 
 /* Entity tags.  RFC 9110, 8.8.3 and 13.1. */
 
-#define ETAG_STRLEN 24
-
-/* FNV-1a.  The text is the operator's own: nobody gains from a collision. */
-static int
-hash_text(const char *text, size_t len, void *hash_)
+/* The tag of what GET answers with; "" where there is nothing.  That of the
+ * whole configuration is worked out once. */
+static const char *
+etag_format(const struct api_call *call, json_t *json,
+            char etag[API_ETAG_STRLEN])
 {
-    uint64_t *hash = hash_;
+    struct api *api = call->api;
 
-    for (size_t i = 0; i < len; i++) {
-        *hash = (*hash ^ (unsigned char) text[i]) * UINT64_C(0x100000001b3);
+    if (!json || json != engine_config(call->en)->json) {
+        return api_etag(json, etag);
     }
-    return 0;
+    if (json != api->tagged) {
+        json_decref(api->tagged);
+        api->tagged = json_incref(json);
+        api_etag(json, api->etag);
+    }
+    return strcpy(etag, api->etag);
 }
 
-/* The tag of what GET answers with; "" where there is nothing. */
-static const char *
-etag_format(json_t *json, char etag[ETAG_STRLEN])
+/* The worker has worked it out. */
+static void
+keep_etag(const struct api_call *call, json_t *json, const char *etag)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    struct api *api = call->api;
 
-    *etag = '\0';
-    if (json) {
-        json_dump_callback(json, hash_text, &hash, JSON_COMPACT);
-        snprintf(etag, ETAG_STRLEN, "\"%016" PRIx64 "\"", hash);
-    }
-    return etag;
+    json_incref(json);
+    json_decref(api->tagged);
+    api->tagged = json;
+    snprintf(api->etag, sizeof api->etag, "%s", etag);
 }
 
 /* Does the list of entity tags 'field' name 'etag'?  "*" names whatever there
@@ -73,13 +76,13 @@ check_conditions(struct api_call *call, json_t *present)
 {
     const char *match = http_head_field(call->request->head, "If-Match");
     const char *none = http_head_field(call->request->head, "If-None-Match");
-    char etag[ETAG_STRLEN];
+    char etag[API_ETAG_STRLEN];
     int has, has_none;
 
     if (!match && !none) {
         return true;
     }
-    etag_format(present, etag);
+    etag_format(call, present, etag);
     has = match ? etag_list_has(match, etag, false) : 1;
     has_none = none ? etag_list_has(none, etag, true) : 0;
     if (has < 0 || has_none < 0) {
@@ -101,15 +104,18 @@ static void
 reply_tagged(struct api_call *call, json_t *json)
 {
     const char *none = http_head_field(call->request->head, "If-None-Match");
-    char etag[ETAG_STRLEN];
+    const struct api_text *text = api_text_write(call, json);
     char *field;
 
-    etag_format(json, etag);
-    field = fh_xasprintf("ETag: %s\r\n", etag);
-    if (none && etag_list_has(none, etag, true) > 0) {
+    if (!text) {
+        return;
+    }
+    field = fh_xasprintf("ETag: %s\r\n", text->etag);
+    if (none && etag_list_has(none, text->etag, true) > 0) {
         http_reply(call->request->conn, 304, NULL, field, NULL, 0);
     } else {
-        api_reply_json_with(call, 200, field, json_incref(json));
+        http_reply(call->request->conn, 200, "application/json", field,
+                   text->text, text->len);
     }
     free(field);
 }
@@ -120,36 +126,48 @@ reply_done(struct api_call *call, int status, bool applied, json_t *json,
            const struct config_errors *warnings)
 {
     json_t *body = json_object();
-    char etag[ETAG_STRLEN];
+    char etag[API_ETAG_STRLEN];
     char *field = NULL;
 
     json_object_set_new(body, "valid", json_true());
     json_object_set_new(body, "applied", json_boolean(applied));
     json_object_set_new(body, "warnings", api_json_errors(warnings));
     if (applied && json) {
-        field = fh_xasprintf("ETag: %s\r\n", etag_format(json, etag));
+        field = fh_xasprintf("ETag: %s\r\n", etag_format(call, json, etag));
     }
     api_reply_json_with(call, status, field, body);
     free(field);
 }
 
-/* Applies 'config' (taken).  'json' is what the request was about, with
- * 'config' or longer, NULL: it is gone. */
+/* Answers with what came of 'text', which is a configuration as a whole, and
+ * applies it unless this is a trial.  'json' is what the request was about, or
+ * NULL: it is gone.  'bad' is the status for what is not valid. */
 static void
-apply(struct api_call *call, int status, struct config *config, json_t *json,
-      const struct config_errors *warnings)
+apply(struct api_call *call, int status, struct api_text *text, json_t *json,
+      bool dry_run, int bad)
 {
     char *reason;
 
-    json_incref(json);
-    reason = engine_apply(call->en, config, true);
-    if (reason) {
-        config_destroy(config);
-        api_reply_refusal(call, reason);
-    } else {
-        reply_done(call, status, true, json, warnings);
+    if (!text->config) {
+        if (bad) {
+            api_reply_errors_as(call, bad, &text->errors);
+        } else {
+            api_reply_errors(call, &text->errors);
+        }
+        return;
     }
-    json_decref(json);
+    if (dry_run) {
+        reply_done(call, status, false, NULL, &text->warnings);
+        return;
+    }
+    keep_etag(call, text->config->json, text->etag);
+    reason = engine_apply(call->en, text->config, true);
+    if (reason) {
+        api_reply_refusal(call, reason);
+        return;
+    }
+    text->config = NULL;        /* Taken. */
+    reply_done(call, status, true, json, &text->warnings);
 }
 
 /* The whole. */
@@ -163,26 +181,18 @@ api_get_config(struct api_call *call)
 void
 api_put_config(struct api_call *call)
 {
-    struct config_errors errors = { NULL, 0, 0, 0 };
-    struct config_errors warnings = { NULL, 0, 0, 0 };
-    struct config *config;
+    struct api_text *text;
     bool dry_run;
 
     if (!api_query_dry_run(call, &dry_run)
         || !check_conditions(call, engine_config(call->en)->json)) {
         return;
     }
-    config = config_parse(call->request->body, call->request->body_len,
-                          &errors, &warnings);
-    if (!config) {
-        api_reply_errors(call, &errors);
-    } else if (dry_run) {
-        config_destroy(config);
-        reply_done(call, 200, false, NULL, &warnings);
-    } else {
-        apply(call, 200, config, config->json, &warnings);
+    text = api_text_config(call, NULL);
+    if (text) {
+        apply(call, 200, text, text->config ? text->config->json : NULL,
+              dry_run, 0);
     }
-    config_errors_destroy(&warnings);
 }
 
 /* One segment, or one router. */
@@ -248,27 +258,22 @@ with_part(const struct api_call *call, json_t *value)
 static void
 set_part(struct api_call *call, json_t *value, bool dry_run)
 {
-    struct config_errors errors = { NULL, 0, 0, 0 };
-    struct config_errors warnings = { NULL, 0, 0, 0 };
     int status = value && !find_part(call) && !dry_run ? 201 : 200;
     json_t *root = with_part(call, value);
-    struct config *config = NULL;
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    struct api_text *text;
 
     if (!root) {
         config_errors_add(&errors, "", "the name is no UTF-8");
-    } else {
-        config = config_from_json(root, &errors, &warnings);
+        api_reply_errors_as(call, 422, &errors);
+        json_decref(value);
+        return;
     }
-    if (!config) {
-        /* What stands in the way of a deletion is not in the request. */
-        api_reply_errors_as(call, value ? 422 : 409, &errors);
-    } else if (dry_run) {
-        config_destroy(config);
-        reply_done(call, status, false, NULL, &warnings);
-    } else {
-        apply(call, status, config, value, &warnings);
+    /* What stands in the way of a deletion is not in the request. */
+    text = api_text_config(call, root);
+    if (text) {
+        apply(call, status, text, value, dry_run, value ? 422 : 409);
     }
-    config_errors_destroy(&warnings);
     json_decref(value);
     json_decref(root);
 }

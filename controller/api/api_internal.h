@@ -5,7 +5,11 @@
 #include "controller/api/api.h"
 #include "controller/api/api_json.h"
 #include "controller/api/http.h"
+#include "controller/base/turn.h"
+#include "controller/base/worker.h"
 #include "controller/engine/engine.h"
+
+#define API_ETAG_STRLEN 24
 
 struct api_events;
 
@@ -16,17 +20,28 @@ struct api {
     struct http_server *http;
     struct api_events *events;
     size_t n_walks;             /* Answers that look at all clients. */
+    json_t *tagged;             /* The configuration whose tag is 'etag'. */
+    char etag[API_ETAG_STRLEN];
 };
+
+struct api_text;
 
 /* One request on its way through a handler. */
 struct api_call {
+    struct turn turn;           /* Where the route changes something. */
     struct api *api;
     struct engine *en;
     const struct http_request *request;
+    const struct api_route *route;
     char *arg;                  /* The path's variable part, or NULL. */
+    struct api_text *text;      /* What the worker reads or writes for it. */
+    bool pending;               /* Not answered yet: 'resume' is called when
+                                 * what it waits for is there. */
+    void (*resume)(struct api_call *);
 };
 
-/* Must answer, once. */
+/* Must answer, once, or set 'pending'.  Then it is called once more from the
+ * start, so what comes before that must be free of side effects. */
 typedef void api_handler(struct api_call *);
 
 struct api_route {
@@ -64,7 +79,7 @@ void api_reply_errors_as(struct api_call *, int status,
 /* 404 or, with a header field that says what is allowed, 405. */
 void api_reply_no_route(struct api_call *, int status, const char *fields,
                         const char *detail);
-/* 409 for what engine.h's writers return, taken. */
+/* 409 for what engine.h's writers return, taken; or the call is pending. */
 void api_reply_refusal(struct api_call *, char *reason);
 
 const char *api_query(const struct api_call *, const char *name);
@@ -84,6 +99,28 @@ bool api_query_dry_run(struct api_call *, bool *dry_run);
 json_t *api_read_body(struct api_call *);
 /* A body {"KEY": "a string"}: the string, new, or NULL after an answer. */
 char *api_read_body_string(struct api_call *, const char *key);
+
+/* api_text.c: large texts, which the worker reads and writes. */
+struct api_text {
+    struct api_call *call;
+    json_t *root;               /* Read, or written; owned.  NULL: read the
+                                 * body. */
+    const char *body;           /* Borrowed. */
+    size_t body_len;
+    struct config *config;      /* Owned until somebody takes it. */
+    struct config_errors errors, warnings;
+    char *text;                 /* Written; owned. */
+    size_t len;
+    char etag[API_ETAG_STRLEN];         /* Of the configuration, or 'root'. */
+};
+
+/* Checks the body, or 'root' (borrowed), as a configuration; writes 'json' as
+ * a text.  Return it, or NULL if the call is pending. */
+struct api_text *api_text_config(struct api_call *, json_t *root);
+struct api_text *api_text_write(struct api_call *, json_t *json);
+void api_text_destroy(struct api_text *);       /* NULL is fine. */
+/* The entity tag of 'json', "" for NULL. */
+const char *api_etag(json_t *, char etag[API_ETAG_STRLEN]);
 
 /* api_clients.c */
 api_handler api_get_clients, api_post_clients, api_get_client,

@@ -183,6 +183,18 @@ json_core(const struct api_host *host)
     return object;
 }
 
+static json_t *
+json_problems(const struct api_host *host)
+{
+    json_t *array = json_array();
+    const char *problem;
+
+    for (size_t i = 0; (problem = host->problem(host->aux, i)); i++) {
+        json_array_append_new(array, api_json_text(problem));
+    }
+    return array;
+}
+
 json_t *
 api_json_status(const struct engine *en, const struct api_host *host)
 {
@@ -219,6 +231,7 @@ api_json_status(const struct engine *en, const struct api_host *host)
     put(status, "uptime_s", json_integer((engine_unix_ms(en)
                                           - engine_started_ms(en)) / 1000));
     put(status, "role", json_string("master"));
+    put(status, "problems", json_problems(host));
     put(status, "counts", object);
     object = json_object();
     put(object, "bgp", json_bgp(en, host));

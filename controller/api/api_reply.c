@@ -152,6 +152,10 @@ api_reply_errors_as(struct api_call *call, int status,
 void
 api_reply_refusal(struct api_call *call, char *reason)
 {
+    if (reason == ENGINE_PENDING) {
+        call->pending = true;
+        return;
+    }
     api_reply_problem(call, 409, "%s", reason);
     free(reason);
 }

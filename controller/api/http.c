@@ -45,6 +45,7 @@ struct http_conn {
     struct event *timer;                /* The state's deadline. */
     struct event *wake;
     struct http_head head;
+    struct http_request request;        /* CONN_HANDLER. */
     struct fh_buf body;
     struct http_chunks chunks;
     size_t max_body;
@@ -55,6 +56,7 @@ struct http_conn {
     bool trusted;                       /* By the socket's mode. */
     bool keep_alive;
     bool stream_chunked;
+    bool deferred;                      /* The handler answers later. */
     bool progressed;                    /* The stream, since last checked. */
     bool doomed;                        /* Closed once not busy. */
 };
@@ -93,8 +95,8 @@ set_state(struct http_conn *conn, enum conn_state state)
     case CONN_REPLY: set_deadline(conn, o->reply_ms); break;
     case CONN_STREAM: set_deadline(conn, o->stall_ms); break;
     case CONN_LINGER: set_deadline(conn, LINGER_MS); break;
-    case CONN_BODY:             /* Goes on with the head's deadline. */
-    case CONN_HANDLER: break;
+    case CONN_BODY: break;      /* Goes on with the head's deadline. */
+    case CONN_HANDLER: event_del(conn->timer); break;
     }
 }
 
@@ -242,6 +244,9 @@ http_reply(struct http_conn *conn, int status, const char *content_type,
     if (!is_method(conn, "HEAD")) {
         evbuffer_add(out, body, len);
     }
+    if (conn->deferred) {
+        http_stream_wake(conn);
+    }
 }
 
 static void
@@ -298,7 +303,7 @@ is_authorized(const struct http_conn *conn)
 static void
 handle_request(struct http_conn *conn)
 {
-    const struct http_request request = {
+    conn->request = (struct http_request) {
         .conn = conn,
         .head = &conn->head,
         .body = conn->body.data ? (char *) conn->body.data : "",
@@ -306,9 +311,25 @@ handle_request(struct http_conn *conn)
     };
 
     set_state(conn, CONN_HANDLER);
-    conn->server->handler.handle(&request, conn->server->aux);
-    assert(conn->state != CONN_HANDLER);
+    conn->server->handler.handle(&conn->request, conn->server->aux);
+    if (conn->state == CONN_HANDLER) {
+        conn->deferred = true;
+        conn_enter(conn);       /* Stays, even if the peer goes. */
+    } else {
+        forget_request(conn);
+    }
+}
+
+/* The answer that was deferred is there.  Returns false if 'conn' is gone. */
+static bool
+end_deferred(struct http_conn *conn)
+{
+    bool doomed = conn->doomed;
+
+    conn->deferred = false;
     forget_request(conn);
+    conn_leave(conn);
+    return !doomed;
 }
 
 /* Takes a head, if it is all here.  Returns false if there is nothing more to
@@ -535,7 +556,11 @@ wake_cb(evutil_socket_t fd, short what, void *conn_)
 {
     struct http_conn *conn = conn_;
 
-    if (conn->state == CONN_REPLY) {    /* A stream that has ended. */
+    if (conn->deferred && conn->state != CONN_HANDLER
+        && !end_deferred(conn)) {
+        return;
+    }
+    if (conn->state == CONN_REPLY) {    /* A stream that has ended, say. */
         write_cb(conn->bev, conn);
         return;
     }
@@ -713,7 +738,8 @@ http_destroy(struct http_server *server)
     http_listener_destroy(server->unix_listener);
     http_listener_destroy(server->tcp_listener);
     while (server->conns) {
-        assert(!server->conns->busy);
+        assert(server->conns->busy == server->conns->deferred);
+        server->conns->busy = 0;
         conn_close(server->conns);
     }
     free(server->token);

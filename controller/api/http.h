@@ -33,7 +33,7 @@ struct http_options {
 };
 #define HTTP_OPTIONS_DEFAULT { 256, 60000, 15000, 30000, 30000 }
 
-/* Valid until the handler returns. */
+/* Valid until it has been answered. */
 struct http_request {
     struct http_conn *conn;
     const struct http_head *head;
@@ -44,7 +44,8 @@ struct http_request {
 struct http_handler {
     /* How many bytes the body of this request may have. */
     size_t (*max_body)(const struct http_head *, void *aux);
-    /* Must call http_reply() or http_stream_begin() before it returns. */
+    /* Must call http_reply() or http_stream_begin(), once: before it returns
+     * or, http_reply() alone, later, before the server is destroyed. */
     void (*handle)(const struct http_request *, void *aux);
 };
 

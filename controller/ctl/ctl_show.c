@@ -45,6 +45,8 @@ show_status(const struct ctl *ctl, json_t *status)
 {
     json_t *counts = json_object_get(status, "counts");
     char uptime[32];
+    json_t *problem;
+    size_t i;
 
     printf("firsthopd %s, %s, up %s\n", ctl_string(status, "version"),
            ctl_string(status, "role"),
@@ -60,6 +62,9 @@ show_status(const struct ctl *ctl, json_t *status)
            ctl_integer(counts, "clients_lost"),
            ctl_integer(counts, "clients_pending"));
     show_upstream(json_object_get(status, "upstream"));
+    json_array_foreach (json_object_get(status, "problems"), i, problem) {
+        printf("PROBLEM   %s\n", json_string_value(problem));
+    }
 }
 
 int

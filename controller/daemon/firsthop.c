@@ -8,8 +8,8 @@
 #include <firsthop/buf.h>
 
 #include "controller/base/log.h"
+#include "controller/daemon/keeper.h"
 #include "controller/engine/router_send.h"
-#include "controller/store/store.h"
 #include "controller/upstream/upstream_arp.h"
 #include "controller/upstream/upstream_bgp.h"
 #include "controller/upstream/upstream_core.h"
@@ -17,6 +17,7 @@
 #define MAX_CONNECTIONS 4096
 #define MAX_BACKLOG_BYTES (256u << 20)
 #define HANDSHAKE_MS 10000
+#define FINISH_MS 5000          /* For the disk, when the daemon leaves. */
 
 struct firsthop {
     struct event_base *base;
@@ -24,7 +25,8 @@ struct firsthop {
     int64_t tick_due_ms;                /* When the tick was asked for. */
     struct bridges *bridges;
     struct engine *engine;
-    struct store *store;                /* NULL: nothing is kept. */
+    struct keeper *keeper;
+    struct worker *parser;
     struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum config_upstream. */
 };
 
@@ -190,29 +192,6 @@ configure_upstreams(void *fh_, const struct config *config)
 
 /* Start and end. */
 
-static bool
-open_store(struct firsthop *fh, const char *dir, char **errp)
-{
-    char *message = NULL;
-    int error;
-
-    if (!dir) {
-        return true;
-    }
-    error = store_open(dir, &fh->store, &message);
-    if (error) {
-        *errp = fh_xasprintf("state directory %s",
-                             message ? message : strerror(error));
-        free(message);
-        return false;
-    }
-    if (message) {
-        log_err("%s", message);
-        free(message);
-    }
-    return true;
-}
-
 /* A configuration that was applied over the control socket outlives the
  * file's. */
 static struct config *
@@ -220,7 +199,8 @@ stored_config(struct firsthop *fh)
 {
     struct config_errors errors = { .n = 0 };
     struct config *config = NULL;
-    json_t *json = fh->store ? store_get(fh->store)->config : NULL;
+    const struct store_state *state = keeper_kept(fh->keeper);
+    json_t *json = state ? state->config : NULL;
 
     if (json) {
         config = config_from_json(json, &errors, NULL);
@@ -242,7 +222,7 @@ kept(void *fh_)
 {
     const struct firsthop *fh = fh_;
 
-    return fh->store ? store_get(fh->store) : NULL;
+    return keeper_kept(fh->keeper);
 }
 
 static int
@@ -250,7 +230,7 @@ keep(void *fh_, const struct store_change *change)
 {
     struct firsthop *fh = fh_;
 
-    return fh->store ? store_apply(fh->store, change) : 0;
+    return keeper_keep(fh->keeper, change);
 }
 
 /* Takes 'config'. */
@@ -301,7 +281,10 @@ firsthop_create(struct event_base *base, struct config *config,
 
     fh->base = base;
     fh->tick = evtimer_new(base, tick, fh);
-    if (!open_store(fh, options->state_dir, errp)) {
+    fh->parser = options->threads ? worker_create(base) : NULL;
+    fh->keeper = keeper_create(base, options->state_dir, options->threads,
+                               errp);
+    if (!fh->keeper) {
         config_destroy(config);
         firsthop_destroy(fh);
         return NULL;
@@ -342,8 +325,28 @@ firsthop_destroy(struct firsthop *fh)
         engine_destroy(fh->engine);
     }
     event_free(fh->tick);
-    store_close(fh->store);
+    keeper_destroy(fh->keeper);
+    worker_destroy(fh->parser);
     free(fh);
+}
+
+void
+firsthop_finish(struct firsthop *fh)
+{
+    worker_finish(fh->parser, FINISH_MS);
+    keeper_stop(fh->keeper, FINISH_MS);
+}
+
+struct turns *
+firsthop_turns(struct firsthop *fh)
+{
+    return keeper_turns(fh->keeper);
+}
+
+struct worker *
+firsthop_parser(struct firsthop *fh)
+{
+    return fh->parser;
 }
 
 struct engine *
@@ -370,6 +373,14 @@ api_changed(void *fh_)
 
     fh->tick_due_ms = engine_now_ms(fh->engine);
     evtimer_add(fh->tick, &at_once);
+}
+
+static const char *
+api_problem(void *fh_, size_t i)
+{
+    const struct firsthop *fh = fh_;
+
+    return i ? NULL : keeper_problem(fh->keeper);
 }
 
 static void
@@ -417,6 +428,8 @@ firsthop_api_host(struct firsthop *fh)
 {
     return (struct api_host) {
         .wake = api_wake, .changed = api_changed, .bgp = api_bgp,
+        .problem = api_problem, .turns = keeper_turns(fh->keeper),
+        .parser = fh->parser,
         .n_cores = api_n_cores, .core = api_core,
         .core_routes = api_core_routes, .openflow = api_openflow, .aux = fh,
     };

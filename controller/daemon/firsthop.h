@@ -12,6 +12,8 @@ struct firsthop;
 
 struct firsthop_options {
     const char *state_dir;      /* NULL: nothing is kept. */
+    bool threads;               /* For the disk, and for large texts: false
+                                 * has both done at once. */
     char **listens;             /* In place of the configuration's; NULL. */
     size_t n_listens;
 };
@@ -21,9 +23,16 @@ struct firsthop_options {
 struct firsthop *firsthop_create(struct event_base *, struct config *config,
                                  const struct firsthop_options *,
                                  char **errp);
+/* Waits for what is under way, for some seconds at most, and refuses changes
+ * from then on.  To be called before the API is destroyed. */
+void firsthop_finish(struct firsthop *);
 /* Leaves the flows on the bridges alone. */
 void firsthop_destroy(struct firsthop *);
 
+/* Whoever changes something waits for its turn; what is large is parsed by
+ * the worker. */
+struct turns *firsthop_turns(struct firsthop *);
+struct worker *firsthop_parser(struct firsthop *);
 struct engine *firsthop_engine(const struct firsthop *);
 struct api_host firsthop_api_host(struct firsthop *);
 

@@ -15,6 +15,8 @@
 
 #include "controller/api/api.h"
 #include "controller/base/log.h"
+#include "controller/base/turn.h"
+#include "controller/base/worker.h"
 #include "controller/bridge/ofserver.h"
 #include "controller/config/config.h"
 #include "controller/daemon/firsthop.h"
@@ -31,13 +33,28 @@ struct options {
     bool check;
 };
 
+struct daemon;
+
+/* SIGHUP. */
+struct reload {
+    struct turn turn;           /* First: it is cast back. */
+    struct daemon *daemon;
+    struct config *config;
+    struct config_errors errors, warnings;
+    bool busy;
+    bool again;                 /* Another one has come meanwhile. */
+};
+
 struct daemon {
     struct options options;
+    struct reload reload;
     struct event_base *base;
     struct firsthop *fh;
     struct api *api;
     struct sdnotify *notify;
 };
+
+static void start_reload(struct daemon *);
 
 static void
 usage(FILE *stream)
@@ -162,20 +179,15 @@ print_errors(const char *path, const struct config_errors *errors,
     }
 }
 
-/* Says on stderr what is wrong; while the daemon runs, in the log. */
+/* Says on stderr what is wrong. */
 static struct config *
-load(const char *path, bool running)
+load(const char *path)
 {
     struct config_errors errors = { .n = 0 }, warnings = { .n = 0 };
     struct config *config = config_load_file(path, &errors, &warnings);
 
-    if (running) {
-        log_errors(LOG_LVL_WARN, path, &warnings);
-        log_errors(LOG_LVL_ERR, path, &errors);
-    } else {
-        print_errors(path, &warnings, "warning: ");
-        print_errors(path, &errors, "");
-    }
+    print_errors(path, &warnings, "warning: ");
+    print_errors(path, &errors, "");
     config_errors_destroy(&errors);
     config_errors_destroy(&warnings);
     return config;
@@ -192,26 +204,94 @@ on_terminate(evutil_socket_t sig, short what, void *daemon_)
     event_base_loopbreak(d->base);
 }
 
+/* A reload: the worker reads the file, then the configuration takes its turn
+ * among the changes of operators. */
+
+static void
+read_file(void *daemon_)
+{
+    struct daemon *d = daemon_;
+    struct reload *r = &d->reload;
+
+    r->config = config_load_file(d->options.config, &r->errors,
+                                 &r->warnings);
+}
+
+static void
+end_reload(struct daemon *d)
+{
+    struct reload *r = &d->reload;
+
+    config_destroy(r->config);
+    config_errors_destroy(&r->errors);
+    config_errors_destroy(&r->warnings);
+    r->config = NULL;
+    r->busy = false;
+    sdnotify_ready(d->notify);
+    if (r->again) {
+        r->again = false;
+        start_reload(d);
+    }
+}
+
+static void
+apply_reload(struct turn *turn)
+{
+    struct reload *r = (struct reload *) turn;
+    struct daemon *d = r->daemon;
+    char *error = engine_apply(firsthop_engine(d->fh), r->config, false);
+
+    if (error == ENGINE_PENDING) {
+        return;
+    }
+    turn_end(firsthop_turns(d->fh), turn);
+    if (error) {
+        log_err("%s: %s", d->options.config, error);
+        free(error);
+    } else {
+        r->config = NULL;       /* Taken. */
+    }
+    end_reload(d);
+}
+
+static void
+take_file(void *daemon_)
+{
+    struct daemon *d = daemon_;
+    struct reload *r = &d->reload;
+
+    log_errors(LOG_LVL_WARN, d->options.config, &r->warnings);
+    log_errors(LOG_LVL_ERR, d->options.config, &r->errors);
+    if (r->config) {
+        turn_begin(firsthop_turns(d->fh), &r->turn);
+    } else {
+        log_err("%s is not valid: nothing was changed", d->options.config);
+        end_reload(d);
+    }
+}
+
+static void
+start_reload(struct daemon *d)
+{
+    struct reload *r = &d->reload;
+
+    if (r->busy) {
+        r->again = true;        /* The file may be another by now. */
+        return;
+    }
+    r->busy = true;
+    r->daemon = d;
+    r->turn.run = apply_reload;
+    sdnotify_reloading(d->notify);
+    if (worker_run(firsthop_parser(d->fh), read_file, take_file, d)) {
+        take_file(d);
+    }
+}
+
 static void
 on_reload(evutil_socket_t sig, short what, void *daemon_)
 {
-    struct daemon *d = daemon_;
-    struct config *config;
-    char *error;
-
-    sdnotify_reloading(d->notify);
-    config = load(d->options.config, true);
-    if (!config) {
-        log_err("%s is not valid: nothing was changed", d->options.config);
-    } else {
-        error = engine_apply(firsthop_engine(d->fh), config, false);
-        if (error) {
-            log_err("%s: %s", d->options.config, error);
-            config_destroy(config);
-            free(error);
-        }
-    }
-    sdnotify_ready(d->notify);
+    start_reload(daemon_);
 }
 
 static void
@@ -289,6 +369,8 @@ run(struct daemon *d, struct config *config)
                  d->options.socket);
         sdnotify_ready(d->notify);
         event_base_dispatch(d->base);
+        firsthop_finish(d->fh);
+        event_base_loop(d->base, EVLOOP_NONBLOCK);      /* Last answers. */
         free_signals(&signals);
     } else {
         log_err("cannot start: %s", error);
@@ -306,13 +388,14 @@ main(int argc, char *argv[])
 {
     struct daemon d = {
         .options = { .config = DEFAULT_CONFIG, .socket = DEFAULT_SOCKET,
-                     .firsthop.state_dir = DEFAULT_STATE_DIR },
+                     .firsthop.state_dir = DEFAULT_STATE_DIR,
+                     .firsthop.threads = true },
     };
     struct config *config;
     int status = 0;
 
     parse_options(argc, argv, &d.options);
-    config = load(d.options.config, false);
+    config = load(d.options.config);
     if (!config) {
         status = 1;
     } else if (d.options.check) {

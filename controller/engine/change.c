@@ -4,6 +4,7 @@
 
 #include "controller/engine/engine_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
@@ -14,9 +15,14 @@
 #include "controller/engine/serving.h"
 #include "controller/engine/settle.h"
 
+char engine_pending[] = "the change is being kept";
+
 static char *
 store_error(int error)
 {
+    if (error == EINPROGRESS) {
+        return ENGINE_PENDING;
+    }
     return error ? fh_xasprintf("the state directory: %s", strerror(error))
                  : NULL;
 }

@@ -44,7 +44,8 @@ struct engine_host {
                      const struct fh_route *);
     /* What is kept over a restart, NULL: nothing is. */
     const struct store_state *(*kept)(void *aux);
-    /* Keeps that too.  Returns 0 or a positive errno. */
+    /* Keeps that too.  Returns 0 or a positive errno; EINPROGRESS: it is on
+     * its way, ask again. */
     int (*keep)(void *aux, const struct store_change *);
     /* The core is told as 'config' says from now on. */
     void (*configured)(void *aux, const struct config *config);
@@ -105,7 +106,11 @@ struct elect_result engine_explain(const struct engine *,
 struct elect_result engine_without(const struct engine *,
                                    const struct client *, size_t member);
 
-/* Writers.  Return NULL, or what stands in the way, new. */
+/* Writers.  Return NULL, or what stands in the way, new; or ENGINE_PENDING if
+ * what is to be kept is on its way to the disk: nothing has changed, and the
+ * same call is to be made again once it is there. */
+#define ENGINE_PENDING (engine_pending)
+extern char engine_pending[];           /* Not to be freed. */
 char *engine_move(struct engine *, struct client *, size_t member);
 char *engine_set_draining(struct engine *, struct router *, bool);
 /* 'n' different clients, all or none. */

@@ -25,6 +25,7 @@
 struct store {
     int dir_fd;
     int lock_fd;
+    int read_only;              /* 0 or the errno that says so. */
     struct store_state state;
 };
 
@@ -106,6 +107,9 @@ replace_file(const struct store *store, enum store_file file,
 static int
 remove_file(const struct store *store, enum store_file file)
 {
+    if (store->read_only) {
+        return store->read_only;
+    }
     if (unlinkat(store->dir_fd, file_names[file], 0)) {
         return errno == ENOENT ? 0 : errno;
     }
@@ -224,7 +228,11 @@ load_file(struct store *store, const char *dir, enum store_file file,
         && store_decode(file, (const char *) text.data, text.len, &part,
                         &why)) {
         error = set_aside(store->dir_fd, name, &aside);
-        if (error) {
+        if (error && store->read_only) {
+            add_message(messagep, fh_xasprintf("%s/%s %s; going on without",
+                                               dir, name, why));
+            error = 0;
+        } else if (error) {
             add_message(messagep,
                         fh_xasprintf("%s/%s %s, and cannot be set aside: %s",
                                      dir, name, why, strerror(error)));
@@ -247,21 +255,39 @@ load_file(struct store *store, const char *dir, enum store_file file,
     return error;
 }
 
+/* What is locked is a file, or the directory itself where there can be no
+ * file. */
+static int
+open_lock(struct store *store)
+{
+    int flags = O_RDWR | O_CREAT | O_NOFOLLOW;
+    const char *name = "lock";
+
+    if (faccessat(store->dir_fd, ".", W_OK, AT_EACCESS)) {
+        store->read_only = errno;
+        flags = O_RDONLY | O_DIRECTORY;
+        name = ".";
+    }
+    store->lock_fd = openat(store->dir_fd, name, flags | O_CLOEXEC, 0640);
+    return store->lock_fd < 0 ? errno : 0;
+}
+
 /* Opens and locks the directory.  Returns 0 or an errno. */
 static int
 lock_directory(struct store *store, const char *dir)
 {
-    if (mkdir(dir, 0750) && errno != EEXIST) {
+    int error;
+
+    if (mkdir(dir, 0750) && errno != EEXIST && access(dir, X_OK)) {
         return errno;
     }
     store->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->dir_fd < 0) {
         return errno;
     }
-    store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT
-                            | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (store->lock_fd < 0) {
-        return errno;
+    error = open_lock(store);
+    if (error) {
+        return error;
     }
     return flock(store->lock_fd, LOCK_EX | LOCK_NB) ? errno : 0;
 }
@@ -307,6 +333,12 @@ store_close(struct store *store)
     free(store);
 }
 
+int
+store_read_only(const struct store *store)
+{
+    return store->read_only;
+}
+
 const struct store_state *
 store_get(const struct store *store)
 {
@@ -321,8 +353,14 @@ save(const struct store *store, enum store_file file,
      const struct store_state *state)
 {
     size_t len;
-    char *text = store_encode(file, state, &len);
-    int error = (len > MAX_FILE_BYTES ? EFBIG
+    char *text;
+    int error;
+
+    if (store->read_only) {
+        return store->read_only;
+    }
+    text = store_encode(file, state, &len);
+    error = (len > MAX_FILE_BYTES ? EFBIG
                  : replace_file(store, file, text, len));
 
     free(text);

@@ -15,12 +15,17 @@
 struct store;
 
 /* Opens 'dir', which is made (mode 0750) if it is missing, locks it against
- * another daemon and reads what is there.  Returns 0 and a new '*storep', or
+ * another daemon and reads what is there.  A directory that cannot be written
+ * is read, and refuses every change.  Returns 0 and a new '*storep', or
  * an errno: EWOULDBLOCK if the directory is in use.  '*messagep' is set to
  * NULL, or to a new text for the log: the error, or which files were set
  * aside and why. */
 int store_open(const char *dir, struct store **storep, char **messagep);
 void store_close(struct store *);   /* NULL is fine.  Unlocks. */
+
+/* 0, or why nothing can be written: the directory is read-only.  What was
+ * kept could be read all the same. */
+int store_read_only(const struct store *);
 
 /* What is on disk.  Valid until the next verb that changes it. */
 const struct store_state *store_get(const struct store *);

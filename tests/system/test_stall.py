@@ -5,15 +5,18 @@ No bridges: the daemon alone, its control socket, and what stalls.  That it
 answers is asked over the control socket, each request with its own limit.
 """
 
+import concurrent.futures
 import contextlib
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
+from firsthop import Client
 from firsthopd import ApiError, Firsthopd
-from netns import unique_directory
+from netns import unique_directory, wait_for
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 EXAMPLE = os.path.join(TOP, "controller", "config", "firsthop.example.json")
@@ -57,3 +60,170 @@ def test_who_does_not_read_stderr_stops_nobody(daemon):
         assert daemon.metric("log_lines_lost_total") > 0
         assert daemon.get("/v1/status")["version"]
         daemon.stop()
+
+
+@pytest.fixture(name="slow_disk")
+def fixture_slow_disk(daemon):
+    """The daemon, started; its disk stands still while the file exists that
+    is returned with it."""
+    hold = os.path.join(daemon.directory, "hold")
+    daemon.wrapper = [os.path.join(daemon.build, "tests/lab/holdsync"), hold]
+    daemon.start()
+    return daemon, hold
+
+
+def in_background(executor, daemon, method, url, body):
+    """A request whose answer is waited for elsewhere, for as long as it
+    takes."""
+    patient = Client(daemon.socket_path, timeout=60.0)
+    return executor.submit(patient.exchange, method, url, body)
+
+
+def test_a_disk_that_stands_still_stops_nobody(slow_disk):
+    """Changes wait for it, in order, and are in force when it has them; who
+    only asks is answered meanwhile."""
+    daemon, hold = slow_disk
+    client = {"segment": "metro", "mac": "02:00:00:00:01:63"}
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        with open(hold, "w", encoding="utf-8"):
+            pass
+        drain = in_background(
+            executor, daemon, "PATCH", "/v1/routers/A", {"admin": "drain"}
+        )
+        wait_for(
+            lambda: "PATCH /v1/routers/A" in daemon.log(),
+            what="the request to have come",
+        )
+        put = in_background(
+            executor, daemon, "PUT", "/v1/clients/10.0.0.99", client
+        )
+        daemon.reload()
+        wait_for(
+            lambda: any(
+                "has not answered" in problem
+                for problem in daemon.get("/v1/status")["problems"]
+            ),
+            what="the problem to be told",
+        )
+        assert daemon.router("A")["admin"] == "up"
+        assert daemon.client("10.0.0.99") is None
+        assert not drain.done() and not put.done()
+        assert not daemon.events(0, type="config.applied")
+
+        os.unlink(hold)
+        assert drain.result()[0] == 200
+        assert put.result()[0] == 201
+    wait_for(
+        lambda: daemon.events(0, type="config.applied"),
+        what="the file to be in force",
+    )
+    assert daemon.get("/v1/status")["problems"] == []
+    daemon.restart()
+    assert daemon.router("A")["admin"] == "drain"
+    assert daemon.client("10.0.0.99")["origin"] == "provisioned"
+
+
+def test_a_daemon_that_dies_meanwhile_keeps_the_old_state(slow_disk):
+    daemon, hold = slow_disk
+    daemon.request("PATCH", "/v1/routers/A", {"admin": "drain"})
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        with open(hold, "w", encoding="utf-8"):
+            pass
+        up = in_background(
+            executor, daemon, "PATCH", "/v1/routers/A", {"admin": "up"}
+        )
+        wait_for(
+            lambda: daemon.log().count("PATCH /v1/routers/A") == 2,
+            what="the request to have come",
+        )
+        daemon.kill()
+        assert up.exception() is not None
+    os.unlink(hold)
+    daemon.start()
+    assert daemon.router("A")["admin"] == "drain"
+
+
+def test_sigterm_waits_for_a_slow_disk_but_not_for_ever(slow_disk):
+    daemon, hold = slow_disk
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        with open(hold, "w", encoding="utf-8"):
+            pass
+        drain = in_background(
+            executor, daemon, "PATCH", "/v1/routers/A", {"admin": "drain"}
+        )
+        wait_for(
+            lambda: "PATCH /v1/routers/A" in daemon.log(),
+            what="the request to have come",
+        )
+        daemon.process.terminate()
+        wait_for(
+            lambda: "leaving without waiting" in daemon.log(),
+            timeout=20,
+            what="the daemon to be tired of waiting",
+        )
+        assert drain.result()[0] == 409
+        os.unlink(hold)  # A process in fsync() cannot end.
+        daemon.stop()
+
+
+def test_a_read_only_state_directory_is_a_problem(daemon):
+    """What is in it is read, and in force; every change is refused."""
+    daemon.start()
+    daemon.request("PATCH", "/v1/routers/A", {"admin": "drain"})
+    daemon.stop()
+    subprocess.run(
+        ["mount", "--bind", daemon.state_dir, daemon.state_dir], check=True
+    )
+    try:
+        subprocess.run(
+            ["mount", "-o", "remount,bind,ro", daemon.state_dir], check=True
+        )
+        daemon.start()
+        assert daemon.router("A")["admin"] == "drain"
+        (problem,) = daemon.get("/v1/status")["problems"]
+        assert "Read-only file system" in problem
+        assert [t for t in daemon.log().splitlines() if problem in t]
+        with pytest.raises(ApiError) as error:
+            daemon.request("PATCH", "/v1/routers/A", {"admin": "up"})
+        assert error.value.status == 409
+        assert daemon.router("A")["admin"] == "drain"
+        daemon.stop()
+    finally:
+        daemon.stop()
+        subprocess.run(["umount", daemon.state_dir], check=True)
+
+
+def large(config, n_clients):
+    """The configuration with so many clients."""
+    config = json.loads(json.dumps(config))
+    config["segments"]["metro"]["prefixes"] = ["10.0.0.0/8"]
+    config["clients"] = [
+        {
+            "address": f"10.{1 + (i >> 16)}.{i >> 8 & 255}.{i & 255}",
+            "segment": "metro",
+            "mac": f"02:00:01:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}",
+        }
+        for i in range(n_clients)
+    ]
+    return config
+
+
+def test_who_asks_is_answered_while_megabytes_are_checked(daemon):
+    """A trial of 100,000 clients: the requests that come while it is checked
+    are answered before it is."""
+    daemon.start()
+    body = json.dumps(large(daemon.config, 100000), indent=1).encode()
+    answered = 0
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        trial = in_background(
+            executor, daemon, "PUT", "/v1/config?dry_run=1", body
+        )
+        wait_for(
+            lambda: "PUT /v1/config" in daemon.log(),
+            what="the request to have come",
+        )
+        while not trial.done():
+            assert daemon.get("/v1/status")["version"]
+            answered += 1
+        assert trial.result()[0] == 200
+    assert answered > 1

@@ -206,6 +206,8 @@ path_count_clients(const struct engine *en, const struct path *path)
     return 7;
 }
 
+char engine_pending[] = "";
+
 /* engine.h */
 
 const struct config *

@@ -46,6 +46,7 @@ struct world {
     struct engine *en;
     struct api *api;
     char *dir, *path;
+    struct turns turns;
     int n_changes;              /* That were to be carried out. */
 };
 
@@ -83,6 +84,12 @@ nothing_to_do(void *n_changes)
 {
 }
 
+static const char *
+get_problem(void *aux, size_t i)
+{
+    return i < 1 ? "a problem" : NULL;
+}
+
 static void
 get_bgp(void *aux, struct fh_bgp_status *status)
 {
@@ -118,14 +125,16 @@ set_up(void **state)
 {
     struct world *w = fh_xcalloc(1, sizeof *w);
     const struct api_host host = {
-        nothing_to_do, count_call, get_bgp, get_n_cores, get_core,
-        get_core_routes, get_openflow, &w->n_changes,
+        nothing_to_do, count_call, get_problem, get_bgp, get_n_cores,
+        get_core, get_core_routes, get_openflow, &w->turns, NULL,
+        &w->n_changes,
     };
     char *error = NULL;
 
     w->dir = fh_xstrdup("/tmp/firsthop-test-api-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     w->path = fh_xasprintf("%s/control.sock", w->dir);
+    turns_init(&w->turns);
     w->base = event_base_new();
     w->en = fake_create(config_text, N_EVENTS);
     add_clients(w->en);

@@ -730,6 +730,28 @@ open_fails_with_eacces(void)
     free(message);
 }
 
+/* What is there is read, locked and kept as it is. */
+static void
+open_is_read_only(void)
+{
+    struct store *store, *other;
+    char *message;
+
+    if (store_open("s", &store, &message)
+        || store_read_only(store) != EACCES
+        || store_set_draining(store, "C", true) != EACCES
+        || store_set_config(store, NULL) != EACCES
+        || store_get(store)->n_draining) {
+        _exit(1);
+    }
+    free(message);
+    if (store_open("s", &other, &message) != EWOULDBLOCK) {
+        _exit(2);
+    }
+    free(message);
+    store_close(store);
+}
+
 static void
 directory_without_permission_is_an_error(void **state)
 {
@@ -738,7 +760,6 @@ directory_without_permission_is_an_error(void **state)
     }
     assert_int_equal(chmod(".", 0755), 0);
     assert_int_equal(mkdir("s", 0755), 0);
-    as_nobody(open_fails_with_eacces);      /* The lock cannot be made. */
     assert_int_equal(chmod("s", 0), 0);
     as_nobody(open_fails_with_eacces);
     assert_int_equal(chmod("s", 0777), 0);
@@ -747,10 +768,30 @@ directory_without_permission_is_an_error(void **state)
     assert_int_equal(chmod("s/lock", 0666), 0);
     assert_int_equal(chmod("s/state", 0), 0);
     as_nobody(open_fails_with_eacces);      /* A file cannot be read. */
-    assert_int_equal(chmod("s/state", 0644), 0);
-    assert_int_equal(chmod("s", 0555), 0);
-    as_nobody(open_fails_with_eacces);      /* It cannot be set aside. */
+}
+
+static void
+read_only_directory_is_read(void **state)
+{
+    struct store *store;
+
+    if (geteuid()) {
+        skip();                 /* Only root can become nobody. */
+    }
+    assert_int_equal(chmod(".", 0755), 0);
+    assert_int_equal(mkdir("s", 0555), 0);
+    as_nobody(open_is_read_only);
+    write_file("s/state", "", 0);           /* It cannot be set aside. */
+    as_nobody(open_is_read_only);
     assert_int_equal(count_files("corrupt"), 0);
+    assert_int_equal(unlink("s/state"), 0);
+
+    store = open_store();       /* Root may write all the same. */
+    assert_int_equal(store_read_only(store), 0);
+    fill(store);
+    store_close(store);
+    assert_int_equal(chmod("s/state", 0444), 0);
+    as_nobody(open_fails_with_eacces);      /* Of "clients", mode 0640. */
 }
 
 static void
@@ -790,6 +831,7 @@ main(void)
         TEST(failed_write_changes_nothing),
         TEST(full_disk_changes_nothing),
         TEST(directory_without_permission_is_an_error),
+        TEST(read_only_directory_is_read),
         TEST(link_is_not_followed),
     };
 

@@ -1,0 +1,122 @@
+/* Large texts: configurations, read and written by the worker, lest a hundred
+ * thousand clients stop the event loop.
+ *
+ * Called by the handlers of api_config.c.  JSON values are
+ * shared with the worker: nobody changes them, and jansson counts references
+ * atomically. */
+#include <config.h>
+
+#include "controller/api/api_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a.  The text is the operator's own: nobody gains from a collision. */
+static int
+hash_text(const char *text, size_t len, void *hash_)
+{
+    uint64_t *hash = hash_;
+
+    for (size_t i = 0; i < len; i++) {
+        *hash = (*hash ^ (unsigned char) text[i]) * UINT64_C(0x100000001b3);
+    }
+    return 0;
+}
+
+const char *
+api_etag(json_t *json, char etag[API_ETAG_STRLEN])
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    *etag = '\0';
+    if (json) {
+        json_dump_callback(json, hash_text, &hash, JSON_COMPACT);
+        snprintf(etag, API_ETAG_STRLEN, "\"%016" PRIx64 "\"", hash);
+    }
+    return etag;
+}
+
+/* In the worker. */
+
+static void
+read_config(void *text_)
+{
+    struct api_text *text = text_;
+
+    text->config = (text->body
+                    ? config_parse(text->body, text->body_len, &text->errors,
+                                   &text->warnings)
+                    : config_from_json(text->root, &text->errors,
+                                       &text->warnings));
+    api_etag(text->config ? text->config->json : NULL, text->etag);
+}
+
+static void
+write_json(void *text_)
+{
+    struct api_text *text = text_;
+    char *dump = json_dumps(text->root, JSON_INDENT(1));
+
+    text->text = fh_xasprintf("%s\n", dump);
+    text->len = strlen(text->text);
+    free(dump);
+    api_etag(text->root, text->etag);
+}
+
+/* In the loop. */
+
+static void
+resume(void *text_)
+{
+    struct api_text *text = text_;
+
+    text->call->resume(text->call);
+}
+
+/* Has 'work' done for the call, once. */
+static struct api_text *
+run(struct api_call *call, json_t *root, void (*work)(void *))
+{
+    struct api_text *text = call->text;
+
+    if (text) {
+        return text;
+    }
+    text = call->text = fh_xcalloc(1, sizeof *text);
+    text->call = call;
+    text->root = json_incref(root);
+    if (!root) {
+        text->body = call->request->body;
+        text->body_len = call->request->body_len;
+    }
+    call->pending = !worker_run(call->api->host.parser, work, resume, text);
+    return call->pending ? NULL : text;
+}
+
+struct api_text *
+api_text_config(struct api_call *call, json_t *root)
+{
+    return run(call, root, read_config);
+}
+
+struct api_text *
+api_text_write(struct api_call *call, json_t *json)
+{
+    return run(call, json, write_json);
+}
+
+void
+api_text_destroy(struct api_text *text)
+{
+    if (!text) {
+        return;
+    }
+    json_decref(text->root);
+    config_destroy(text->config);
+    config_errors_destroy(&text->errors);
+    config_errors_destroy(&text->warnings);
+    free(text->text);
+    free(text);
+}

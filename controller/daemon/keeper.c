@@ -1,0 +1,305 @@
+/* What must survive a restart goes to disk beside the event loop.  See
+ * keeper.h.
+ *
+ * While a change is WRITING the store is the worker's; else it is ours. */
+#include <config.h>
+
+#include "controller/daemon/keeper.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/base/clock.h"
+#include "controller/base/log.h"
+#include "controller/store/store.h"
+
+#define SLOW_MS 2000            /* A write that takes longer is a problem. */
+
+enum keeper_state { KEEPER_IDLE, KEEPER_WRITING, KEEPER_WRITTEN };
+
+struct keeper {
+    char *dir;
+    struct store *store;        /* NULL: nothing is kept. */
+    struct worker *worker;      /* NULL: everything is written at once. */
+    struct turns turns;
+    enum keeper_state state;
+    struct store_change *change;        /* Owned; NULL when KEEPER_IDLE. */
+    struct store_change *wanted;        /* By whose turn it is; owned. */
+    struct store_change *holders;       /* Waits; owned. */
+    int error;                  /* KEEPER_WRITTEN: what it came to. */
+    int last_error;             /* Of the last write. */
+    int64_t since_ms;           /* KEEPER_WRITING. */
+    bool stopping;
+    char problem[256];
+};
+
+/* Changes as values of our own. */
+
+static struct store_change *
+change_copy(const struct store_change *change)
+{
+    struct store_change *copy = fh_xmemdup(change, sizeof *change);
+    char **names = fh_xcalloc(change->n + 1, sizeof *names);
+
+    for (size_t i = 0; change->names && i < change->n; i++) {
+        names[i] = fh_xstrdup(change->names[i]);
+    }
+    copy->names = (const char *const *) names;
+    copy->clients = (change->clients
+                     ? fh_xmemdup(change->clients,
+                                  change->n * sizeof *change->clients)
+                     : NULL);
+    json_incref(copy->config);
+    return copy;
+}
+
+static void
+change_destroy(struct store_change *change)
+{
+    if (!change) {
+        return;
+    }
+    for (size_t i = 0; change->names[i]; i++) {
+        free((char *) change->names[i]);
+    }
+    free((void *) change->names);
+    free((void *) change->clients);
+    json_decref(change->config);
+    free(change);
+}
+
+static bool
+same_client(const struct store_client *a, const struct store_client *b)
+{
+    return (fh_addr_equal(a->address, b->address)
+            && !strcmp(a->segment, b->segment)
+            && a->removed == b->removed
+            && a->has_mac == b->has_mac
+            && (!a->has_mac || fh_mac_equal(a->mac, b->mac))
+            && a->own_vlan == b->own_vlan
+            && (!a->own_vlan || fh_vlan_equal(&a->vlan, &b->vlan)));
+}
+
+static bool
+same_change(const struct store_change *a, const struct store_change *b)
+{
+    if (a->type != b->type || a->n != b->n || a->config != b->config
+        || !a->clients != !b->clients) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->clients ? !same_client(&a->clients[i], &b->clients[i])
+            : strcmp(a->names[i], b->names[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Writing. */
+
+static void pump(struct keeper *);
+
+/* In the worker's thread. */
+static void
+write_change(void *keeper_)
+{
+    struct keeper *keeper = keeper_;
+
+    keeper->error = store_apply(keeper->store, keeper->change);
+}
+
+static void
+note_error(struct keeper *keeper, int error)
+{
+    if (error && error != keeper->last_error) {
+        log_err("state directory %s: %s", keeper->dir, strerror(error));
+    }
+    keeper->last_error = error;
+}
+
+/* Nothing else is written before the one whose turn it is has seen what came
+ * of its change: it may read what is kept. */
+static void
+written(void *keeper_)
+{
+    struct keeper *keeper = keeper_;
+
+    note_error(keeper, keeper->error);
+    keeper->state = KEEPER_WRITTEN;
+    if (keeper->change->type != STORE_SET_HOLDERS) {
+        turns_resume(&keeper->turns);
+    }
+    change_destroy(keeper->change);
+    keeper->change = NULL;
+    keeper->state = KEEPER_IDLE;
+    pump(keeper);
+}
+
+/* Starts to write what waits: the turn's change first. */
+static void
+pump(struct keeper *keeper)
+{
+    struct store_change **next = (keeper->wanted ? &keeper->wanted
+                                  : &keeper->holders);
+
+    if (keeper->state != KEEPER_IDLE || !*next) {
+        return;
+    }
+    keeper->change = *next;
+    *next = NULL;
+    keeper->state = KEEPER_WRITING;
+    keeper->since_ms = clock_mono_ms();
+    if (worker_run(keeper->worker, write_change, written, keeper)) {
+        written(keeper);
+    }
+}
+
+/* The same, at once: there is no worker. */
+static int
+write_now(struct keeper *keeper, const struct store_change *change)
+{
+    int error = store_apply(keeper->store, change);
+
+    note_error(keeper, error);
+    return error;
+}
+
+int
+keeper_keep(struct keeper *keeper, const struct store_change *change)
+{
+    if (!keeper->store) {
+        return 0;
+    }
+    if (!keeper->worker) {
+        return write_now(keeper, change);
+    }
+    if (change->type == STORE_SET_HOLDERS) {
+        change_destroy(keeper->holders);
+        keeper->holders = change_copy(change);
+        pump(keeper);
+        return 0;
+    }
+    if (keeper->state == KEEPER_WRITTEN
+        && same_change(keeper->change, change)) {
+        return keeper->error;
+    }
+    if (keeper->stopping) {
+        return ESHUTDOWN;
+    }
+    change_destroy(keeper->wanted);
+    keeper->wanted = change_copy(change);
+    pump(keeper);
+    return EINPROGRESS;
+}
+
+const struct store_state *
+keeper_kept(const struct keeper *keeper)
+{
+    return keeper->store ? store_get(keeper->store) : NULL;
+}
+
+struct turns *
+keeper_turns(struct keeper *keeper)
+{
+    return &keeper->turns;
+}
+
+const char *
+keeper_problem(struct keeper *keeper)
+{
+    int64_t for_ms = (keeper->state == KEEPER_WRITING
+                      ? clock_mono_ms() - keeper->since_ms : 0);
+    int read_only = keeper->store ? store_read_only(keeper->store) : 0;
+
+    if (read_only) {
+        snprintf(keeper->problem, sizeof keeper->problem,
+                 "state directory %.100s: cannot be written: %s; changes are "
+                 "refused", keeper->dir, strerror(read_only));
+    } else if (for_ms > SLOW_MS) {
+        snprintf(keeper->problem, sizeof keeper->problem,
+                 "state directory %.100s: has not answered for %lld s; "
+                 "changes wait", keeper->dir, (long long) for_ms / 1000);
+    } else if (keeper->last_error) {
+        snprintf(keeper->problem, sizeof keeper->problem,
+                 "state directory %.100s: the last change could not be kept: "
+                 "%s", keeper->dir, strerror(keeper->last_error));
+    } else {
+        return NULL;
+    }
+    return keeper->problem;
+}
+
+/* Start and end. */
+
+static bool
+open_store(struct keeper *keeper, char **errp)
+{
+    char *message = NULL;
+    int error = store_open(keeper->dir, &keeper->store, &message);
+
+    if (error) {
+        *errp = fh_xasprintf("state directory %s",
+                             message ? message : strerror(error));
+    } else if (message) {
+        log_err("%s", message);
+    }
+    free(message);
+    return !error;
+}
+
+struct keeper *
+keeper_create(struct event_base *base, const char *dir, bool beside_loop,
+              char **errp)
+{
+    struct keeper *keeper = fh_xcalloc(1, sizeof *keeper);
+
+    turns_init(&keeper->turns);
+    if (!dir) {
+        return keeper;
+    }
+    keeper->dir = fh_xstrdup(dir);
+    if (!open_store(keeper, errp)) {
+        keeper_destroy(keeper);
+        return NULL;
+    }
+    if (keeper_problem(keeper)) {
+        log_err("%s", keeper_problem(keeper));
+    }
+    keeper->worker = beside_loop ? worker_create(base) : NULL;
+    return keeper;
+}
+
+void
+keeper_stop(struct keeper *keeper, int timeout_ms)
+{
+    keeper->stopping = true;
+    if (!worker_finish(keeper->worker, timeout_ms)) {
+        log_err("%s; leaving without waiting for it",
+                keeper_problem(keeper));
+    }
+    /* Whose turn it is may still wait; it is told, and the next ones are as
+     * soon as that has ended. */
+    turns_resume(&keeper->turns);
+}
+
+void
+keeper_destroy(struct keeper *keeper)
+{
+    if (!keeper) {
+        return;
+    }
+    change_destroy(keeper->wanted);
+    change_destroy(keeper->holders);
+    worker_destroy(keeper->worker);
+    if (keeper->state == KEEPER_WRITING) {
+        return;                 /* The worker still has it. */
+    }
+    change_destroy(keeper->change);
+    store_close(keeper->store);
+    free(keeper->dir);
+    free(keeper);
+}

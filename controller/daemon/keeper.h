@@ -1,0 +1,43 @@
+/* What must survive a restart goes to disk beside the event loop, one change
+ * after another.
+ *
+ * Owns the store; called by firsthop.c for the engine.  An operator's change
+ * is made by turns (turn.h): who has its turn asks the engine for the change,
+ * the engine asks to keep it, gets EINPROGRESS and leaves everything as it
+ * is; once the change is on disk, or cannot be, the turn is resumed, asks
+ * again, and this time the answer is 0 or the error.
+ *
+ *   IDLE --keep--> WRITING --written--> WRITTEN --the turn has resumed--> IDLE
+ *
+ * What the engine keeps of its own accord (the holders) is written between
+ * the turns' changes, the newest only. */
+#ifndef KEEPER_H
+#define KEEPER_H 1
+
+#include <firsthop/store.h>
+
+#include "controller/base/turn.h"
+#include "controller/base/worker.h"
+
+struct keeper;
+
+/* Opens the state directory 'dir', NULL: nothing is kept.  Without a worker
+ * (NULL) every change is written before keeper_keep() returns.  Returns new,
+ * or NULL and '*errp', new. */
+struct keeper *keeper_create(struct event_base *, const char *dir,
+                             bool beside_loop, char **errp);
+/* Waits for what is being written, 'timeout_ms' at most, and refuses all
+ * further changes: every turn ends. */
+void keeper_stop(struct keeper *, int timeout_ms);
+void keeper_destroy(struct keeper *);       /* NULL is fine. */
+
+/* NULL if nothing is kept.  Not while something is being written, but for the
+ * one whose turn it is. */
+const struct store_state *keeper_kept(const struct keeper *);
+/* Returns 0, EINPROGRESS, or why it cannot be kept.  '*change' is copied. */
+int keeper_keep(struct keeper *, const struct store_change *change);
+struct turns *keeper_turns(struct keeper *);
+/* What is wrong with the state directory, for /v1/status, or NULL. */
+const char *keeper_problem(struct keeper *);
+
+#endif /* controller/daemon/keeper.h */
