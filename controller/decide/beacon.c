@@ -6,7 +6,7 @@
 static uint32_t
 min_rto_ms(const struct beacon *b, const struct beacon_params *params)
 {
-    return (b->pressed ? REACH_PRESSED_RTO_MS
+    return (b->pressed ? BEACON_PRESSED_RTO_MS
             : params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
             : params->interval_ms < BEACON_GRID_MS ? BEACON_GRID_MS
             : params->interval_ms);

@@ -48,6 +48,8 @@ struct beacon_params {
 #define BEACON_GRID_MS 5
 /* The shortest timeout, of intervals that are not shorter. */
 #define BEACON_MIN_RTO_MS 20
+/* The shortest of one that is pressed. */
+#define BEACON_PRESSED_RTO_MS 3
 /* The first, before anything is measured. */
 #define BEACON_FIRST_RTO_MS 100
 /* Who does not answer is asked more and more seldom, down to this: a switch

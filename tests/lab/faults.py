@@ -57,6 +57,20 @@ FAULTS = {
         "CD",
         "router_lost",
     ),
+    "power": Fault(
+        "A without power",
+        lambda lab: lab.a.lose_power(),
+        lambda lab: lab.a.regain_power(),
+        "CD",
+        "router_lost",
+    ),
+    "hung": Fault(
+        "A's switch hangs",
+        lambda lab: lab.a.ovs.pause_switch(),
+        lambda lab: lab.a.ovs.resume_switch(),
+        "CD",
+        "router_lost",
+    ),
 }
 
 

@@ -122,6 +122,21 @@ class Router:
     def revive(self):
         self.ovs.start_switch()
 
+    def lose_power(self):
+        """All that it has vanishes at once: nobody sees its connections
+        close."""
+        for link in self._links():
+            link.silence()
+        self.kill()
+
+    def regain_power(self):
+        for link in self._links():
+            link.unsilence()
+        self.revive()
+
+    def _links(self):
+        return [self.ovs.management, *self.access, self.uplink]
+
 
 class Host:
     """A network namespace with a Linux IP stack and one interface, eth0."""

@@ -177,8 +177,8 @@ one_that_is_pressed_is_lost_sooner(void **state)
     assert_true(fire(&b, &params, 1050).ask);
     beacon_press(&b);
     lost_ms = silent_until(&b, &params, 1052, BEACON_WENT_LOST, 5000);
-    assert_in_range(lost_ms, 1050 + 3 * REACH_PRESSED_RTO_MS,
-                    1050 + 3 * REACH_PRESSED_RTO_MS + 6);
+    assert_in_range(lost_ms, 1050 + 3 * BEACON_PRESSED_RTO_MS,
+                    1050 + 3 * BEACON_PRESSED_RTO_MS + 6);
     assert_false(b.pressed);
 }
 
