@@ -225,6 +225,53 @@ write_ports(const struct engine *en, struct fh_buf *out)
     }
 }
 
+/* Several uplinks may share a port, and its meters. */
+static bool
+is_first_of_port(const struct router *router, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (!strcmp(router->uplinks[j].config->port,
+                    router->uplinks[i].config->port)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+write_uplink(const struct router *router, const struct uplink *uplink,
+             struct fh_buf *out)
+{
+    const struct { const char *op; uint64_t n; } rows[] = {
+        { "request", uplink->request_drops.total },
+        { "reply", uplink->drops.total },
+    };
+    char port[2 * OF_PORT_NAME_LEN];
+
+    escape(uplink->config->port, port);
+    for (size_t i = 0; i < 2; i++) {
+        put(out, "firsthop_uplink_arp_dropped_total{router=\"%s\","
+            "port=\"%s\",op=\"%s\"} %" PRIu64 "\n", router->config->name,
+            port, rows[i].op, rows[i].n);
+    }
+}
+
+static void
+write_uplinks(const struct engine *en, struct fh_buf *out)
+{
+    head(out, "uplink_arp_dropped_total", "counter",
+         "ARP from the core that an uplink port's meters have dropped.");
+    for (size_t i = 0; i < engine_n_routers(en); i++) {
+        const struct router *router = engine_router(en, i);
+
+        for (size_t j = 0; j < router->n_uplinks; j++) {
+            if (is_first_of_port(router, j)) {
+                write_uplink(router, &router->uplinks[j], out);
+            }
+        }
+    }
+}
+
 static void
 write_clients(const struct engine *en, struct fh_buf *out)
 {
@@ -446,6 +493,7 @@ metrics_write(const struct engine *en, const struct api_host *host,
     write_clients(en, out);
     write_routers(en, out);
     write_ports(en, out);
+    write_uplinks(en, out);
     write_paths(out, en);
     write_stats(engine_stats(en), out);
     write_bgp(en, host, out);

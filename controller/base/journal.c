@@ -203,6 +203,8 @@ incident_type_name(enum incident_type type)
         [INCIDENT_CLIENT_REFUSED] = "client.refused",
         [INCIDENT_GATEWAY_CONFLICT] = "gateway.conflict",
         [INCIDENT_ROUTER_CONFLICT] = "router.conflict",
+        [INCIDENT_NEXT_HOP_CONFLICT] = "next_hop.conflict",
+        [INCIDENT_NEXT_HOP_MOVED] = "next_hop.moved",
         [INCIDENT_ROUTER_CONNECTED] = "router.connected",
         [INCIDENT_ROUTER_DISCONNECTED] = "router.disconnected",
         [INCIDENT_ROUTER_ADMIN] = "router.admin",

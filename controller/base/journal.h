@@ -24,6 +24,9 @@ enum incident_type {
     INCIDENT_GATEWAY_CONFLICT,  /* gateway.conflict: somebody claims it */
     INCIDENT_ROUTER_CONFLICT,   /* router.conflict: somebody uses its MAC, or
                                  * its address on an uplink */
+    INCIDENT_NEXT_HOP_CONFLICT, /* next_hop.conflict: another MAC speaks as it
+                                 * and is not believed */
+    INCIDENT_NEXT_HOP_MOVED,    /* next_hop.moved: to another MAC */
     INCIDENT_ROUTER_CONNECTED,  /* router.connected */
     INCIDENT_ROUTER_DISCONNECTED,/* router.disconnected */
     INCIDENT_ROUTER_ADMIN,      /* router.admin: drained, or up again */

@@ -27,6 +27,7 @@ static void
 believe(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
 {
     if (!fh_mac_equal(uplink->view.next_hop_mac, mac)) {
+        uplink->former_mac = uplink->view.next_hop_mac;
         uplink->view.next_hop_mac = mac;
         uplink->decide_ms = now_ms + UPLINK_DISPUTE_MS;
     }
@@ -42,11 +43,34 @@ uplink_waits(const struct uplink *uplink)
             || uplink->state == UPLINK_DISPUTED);
 }
 
+/* Do claims pour in? */
+static bool
+pours(const struct uplink *uplink, int64_t now_ms)
+{
+    return (uplink->poured_ms
+            && now_ms - uplink->poured_ms < UPLINK_CALM_MS);
+}
+
+static void
+count_claim(struct uplink *uplink, uint16_t weight, int64_t now_ms)
+{
+    if (now_ms - uplink->claims_ms >= UPLINK_POUR_MS) {
+        uplink->claims_ms = now_ms;
+        uplink->n_claims = 0;
+    }
+    if (uplink->n_claims + weight <= UPLINK_POUR_N * UPLINK_POUR_ASKS) {
+        uplink->n_claims += weight;
+    } else {
+        uplink->poured_ms = now_ms;
+    }
+}
+
 /* May the answer to a request of 'since_ms' have been dropped? */
 static bool
-is_excused(const struct uplink *uplink, int64_t since_ms)
+is_excused(const struct uplink *uplink, int64_t since_ms, int64_t now_ms)
 {
-    return uplink->dropped_ms && uplink->dropped_ms >= since_ms;
+    return ((uplink->dropped_ms && uplink->dropped_ms >= since_ms)
+            || pours(uplink, now_ms));
 }
 
 /* There is one more request without an answer. */
@@ -70,7 +94,7 @@ static void
 ask(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
 {
     if (!uplink->misses
-        || !is_excused(uplink, uplink->next_ms - UPLINK_RETRY_MS)) {
+        || !is_excused(uplink, uplink->next_ms - UPLINK_RETRY_MS, now_ms)) {
         count_miss(uplink, v);
     }
     uplink->next_ms = now_ms + UPLINK_RETRY_MS;
@@ -113,9 +137,15 @@ settle(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
         v->ask = UPLINK_ASK_IT;         /* The first may have been lost. */
         return false;
     }
-    if (is_excused(uplink, uplink->decide_ms - UPLINK_DISPUTE_MS)) {
+    if (is_excused(uplink, uplink->decide_ms - UPLINK_DISPUTE_MS, now_ms)) {
         ask_old(uplink, now_ms, v);
         return false;
+    }
+    if (uplink->poured_ms) {            /* It has come to an end. */
+        uplink->state = UPLINK_RESOLVED;
+        uplink->poured_ms = 0;
+        uplink->next_ms = now_ms;
+        return true;
     }
     believe(uplink, uplink->rival, now_ms);
     uplink->next_ms = now_ms;           /* Does it answer, too? */
@@ -169,12 +199,38 @@ hear_same(const struct uplink *uplink, uint16_t tpid)
             ? UPLINK_MOVED : UPLINK_NOTHING);
 }
 
+/* Another MAC than the one that is known, or guessed.  Returns true if it is
+ * one claim of a flood, which nobody believes. */
+static bool
+is_flood(struct uplink *uplink, bool asks, int64_t now_ms)
+{
+    if (uplink->state != UPLINK_DISPUTED && !pours(uplink, now_ms)) {
+        uplink->poured_ms = 0;
+    }
+    count_claim(uplink, asks ? 1 : UPLINK_POUR_ASKS, now_ms);
+    return pours(uplink, now_ms);
+}
+
 struct uplink_verdict
 uplink_heard(struct uplink *uplink, struct eth_addr mac, uint16_t tpid,
-             int64_t now_ms)
+             bool asks, int64_t now_ms)
 {
     struct uplink_verdict v = { UPLINK_NOTHING, UPLINK_ASK_NOBODY };
+    bool is_other = (!fh_mac_is_zero(uplink->view.next_hop_mac)
+                     && !fh_mac_equal(uplink->view.next_hop_mac, mac));
 
+    if (is_other && is_flood(uplink, asks, now_ms)) {
+        if (uplink->state != UPLINK_DEAD) {
+            hear_rival(uplink, mac, now_ms, &v);
+        }
+        uplink->rival = mac;
+        v.event = UPLINK_REFUSED;
+        return v;
+    }
+    if (uplink->state == UPLINK_UNRESOLVED && is_other) {
+        hear_rival(uplink, mac, now_ms, &v);    /* Was the guess right? */
+        return v;
+    }
     if (uplink->state == UPLINK_UNRESOLVED) {
         v.event = UPLINK_FOUND;
     } else if (uplink->state == UPLINK_DEAD) {
@@ -223,4 +279,7 @@ uplink_inherit(struct uplink *uplink, const struct uplink *old)
                      ? UPLINK_RESOLVED : old->state);
     uplink->misses = old->misses;
     uplink->drops = old->drops;
+    uplink->request_drops = old->request_drops;
+    uplink->told_guard = old->told_guard;
+    uplink->guard = old->guard;
 }

@@ -25,8 +25,14 @@
  * announce it while the old one is silent, and are followed one or two ticks
  * later (three if that was the second such claim in a short time).
  *
- * Silence is no evidence while the bridge drops replies (see reach.h): such a
- * request does not count, and no dispute is decided. */
+ * Silence is no evidence while the bridge drops ARP (see reach.h): such a
+ * request does not count, and no dispute is decided.
+ *
+ * Nor is it while other MACs speak as the next hop all the time, UPLINK_POUR_N
+ * times a second and more, as no real gateway does: the true answer may be
+ * lost among them where no meter counts.  Nobody is followed then, and a
+ * dispute that was such a flood ends with the old one being asked as if there
+ * had been none. */
 #ifndef UPLINK_H
 #define UPLINK_H 1
 
@@ -53,14 +59,21 @@ struct uplink {
     int64_t next_ms;            /* Next request that counts; monotonic. */
     int64_t early_at_ms;        /* Next early one; monotonic. */
     uint32_t early_ms;          /* So long after the first of them. */
-    struct drops drops;         /* Of the meter of its replies. */
+    struct drops drops;         /* Of the meter of its replies, */
+    struct drops request_drops; /* and of its requests. */
     int64_t dropped_ms;         /* When replies were last found dropped;
                                  * monotonic, 0: never. */
     struct guard guard;         /* Of our own address and MAC there. */
+    struct guard told_guard;    /* Of events about its next hop. */
+    struct eth_addr former_mac; /* Of the next hop, before this one. */
     struct eth_addr rival;      /* The last other MAC that spoke as it. */
     bool asked;                 /* DISPUTED: the old one was asked ... */
     int64_t decide_ms;          /* ... and so long it may take.  Before that
                                  * time no further dispute asks at once. */
+    uint16_t n_claims;          /* Of other MACs, times UPLINK_POUR_ASKS, and
+                                 * their questions, since ... */
+    int64_t claims_ms;          /* ... then, a UPLINK_POUR_MS at most. */
+    int64_t poured_ms;          /* When they were last too many; 0: never. */
 };
 
 /* How often uplink_tick() is called. */
@@ -69,6 +82,10 @@ struct uplink {
 #define UPLINK_RETRY_MS   1000
 #define UPLINK_REFRESH_MS 3000
 #define UPLINK_DISPUTE_MS 100           /* So long the old MAC may take. */
+#define UPLINK_POUR_N     16            /* More claims than that in */
+#define UPLINK_POUR_ASKS  64
+#define UPLINK_POUR_MS    1000          /* so long are a flood, which is over */
+#define UPLINK_CALM_MS    2000          /* when so long there was none. */
 #define UPLINK_MISSES     3             /* Then the next hop is dead. */
 #define UPLINK_DOUBTFUL   2             /* Then nobody is moved to it. */
 
@@ -109,9 +126,12 @@ struct uplink_verdict uplink_tick(struct uplink *, int64_t now_ms);
 
 /* 'mac' has spoken as the next hop: in a reply, a request of this router, or
  * an announcement (RFC 5227, 1.2.1), under an outer tag of Ethertype 'tpid'
- * (0: no tag).  It is believed if it is view.next_hop_mac afterwards. */
+ * (0: no tag).  It is believed if it is view.next_hop_mac afterwards.  'asks'
+ * is true for a request of somebody else, a client: a gateway that knows
+ * nobody yet asks for many at once, so a flood are UPLINK_POUR_ASKS times as
+ * many of those. */
 struct uplink_verdict uplink_heard(struct uplink *, struct eth_addr mac,
-                                   uint16_t tpid, int64_t now_ms);
+                                   uint16_t tpid, bool asks, int64_t now_ms);
 
 /* The next tick asks, unless a request is on its way. */
 void uplink_ask_soon(struct uplink *, int64_t now_ms);

@@ -76,6 +76,44 @@ log_next_hop(const struct router *router, const struct uplink *uplink,
 }
 
 static void
+report_refused(struct engine *en, const struct router *router,
+               struct uplink *uplink)
+{
+    struct incident e = incident_init(INCIDENT_NEXT_HOP_CONFLICT);
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], rival[FH_MAC_STRLEN];
+
+    if (!guard_tells(&uplink->told_guard, engine_now_ms(en))) {
+        return;
+    }
+    snprintf(e.to, sizeof e.to, "%s", router->config->name);
+    snprintf(e.detail, sizeof e.detail, "%s speaks as %s, which is at %s",
+             fh_mac_format(uplink->rival, rival),
+             fh_addr_format(uplink->config->next_hop, ip),
+             fh_mac_format(uplink->view.next_hop_mac, mac));
+    engine_report(en, &e);
+}
+
+/* Not where only the tag's Ethertype has changed. */
+static void
+report_moved(struct engine *en, const struct router *router,
+             struct uplink *uplink)
+{
+    struct incident e = incident_init(INCIDENT_NEXT_HOP_MOVED);
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], former[FH_MAC_STRLEN];
+
+    if (fh_mac_is_zero(uplink->former_mac)) {
+        return;
+    }
+    snprintf(e.to, sizeof e.to, "%s", router->config->name);
+    snprintf(e.detail, sizeof e.detail, "%s is at %s, and was at %s",
+             fh_addr_format(uplink->config->next_hop, ip),
+             fh_mac_format(uplink->view.next_hop_mac, mac),
+             fh_mac_format(uplink->former_mac, former));
+    memset(&uplink->former_mac, 0, sizeof uplink->former_mac);
+    engine_report(en, &e);
+}
+
+static void
 ask_next_hop(struct router *router, const struct uplink *uplink,
              enum uplink_ask ask)
 {
@@ -112,9 +150,11 @@ nexthop_act(struct engine *en, struct router *router,
     case UPLINK_FOUND:
     case UPLINK_MOVED:
         router_update_next_hop(router, uplink);
+        report_moved(en, router, uplink);
         break;
     case UPLINK_CAME_BACK:
         router_update_next_hop(router, uplink);
+        report_moved(en, router, uplink);
         next_hop_changed(en, router);
         break;
     case UPLINK_WENT_DEAD:
@@ -122,6 +162,7 @@ nexthop_act(struct engine *en, struct router *router,
         break;
     case UPLINK_REFUSED:
         engine_drop(en, DROP_NEXT_HOP);
+        report_refused(en, router, uplink);
         break;
     }
     if (verdict.ask != UPLINK_ASK_NOBODY) {

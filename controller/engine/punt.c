@@ -480,8 +480,11 @@ is_next_hop(struct engine *en, struct router *router,
             struct uplink *uplink, const struct frame *frame,
             const struct arp *arp)
 {
+    bool asks = (arp->op == ARP_OP_REQUEST && !arp_is_announcement(arp)
+                 && !fh_addr_equal(arp->tpa, uplink->config->address.addr));
+
     nexthop_act(en, router, uplink,
-                uplink_heard(uplink, arp->sha, frame->vlan.tpid,
+                uplink_heard(uplink, arp->sha, frame->vlan.tpid, asks,
                              engine_now_ms(en)));
     return fh_mac_equal(uplink->view.next_hop_mac, arp->sha);
 }

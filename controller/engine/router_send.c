@@ -275,11 +275,11 @@ router_queue_notice(struct router *router, const struct client *c,
 uint32_t
 router_read_drops(struct router *router, uint32_t port)
 {
-    uint32_t its_port;
+    uint32_t its_port, meter;
 
-    for (size_t i = 0; router_reply_drops(router, i, &its_port); i++) {
+    for (size_t i = 0; router_drops(router, i, &its_port, &meter); i++) {
         if (its_port && (!port || its_port == port)) {
-            sender_read_meter(router->sender, FLOW_METER_REPLIES(its_port));
+            sender_read_meter(router->sender, meter);
         }
     }
     return sender_read_punts(router->sender);
@@ -314,7 +314,7 @@ router_drops_reply(struct router *router, const struct of_message *msg,
                    int64_t now_us)
 {
     struct drops *drops;
-    uint32_t port;
+    uint32_t port, id;
 
     if (!sender_is_reading(router->sender, msg->xid)) {
         return;
@@ -325,8 +325,8 @@ router_drops_reply(struct router *router, const struct of_message *msg,
         if (meter->id == FH_METER_CONTROLLER) {
             drops_read(&router->punt_drops, meter->packets, now_us);
         }
-        for (size_t j = 0; (drops = router_reply_drops(router, j, &port)); j++) {
-            if (port && meter->id == FLOW_METER_REPLIES(port)) {
+        for (size_t j = 0; (drops = router_drops(router, j, &port, &id)); j++) {
+            if (port && meter->id == id) {
                 drops_read(drops, meter->packets, now_us);
             }
         }
@@ -364,6 +364,7 @@ router_tell_drops(struct router *router, struct uplink *uplink)
     int64_t dropped_us = router->punt_drops.grown_us;
 
     latest(&dropped_us, &uplink->drops);
+    latest(&dropped_us, &uplink->request_drops);
     uplink->dropped_ms = dropped_us / 1000;
     if (uplink_waits(uplink)) {
         router_read_drops(router, uplink->view.port);
@@ -399,11 +400,11 @@ void
 router_forget_questions(struct router *router)
 {
     struct drops *drops;
-    uint32_t port;
+    uint32_t port, meter;
 
     sender_forget(router->sender);
     drops_forget(&router->punt_drops);
-    for (size_t i = 0; (drops = router_reply_drops(router, i, &port)); i++) {
+    for (size_t i = 0; (drops = router_drops(router, i, &port, &meter)); i++) {
         drops_forget(drops);
     }
     router->read_at_ms = 0;

@@ -166,16 +166,23 @@ router_find_stack(const struct router *router, const struct fh_vlan *vlan)
 /* Meters. */
 
 struct drops *
-router_reply_drops(const struct router *router, size_t i, uint32_t *port)
+router_drops(const struct router *router, size_t i, uint32_t *port,
+             uint32_t *meter)
 {
     size_t n = router->config->n_access_ports;
+    struct uplink *uplink;
 
     if (i < n) {
         *port = router->ports[i].number;
+        *meter = FLOW_METER_REPLIES(*port);
         return &router->ports[i].drops;
-    } else if (i - n < router->n_uplinks) {
-        *port = router->uplinks[i - n].view.port;
-        return &router->uplinks[i - n].drops;
     }
-    return NULL;
+    i -= n;
+    if (i >= 2 * router->n_uplinks) {
+        return NULL;
+    }
+    uplink = &router->uplinks[i / 2];
+    *port = uplink->view.port;
+    *meter = i % 2 ? FLOW_METER_REQUESTS(*port) : FLOW_METER_REPLIES(*port);
+    return i % 2 ? &uplink->request_drops : &uplink->drops;
 }

@@ -101,9 +101,10 @@ void router_index_stacks(struct router *);
 const struct router_stack *router_find_stack(const struct router *,
                                              const struct fh_vlan *);
 
-/* The 'i'-th meter of replies, and of which port: those of the access ports
- * come first, then those of the uplinks.  NULL behind the last. */
-struct drops *router_reply_drops(const struct router *, size_t i,
-                                 uint32_t *port);
+/* The 'i'-th meter whose drops are read, and of which port: those of replies
+ * of the access ports, then those of replies and of requests of the uplinks.
+ * NULL behind the last. */
+struct drops *router_drops(const struct router *, size_t i, uint32_t *port,
+                           uint32_t *meter);
 
 #endif /* controller/net/router.h */

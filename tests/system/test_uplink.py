@@ -5,6 +5,7 @@ import re
 import pytest
 
 import harness
+from flooder import flood_frames
 from frames import (
     ARP_REPLY,
     BROADCAST,
@@ -106,6 +107,48 @@ def test_a_next_hop_that_answers_is_not_replaced(net):
             assert not is_in_flows(net, OTHER_MAC), claim.__name__
             assert net.c.ping(harness.SERVER), claim.__name__
     assert f"{OTHER_MAC} speaks as its next hop" in net.daemon.log()
+
+
+def uplink_drops(lab):
+    found = re.findall(
+        r"^firsthop_uplink_arp_dropped_total{.*} (\d+)$",
+        lab.daemon.get("/metrics"),
+        re.M,
+    )
+    assert found
+    return sum(int(value) for value in found)
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_next_hop_that_is_shouted_down_stays(net, claim):
+    """Somebody on the uplink speaks as the next hop as fast as it can.  It is
+    not believed, the event names it, and C goes on."""
+    intruder = net.add_client(
+        "F", "core", "192.0.2.66", OTHER_MAC, harness.NEXT_HOP
+    )
+    seq = net.daemon.last_seq()
+    before = uplink_drops(net)
+    with flood_frames(intruder, claim(OTHER_MAC)):
+        net.wait_for(
+            lambda: uplink_drops(net) > before + 50_000,
+            timeout=60,
+            what="a flood that the meters feel",
+        )
+        assert next_hop_mac(net) == net.server.mac
+        assert not is_in_flows(net, OTHER_MAC)
+        net.wait_for(lambda: net.c.ping(harness.SERVER), what="a ping")
+    event = net.daemon.events(seq, type="next_hop.conflict")[0]
+    assert OTHER_MAC in event["detail"] and event["to"] == "A"
+    assert not net.daemon.events(seq, type="next_hop.moved")
+    # It is not in doubt either, once the flood is over.
+    before = drops(net)["next_hop"]
+    with intruder.tap() as tap:
+        net.wait_for(
+            lambda: tap.send(announcement(OTHER_MAC))
+            or drops(net)["next_hop"] > before
+        )
+    assert next_hop_mac(net) == net.server.mac
+    assert net.c.ping(harness.SERVER)
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

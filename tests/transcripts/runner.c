@@ -359,7 +359,8 @@ do_core(struct runner *r, const struct words *w)
 /* "NAME=VALUE" of an ARP packet or of its frame. */
 static bool
 read_arp_field(char *text, struct arp *arp, struct eth_addr *dst,
-               struct eth_addr *src, unsigned int *vid, int *times)
+               struct eth_addr *src, unsigned int *vid, int *times,
+               int *for_ms)
 {
     char *value = strchr(text, '=');
     bool named;
@@ -375,10 +376,13 @@ read_arp_field(char *text, struct arp *arp, struct eth_addr *dst,
              : !strcmp(text, "spa") ? fh_addr_parse(value, &arp->spa)
              : !strcmp(text, "tpa") ? fh_addr_parse(value, &arp->tpa)
              : !strcmp(text, "vlan") ? sscanf(value, "%u", vid) == 1
-             : !strcmp(text, "times") && (*times = atoi(value)) > 0);
+             : !strcmp(text, "times") ? (*times = atoi(value)) > 0
+             : !strcmp(text, "for") && (*for_ms = atoi(value)) > 0);
     value[-1] = '=';
     return named;
 }
+
+#define ARP_EVERY_MS 10
 
 /* Unless told otherwise, the frame is of the sender, to everybody. */
 static void
@@ -390,20 +394,24 @@ do_arp(struct runner *r, const struct words *w)
     struct eth_addr dst, src = arp.sha;
     struct fh_vlan vlan = { .n = 0 };
     unsigned int vid = UINT32_MAX;
-    int times = 1;
+    int times = 1, for_ms = 0;
 
     memset(&dst, 0xff, sizeof dst);
     for (size_t i = 3; i < w->n; i++) {
-        if (!read_arp_field(w->word[i], &arp, &dst, &src, &vid, &times)) {
+        if (!read_arp_field(w->word[i], &arp, &dst, &src, &vid, &times,
+                            &for_ms)) {
             die("no field of ARP", w->word[i]);
         }
     }
     if (vid != UINT32_MAX) {
         vlan = (struct fh_vlan) { .n = 1, .vids = { vid } };
     }
-    while (times--) {
-        world_say_arp(b, atoi(word(w, 1)), dst,
-                      fh_mac_is_zero(src) ? arp.sha : src, &vlan, &arp);
+    for (int ms = 0; ms <= for_ms; ms += ARP_EVERY_MS) {
+        world_run_to(world_now_ms() + (ms ? ARP_EVERY_MS : 0));
+        for (int i = 0; i < times; i++) {
+            world_say_arp(b, atoi(word(w, 1)), dst,
+                          fh_mac_is_zero(src) ? arp.sha : src, &vlan, &arp);
+        }
     }
 }
 
@@ -616,7 +624,8 @@ static const struct {
     { "mood", do_mood },        /* HOST answers|ignores-notices|lazy|silent */
     { "mac", do_mac },                  /* HOST MAC */
     { "arp", do_arp },      /* BRIDGE PORT request|reply sha=MAC spa=ADDRESS
-                             * tha= tpa= src=MAC dst=MAC vlan=VID times=N */
+                             * tha= tpa= src=MAC dst=MAC vlan=VID times=N;
+                             * for=MS: so many each 10 ms for so long */
     { "core", do_core },                /* answers|silent [BRIDGE] */
     { "move", do_move },                /* ADDRESS ROUTER */
     { "drain", do_drain },              /* ROUTER */

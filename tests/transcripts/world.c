@@ -482,13 +482,16 @@ list_flows(struct bridge *b, const uint8_t *request)
     fh_buf_destroy(&stats);
 }
 
-/* The port that a meter is for, 0: all. */
+/* The port whose replies a meter is for, 0: all; UINT32_MAX for requests,
+ * which nobody floods here. */
 static uint32_t
 port_of_meter(uint32_t meter)
 {
     for (uint32_t port = 1; port <= WORLD_UPLINK_PORT; port++) {
         if (meter == FLOW_METER_REPLIES(port)) {
             return port;
+        } else if (meter == FLOW_METER_REQUESTS(port)) {
+            return UINT32_MAX;
         }
     }
     if (meter != FH_METER_CONTROLLER) {
@@ -518,13 +521,15 @@ tell_meter(struct bridge *b, const uint8_t *request)
         refuse_meter(b, request);
         return;
     }
-    b->drops[port] += b->flooded[port] ? 1000 : 0;
+    if (port != UINT32_MAX) {
+        b->drops[port] += b->flooded[port] ? 1000 : 0;
+        wire_put64(answer + 56, b->drops[port]);
+    }
     wire_put16(answer + 2, sizeof answer);
     memcpy(answer + 4, request + 4, 4);
     wire_put16(answer + 8, OFPMP_METER);
     wire_put32(answer + 16, meter);
     wire_put16(answer + 20, 56);
-    wire_put64(answer + 56, b->drops[port]);
     reply(b, answer, sizeof answer, 0);
 }
 

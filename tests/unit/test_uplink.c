@@ -14,7 +14,7 @@ static const struct eth_addr other = { .ea = { 2, 0, 0, 0, 2, 2 } };
 static struct uplink_verdict
 hear(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
 {
-    return uplink_heard(uplink, mac, 0, now_ms);
+    return uplink_heard(uplink, mac, 0, false, now_ms);
 }
 
 /* An uplink of a bridge that has just become ready. */
@@ -233,7 +233,6 @@ the_first_answer_is_believed(void **state)
 {
     struct uplink uplink = fresh();
 
-    uplink.view.next_hop_mac = other;           /* As the flows had it. */
     uplink_tick(&uplink, 0);
     assert_int_equal(hear(&uplink, gateway, 1).event, UPLINK_FOUND);
     assert_is_at(&uplink, gateway);
@@ -345,6 +344,143 @@ a_rival_that_does_not_answer_itself_is_left_after_a_second(void **state)
     assert_is_at(&uplink, gateway);
 }
 
+/* So many times a second from 'from_ms' to before 'to_ms'; the old one is
+ * silent, or not heard.  Returns true if anybody was followed. */
+static bool
+flood(struct uplink *uplink, int64_t from_ms, int64_t to_ms, int per_s)
+{
+    for (int64_t ms = from_ms; ms < to_ms; ms++) {
+        if (ms * per_s / 1000 != (ms + 1) * per_s / 1000
+            && hear(uplink, other, ms).event != UPLINK_REFUSED
+            && fh_mac_equal(uplink->view.next_hop_mac, other)) {
+            return true;
+        }
+        if (ms % UPLINK_TICK_MS == 0) {
+            uplink_tick(uplink, ms);
+            if (fh_mac_equal(uplink->view.next_hop_mac, other)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Its true answers are lost where nobody counts. */
+static void
+nobody_is_followed_who_claims_all_the_time(void **state)
+{
+    struct uplink uplink = settled_at(100);
+
+    for (int i = 0; i <= UPLINK_POUR_N; i++) {
+        hear(&uplink, other, 1000);
+    }
+    assert_false(flood(&uplink, 1001, 60000, 1000));
+    assert_is_at(&uplink, gateway);
+    assert_int_equal(hear(&uplink, gateway, 60000).event, UPLINK_REFUSED);
+    assert_int_equal(uplink.state, UPLINK_RESOLVED);
+}
+
+static void
+each_claim_of_a_flood_is_refused_and_named(void **state)
+{
+    struct uplink uplink = settled_at(100);
+
+    flood(&uplink, 1000, 1100, 1000);
+    assert_int_equal(hear(&uplink, other, 1100).event, UPLINK_REFUSED);
+    assert_true(fh_mac_equal(uplink.rival, other));
+}
+
+/* Nor does a flood make a next hop doubtful, dead, or followed from there. */
+static void
+a_flood_makes_nobody_dead(void **state)
+{
+    struct uplink uplink = settled_at(100);
+
+    flood(&uplink, 3000, 3100, 1000);
+    uplink.state = UPLINK_RESOLVED;
+    assert_false(flood(&uplink, 3100, 30000, 1000));
+    assert_false(uplink_is_doubtful(&uplink));
+    assert_true(uplink_is_ok(&uplink));
+}
+
+static void
+a_dead_next_hop_does_not_come_back_in_a_flood(void **state)
+{
+    struct uplink uplink = settled_at(100);
+
+    tick_until(&uplink, 3000, 10000, UPLINK_WENT_DEAD);
+    assert_int_equal(uplink.state, UPLINK_DEAD);
+    uplink.claims_ms = 10000;
+    uplink.n_claims = UPLINK_POUR_N * UPLINK_POUR_ASKS;
+    assert_false(flood(&uplink, 10000, 30000, 1000));
+    assert_int_equal(hear(&uplink, gateway, 30000).event, UPLINK_CAME_BACK);
+    assert_is_at(&uplink, gateway);
+}
+
+/* Whoever has poured is not followed for having been the last to speak. */
+static void
+after_a_flood_the_old_one_is_asked_as_if_there_had_been_none(void **state)
+{
+    struct uplink uplink = settled_at(100);
+    struct uplink_verdict v;
+
+    flood(&uplink, 1000, 2000, 1000);
+    assert_int_equal(tick_until(&uplink, 2000, 4400, UPLINK_MOVED), -1);
+    assert_is_at(&uplink, gateway);
+    assert_int_equal(uplink.state, UPLINK_RESOLVED);
+    v = hear(&uplink, gateway, 4400);
+    assert_int_equal(v.event, UPLINK_NOTHING);
+    /* A rival that speaks once is treated as ever. */
+    hear(&uplink, other, 10000);
+    assert_int_equal(tick_until(&uplink, 10000, 11000, UPLINK_MOVED), 10100);
+}
+
+static void
+a_gateway_that_says_so_a_few_times_is_followed(void **state)
+{
+    struct uplink uplink = settled_at(100);
+
+    for (int i = 0; i < UPLINK_POUR_N; i++) {
+        hear(&uplink, other, 1000 + i);
+    }
+    assert_int_equal(tick_until(&uplink, 1100, 2000, UPLINK_MOVED), 1100);
+    assert_true(fh_mac_equal(uplink.former_mac, gateway));
+}
+
+/* One that knows nobody yet. */
+static void
+a_gateway_that_asks_for_a_thousand_is_followed(void **state)
+{
+    const int most = UPLINK_POUR_N * UPLINK_POUR_ASKS;
+    struct uplink uplink = settled_at(100);
+
+    for (int i = 0; i < most; i++) {
+        uplink_heard(&uplink, other, 0, true, 1000);
+    }
+    assert_int_equal(tick_until(&uplink, 1100, 2000, UPLINK_MOVED), 1100);
+    uplink = settled_at(100);
+    for (int i = 0; i <= most; i++) {
+        uplink_heard(&uplink, other, 0, true, 1000);
+    }
+    assert_int_equal(tick_until(&uplink, 1100, 2000, UPLINK_MOVED), -1);
+}
+
+static void
+a_guess_is_asked_before_another_is_believed(void **state)
+{
+    struct uplink uplink = fresh();
+
+    uplink.view.next_hop_mac = gateway;
+    uplink_tick(&uplink, 1000);
+    assert_int_equal(hear(&uplink, other, 1000).event, UPLINK_NOTHING);
+    assert_is_at(&uplink, gateway);
+    assert_int_equal(hear(&uplink, gateway, 1001).event, UPLINK_REFUSED);
+    uplink = fresh();
+    uplink.view.next_hop_mac = gateway;
+    assert_int_equal(hear(&uplink, other, 1000).ask, UPLINK_ASK_IT);
+    assert_int_equal(tick_until(&uplink, 1000, 2000, UPLINK_MOVED), 1100);
+}
+
 static void
 the_last_of_several_rivals_is_followed(void **state)
 {
@@ -390,7 +526,8 @@ a_flood_of_claims_costs_one_question_in_100_ms(void **state)
     assert_is_at(&uplink, gateway);
 }
 
-/* Whoever is not believed claims the address all the time; nobody answers. */
+/* Whoever is not believed claims the address, short of a flood; nobody
+ * answers. */
 static void
 it_changes_once_in_100_ms_at_most(void **state)
 {
@@ -400,7 +537,9 @@ it_changes_once_in_100_ms_at_most(void **state)
     int n = 0;
 
     for (int64_t ms = 1000; ms < 10000; ms++) {
-        hear(&uplink, fh_mac_equal(was, gateway) ? other : gateway, ms);
+        if (ms % 70 == 0) {
+            hear(&uplink, fh_mac_equal(was, gateway) ? other : gateway, ms);
+        }
         if (ms % UPLINK_TICK_MS == 0) {
             uplink_tick(&uplink, ms);
         }
@@ -420,15 +559,15 @@ the_outer_tag_s_ethertype_is_the_next_hop_s(void **state)
     struct uplink uplink = fresh();
 
     uplink_tick(&uplink, 0);
-    uplink_heard(&uplink, gateway, 0x8100, 1);
+    uplink_heard(&uplink, gateway, 0x8100, false, 1);
     assert_int_equal(uplink.view.vlan.tpid, 0x8100);
     /* A next hop that answers in kind has been asked in both. */
-    assert_int_equal(uplink_heard(&uplink, gateway, 0x88a8, 2).event,
+    assert_int_equal(uplink_heard(&uplink, gateway, 0x88a8, false, 2).event,
                      UPLINK_NOTHING);
     assert_int_equal(uplink.view.vlan.tpid, 0x8100);
     uplink_tick(&uplink, 4000);
     uplink_tick(&uplink, 5000);
-    assert_int_equal(uplink_heard(&uplink, gateway, 0x88a8, 5001).event,
+    assert_int_equal(uplink_heard(&uplink, gateway, 0x88a8, false, 5001).event,
                      UPLINK_MOVED);
     assert_int_equal(uplink.view.vlan.tpid, 0x88a8);
 }
@@ -499,6 +638,15 @@ main(void)
         cmocka_unit_test(no_rival_is_followed_while_answers_are_dropped),
         cmocka_unit_test(
             a_rival_that_does_not_answer_itself_is_left_after_a_second),
+        cmocka_unit_test(nobody_is_followed_who_claims_all_the_time),
+        cmocka_unit_test(each_claim_of_a_flood_is_refused_and_named),
+        cmocka_unit_test(a_flood_makes_nobody_dead),
+        cmocka_unit_test(a_dead_next_hop_does_not_come_back_in_a_flood),
+        cmocka_unit_test(
+            after_a_flood_the_old_one_is_asked_as_if_there_had_been_none),
+        cmocka_unit_test(a_gateway_that_says_so_a_few_times_is_followed),
+        cmocka_unit_test(a_gateway_that_asks_for_a_thousand_is_followed),
+        cmocka_unit_test(a_guess_is_asked_before_another_is_believed),
         cmocka_unit_test(the_last_of_several_rivals_is_followed),
         cmocka_unit_test(
             a_next_hop_that_has_missed_two_requests_is_not_asked_again),
