@@ -45,6 +45,7 @@ packages="
     kea-dhcp4-server
     keepalived
     mininet
+    nftables
     openvswitch-switch
     prometheus
     tcpdump

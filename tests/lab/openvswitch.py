@@ -70,6 +70,10 @@ class Ovs:
         self._switch_process.wait()
         self._switch_process = None
 
+    def switch_pid(self):
+        """The process id of ovs-vswitchd."""
+        return self._switch_process.pid
+
     def pause_switch(self):
         """A hung switch: it neither forwards nor answers, and its TCP
         connections stay."""
