@@ -20,8 +20,7 @@ main(
                 max(result.values()) < 1800
             ),
             "it moves once": lambda result: (
-                set(result.values("moves", setting="stay where one is"))
-                == {1}
+                set(result.values("moves", setting="stay where one is")) == {1}
             ),
             "preemption waits for 10 s of peace": lambda result: (
                 max(

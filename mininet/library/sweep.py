@@ -95,17 +95,29 @@ class Result:
     def cases(self):
         """Pairs of a title and the outages of all runs that have it, titled
         by what varies."""
+        titles = dict.fromkeys(
+            self._title(row) for row in self.rows if row["hit"]
+        )
+        return [
+            (title, [row["outage_ms"] for row in self.case(title)])
+            for title in titles
+        ]
+
+    def case(self, title):
+        """The rows of one of cases()."""
+        return [
+            row
+            for row in self.rows
+            if row["hit"] and self._title(row) == title
+        ]
+
+    def _title(self, row):
         keys = [
             key
             for key in ("topology", "setting", "fault")
             if len({row[key] for row in self.rows}) > 1
-        ] or ["setting"]
-        found = {}
-        for row in self.rows:
-            if row["hit"]:
-                title = ", ".join(row[key] for key in keys)
-                found.setdefault(title, []).append(row["outage_ms"])
-        return list(found.items())
+        ]
+        return ", ".join(row[key] for key in keys or ["fault"])
 
 
 def run_sweep(sweep, repetitions=None, seed=None, say=print):
@@ -214,6 +226,7 @@ def header_of(sweep, repetitions, seed):
     return {
         "question": sweep.question,
         "expected": list(sweep.claims),
+        "measures": list(sweep.measure),
         "repetitions": repetitions,
         "seed": seed,
         "settings": {
@@ -283,19 +296,24 @@ def _finite(value):
 
 def print_table(result):
     print(f"\n{result.header['question']}\n")
-    print(f"{'outage, ms':<40} {'min':>8} {'median':>8} {'max':>8}  runs")
+    print(
+        f"{'outage of those that are hit, ms':<42}{'min':>7}{'median':>8}"
+        f"{'max':>7}{'lost':>8}{'runs':>6}"
+    )
     for title, values in result.cases():
         numbers = (min(values), statistics.median(values), max(values))
-        cells = " ".join(
-            f"{'never' if n == math.inf else format(n, '.0f'):>8}"
-            for n in numbers
+        low, median, high = (
+            "never" if n == math.inf else f"{n:.0f}" for n in numbers
         )
-        print(f"{title:<40} {cells}  {len(values):4}")
-    extra = [key for key in result.rows[0] if key.startswith("cpu")]
-    for key in extra:
+        lost_ = statistics.median(row["lost"] for row in result.case(title))
+        print(
+            f"{title:<42}{low:>7}{median:>8}{high:>7}{lost_:>8.0f}"
+            f"{len(values):>6}"
+        )
+    for key in result.header["measures"]:
         for setting in dict.fromkeys(row["setting"] for row in result.rows):
             median = result.median(key, setting=setting)
-            print(f"{key} ({setting}): median {median:.2f}")
+            print(f"{key}, {setting}: {median:.2f} (median)")
     print()
     for claim in result.header["claims"]:
         print(f"{'yes' if claim['held'] else 'NO '}  {claim['claim']}")
