@@ -6,8 +6,11 @@ INTERVALS_MS = (100, 250, 500, 1000, 2000)
 
 main(
     Sweep(
-        "What does a shorter probe interval buy, and what does it cost?",
-        settings={f"{ms} ms": {"interval_ms": ms} for ms in INTERVALS_MS},
+        "Without beacons: what does a shorter probe interval buy and cost?",
+        settings={
+            f"{ms} ms": {"interval_ms": ms, "beacon_ms": 0}
+            for ms in INTERVALS_MS
+        },
         faults={"X-Y cut, silent": cut("X", "Y", silent=True)},
         measure={"cpu_daemon": lambda net: net.cpu_percent(2)["daemon"]},
         claims={
