@@ -30,6 +30,7 @@ packages="
     git
     libcmocka-dev
     procps
+    python3-jsonschema
     python3-pytest
     python3-scapy
     util-linux

@@ -4,12 +4,12 @@
 Question: for how long is a client cut off, in each direction, when a link or
 a router breaks, with Firsthop and (--vrrp) with keepalived?
 
-Topology: Article of firsthop.mininet.  Clients C (behind the middle switch) and D (on A's
-switch) exchange 1 ms UDP in both directions with the server S.
+Topology: Article of firsthop.mininet.  Clients C (behind the middle switch)
+and D (on A's switch) exchange 1 ms UDP in both directions with the server S.
 
 Faults: link X-Y with and without loss of carrier, link A-X without, A's access
-port down, A killed.  After each it is repaired and the losses of the next
-seconds are counted as well.
+port down, A killed, A without power.  After each it is repaired and the losses
+of the next seconds are counted as well.
 
 Result (--json FILE): {"question", "units", "runs", "claims"}.  A run is
   system      "firsthop", "keepalived-1s", "keepalived-10ms"
@@ -51,6 +51,7 @@ from firsthop.mininet import (  # noqa: E402
     VrrpArticle,
     cut,
     kill,
+    power_off,
 )
 from firsthop.mininet import plot  # noqa: E402
 from firsthop.mininet.isolation import isolate, prepare  # noqa: E402
@@ -58,7 +59,7 @@ from firsthop.mininet.meters import lost, outage_ms  # noqa: E402
 from firsthop.mininet.sweep import Result, header_of  # noqa: E402
 
 PATIENCE_S = 10  # VRRP's master-down interval is 3.6 s at its longest.
-SILENT_LIMIT_MS = 1400
+SILENT_LIMIT_MS = 350
 LOUD_LIMIT_MS = 200
 CLIENTS = ("C", "D")
 GATEWAY = "10.0.0.1"
@@ -90,6 +91,9 @@ FAULTS = {
         "A's access port down", cut("X", "A"), "CD", LOUD_LIMIT_MS
     ),
     "killed": Fault("router A killed", kill("A"), "CD", LOUD_LIMIT_MS),
+    "power": Fault(
+        "router A without power", power_off("A"), "CD", SILENT_LIMIT_MS
+    ),
 }
 
 
@@ -249,7 +253,7 @@ def check_claims(rows):
             lambda row: row["recovered"],
         ),
         claim(
-            f"cuts without a signal: at most {SILENT_LIMIT_MS} ms",
+            f"cuts without a signal, power loss: at most {SILENT_LIMIT_MS} ms",
             [r for r in hit if FAULTS[r["fault"]].limit_ms == SILENT_LIMIT_MS],
             lambda row: row["outage_ms"] <= SILENT_LIMIT_MS,
         ),

@@ -12,7 +12,7 @@ import http.client
 import json
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
@@ -101,14 +101,13 @@ class Client:
     def status(self) -> types.Status:
         return self.get("/v1/status")
 
-    def config(self) -> types.Config:
-        return self.get("/v1/config")
+    def paths(self) -> types.Paths:
+        """Who hears whom across each segment and the core."""
+        return self.get("/v1/paths")
 
-    def apply(self, config, dry_run: bool = False) -> types.ConfigResult:
-        """The whole configuration, applied whole or not at all."""
-        return self.request(
-            "PUT", _url("/v1/config", dry_run=int(dry_run) or None), config
-        )
+    def openapi(self) -> types.OpenAPI:
+        """The description of this interface."""
+        return self.get("/v1/openapi.json")
 
     def metrics(self) -> str:
         return self.get("/metrics")
@@ -119,6 +118,70 @@ class Client:
             if line.startswith(f"firsthop_{name} "):
                 return int(line.split()[1])
         raise KeyError(f"no metric {name}")
+
+    # The configuration.  With 'if_match', an etag(), nothing is changed unless
+    # it is still the one that was read: ApiError 412.
+
+    def config(self) -> types.Config:
+        return self.get("/v1/config")
+
+    def etag(self, *part: str) -> str:
+        """What names the state of the configuration, or of a 'part' of it:
+        etag("segments", "metro")."""
+        url = _url("/v1/config", *part)
+        status, headers, data = self.exchange("GET", url)
+        if status != 200:
+            raise ApiError("GET", url, status, data.decode())
+        return headers["ETag"]
+
+    def apply(
+        self, config: Any, dry_run: bool = False, if_match: str | None = None
+    ) -> types.ConfigResult:
+        """The whole configuration, applied whole or not at all."""
+        return self._change("PUT", (), config, dry_run, if_match)
+
+    def config_part(self, kind: str, name: str) -> types.ConfigPart:
+        """A segment or a router: config_part("segments", "metro")."""
+        return self.get(_url("/v1/config", kind, name))
+
+    def put_part(
+        self,
+        kind: str,
+        name: str,
+        value: Any,
+        dry_run: bool = False,
+        if_match: str | None = None,
+    ) -> types.ConfigResult:
+        """Puts a segment or a router there, checked with the whole."""
+        return self._change("PUT", (kind, name), value, dry_run, if_match)
+
+    def patch_part(
+        self,
+        kind: str,
+        name: str,
+        change: Any,
+        dry_run: bool = False,
+        if_match: str | None = None,
+    ) -> types.ConfigResult:
+        """Changes what 'change' names of it (RFC 7396)."""
+        return self._change("PATCH", (kind, name), change, dry_run, if_match)
+
+    def delete_part(
+        self,
+        kind: str,
+        name: str,
+        dry_run: bool = False,
+        if_match: str | None = None,
+    ) -> types.ConfigResult:
+        return self._change("DELETE", (kind, name), None, dry_run, if_match)
+
+    def _change(self, method, part, body, dry_run, if_match):
+        return self.request(
+            method,
+            _url("/v1/config", *part, dry_run=int(dry_run) or None),
+            body,
+            {"If-Match": if_match} if if_match else None,
+        )
 
     # Routers.
 
@@ -180,6 +243,18 @@ class Client:
         return self.request(
             *("PUT", _url("/v1/clients", address, segment=segment)),
             {"segment": segment, **entry},
+        )
+
+    def provision_many(
+        self, entries: Iterable[Any], dry_run: bool = False
+    ) -> types.BulkResult:
+        """Many at once, whole or not at all; 'entries' are {"address",
+        "segment", "mac"?, "vlan"?}."""
+        lines = [json.dumps(entry).encode() + b"\n" for entry in entries]
+        return self.request(
+            *("POST", _url("/v1/clients", dry_run=int(dry_run) or None)),
+            b"".join(lines),
+            {"Content-Type": "application/x-ndjson"},
         )
 
     def remove(self, address: str, segment: str | None = None) -> None:

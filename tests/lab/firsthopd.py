@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 
@@ -17,8 +18,12 @@ __all__ = ["ApiError", "Firsthopd", "default_build"]
 
 
 def default_build():
-    """The build directory: $FIRSTHOP_BUILD, or _build of the repository."""
-    return os.environ.get("FIRSTHOP_BUILD") or os.path.join(TOP, "_build")
+    """Where the programs are: $FIRSTHOP_BUILD, or _build of the repository,
+    or, for an installed package, where the path has them."""
+    build = os.environ.get("FIRSTHOP_BUILD")
+    if not build and not os.path.exists(os.path.join(TOP, "configure.ac")):
+        build = os.path.dirname(shutil.which("firsthopd") or "")
+    return build or os.path.join(TOP, "_build")
 
 
 class Firsthopd(Client):

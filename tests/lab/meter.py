@@ -4,18 +4,19 @@ import json
 import os
 import subprocess
 
+from .firsthopd import default_build
 from .netns import end, popen, run, wait_for
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "udpmeter.c")
 
 
 def meter_binary(scratch):
-    """The meter from the build directory, or else compiled into 'scratch'."""
-    build = os.environ.get("FIRSTHOP_BUILD")
-    if build:
-        built = os.path.join(build, "tests", "lab", "udpmeter")
-        if os.access(built, os.X_OK):
-            return built
+    """The meter from the build directory, or as it is installed, or else
+    compiled into 'scratch'."""
+    build = default_build()
+    for known in ("tests/lab/udpmeter", "../libexec/firsthop/udpmeter"):
+        if os.access(os.path.join(build, known), os.X_OK):
+            return os.path.join(build, known)
     program = os.path.join(scratch, "udpmeter")
     if not os.path.exists(program):
         with open(os.path.join(scratch, "config.h"), "w", encoding="ascii"):

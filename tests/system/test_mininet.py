@@ -145,3 +145,43 @@ def test_every_experiment_asks_one_question():
             assert re.search(rf"^  {name[:-3]} +\S", listed, re.M)
             path = os.path.join(MININET, "experiments", name)
             assert "--repeat" in run(PYTHON, path, "--help")
+
+
+INSTALLED = """
+import firsthop, firsthop.types, firsthop.mininet, os
+from firsthop.lab.firsthopd import default_build
+from firsthop.lab.meter import meter_binary
+print(os.path.dirname(firsthop.__file__))
+print(default_build())
+print(os.path.normpath(meter_binary(".")))
+print("Status" in dir(firsthop.types))
+"""
+
+
+def test_what_is_installed_is_whole(tmp_path):
+    """The package finds its programs, without the source tree."""
+    root = tmp_path / "root"
+    run("make", "-s", "-C", default_build(), "install", f"DESTDIR={root}")
+    (package,) = root.glob("**/dist-packages/firsthop")
+    sbin = next(root.glob("**/sbin"))
+    libexec = next(root.glob("**/libexec"))
+    env = dict(
+        os.environ,
+        PATH=f"{sbin}:{os.environ['PATH']}",
+        PYTHONPATH=str(package.parent),
+    )
+    env.pop("FIRSTHOP_BUILD", None)
+    done = subprocess.run(
+        [PYTHON, "-c", INSTALLED],
+        cwd=tmp_path,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        str(package),
+        str(sbin),
+        f"{libexec}/firsthop/udpmeter",
+        "True",
+    ]
