@@ -20,6 +20,7 @@ packages="
     libcurl4-openssl-dev
     libevent-dev
     libjansson-dev
+    libmnl-dev
     make
     openvswitch-source
     pkgconf

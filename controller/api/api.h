@@ -25,6 +25,7 @@ struct api_host {
     /* The i-th thing that is wrong with the daemon itself, or NULL. */
     const char *(*problem)(void *aux, size_t i);
     void (*bgp)(void *aux, struct fh_bgp_status *);
+    void (*kernel)(void *aux, struct fh_kernel_status *);
     size_t (*n_cores)(void *aux);
     struct fh_core_status (*core)(void *aux, size_t i);
     size_t (*core_routes)(void *aux);

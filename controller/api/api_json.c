@@ -161,6 +161,26 @@ json_bgp(const struct engine *en, const struct api_host *host)
     return object;
 }
 
+/* Null where the configuration names no table. */
+static json_t *
+json_kernel(const struct engine *en, const struct api_host *host)
+{
+    struct fh_kernel_status status;
+    json_t *object;
+
+    if (!engine_config(en)->kernel.table) {
+        return json_null();
+    }
+    host->kernel(host->aux, &status);
+    object = json_object();
+    put(object, "up", json_boolean(status.up));
+    put(object, "routes", json_integer(status.n_routes));
+    put(object, "pending", json_integer(status.n_dirty));
+    put(object, "refused", json_integer(status.n_refused));
+    put(object, "errors", json_integer(status.errors));
+    return object;
+}
+
 static json_t *
 json_core(const struct api_host *host)
 {
@@ -235,6 +255,7 @@ api_json_status(const struct engine *en, const struct api_host *host)
     put(status, "counts", object);
     object = json_object();
     put(object, "bgp", json_bgp(en, host));
+    put(object, "kernel", json_kernel(en, host));
     put(object, "core", json_core(host));
     put(status, "upstream", object);
     return status;

@@ -46,6 +46,9 @@
 #define REQUIRED_STRING(NAME) \
     { .name = NAME, .type = JSON_STRING, .required = true, \
       .min = 1, .max = MAX_STRING }
+#define REQUIRED_NUMBER(NAME, MIN, MAX) \
+    { .name = NAME, .type = JSON_INTEGER, .required = true, \
+      .min = MIN, .max = MAX }
 #define END { .name = NULL }
 
 #define MAX_STRING 1023         /* Of paths; all else is far shorter. */
@@ -60,6 +63,7 @@ static const struct config_key root_keys[] = {
     ARRAY("clients", 0, CONFIG_MAX_CLIENTS),
     OBJECT("api", 0, 0),
     OBJECT("bgp", 0, 0),
+    OBJECT("kernel", 0, 0),
     END
 };
 
@@ -198,6 +202,12 @@ static const struct config_key bgp_keys[] = {
     END
 };
 
+static const struct config_key kernel_keys[] = {
+    REQUIRED_NUMBER("table", 1, UINT32_MAX),
+    REQUIRED_STRING("device"),
+    END
+};
+
 const struct config_object config_objects[] = {
     { "top level", root_keys },
     { "openflow", openflow_keys },
@@ -214,13 +224,14 @@ const struct config_object config_objects[] = {
     { "client", client_keys },
     { "api", api_keys },
     { "bgp", bgp_keys },
+    { "kernel", kernel_keys },
     { NULL, NULL },
 };
 
 /* Indexed by enum config_proxy_arp and enum config_upstream. */
 static const char *const proxy_arp_names[] = { "all", "gateway", NULL };
 static const char *const upstream_names[] = {
-    "arp", "bgp", "core", "none", NULL
+    "arp", "bgp", "core", "kernel", "none", NULL
 };
 
 /* Values that are strings. */
@@ -1069,6 +1080,25 @@ read_bgp(const struct ask *root, struct config *config)
     ask_end(&ask);
 }
 
+/* Names of interfaces have at most 15 bytes (IFNAMSIZ). */
+static void
+read_kernel(const struct ask *root, struct config *config)
+{
+    struct ask ask;
+
+    begin_child(&ask, root, "kernel", kernel_keys);
+    if (ask_has(root, "kernel")) {
+        config->kernel.table = ask_number(&ask, "table");
+        config->kernel.device = ask_strdup(&ask, "device");
+    }
+    if (config->kernel.device
+        && (strlen(config->kernel.device) > 15
+            || strpbrk(config->kernel.device, "/ \t"))) {
+        ask_error(&ask, "device", "is no name of a network interface");
+    }
+    ask_end(&ask);
+}
+
 /* The whole. */
 
 static int
@@ -1097,6 +1127,7 @@ read_root(json_t *json, struct config_errors *errors,
     read_clients(&root, config);
     read_api(&root, config);
     read_bgp(&root, config);
+    read_kernel(&root, config);
     ask_end(&root);
     config_check(config, errors, warnings);
 
@@ -1237,6 +1268,7 @@ config_destroy(struct config *config)
     free(config->api.token_file);
     free(config->bgp.api_in);
     free(config->bgp.api_out);
+    free(config->kernel.device);
     json_decref(config->json);
     free(config);
 }

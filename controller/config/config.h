@@ -60,7 +60,7 @@ enum config_learn {
     LEARN_DHCP,                         /* Leases. */
 };
 enum config_upstream { UPSTREAM_ARP, UPSTREAM_BGP, UPSTREAM_CORE,
-                       UPSTREAM_NONE, CONFIG_N_UPSTREAMS };
+                       UPSTREAM_KERNEL, UPSTREAM_NONE, CONFIG_N_UPSTREAMS };
 
 struct config_segment {
     char *name;
@@ -135,6 +135,10 @@ struct config {
     struct {
         char *api_in, *api_out;         /* FIFOs towards ExaBGP, or NULL. */
     } bgp;
+    struct {
+        uint32_t table;                 /* Of routes; 0: none. */
+        char *device;                   /* Towards the uplinks, or NULL. */
+    } kernel;                           /* For the upstream "kernel". */
     json_t *json;                       /* As read, defaults left out.  Owned
                                          * together with whoever gave it:
                                          * not to be changed. */

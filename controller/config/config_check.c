@@ -483,6 +483,11 @@ check_upstream(struct check *check, const struct config_segment *segment)
         && !json_object_get(config->json, "bgp")) {
         add_error(check, at, "\"bgp\" needs /bgp/api_in and /bgp/api_out");
     }
+    if (segment->upstream == UPSTREAM_KERNEL
+        && !json_object_get(config->json, "kernel")) {
+        add_error(check, at, "\"kernel\" needs /kernel/table and "
+                  "/kernel/device");
+    }
     if (segment->upstream == UPSTREAM_CORE) {
         for (size_t i = 0; i < segment->n_members; i++) {
             const struct config_member *member = &segment->members[i];

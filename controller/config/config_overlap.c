@@ -182,7 +182,7 @@ report_shared_route(struct check *check, size_t router,
     free(pointer);
 }
 
-/* BGP tells neither tags nor uplinks. */
+/* A route tells neither tags nor uplinks. */
 static void
 check_routes(struct check *check)
 {
@@ -191,7 +191,8 @@ check_routes(struct check *check)
     for (size_t i = 0; i < check->config->n_segments; i++) {
         const struct config_segment *segment = &check->config->segments[i];
 
-        if (segment->upstream == UPSTREAM_BGP) {
+        if (segment->upstream == UPSTREAM_BGP
+            || segment->upstream == UPSTREAM_KERNEL) {
             claims_add_prefixes(&claims, 0, segment);
         }
     }

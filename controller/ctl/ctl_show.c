@@ -21,6 +21,7 @@ static void
 show_upstream(json_t *upstream)
 {
     json_t *bgp = json_object_get(upstream, "bgp");
+    json_t *kernel = json_object_get(upstream, "kernel");
     json_t *core = json_object_get(upstream, "core");
     json_t *bridge;
     size_t i;
@@ -33,6 +34,13 @@ show_upstream(json_t *upstream)
                : ctl_is_true(bgp, "synced") ? "synced" : "syncing",
                ctl_integer(bgp, "peers_up"), ctl_integer(bgp, "peers"),
                ctl_integer(bgp, "routes"), ctl_integer(bgp, "pending"));
+    }
+    if (json_is_object(kernel)) {
+        printf("kernel    %s, %" PRId64 " routes, %" PRId64 " pending, %"
+               PRId64 " refused\n",
+               ctl_is_true(kernel, "up") ? "up" : "down",
+               ctl_integer(kernel, "routes"), ctl_integer(kernel, "pending"),
+               ctl_integer(kernel, "refused"));
     }
     json_array_foreach (json_object_get(core, "bridges"), i, bridge) {
         printf("core      %s %s\n", ctl_string(bridge, "name"),

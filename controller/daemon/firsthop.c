@@ -13,6 +13,7 @@
 #include "controller/upstream/upstream_arp.h"
 #include "controller/upstream/upstream_bgp.h"
 #include "controller/upstream/upstream_core.h"
+#include "controller/upstream/upstream_kernel.h"
 
 #define MAX_CONNECTIONS 4096
 #define MAX_BACKLOG_BYTES (256u << 20)
@@ -150,6 +151,7 @@ static void
 create_upstreams(struct firsthop *fh)
 {
     struct upstream_bgp_options bgp = { fh->base, on_upstream, fh };
+    struct upstream_kernel_options kernel = { fh->base, on_upstream, fh };
     struct upstream_core_options core = {
         fh->base, fh->bridges, on_told, on_upstream, fh
     };
@@ -157,6 +159,7 @@ create_upstreams(struct firsthop *fh)
     fh->upstreams[UPSTREAM_ARP] = upstream_arp_create(queue_arp, fh);
     fh->upstreams[UPSTREAM_BGP] = upstream_bgp_create(&bgp);
     fh->upstreams[UPSTREAM_CORE] = upstream_core_create(&core);
+    fh->upstreams[UPSTREAM_KERNEL] = upstream_kernel_create(&kernel);
 }
 
 /* When it is known which clients are gone: when routers have had their time,
@@ -169,8 +172,8 @@ settle_ms(const struct config *config)
     for (size_t i = 0; i < config->n_segments; i++) {
         const struct config_segment *segment = &config->segments[i];
 
-        if ((segment->upstream == UPSTREAM_BGP
-             || segment->upstream == UPSTREAM_CORE)
+        if (segment->upstream != UPSTREAM_ARP
+            && segment->upstream != UPSTREAM_NONE
             && segment->withdraw_after_ms > ms) {
             ms = segment->withdraw_after_ms;
         }
@@ -188,6 +191,8 @@ configure_upstreams(void *fh_, const struct config *config)
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
                            config->bgp.api_out, ms);
     upstream_core_configure(fh->upstreams[UPSTREAM_CORE], config, ms);
+    upstream_kernel_configure(fh->upstreams[UPSTREAM_KERNEL],
+                              config->kernel.table, config->kernel.device, ms);
 }
 
 /* Start and end. */
@@ -391,6 +396,14 @@ api_bgp(void *fh_, struct fh_bgp_status *status)
     upstream_bgp_get_stats(fh->upstreams[UPSTREAM_BGP], status);
 }
 
+static void
+api_kernel(void *fh_, struct fh_kernel_status *status)
+{
+    const struct firsthop *fh = fh_;
+
+    upstream_kernel_get_status(fh->upstreams[UPSTREAM_KERNEL], status);
+}
+
 static size_t
 api_n_cores(void *fh_)
 {
@@ -428,6 +441,7 @@ firsthop_api_host(struct firsthop *fh)
 {
     return (struct api_host) {
         .wake = api_wake, .changed = api_changed, .bgp = api_bgp,
+        .kernel = api_kernel,
         .problem = api_problem, .turns = keeper_turns(fh->keeper),
         .parser = fh->parser,
         .n_cores = api_n_cores, .core = api_core,

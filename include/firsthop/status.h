@@ -20,6 +20,15 @@ struct fh_bgp_status {
     size_t n_peers_up;
 };
 
+/* Routes in a table of the kernel. */
+struct fh_kernel_status {
+    bool up;                    /* The device is there, nothing is refused. */
+    size_t n_routes;            /* Written, or to be. */
+    size_t n_dirty;             /* Changes that wait. */
+    size_t n_refused;           /* By the kernel; each is tried again. */
+    uint64_t errors;            /* Refusals so far. */
+};
+
 /* A core bridge. */
 struct fh_core_status {
     const char *name;           /* Borrowed until the configuration changes. */

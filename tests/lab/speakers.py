@@ -173,6 +173,42 @@ protocol bgp firsthop {{
         return "Established" in self.show("protocols")
 
 
+class RouteServer(Speaker):
+    """BIRD beside firsthopd, at 'address': redistributes the routes of a
+    table of the kernel to the peer 'peer', by BGP."""
+
+    def __init__(self, directory, netns, address, peer, table):
+        super().__init__(directory, netns)
+        self.write(
+            "bird.conf",
+            f"""
+router id {address};
+ipv4 table firsthop;
+protocol device {{ scan time 10; }}
+protocol direct {{ ipv4; interface "core"; }}
+protocol kernel {{
+    kernel table {table};
+    learn;
+    scan time 10;
+    netlink rx buffer 67108864;
+    ipv4 {{ table firsthop; import all; export none; }};
+}}
+protocol bgp core {{
+    local {address} as {ASN};
+    neighbor {peer} as {ASN};
+    connect delay time 1;
+    ipv4 {{ table firsthop; import none; export all; next hop keep; }};
+}}
+""",
+        )
+
+    def start(self):
+        self.spawn(
+            *("bird", "-f", "-c", self.path("bird.conf")),
+            *("-s", self.path("bird.ctl"), "-P", self.path("bird.pid")),
+        )
+
+
 class Frr(Speaker):
     """FRR's zebra and bgpd at 'address', which waits for the peer 'peer'."""
 

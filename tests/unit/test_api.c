@@ -125,8 +125,8 @@ set_up(void **state)
 {
     struct world *w = fh_xcalloc(1, sizeof *w);
     const struct api_host host = {
-        nothing_to_do, count_call, get_problem, get_bgp, get_n_cores,
-        get_core, get_core_routes, get_openflow, &w->turns, NULL,
+        nothing_to_do, count_call, get_problem, get_bgp, NULL,
+        get_n_cores, get_core, get_core_routes, get_openflow, &w->turns, NULL,
         &w->n_changes,
     };
     char *error = NULL;
@@ -957,7 +957,7 @@ status_counts(void **state)
                 " \"clients_provisioned\": 0, \"clients_leased\": 0,"
                 " \"last_event\": 0}");
     assert_json(json_incref(json_object_get(status, "upstream")),
-                "{\"bgp\": null, \"core\": {\"bridges\": [{\"name\": \"K\","
+                "{\"bgp\": null, \"kernel\": null, \"core\": {\"bridges\": [{\"name\": \"K\","
                 " \"datapath_id\": \"000000000000000c\","
                 " \"connected\": true}], \"routes\": 5}}");
     json_decref(status);

@@ -666,6 +666,27 @@ file_is_read(void **state)
     free(path);
 }
 
+static void
+kernel_routes_are_checked(void **state)
+{
+    static const struct test_case cases[] = {
+        GOOD("/kernel", "{\"table\":4242,\"device\":\"eth0\"}"),
+        { { { "/kernel", "{\"table\":4242,\"device\":\"eth0\"}" },
+            { METRO "/upstream", "\"kernel\"" } }, { NULL } },
+        BAD(METRO "/upstream", "\"kernel\""),      /* Without a table. */
+        BAD_AT("/kernel", "{\"device\":\"eth0\"}", "/kernel/table"),
+        BAD_AT("/kernel", "{\"table\":4242}", "/kernel/device"),
+        BAD_AT("/kernel", "{\"table\":0,\"device\":\"eth0\"}",
+               "/kernel/table"),
+        BAD_AT("/kernel", "{\"table\":1,\"device\":\"0123456789abcdef\"}",
+               "/kernel/device"),
+        BAD_AT("/kernel", "{\"table\":1,\"device\":\"a/b\"}",
+               "/kernel/device"),
+    };
+
+    RUN_CASES(cases);
+}
+
 #define DHCP(MORE) "{\"servers\":[\"198.51.100.67\"]" MORE "}"
 
 static void
@@ -1454,6 +1475,7 @@ main(void)
         cmocka_unit_test(thousand_errors_are_kept_and_the_rest_counted),
         cmocka_unit_test(unreadable_file_is_an_error_of_the_whole),
         cmocka_unit_test(file_is_read),
+        cmocka_unit_test(kernel_routes_are_checked),
         cmocka_unit_test(dhcp_is_checked),
         cmocka_unit_test(wrong_types_are_refused),
         cmocka_unit_test(unknown_keys_are_refused_everywhere),
