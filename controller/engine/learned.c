@@ -33,6 +33,40 @@ learned_enter(struct client *c, size_t member, uint32_t number)
     }
 }
 
+/* Unanswered questions. */
+
+/* So many guests of a port may be asked like everybody. */
+#define FEW_GUESTS   16
+/* So many questions at once, then after 1, 2, 4 ... 32 s; but when it speaks. */
+#define ASK_AT_ONCE  3
+#define ASK_PAUSE_MS 1000
+#define ASK_DOUBLED  5
+
+void
+learned_press(struct client *c, size_t member)
+{
+    const struct router_port *port = port_of(c);
+
+    c->asker = member;
+    c->unanswered = port && port->n_guests > FEW_GUESTS;
+}
+
+bool
+learned_may_ask(const struct client *c, const struct reach *r,
+                int64_t now_ms)
+{
+    uint32_t since_ms = (uint32_t) now_ms - r->probed_ms;
+    uint32_t doubled = r->sent - ASK_AT_ONCE;
+
+    if (!c->unanswered || c->contested || r->sent < ASK_AT_ONCE) {
+        return !c->unanswered || c->contested || c->asker == r->index;
+    }
+    if (c->discovering || doubled > ASK_DOUBLED) {
+        doubled = c->discovering ? 0 : ASK_DOUBLED;
+    }
+    return c->asker == r->index && since_ms >= ASK_PAUSE_MS << doubled;
+}
+
 /* Guests. */
 
 void
@@ -47,6 +81,7 @@ learned_set_guest(struct client *c)
     TAILQ_INSERT_TAIL(&c->segment->guests, c, segment_node);
     if (port) {
         TAILQ_INSERT_TAIL(&port->guests, c, port_node);
+        port->n_guests++;
     }
 }
 
@@ -62,6 +97,7 @@ unset_guest(struct client *c)
     TAILQ_REMOVE(&c->segment->guests, c, segment_node);
     if (port) {
         TAILQ_REMOVE(&port->guests, c, port_node);
+        port->n_guests--;
     }
 }
 
@@ -69,7 +105,7 @@ void
 learned_prove(struct client *c)
 {
     c->proved = true;
-    c->prove_first = false;
+    c->prove_first = c->unanswered = false;
     unset_guest(c);
 }
 

@@ -99,6 +99,7 @@ void
 life_set_origin(struct client *c, enum client_origin origin)
 {
     learned_leave(c);
+    c->unanswered = false;
     c->segment->n_learned -= c->origin == CLIENT_LEARNED;
     c->origin = origin;
     c->segment->n_learned += c->origin == CLIENT_LEARNED;

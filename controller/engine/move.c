@@ -256,7 +256,9 @@ act_one(struct engine *en, struct client *c,
         route_announce(en, c, UPSTREAM_REPEATED);
         break;
     case TAKEOVER_SEND_NOTICE:
-        send_notices(en, c);
+        if (!c->unanswered || c->takeover.n_notices <= 1) {
+            send_notices(en, c);
+        }
         break;
     case TAKEOVER_ARM:
         c->takeover_at_ms = a->at_ms;

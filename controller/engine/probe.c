@@ -28,7 +28,8 @@ send_probe(struct engine *en, struct client *c, size_t member)
 {
     struct router *router = member_router(c, member);
 
-    if (c->quiet_until_ms > engine_now_ms(en)) {
+    if (c->quiet_until_ms > engine_now_ms(en)
+        || !learned_may_ask(c, &c->reaches[member], engine_now_ms(en))) {
         return;
     }
     if (!c->reaches[member].outstanding && !router_has_probe_budget(router)) {
@@ -149,7 +150,9 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
         }
         break;
     case REACH_LATE:
-        note_late(en, c, member);
+        if (!c->unanswered) {       /* Or it tells nothing of the port. */
+            note_late(en, c, member);
+        }
         if (c->active == (int) member) {
             ask_the_others(en, c, member);
         }

@@ -180,6 +180,8 @@ learn(struct engine *en, struct segment *segment, size_t member,
     learned_enter(c, member, in->port->number);
     learned_set_guest(c);
     c->prove_first = at_limit;
+    learned_press(c, member);
+    c->reaches[member].heard_port = in->port->number;
     return c;
 }
 
@@ -338,6 +340,7 @@ probe_answered(struct engine *en, struct client *c, size_t member,
     struct reach *r = &c->reaches[member];
     enum reach_event event;
     int64_t next_ms;
+    bool first;
 
     if (!r->outstanding) {
         engine_drop(en, DROP_UNASKED);
@@ -352,7 +355,11 @@ probe_answered(struct engine *en, struct client *c, size_t member,
         return;
     }
     rival_place_answered(en, c, member, in->arp->sha);
+    first = c->unanswered;
     learned_prove(c);
+    if (first) {
+        settle_proved(en, c);
+    }
     if (!c->vlan.tpid) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }

@@ -175,6 +175,11 @@ inherit_learned(struct client *c, const struct client *old)
 
     c->proved = old->proved;
     c->prove_first = old->prove_first;
+    if (old->unanswered) {
+        c->asker = find_member(c->segment,
+                               old->segment->members[old->asker].router);
+        c->unanswered = c->asker != ELECT_NONE;
+    }
     if (c->origin != CLIENT_LEARNED) {
         return;
     }

@@ -40,7 +40,7 @@ route_announce(struct engine *en, struct client *c, enum fh_route_how how)
     const struct engine_driver *driver = driver_of(en, c->segment);
     struct fh_route route = make_route(c);
 
-    if (!driver->is_there) {
+    if (!driver->is_there || c->unanswered) {
         takeover_core_acked(&c->takeover, c->active);
         return true;
     }

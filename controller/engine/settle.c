@@ -69,7 +69,19 @@ settle_discover(struct engine *en, struct client *c, size_t member,
     }
     c->reaches[member].heard_port = port;
     if (!c->discovering) {
+        c->asker = member;
         start_discovery(en, c);
+    }
+}
+
+void
+settle_proved(struct engine *en, struct client *c)
+{
+    /* Now the others are asked as well. */
+    c->discovering = false;
+    c->discover_at_ms = 0;
+    if (c->active != ELECT_NONE && !takeover_is_untold(&c->takeover)) {
+        route_announce(en, c, UPSTREAM_MOVED);
     }
 }
 
@@ -96,6 +108,7 @@ discovery_timeout(struct engine *en, struct client *c)
         struct reach *r = &c->reaches[i];
 
         if (c->asked_members & UINT32_C(1) << i && serving_can(c, i)
+            && !(c->unanswered && c->asker != (int) i)
             && reach_heard(r, r->heard_port, engine_now_ms(en))) {
             member_router(c, i)->n_reachable++;
         }
@@ -189,7 +202,7 @@ set_lost(struct engine *en, struct client *c)
     serving_name_forwarder(e.from, c, c->active);
     removed_end(en, c);
     e.detect_ms = engine_now_ms(en) - c->alive_ms;
-    if (!c->guest || !c->lost_told) {
+    if (!c->unanswered && (!c->guest || !c->lost_told)) {
         engine_report(en, &e);
     }
     c->lost_told = true;

@@ -125,6 +125,8 @@ struct client {
     bool guest;                 /* May be put out: see learned.h. */
     bool proved;                /* Has answered a probe. */
     bool lost_told;             /* That it was lost: once, while a guest. */
+    bool unanswered;            /* Was learnt where many have not answered, and
+                                 * has not since: see learned.h. */
     bool prove_first;           /* Was learnt at a limit: is not served until
                                  * it has. */
     bool mac_fixed;             /* Configured: never follows another. */
@@ -141,6 +143,8 @@ struct client {
     bool unreported;            /* No event tells of this takeover yet. */
     int8_t trap_member;         /* Whose MAC it may still send to, or
                                  * ELECT_NONE; see check.c. */
+    int8_t asker;               /* Who asks it while it is unanswered: the
+                                 * member that heard it last. */
     uint8_t rival_member;
     uint32_t rival_port;
     struct reach reaches[];     /* By member. */

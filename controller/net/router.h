@@ -20,6 +20,7 @@ struct router_port {
     bool up;
     uint32_t n_learned;                 /* Clients learnt behind it. */
     struct guests guests;
+    uint32_t n_guests;
     struct drops drops;                 /* Of the meter of its replies. */
     uint8_t n_late;                     /* Late probes of late. */
     int64_t late_since_ms;
