@@ -21,6 +21,7 @@
 #define WATCH_MS     1000
 #define STUCK_TICKS  10         /* Of WATCH_MS without progress. */
 #define CHUNKS_A_TURN 16        /* Of PIPE_BUF bytes: the loop has others. */
+#define READS_A_TURN 16         /* Of 4,096 bytes: a pipe's 64 KiB. */
 #define MAX_PEERS    16         /* More of them are not counted. */
 #define LINE_LEN     160        /* No command is longer. */
 #define HELLO        "hello"
@@ -455,29 +456,43 @@ on_line(struct upstream_bgp *b, const char *line)
     }
 }
 
-/* Reads all there is.  Returns true if somebody has started anew. */
+/* Takes what was said.  Returns true if somebody has started anew. */
+static bool
+hear(struct upstream_bgp *b, const char *data, size_t len)
+{
+    bool hello = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] != '\n') {
+            if (b->line_len < sizeof b->line - 1) {
+                b->line[b->line_len++] = data[i];
+            }
+            continue;
+        }
+        b->line[b->line_len] = '\0';
+        b->line_len = 0;
+        hello = hello || !strcmp(b->line, HELLO);
+        on_line(b, b->line);
+    }
+    return hello;
+}
+
+/* Reads what a pipe holds, and no more: who writes without end must not keep
+ * the loop from the others.  Returns true if somebody has started anew. */
 static bool
 read_answers(struct upstream_bgp *b)
 {
     bool hello = false;
     char data[4096];
-    ssize_t n;
 
-    while ((n = read(b->out_fd, data, sizeof data)) > 0) {
-        for (ssize_t i = 0; i < n; i++) {
-            if (data[i] != '\n') {
-                if (b->line_len < sizeof b->line - 1) {
-                    b->line[b->line_len++] = data[i];
-                }
-                continue;
-            }
-            b->line[b->line_len] = '\0';
-            b->line_len = 0;
-            hello = hello || !strcmp(b->line, HELLO);
-            on_line(b, b->line);
+    for (int i = 0; i < READS_A_TURN; i++) {
+        ssize_t n = read(b->out_fd, data, sizeof data);
+
+        if (n > 0) {
+            hello |= hear(b, data, n);
         }
         if (n < (ssize_t) sizeof data) {
-            break;              /* The loop has others. */
+            break;
         }
     }
     return hello;

@@ -10,7 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -569,6 +571,36 @@ endless_lines_do_no_harm(void **state)
     assert_true(stats(f).up);
 }
 
+/* The pipe is never empty: another process fills it as fast as it can. */
+static void
+who_writes_without_end_stops_nobody(void **state)
+{
+    struct fixture *f = *state;
+    char lines[65536];
+    pid_t writer;
+
+    connect_now(f, 0);
+    memset(lines, '\n', sizeof lines);
+    writer = fork();
+    if (!writer) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        fcntl(f->sayer, F_SETFL, 0);
+        while (write(f->sayer, lines, sizeof lines) > 0) {
+        }
+        _exit(0);
+    }
+    assert_true(writer > 0);
+    alarm(60);                  /* It would turn for ever. */
+    announce(f, 1, 2);
+    UNTIL(f, stats(f).synced);
+    for (int i = 0; i < 100; i++) {
+        turn(f);
+    }
+    alarm(0);
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+}
+
 static void
 a_file_in_the_pipes_place_is_left_alone(void **state)
 {
@@ -658,6 +690,7 @@ main(void)
         TEST(peers_are_counted_and_told_when_they_change),
         TEST(more_peers_than_are_counted_do_no_harm),
         TEST(endless_lines_do_no_harm),
+        TEST(who_writes_without_end_stops_nobody),
         TEST(a_file_in_the_pipes_place_is_left_alone),
         TEST(pipes_are_made_for_the_group),
         TEST(other_pipes_get_the_table_too),
