@@ -442,6 +442,9 @@ write_openflow(const struct api_host *host, struct fh_buf *out)
            "Connections from bridges.", c.accepted);
     single(out, "openflow_connections_refused_total", "counter",
            "Connections refused, there being too many.", c.refused);
+    single(out, "openflow_strangers_total", "counter",
+           "Connections closed because no router has their datapath id, or "
+           "to make room.", c.strangers);
     single(out, "openflow_protocol_errors_total", "counter",
            "Connections closed for a malformed message.",
            c.protocol_errors);

@@ -165,9 +165,10 @@ incident_init(enum incident_type type)
 void
 incident_log(const struct incident *e)
 {
-    /* A failover of thousands must not wait for who reads the log; all of
-     * them are in the ring. */
-    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10, 200);
+    /* A failover of thousands must not fill the log, nor a port or a bridge
+     * that comes and goes; all of them are in the ring. */
+    static struct log_rate_limit of_clients = LOG_RATE_LIMIT_INIT(10, 200);
+    static struct log_rate_limit of_others = LOG_RATE_LIMIT_INIT(100, 100);
     char client[FH_ADDR_STRLEN] = "";
 
     if (!fh_addr_is_zero(e->client)) {
@@ -177,7 +178,7 @@ incident_log(const struct incident *e)
            || e->type == INCIDENT_CLIENT_CONFLICT
            || e->type == INCIDENT_ROUTER_DISCONNECTED
            || e->type == INCIDENT_PATH_LOST
-           ? LOG_LVL_WARN : LOG_LVL_INFO, client[0] ? &rl : NULL,
+           ? LOG_LVL_WARN : LOG_LVL_INFO, client[0] ? &of_clients : &of_others,
            "%s%s%s%s%s%s%s%s%s%s%s%s%s", incident_type_name(e->type),
            e->segment[0] ? " segment=" : "", e->segment,
            client[0] ? " client=" : "", client,

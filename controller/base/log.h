@@ -54,9 +54,15 @@ bool log_rate_limit_pass(struct log_rate_limit *rl, int64_t now_ms,
 void log_at(enum log_level, struct log_rate_limit *rl, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define log_err(...) log_at(LOG_LVL_ERR, NULL, __VA_ARGS__)
-#define log_warn(...) log_at(LOG_LVL_WARN, NULL, __VA_ARGS__)
-#define log_info(...) log_at(LOG_LVL_INFO, NULL, __VA_ARGS__)
+/* Each place has a limit of its own: what somebody outside does without end
+ * must not fill the disk.  A hundred lines at once, then ten a second. */
+#define LOG_PLACE_LIMIT \
+    ({ static struct log_rate_limit limit_ = LOG_RATE_LIMIT_INIT(100, 100); \
+       &limit_; })
+
+#define log_err(...) log_at(LOG_LVL_ERR, LOG_PLACE_LIMIT, __VA_ARGS__)
+#define log_warn(...) log_at(LOG_LVL_WARN, LOG_PLACE_LIMIT, __VA_ARGS__)
+#define log_info(...) log_at(LOG_LVL_INFO, LOG_PLACE_LIMIT, __VA_ARGS__)
 #define log_dbg(...) log_at(LOG_LVL_DBG, NULL, __VA_ARGS__)
 
 #define log_err_rl(RL, ...) log_at(LOG_LVL_ERR, RL, __VA_ARGS__)

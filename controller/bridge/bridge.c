@@ -361,7 +361,7 @@ on_identified(struct ofconn *conn, void *all_)
     char dpid[FH_DPID_STRLEN];
 
     if (!b) {
-        log_warn("bridge %s (%s) is not in the configuration: left alone",
+        log_warn("bridge %s (%s) is not in the configuration",
                  fh_dpid_format(ofconn_dpid(conn), dpid), ofconn_peer(conn));
         return;
     }

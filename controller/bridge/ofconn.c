@@ -71,7 +71,7 @@ arm_timer(struct ofconn *conn, int64_t now_ms)
 
 struct ofconn *
 ofconn_create(struct ofserver *server, int fd, const char *peer,
-              struct dial *dial)
+              uint64_t source, struct dial *dial)
 {
     struct ofconn *conn = fh_xcalloc(1, sizeof *conn);
     int64_t now_ms = clock_mono_ms();
@@ -80,6 +80,7 @@ ofconn_create(struct ofserver *server, int fd, const char *peer,
     conn->dial = dial;
     conn->fd = fd;
     conn->peer = fh_xstrdup(peer);
+    conn->source = source;
     conn->last_rx_ms = now_ms;
     conn->hello_at_ms = now_ms + HELLO_PATIENCE_MS;
     conn->deadline_ms = now_ms + server->config.handshake_ms;
@@ -144,6 +145,13 @@ ofconn_close(struct ofconn *conn, const char *reason)
         server->reap_pending = true;
         event_active(server->reap_event, EV_TIMEOUT, 1);
     }
+}
+
+void
+ofconn_close_stranger(struct ofconn *conn, const char *reason)
+{
+    conn->server->counters.strangers++;
+    ofconn_close(conn, reason);
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -336,11 +344,14 @@ receive_features(struct ofconn *conn, const struct of_message *msg)
     }
     conn->dpid = msg->features.dpid;
     conn->state = CONN_IDLE;
-    conn->deadline_ms = INT64_MAX;
+    conn->deadline_ms = clock_mono_ms() + conn->server->config.stranger_ms;
     conn->identified = true;
     log_dbg("%s: datapath id %016"PRIx64", OpenFlow %s", conn->peer,
             conn->dpid, ofconn_version_name(conn));
     conn->server->cbs.identified(conn, conn->server->aux);
+    if (conn->state == CONN_IDLE) {
+        arm_timer(conn, clock_mono_ms());
+    }
 }
 
 /* Setup. */
@@ -684,7 +695,11 @@ conn_timer_cb(evutil_socket_t fd, short what, void *conn_)
     int64_t now_ms = clock_mono_ms();
 
     if (now_ms >= conn->deadline_ms) {
-        ofconn_close(conn, "handshake takes too long");
+        if (conn->state == CONN_IDLE) {
+            ofconn_close_stranger(conn, "no bridge of ours");
+        } else {
+            ofconn_close(conn, "handshake takes too long");
+        }
         return;
     }
     if (now_ms >= conn->hello_at_ms) {

@@ -38,6 +38,7 @@ struct ofconn {
     bool dirty;                 /* Has something to send, perhaps. */
     bool identified;            /* The owner has heard of it. */
     char *peer;
+    uint64_t source;            /* Same for all from one address. */
     char *close_reason;         /* CONN_CLOSED. */
     void *owner_aux;
     uint64_t dpid;
@@ -91,7 +92,14 @@ struct ofserver {
 
 /* Makes a connection of 'fd', which it takes; 'peer' is copied. */
 struct ofconn *ofconn_create(struct ofserver *, int fd, const char *peer,
-                             struct dial *);
+                             uint64_t source, struct dial *);
+/* Has nobody taken it yet? */
+static inline bool
+ofconn_is_stranger(const struct ofconn *conn)
+{
+    return conn->state < CONN_SETUP;
+}
+void ofconn_close_stranger(struct ofconn *, const char *reason);
 void ofconn_destroy(struct ofconn *);
 void ofconn_flush(struct ofconn *);
 /* A connection has gone (NULL: never came up); 'worked' if it got as far as

@@ -21,6 +21,7 @@
 #define DIAL_MIN_MS 100
 #define DIAL_MAX_MS 1000
 #define ACCEPT_PAUSE_MS 1000    /* After accept() failed: out of descriptors */
+#define ACCEPTS_A_TURN 64
 #define LISTEN_BACKLOG 128
 
 struct listener {
@@ -29,6 +30,7 @@ struct listener {
     char *target;
     struct evconnlistener *evl;
     struct event *resume_event;
+    unsigned int n_accepted;    /* In this turn of the loop, at least. */
     char *unix_path;            /* To be unlinked, or NULL. */
 };
 
@@ -302,15 +304,94 @@ set_nodelay(int fd, int family)
     }
 }
 
+/* A number that is the same for all that come from one address, of IPv6 from
+ * one /64: a host has as many addresses in it as it likes. */
+static uint64_t
+source_of(const struct sockaddr *sa)
+{
+    uint64_t prefix = 1;        /* A Unix socket. */
+
+    if (sa->sa_family == AF_INET) {
+        const struct sockaddr_in *sin = (const void *) sa;
+
+        prefix = UINT64_C(1) << 32 | sin->sin_addr.s_addr;
+    } else if (sa->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *sin6 = (const void *) sa;
+
+        memcpy(&prefix, &sin6->sin6_addr, sizeof prefix);
+        prefix += 2;            /* Never 0. */
+    }
+    return prefix;
+}
+
+/* The least known of the connections that nobody has taken, NULL if there is
+ * none: one that has told a datapath id that nobody wants, before one that may
+ * yet tell it; the oldest of them.  With 'source' (else 0) only those from
+ * there, of which '*n' are counted. */
+static struct ofconn *
+least_known(const struct ofserver *server, uint64_t source, size_t *n)
+{
+    struct ofconn *told = NULL, *silent = NULL;
+    struct ofconn *conn;
+
+    *n = 0;
+    TAILQ_FOREACH (conn, &server->conns, node) {
+        if (!ofconn_is_stranger(conn) || conn->dial
+            || (source && conn->source != source)) {
+            continue;
+        }
+        ++*n;
+        if (conn->state == CONN_IDLE) {
+            told = told ? told : conn;
+        } else {
+            silent = silent ? silent : conn;
+        }
+    }
+    return told ? told : silent;
+}
+
+/* Makes room for one more from 'source'.  Returns false if there is none. */
+static bool
+make_room(struct ofserver *server, uint64_t source)
+{
+    struct ofconn *conn;
+    size_t n;
+
+    conn = least_known(server, source, &n);
+    if (n >= server->config.max_strangers) {
+        ofconn_close_stranger(conn, "too many from its address");
+    } else if (server->n_conns >= server->config.max_connections) {
+        conn = least_known(server, 0, &n);
+        if (!conn) {
+            return false;
+        }
+        ofconn_close_stranger(conn, "makes room for another one");
+    }
+    return true;
+}
+
+/* Others have their turn, however fast somebody connects. */
+static void
+pause_accepting(struct listener *listener)
+{
+    if (++listener->n_accepted >= ACCEPTS_A_TURN) {
+        listener->n_accepted = 0;
+        evconnlistener_disable(listener->evl);
+        event_active(listener->resume_event, EV_TIMEOUT, 1);
+    }
+}
+
 static void
 accept_cb(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *sa,
           int len, void *listener_)
 {
     struct listener *listener = listener_;
     struct ofserver *server = listener->server;
+    uint64_t source = source_of(sa);
     char *peer;
 
-    if (server->n_conns >= server->config.max_connections) {
+    pause_accepting(listener);
+    if (!make_room(server, source)) {
         server->counters.refused++;
         log_warn_rl(&rl, "%s: more than %zu connections, one refused",
                     listener->target, server->config.max_connections);
@@ -320,7 +401,7 @@ accept_cb(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *sa,
     server->counters.accepted++;
     set_nodelay(fd, sa->sa_family);
     peer = peer_name(listener, sa);
-    ofconn_create(server, fd, peer, NULL);
+    ofconn_create(server, fd, peer, source, NULL);
     free(peer);
 }
 
@@ -521,7 +602,7 @@ dial_connected(struct dial *dial)
     }
     dial->fd = -1;
     set_nodelay(fd, dial->addr.sa.sa_family);
-    dial->conn = ofconn_create(dial->server, fd, dial->target, dial);
+    dial->conn = ofconn_create(dial->server, fd, dial->target, 0, dial);
 }
 
 static void

@@ -18,7 +18,12 @@ struct ofserver_config {
     int echo_interval_ms;       /* Echo request after so much silence, 1000 */
     int dead_after_ms;          /* Closed after so much silence, 3000. */
     int handshake_ms;           /* Closed unless READY or IDLE by then. */
-    size_t max_connections;     /* More are refused and counted. */
+    int stranger_ms;            /* Closed unless taken, so long after IDLE. */
+    /* One more makes the least known of those that nobody has taken go:
+     * the oldest that has told its datapath id, else the oldest.  Where all
+     * are taken it is refused.  Both are counted. */
+    size_t max_connections;
+    size_t max_strangers;       /* Not taken, from one address. */
     size_t max_backlog_bytes;   /* A reader this slow is closed. */
 };
 

@@ -18,6 +18,8 @@
 #define MAX_CONNECTIONS 4096
 #define MAX_BACKLOG_BYTES (256u << 20)
 #define HANDSHAKE_MS 10000
+#define STRANGER_MS 5000        /* For a reload to know it. */
+#define MAX_STRANGERS 256
 #define FINISH_MS 5000          /* For the disk, when the daemon leaves. */
 
 struct firsthop {
@@ -270,7 +272,9 @@ create_bridges(struct firsthop *fh, const struct config *config)
         .echo_interval_ms = config->echo_interval_ms,
         .dead_after_ms = config->dead_after_ms,
         .handshake_ms = HANDSHAKE_MS,
+        .stranger_ms = STRANGER_MS,
         .max_connections = MAX_CONNECTIONS,
+        .max_strangers = MAX_STRANGERS,
         .max_backlog_bytes = MAX_BACKLOG_BYTES,
     };
 

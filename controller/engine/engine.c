@@ -40,7 +40,7 @@ judge(struct engine *en, struct router *router)
     if (pulse == was) {
         return;
     }
-    log_at(pulse == PULSE_WELL ? LOG_LVL_INFO : LOG_LVL_WARN, NULL,
+    log_at(pulse == PULSE_WELL ? LOG_LVL_INFO : LOG_LVL_WARN, LOG_PLACE_LIMIT,
            "router %s: %s, was %s", router->config->name, pulse_text(pulse),
            pulse_text(was));
     if (pulse == PULSE_DEAD && router->openflow) {

@@ -40,6 +40,7 @@ struct fh_core_status {
 struct fh_openflow_status {
     uint64_t accepted, refused, protocol_errors, dead, messages_in,
              messages_out, bytes_in, bytes_out;
+    uint64_t strangers;         /* Closed: nobody has taken them. */
 };
 
 #endif /* firsthop/status.h */

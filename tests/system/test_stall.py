@@ -1,5 +1,5 @@
 """What the daemon hands its output and its files to is slow, or does not move
-at all: the daemon goes on answering.
+at all, or strangers come by the thousand: the daemon goes on answering.
 
 No bridges: the daemon alone, its control socket, and what stalls.  That it
 answers is asked over the control socket, each request with its own limit.
@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 
 import pytest
@@ -40,24 +42,21 @@ def fixture_daemon():
         shutil.rmtree(directory)
 
 
-def refusals(daemon, count):
-    """That many requests, each of which makes a line or two in the log."""
-    for number in range(count):
-        path = f"/v1/clients/10.0.0.77/move?segment=no-such-{number:0100d}"
-        with pytest.raises(ApiError) as error:
-            daemon.request("POST", path, {"router": "A"})
-        assert error.value.status == 404
-
-
 def test_who_does_not_read_stderr_stops_nobody(daemon):
     """A pipe that nobody reads holds 64 KiB; ten times as much is logged."""
     reader, daemon.stderr = os.pipe()
+    bad = dict(daemon.config, clients=[{"mac": n} for n in range(1000)])
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, reader)
         stack.callback(os.close, daemon.stderr)
         daemon.start()
-        refusals(daemon, 1600)
-        assert daemon.metric("log_lines_lost_total") > 0
+        daemon.configure(bad)
+
+        def has_lost_lines():
+            daemon.reload()
+            return daemon.metric("log_lines_lost_total") > 0
+
+        wait_for(has_lost_lines, timeout=60, what="lines to be lost")
         assert daemon.get("/v1/status")["version"]
         daemon.stop()
 
@@ -163,7 +162,7 @@ def test_sigterm_waits_for_a_slow_disk_but_not_for_ever(slow_disk):
         )
         assert drain.result()[0] == 409
         os.unlink(hold)  # A process in fsync() cannot end.
-        daemon.stop()
+        assert daemon.process.wait(10) == 0
 
 
 def test_a_read_only_state_directory_is_a_problem(daemon):
@@ -227,3 +226,53 @@ def test_who_asks_is_answered_while_megabytes_are_checked(daemon):
             answered += 1
         assert trial.result()[0] == 200
     assert answered > 1
+
+
+# Strangers on the OpenFlow port.
+
+HELLO = bytes([4, 0, 0, 8, 0, 0, 0, 1])
+
+
+def features_reply(xid, dpid):
+    """OFPT_FEATURES_REPLY of OpenFlow 1.3."""
+    return struct.pack(
+        "!BBHIQIBBxxII", 4, 6, 32, xid, dpid, 256, 254, 0, 0x4F, 0
+    )
+
+
+def stranger(path, dpid):
+    """A bridge that nobody knows: it says all that a bridge says."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(5)
+    sock.connect(path)
+    sock.sendall(HELLO)
+    data = b""
+    while len(data) < 16:
+        data += sock.recv(16 - len(data))
+        if len(data) >= 8 and data[1] == 0:
+            data = data[struct.unpack("!H", data[2:4])[0] :]
+        if len(data) >= 8 and data[1] == 5:
+            break
+    sock.sendall(features_reply(struct.unpack("!I", data[4:8])[0], dpid))
+    return sock
+
+
+def test_strangers_fill_neither_the_port_nor_the_log(daemon):
+    """1,000 unknown bridges, one after another: a known one gets in, the log
+    has some lines of each kind, and the strangers are gone in seconds."""
+    daemon.start()
+    path = f"{daemon.directory}/openflow.sock"
+    with contextlib.ExitStack() as stack:
+        for i in range(1000):
+            stack.enter_context(stranger(path, 0x1000 + i))
+        assert len(daemon.log()) < 60000
+        stack.enter_context(stranger(path, 0xA))
+        wait_for(
+            lambda: daemon.metric("openflow_strangers_total")
+            + daemon.metric("openflow_dead_total")
+            >= 1000,
+            timeout=20,
+            what="the strangers to be gone, or dead for want of an echo",
+        )
+        assert daemon.metric("openflow_connections_total") == 1001
+        assert len(daemon.log()) < 120000

@@ -82,7 +82,7 @@ lines_arrive_whole_and_in_order(void **state)
     char *text, *rest;
 
     for (int i = 0; i < 100; i++) {
-        log_info("number %d", i);
+        log_at(LOG_LVL_INFO, NULL, "number %d", i);
     }
     rest = text = read_lines(100);
     for (int i = 0; i < 100; i++) {
@@ -97,8 +97,8 @@ stop_writes_what_is_left(void **state)
 {
     char *text, *rest;
 
-    log_info("number 1");
-    log_info("number 2");
+    log_at(LOG_LVL_INFO, NULL, "number 1");
+    log_at(LOG_LVL_INFO, NULL, "number 2");
     log_stop();
     rest = text = read_lines(2);
     assert_int_equal(atoi(next_line(&rest) + 7), 1);
@@ -106,7 +106,7 @@ stop_writes_what_is_left(void **state)
     free(text);
 
     /* Without the thread a line goes out at once. */
-    log_info("number 3");
+    log_at(LOG_LVL_INFO, NULL, "number 3");
     text = read_lines(1);
     assert_non_null(strstr(text, "number 3"));
     free(text);
@@ -136,7 +136,7 @@ reader_that_sleeps_stops_nobody(void **state)
     int last = -1;
 
     for (int i = 0; i < n_logged; i++) {
-        log_info("number %d %0400d", i, 0);
+        log_at(LOG_LVL_INFO, NULL, "number %d %0400d", i, 0);
     }
     n_lost = log_n_lost() - n_before;
     assert_true(n_lost > 0 && n_lost < n_logged);
@@ -153,7 +153,7 @@ reader_that_sleeps_stops_nobody(void **state)
     free(text);
 
     for (int i = 0; i < 2; i++) {       /* Each is told once. */
-        log_info("number %d", n_logged + i);
+        log_at(LOG_LVL_INFO, NULL, "number %d", n_logged + i);
         text = read_lines(1);
         n_told += told_as_lost(text);
         assert_int_equal(n_told, n_lost);
@@ -171,12 +171,12 @@ flags_of_the_descriptor_are_left_alone(void **state)
     char *text, *rest;
 
     assert_false(flags & O_NONBLOCK);
-    log_info("number 0");
+    log_at(LOG_LVL_INFO, NULL, "number 0");
     assert_int_equal(fcntl(STDERR_FILENO, F_GETFL), flags);
 
     fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
     for (int i = 1; i < 1200; i++) {
-        log_info("number %d %0100d", i, 0);
+        log_at(LOG_LVL_INFO, NULL, "number %d %0100d", i, 0);
     }
     rest = text = read_lines(1200);
     for (int i = 0; i < 1200; i++) {
@@ -187,11 +187,33 @@ flags_of_the_descriptor_are_left_alone(void **state)
     log_stop();
 }
 
+/* Whoever makes us log without end does not fill the disk. */
+static void
+each_place_has_a_limit(void **state)
+{
+    char *text;
+    int n = 0;
+
+    for (int i = 0; i < 10000; i++) {
+        log_warn("number %d", i);
+    }
+    log_warn("number 1, elsewhere");
+    log_stop();
+    text = fh_xcalloc(1, 1 << 16);
+    assert_true(read(reader, text, (1 << 16) - 1) > 0);
+    for (const char *p = text; (p = strchr(p, '\n')); p++) {
+        n++;
+    }
+    assert_true(n > 100 && n < 1000);   /* 101, and ten a second. */
+    assert_non_null(strstr(text, "elsewhere"));
+    free(text);
+}
+
 static void
 stop_does_not_wait_for_ever(void **state)
 {
     for (int i = 0; i < 1200; i++) {
-        log_info("number %d %0100d", i, 0);
+        log_at(LOG_LVL_INFO, NULL, "number %d %0100d", i, 0);
     }
     log_stop();
 }
@@ -208,6 +230,8 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(flags_of_the_descriptor_are_left_alone,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(each_place_has_a_limit, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(stop_does_not_wait_for_ever, setup,
                                         teardown),
     };

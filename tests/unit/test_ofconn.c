@@ -170,7 +170,8 @@ set_up(void **state)
     snprintf(f->target, sizeof f->target, "unix:%s/s", f->dir);
     f->config = (struct ofserver_config) {
         .echo_interval_ms = NEVER_MS, .dead_after_ms = NEVER_MS,
-        .handshake_ms = NEVER_MS, .max_connections = 8,
+        .handshake_ms = NEVER_MS, .stranger_ms = NEVER_MS,
+        .max_connections = 8, .max_strangers = 8,
         .max_backlog_bytes = 1 << 20,
     };
     f->take = true;
@@ -869,8 +870,7 @@ more_connections_than_allowed_are_refused(void **state)
     f->config.max_connections = 1;
     start(f);
     peer_connect(f, &first);
-    peer_say_hello(&first, 0x20);
-    peer_expect(&first, HELLO);
+    peer_become_ready(&first);
     peer_connect(f, &second);
     run_until(f, second.eof);
     assert_int_equal(counters(f).refused, 1);
@@ -878,6 +878,87 @@ more_connections_than_allowed_are_refused(void **state)
     assert_false(first.eof);
     peer_close(&first);
     peer_close(&second);
+}
+
+/* Strangers that behave as bridges do, and echo for ever, have all the
+ * connections there are. */
+static void
+strangers_keep_no_bridge_out(void **state)
+{
+    struct fixture *f = *state;
+    struct peer strangers[7], silent, ours;
+    int n_gone = 0;
+
+    start(f);
+    peer_connect(f, &silent);
+    f->take = false;
+    for (int i = 0; i < 7; i++) {
+        peer_connect(f, &strangers[i]);
+        peer_identify(&strangers[i], 100 + i);
+    }
+    f->take = true;
+    peer_connect(f, &ours);
+    peer_become_ready(&ours);
+    run_until(f, f->n_closed);
+    for (int i = 0; i < 7; i++) {
+        n_gone += strangers[i].eof;
+    }
+    assert_int_equal(n_gone, 1);
+    assert_true(strangers[0].eof);      /* The oldest that has told its id. */
+    assert_false(silent.eof);           /* It may yet be one of ours. */
+    assert_int_equal(counters(f).strangers, 1);
+    assert_int_equal(counters(f).refused, 0);
+    for (int i = 0; i < 7; i++) {
+        peer_close(&strangers[i]);
+    }
+    peer_close(&silent);
+    peer_close(&ours);
+}
+
+static void
+one_address_has_so_many_strangers_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peers[4], ours;
+
+    f->config.max_strangers = 3;
+    start(f);
+    peer_connect(f, &ours);
+    peer_become_ready(&ours);           /* Is none, and does not count. */
+    for (int i = 0; i < 4; i++) {
+        peer_connect(f, &peers[i]);
+        peer_say_hello(&peers[i], 0x20);
+        peer_expect(&peers[i], HELLO);
+    }
+    run_until(f, peers[0].eof);
+    assert_false(peers[1].eof || peers[2].eof || peers[3].eof || ours.eof);
+    assert_int_equal(counters(f).strangers, 1);
+    for (int i = 0; i < 4; i++) {
+        peer_close(&peers[i]);
+    }
+    peer_close(&ours);
+}
+
+static void
+a_stranger_is_closed_in_time(void **state)
+{
+    struct fixture *f = *state;
+    struct peer stranger, ours;
+
+    f->config.stranger_ms = 1;
+    start(f);
+    peer_connect(f, &ours);
+    peer_become_ready(&ours);
+    f->take = false;
+    peer_connect(f, &stranger);
+    peer_identify(&stranger, 99);
+    run_until(f, stranger.eof);
+    run_until(f, f->n_closed);
+    assert_string_equal(f->reason, "no bridge of ours");
+    assert_int_equal(counters(f).strangers, 1);
+    assert_false(ours.eof);
+    peer_close(&stranger);
+    peer_close(&ours);
 }
 
 static void
@@ -1256,6 +1337,9 @@ main(void)
         TEST(a_bridge_that_does_not_read_is_closed),
         TEST(what_a_slow_bridge_left_comes_later_and_whole),
         TEST(more_connections_than_allowed_are_refused),
+        TEST(strangers_keep_no_bridge_out),
+        TEST(one_address_has_so_many_strangers_and_no_more),
+        TEST(a_stranger_is_closed_in_time),
         TEST(a_bridge_that_hangs_up_is_closed),
         TEST(a_silent_bridge_is_asked_then_dead),
         TEST(a_bridge_that_says_anything_lives),
