@@ -6,17 +6,9 @@
 #ifndef ARPQ_H
 #define ARPQ_H 1
 
-#include "flows/arp.h"
-#include "flows/ofcodec.h"
+#include "controller/base/wire.h"
 
 struct arpq;
-
-/* What goes first. */
-enum arpq_class {
-    ARPQ_CORE,                  /* Announcements: the core is told first. */
-    ARPQ_CLIENT,                /* Notices and probes; requests of them before
-                                 * replies. */
-};
 
 struct arpq *arpq_create(void);
 void arpq_destroy(struct arpq *);

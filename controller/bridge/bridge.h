@@ -20,9 +20,9 @@
 #ifndef BRIDGE_H
 #define BRIDGE_H 1
 
+#include "controller/base/wire.h"
 #include "controller/bridge/ofconn.h"
 #include "controller/bridge/ofserver.h"
-#include "flows/flow_diff.h"
 
 struct bridge;
 struct bridges;
@@ -42,36 +42,6 @@ void bridges_offer(struct bridges *);
 /* Every 100 ms or so: does each of them keep up, and is it to be read
  * again? */
 void bridges_tick(struct bridges *, int64_t now_ms);
-
-/* All are called with the owner, and may do anything with the bridge but
- * destroy it. */
-struct bridge_ops {
-    /* It has come and is set up, its ports are known.  Its flows are read
-     * next. */
-    void (*up)(void *owner);
-    /* It has gone; nothing that was asked of it will be answered. */
-    void (*down)(void *owner, const char *reason);
-    /* 'found' are its flows of ours.  Returns those that it should have
-     * instead, new.  'first': it has not served yet. */
-    struct flow_set *(*desired)(void *owner, const struct flow_set *found,
-                                bool first);
-    /* What is wrong is on its way to be changed: it serves.  May be NULL. */
-    void (*read)(void *owner, bool first);
-    /* What is not the bridge's own business, packet-ins only while it serves.
-     * Returns false for an error that it does not know.  May be NULL. */
-    bool (*message)(void *owner, const struct of_message *);
-    /* May be NULL. */
-    void (*port)(void *owner, const struct of_port *, bool deleted);
-    /* See bridge_await().  May be NULL. */
-    void (*confirmed)(void *owner, uint64_t token, bool ok);
-};
-
-struct bridge_options {
-    uint64_t dpid;
-    const char *kind, *name;    /* For logs: "router", "A".  Copied. */
-    int reread_ms;              /* What was refused is read again after. */
-    struct fh_bridge_counters *counters;    /* Borrowed; NULL: not counted. */
-};
 
 struct bridge *bridge_create(struct bridges *, const struct bridge_options *,
                              const struct bridge_ops *, void *owner);

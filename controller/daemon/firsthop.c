@@ -8,6 +8,9 @@
 #include <firsthop/buf.h>
 
 #include "controller/base/log.h"
+#include "controller/bridge/bridge.h"
+#include "controller/bridge/wire.h"
+#include "controller/daemon/listen.h"
 #include "controller/daemon/keeper.h"
 #include "controller/engine/router_send.h"
 #include "controller/upstream/upstream_arp.h"
@@ -30,7 +33,9 @@ struct firsthop {
     struct engine *engine;
     struct keeper *keeper;
     struct worker *parser;
-    struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum config_upstream. */
+    struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum
+                                                         * config_upstream. */
+    struct firsthop_options options;
 };
 
 /* The tick: timers, then all that was queued goes out. */
@@ -183,6 +188,36 @@ settle_ms(const struct config *config)
     return ms;
 }
 
+static void
+configure_cores(struct firsthop *fh, const struct config *config, uint32_t ms)
+{
+    struct upstream_core_bridge *bridges
+        = fh_xcalloc(config->n_cores + 1, sizeof *bridges);
+
+    for (size_t i = 0; i < config->n_cores; i++) {
+        const struct config_core *core = &config->cores[i];
+        struct upstream_core_port *ports
+            = fh_xcalloc(core->n_ports + 1, sizeof *ports);
+
+        for (size_t j = 0; j < core->n_ports; j++) {
+            const struct config_core_port *port = &core->ports[j];
+
+            ports[j] = (struct upstream_core_port) {
+                config->routers[port->router].dpid, port->port
+            };
+        }
+        bridges[i] = (struct upstream_core_bridge) {
+            core->name, core->dpid, ports, core->n_ports
+        };
+    }
+    upstream_core_configure(fh->upstreams[UPSTREAM_CORE], bridges,
+                            config->n_cores, ms);
+    for (size_t i = 0; i < config->n_cores; i++) {
+        free((void *) bridges[i].ports);
+    }
+    free(bridges);
+}
+
 /* The drivers follow the configuration, of which they keep nothing. */
 static void
 configure_upstreams(void *fh_, const struct config *config)
@@ -192,7 +227,7 @@ configure_upstreams(void *fh_, const struct config *config)
 
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
                            config->bgp.api_out, ms);
-    upstream_core_configure(fh->upstreams[UPSTREAM_CORE], config, ms);
+    configure_cores(fh, config, ms);
     upstream_kernel_configure(fh->upstreams[UPSTREAM_KERNEL],
                               config->kernel.table, config->kernel.device, ms);
 }
@@ -240,17 +275,67 @@ keep(void *fh_, const struct store_change *change)
     return keeper_keep(fh->keeper, change);
 }
 
+static struct bridge *
+create_bridge(void *fh_, const struct bridge_options *options,
+              const struct bridge_ops *ops, void *owner)
+{
+    struct firsthop *fh = fh_;
+
+    return bridge_create(fh->bridges, options, ops, owner);
+}
+
+static void
+offer(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    bridges_offer(fh->bridges);
+}
+
+static void
+tick_bridges(void *fh_, int64_t now_ms)
+{
+    struct firsthop *fh = fh_;
+
+    bridges_tick(fh->bridges, now_ms);
+}
+
+static struct listen
+listeners(const struct firsthop *fh)
+{
+    return (struct listen) { bridges_server(fh->bridges), fh->engine,
+                             fh->options.listens, fh->options.n_listens };
+}
+
+static char *
+follow(void *fh_, const struct config *now, const struct config *old)
+{
+    const struct firsthop *fh = fh_;
+    const struct listen l = listeners(fh);
+
+    return listen_follow(&l, now, old);
+}
+
+static void
+undial(void *fh_, const char *target)
+{
+    const struct firsthop *fh = fh_;
+    const struct listen l = listeners(fh);
+
+    listen_undial(&l, engine_config(fh->engine), target);
+}
+
 /* Takes 'config'. */
 static struct engine *
-create_engine(struct firsthop *fh, struct config *config,
-              const struct firsthop_options *options, char **errp)
+create_engine(struct firsthop *fh, struct config *config, char **errp)
 {
     struct engine_host host = {
         .configured = configure_upstreams, .aux = fh,
         .announce = announce, .withdraw = withdraw,
         .kept = kept, .keep = keep,
-        .bridges = fh->bridges, .ofserver = bridges_server(fh->bridges),
-        .listens = options->listens, .n_listens = options->n_listens,
+        .wire = &bridge_wire, .create_bridge = create_bridge,
+        .offer = offer, .tick = tick_bridges,
+        .listen = follow, .undial = undial,
     };
 
     for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
@@ -289,6 +374,7 @@ firsthop_create(struct event_base *base, struct config *config,
     struct config *stored;
 
     fh->base = base;
+    fh->options = *options;
     fh->tick = evtimer_new(base, tick, fh);
     fh->parser = options->threads ? worker_create(base) : NULL;
     fh->keeper = keeper_create(base, options->state_dir, options->threads,
@@ -305,7 +391,7 @@ firsthop_create(struct event_base *base, struct config *config,
     }
     create_bridges(fh, config);
     create_upstreams(fh);
-    fh->engine = create_engine(fh, config, options, errp);
+    fh->engine = create_engine(fh, config, errp);
     if (!fh->engine) {
         firsthop_destroy(fh);
         return NULL;

@@ -242,7 +242,8 @@ keep_open(const struct fh_flow *flow, void *keeping_)
     struct keeping *keeping = keeping_;
 
     if (taglimit_is_open(flow)
-        || stale_is_open(keeping->adoption->en, keeping->adoption->router, flow)) {
+        || stale_is_open(keeping->adoption->en, keeping->adoption->router,
+                         flow)) {
         flow_set_put(keeping->desired, flow);
     }
 }

@@ -6,7 +6,6 @@
 
 #include "controller/engine/bridge.h"
 
-#include "controller/bridge/bridge.h"
 #include "controller/engine/adopt.h"
 #include "controller/engine/life.h"
 #include "controller/engine/mark.h"
@@ -28,7 +27,8 @@ static void
 find_ports(struct router *router)
 {
     size_t n;
-    const struct of_port *ports = bridge_ports(router->bridge, &n);
+    const struct of_port *ports
+        = router->wire->bridge_ports(router->bridge, &n);
 
     router_find_ports(router, ports, n);
 }
@@ -41,7 +41,7 @@ up(void *router_)
 
     engine_read_clock(en);
     sweep_finish(en, router);   /* What it was gone for comes first. */
-    router->openflow = bridge_version_name(router->bridge);
+    router->openflow = router->wire->bridge_version_name(router->bridge);
     router->ready = false;
     router->reading = true;
     find_ports(router);
@@ -109,7 +109,8 @@ confirmed(void *router_, uint64_t token, bool ok)
     struct client *c = clients_confirm(en->clients, token);
 
     /* What was under way fails before its going is told. */
-    router->ready = router->ready && bridge_serves(router->bridge);
+    router->ready = (router->ready
+                     && router->wire->bridge_serves(router->bridge));
     if (c) {
         move_installed(en, c, router, ok);
     }
@@ -218,15 +219,17 @@ bridge_give(struct engine *en, struct router *router)
     struct bridge_options options = options_for(router);
 
     if (!router->bridge) {
-        router_set_bridge(router, bridge_create(en->host.bridges, &options,
-                                                &router_ops, router));
+        struct bridge *bridge = en->host.create_bridge(en->host.aux, &options,
+                                                       &router_ops, router);
+
+        router_set_bridge(router, bridge);
     }
 }
 
 void
 bridge_offer(struct engine *en)
 {
-    bridges_offer(en->host.bridges);
+    en->host.offer(en->host.aux);
 }
 
 void
@@ -236,14 +239,15 @@ bridge_hand_over(struct router *router, struct router *from)
 
     router_take_bridge(router, from);
     router->commits = from->commits;
-    bridge_set_owner(router->bridge, &options, &router_ops, router);
-    bridge_read(router->bridge);
+    router->wire->bridge_set_owner(router->bridge, &options, &router_ops,
+                                   router);
+    router->wire->bridge_read(router->bridge);
 }
 
 void
 bridge_close(struct router *router, const char *reason)
 {
-    bridge_drop(router->bridge, reason);
+    router->wire->bridge_drop(router->bridge, reason);
 }
 
 /* Does it take all probes? */
@@ -268,5 +272,5 @@ bridge_tick(struct engine *en, int64_t now_ms)
     for (size_t i = 0; i < en->n_routers; i++) {
         watch_probes(en->routers[i]);
     }
-    bridges_tick(en->host.bridges, now_ms);
+    en->host.tick(en->host.aux, now_ms);
 }

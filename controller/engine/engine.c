@@ -16,6 +16,7 @@
 #include "controller/engine/nexthop.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
+#include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/settle.h"
@@ -238,7 +239,7 @@ engine_create(struct config *config, const struct engine_host *host,
     for (size_t i = 0; i < en->n_routers; i++) {
         bridge_give(en, en->routers[i]);
     }
-    error = runtime_listen(en, NULL);
+    error = host->listen(host->aux, config, NULL);
     if (error) {
         *errp = fh_xasprintf("listening for bridges on %s", error);
         free(error);
@@ -288,6 +289,12 @@ engine_destroy(struct engine *en)
 }
 
 /* Readers. */
+
+bool
+engine_dials(const struct engine *en, const char *target)
+{
+    return removed_dials(en, target);
+}
 
 struct elect_result
 engine_explain(const struct engine *en, const struct client *c,

@@ -18,9 +18,7 @@
 #include "controller/net/clients.h"
 #include "controller/net/segment.h"
 
-struct bridges;
 struct engine;
-struct ofserver;
 
 /* How long after a start, in ms, routers that held clients are waited for:
  * Open vSwitch backs off up to 8 s between its attempts. */
@@ -49,12 +47,21 @@ struct engine_host {
     int (*keep)(void *aux, const struct store_change *);
     /* The core is told as 'config' says from now on. */
     void (*configured)(void *aux, const struct config *config);
+    /* Bridges are listened for and dialled as 'now' says, and no more as only
+     * 'old' (may be NULL) did.  Returns NULL, or what failed, new. */
+    char *(*listen)(void *aux, const struct config *now,
+                    const struct config *old);
+    /* Dials 'target' (may be NULL) no more, unless somebody needs it. */
+    void (*undial)(void *aux, const char *target);
     void *aux;
-    struct bridges *bridges;            /* Borrowed; outlive the routers. */
-    struct ofserver *ofserver;          /* Theirs. */
+    const struct wire_ops *wire;        /* How bridges are spoken to. */
+    struct bridge *(*create_bridge)(void *aux, const struct bridge_options *,
+                                    const struct bridge_ops *, void *owner);
+    /* Connections that nobody has go to the bridges that want them. */
+    void (*offer)(void *aux);
+    /* Every UPLINK_TICK_MS: do the bridges keep up? */
+    void (*tick)(void *aux, int64_t now_ms);
     struct engine_driver drivers[CONFIG_N_UPSTREAMS];
-    char **listens;                     /* Instead of the configuration's. */
-    size_t n_listens;
 };
 
 /* Starts with 'config' (taken, even if it fails).  Returns new, or NULL and
@@ -84,6 +91,8 @@ void engine_told(struct engine *, struct fh_addr, uint32_t segment_id,
 void engine_report(struct engine *, struct incident *);
 
 /* Readers. */
+/* Is the bridge at that target dialled for a router that was removed? */
+bool engine_dials(const struct engine *, const char *target);
 const struct config *engine_config(const struct engine *);
 struct clients *engine_clients(const struct engine *);
 struct journal *engine_journal(const struct engine *);

@@ -1,5 +1,5 @@
-/* The engine from inside: its state, and what all of its files ask of it.  What
- * the files ask of each other is in a header of each, and points one way:
+/* The engine from inside: its state, and what all of its files ask of it.
+ * What the files ask of each other is in a header of each, and points one way:
  *
  *   engine_state     clock, journal, who is who
  *   lease_ack, route, serving, stale, learned, sweep

@@ -7,11 +7,9 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/bridge/bridge.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
-#include "controller/engine/runtime.h"
 #include "controller/engine/sweep.h"
 
 /* Departures. */
@@ -25,7 +23,7 @@ leave_depart(struct engine *en, const struct config_router *config)
     d->config.name = fh_xstrdup(config->name);
     d->config.dpid = config->dpid;
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
-    d->router = router_open(&d->config, en);
+    d->router = router_open(en, &d->config);
     d->next = en->departures;
     en->departures = d;
     removed_check(en);
@@ -117,10 +115,11 @@ desired(void *d_, const struct flow_set *found, bool first)
 static void
 read_done(void *d_, bool first)
 {
-    struct departure *d = d_;
+    const struct departure *d = d_;
+    const struct wire_ops *wire = d->router->wire;
 
-    bridge_await(d->router->bridge, 0);
-    bridge_commit(d->router->bridge);
+    wire->bridge_await(d->router->bridge, 0);
+    wire->bridge_commit(d->router->bridge);
 }
 
 static void
@@ -163,7 +162,8 @@ leave_take_bridge(struct engine *en, struct router *from)
 
     router_take_bridge(d->router, from);
     d->router->openflow = from->openflow;
-    bridge_set_owner(d->router->bridge, &options, &departure_ops, d);
+    from->wire->bridge_set_owner(d->router->bridge, &options, &departure_ops,
+                                 d);
 }
 
 static void
@@ -175,7 +175,7 @@ let_go(struct engine *en, struct departure *d)
     sweep_finish(en, d->router);
     departure_free(d);
     bridge_offer(en);                   /* A core's, from now on? */
-    runtime_undial(en, connect);
+    en->host.undial(en->host.aux, connect);
     free(connect);
 }
 
@@ -186,15 +186,16 @@ check_departures(struct engine *en)
 
     while (*p) {
         struct departure *d = *p;
+        const struct wire_ops *wire = d->router->wire;
         bool there = d->router->openflow;
 
         if (d->router->n_former) {
             p = &d->next;
         } else if (there && !d->cleared) {
             d->cleared = true;
-            bridge_read_again(d->router->bridge);
+            wire->bridge_read_again(d->router->bridge);
             p = &d->next;
-        } else if (there && bridge_is_busy(d->router->bridge)) {
+        } else if (there && wire->bridge_is_busy(d->router->bridge)) {
             p = &d->next;
         } else {
             *p = d->next;
@@ -211,7 +212,7 @@ check_routers(struct engine *en)
 
         if (router->keeps && !router->n_former && router->ready) {
             router->keeps = false;
-            bridge_read_again(router->bridge);
+            router->wire->bridge_read_again(router->bridge);
         }
     }
 }

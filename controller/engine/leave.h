@@ -1,6 +1,6 @@
-/* Routers that the configuration no longer knows: they keep their bridges until
- * their last client has moved (removed.h), and then nothing of ours stays on
- * those. */
+/* Routers that the configuration no longer knows: they keep their bridges
+ * until their last client has moved (removed.h), and then nothing of ours
+ * stays on those. */
 #ifndef LEAVE_H
 #define LEAVE_H 1
 

@@ -427,7 +427,7 @@ reload(struct engine *en, struct config *config)
     depart_routers(en, &old);
     take_over_clients(en, &old);
     take_over_routers(en, &old);
-    error = runtime_listen(en, old.config);
+    error = en->host.listen(en->host.aux, config, old.config);
     destroy_old(&old);
     bridge_offer(en);
     return error;

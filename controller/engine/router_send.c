@@ -7,8 +7,6 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/bridge/bridge.h"
-#include "controller/bridge/sender.h"
 #include "controller/engine/router_desired.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
@@ -19,12 +17,13 @@
 /* Life. */
 
 struct router *
-router_open(const struct config_router *config, void *owner)
+router_open(struct engine *en, const struct config_router *config)
 {
-    struct router *router = router_create(config, owner);
+    struct router *router = router_create(config, en);
     char *label = fh_xasprintf("router %s", config->name);
 
-    router->sender = sender_create(label);
+    router->wire = en->host.wire;
+    router->sender = router->wire->sender_create(label);
     free(label);
     return router;
 }
@@ -32,9 +31,9 @@ router_open(const struct config_router *config, void *owner)
 void
 router_close(struct router *router)
 {
-    sender_set_bridge(router->sender, NULL);
-    bridge_destroy(router->bridge);
-    sender_destroy(router->sender);
+    router->wire->sender_set_bridge(router->sender, NULL);
+    router->wire->bridge_destroy(router->bridge);
+    router->wire->sender_destroy(router->sender);
     router_destroy(router);
 }
 
@@ -42,7 +41,7 @@ void
 router_set_bridge(struct router *router, struct bridge *bridge)
 {
     router->bridge = bridge;
-    sender_set_bridge(router->sender, bridge);
+    router->wire->sender_set_bridge(router->sender, bridge);
 }
 
 void
@@ -57,18 +56,24 @@ router_take_bridge(struct router *router, struct router *from)
 
 /* Flows. */
 
+static struct fh_changes *
+queued(struct router *router)
+{
+    return router->wire->bridge_changes(router->bridge);
+}
+
 void
 router_queue_change(struct router *router, enum fh_change_op op,
                     const struct fh_flow *flow)
 {
-    fh_changes_add(bridge_changes(router->bridge), op, flow);
+    fh_changes_add(queued(router), op, flow);
 }
 
 void
 router_put_change(struct router *router, enum fh_change_op op,
                   const struct fh_flow *flow)
 {
-    sender_put_change(router->sender, op, flow);
+    router->wire->sender_put_change(router->sender, op, flow);
 }
 
 static void
@@ -114,15 +119,15 @@ router_queue_install(struct router *router, struct client *c, size_t member)
         r->flow_port = r->port;
         r->flow_uplink = view.uplink->port;
     }
-    bridge_await(router->bridge, client_await(c));
-    sender_many(router->sender);
+    router->wire->bridge_await(router->bridge, client_await(c));
+    router->wire->sender_many(router->sender);
 }
 
 void
 router_queue_confirm(struct router *router, struct client *c)
 {
-    bridge_await(router->bridge, client_await(c));
-    sender_many(router->sender);
+    router->wire->bridge_await(router->bridge, client_await(c));
+    router->wire->sender_many(router->sender);
 }
 
 void
@@ -145,7 +150,7 @@ router_update_base(struct router *router)
     struct flow_set *desired = flow_set_create();
 
     router_build_base(router, desired);
-    flow_diff(desired, router->base, bridge_changes(router->bridge));
+    flow_diff(desired, router->base, queued(router));
     flow_set_destroy(router->base);
     router->base = desired;
 }
@@ -162,7 +167,7 @@ router_update_next_hop(struct router *router, const struct uplink *uplink)
     }
     was = flow_set_find(router->base, &flow);
     if (!was || !fh_flow_same(was, &flow)) {
-        fh_changes_add(bridge_changes(router->bridge), FH_CHANGE_ADD, &flow);
+        fh_changes_add(queued(router), FH_CHANGE_ADD, &flow);
         flow_set_put(router->base, &flow);
     }
 }
@@ -173,7 +178,7 @@ void
 router_send(struct router *router, uint32_t port, const uint8_t *frame,
             size_t len)
 {
-    sender_put_frame(router->sender, port, frame, len);
+    router->wire->sender_put_frame(router->sender, port, frame, len);
 }
 
 void
@@ -189,7 +194,8 @@ void
 router_queue_arp(struct router *router, uint32_t port, struct eth_addr dst,
                  const struct fh_vlan *vlan, const struct arp *arp)
 {
-    sender_arp(router->sender, ARPQ_CLIENT, port, dst, vlan, arp);
+    router->wire->sender_arp(router->sender, ARPQ_CLIENT, port, dst, vlan,
+                             arp);
 }
 
 void
@@ -197,7 +203,7 @@ router_queue_core_arp(struct router *router, uint32_t port,
                       struct eth_addr dst, const struct fh_vlan *vlan,
                       const struct arp *arp)
 {
-    sender_arp(router->sender, ARPQ_CORE, port, dst, vlan, arp);
+    router->wire->sender_arp(router->sender, ARPQ_CORE, port, dst, vlan, arp);
 }
 
 /* Clients. */
@@ -205,13 +211,13 @@ router_queue_core_arp(struct router *router, uint32_t port,
 uint32_t
 router_cover(struct router *router)
 {
-    return sender_cover(router->sender);
+    return router->wire->sender_cover(router->sender);
 }
 
 bool
 router_has_probe_budget(const struct router *router)
 {
-    return sender_has_probe_budget(router->sender);
+    return router->wire->sender_has_probe_budget(router->sender);
 }
 
 void
@@ -247,7 +253,7 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
             }
         }
     }
-    reach_probe_sent(r, sender_probe(router->sender), now_us);
+    reach_probe_sent(r, router->wire->sender_probe(router->sender), now_us);
     router->counters.probes++;
 }
 
@@ -277,14 +283,15 @@ router_queue_notice(struct router *router, const struct client *c,
 uint32_t
 router_read_drops(struct router *router, uint32_t port)
 {
+    const struct wire_ops *wire = router->wire;
     uint32_t its_port, meter;
 
     for (size_t i = 0; router_drops(router, i, &its_port, &meter); i++) {
         if (its_port && (!port || its_port == port)) {
-            sender_read_meter(router->sender, meter);
+            wire->sender_read_meter(router->sender, meter);
         }
     }
-    return sender_read_punts(router->sender);
+    return wire->sender_read_punts(router->sender);
 }
 
 void
@@ -294,7 +301,7 @@ router_put_meters(struct router *router)
     size_t n = router_build_meters(router, &meters);
 
     router->metered_pps = router_replies_pps(router);
-    sender_put_meters(router->sender, meters, n);
+    router->wire->sender_put_meters(router->sender, meters, n);
     free(meters);
     router_read_drops(router, 0);           /* They begin to count anew. */
 }
@@ -318,7 +325,7 @@ router_drops_reply(struct router *router, const struct of_message *msg,
     struct drops *drops;
     uint32_t port, id;
 
-    if (!sender_is_reading(router->sender, msg->xid)) {
+    if (!router->wire->sender_is_reading(router->sender, msg->xid)) {
         return;
     }
     for (size_t i = 0; i < msg->meter_stats.n; i++) {
@@ -327,7 +334,8 @@ router_drops_reply(struct router *router, const struct of_message *msg,
         if (meter->id == FH_METER_CONTROLLER) {
             drops_read(&router->punt_drops, meter->packets, now_us);
         }
-        for (size_t j = 0; (drops = router_drops(router, j, &port, &id)); j++) {
+        for (size_t j = 0; (drops = router_drops(router, j, &port, &id));
+             j++) {
             if (port && meter->id == id) {
                 drops_read(drops, meter->packets, now_us);
             }
@@ -347,8 +355,8 @@ struct reach_bridge
 router_evidence(const struct router *router, uint32_t port)
 {
     struct reach_bridge bridge = {
-        .fence_done = sender_fence_done(router->sender),
-        .reading_done = sender_reading_done(router->sender),
+        .fence_done = router->wire->sender_fence_done(router->sender),
+        .reading_done = router->wire->sender_reading_done(router->sender),
         .dropped_us = router->punt_drops.grown_us,
     };
 
@@ -380,7 +388,7 @@ router_echo_reply(struct router *router, uint32_t xid)
 {
     int64_t took_us;
 
-    if (sender_echo_reply(router->sender, xid, &took_us)
+    if (router->wire->sender_echo_reply(router->sender, xid, &took_us)
         && took_us >= 0 && took_us < INT32_MAX) {
         rtt_sample(&router->fence_rtt, took_us);
     }
@@ -389,13 +397,13 @@ router_echo_reply(struct router *router, uint32_t xid)
 int64_t
 router_asked_us(const struct router *router)
 {
-    return sender_fence_sent_us(router->sender);
+    return router->wire->sender_fence_sent_us(router->sender);
 }
 
 bool
 router_meter_error(struct router *router, const struct of_message *msg)
 {
-    return sender_meter_error(router->sender, msg);
+    return router->wire->sender_meter_error(router->sender, msg);
 }
 
 void
@@ -404,7 +412,7 @@ router_forget_questions(struct router *router)
     struct drops *drops;
     uint32_t port, meter;
 
-    sender_forget(router->sender);
+    router->wire->sender_forget(router->sender);
     drops_forget(&router->punt_drops);
     for (size_t i = 0; (drops = router_drops(router, i, &port, &meter)); i++) {
         drops_forget(drops);
@@ -415,5 +423,6 @@ router_forget_questions(struct router *router)
 void
 router_flush(struct router *router)
 {
-    router->counters.probe_packets += sender_flush(router->sender);
+    router->counters.probe_packets
+        += router->wire->sender_flush(router->sender);
 }

@@ -6,13 +6,14 @@
 #ifndef ROUTER_SEND_H
 #define ROUTER_SEND_H 1
 
+#include "controller/engine/engine_private.h"
 #include "controller/net/router.h"
 #include "flows/arp.h"
 #include "flows/ofcodec.h"
 
 /* A router that can be sent to, once it has a bridge; which is destroyed with
  * it. */
-struct router *router_open(const struct config_router *, void *owner);
+struct router *router_open(struct engine *, const struct config_router *);
 void router_close(struct router *);
 void router_set_bridge(struct router *, struct bridge *);
 /* Sends what is queued for 'from', and takes its bridge. */

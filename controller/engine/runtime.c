@@ -7,10 +7,8 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/bridge/ofserver.h"
 #include "controller/engine/life.h"
 #include "controller/engine/path.h"
-#include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 
 /* The router's uplink with that port and those tags, made if need be.
@@ -42,7 +40,7 @@ build_routers(struct engine *en)
     en->n_routers = en->config->n_routers;
     en->routers = fh_xcalloc(en->n_routers + 1, sizeof *en->routers);
     for (size_t i = 0; i < en->n_routers; i++) {
-        struct router *router = router_open(&en->config->routers[i], en);
+        struct router *router = router_open(en, &en->config->routers[i]);
         size_t n = en->config->n_segments;
 
         en->routers[i] = router;
@@ -217,100 +215,4 @@ runtime_update_bases(struct engine *en)
             router_update_base(en->routers[i]);
         }
     }
-}
-
-/* Listeners and dialled bridges. */
-
-static bool
-has_listen(const struct config *config, const char *target)
-{
-    for (size_t i = 0; config && i < config->n_listens; i++) {
-        if (!strcmp(config->listens[i], target)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-has_target(const struct config *config, const char *target)
-{
-    for (size_t i = 0; config && i < config->n_routers; i++) {
-        const char *connect = config->routers[i].connect;
-
-        if (connect && !strcmp(connect, target)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; config && i < config->n_cores; i++) {
-        const char *connect = config->cores[i].connect;
-
-        if (connect && !strcmp(connect, target)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Returns NULL, or what failed, new.  'target' may be NULL. */
-static char *
-dial(struct engine *en, const char *target, const struct config *old)
-{
-    char *error = NULL;
-
-    if (target && !has_target(old, target)) {
-        ofserver_dial(en->host.ofserver, target, &error);
-    }
-    return error;
-}
-
-void
-runtime_undial(struct engine *en, const char *target)
-{
-    if (target && !has_target(en->config, target)
-        && !removed_dials(en, target)) {
-        ofserver_undial(en->host.ofserver, target);
-    }
-}
-
-static char *
-dial_bridges(struct engine *en, const struct config *old)
-{
-    const struct config *config = en->config;
-    char *error = NULL;
-
-    for (size_t i = 0; old && i < old->n_routers; i++) {
-        runtime_undial(en, old->routers[i].connect);
-    }
-    for (size_t i = 0; old && i < old->n_cores; i++) {
-        runtime_undial(en, old->cores[i].connect);
-    }
-    for (size_t i = 0; !error && i < config->n_routers; i++) {
-        error = dial(en, config->routers[i].connect, old);
-    }
-    for (size_t i = 0; !error && i < config->n_cores; i++) {
-        error = dial(en, config->cores[i].connect, old);
-    }
-    return error;
-}
-
-char *
-runtime_listen(struct engine *en, const struct config *old)
-{
-    char **listens = en->host.n_listens ? en->host.listens : en->config->listens;
-    size_t n = en->host.n_listens ? en->host.n_listens : en->config->n_listens;
-    char *error = NULL;
-
-    for (size_t i = 0; i < n; i++) {
-        if (!ofserver_is_listening(en->host.ofserver, listens[i])
-            && ofserver_listen(en->host.ofserver, listens[i], &error)) {
-            return error;
-        }
-    }
-    for (size_t i = 0; old && !en->host.n_listens && i < old->n_listens; i++) {
-        if (!has_listen(en->config, old->listens[i])) {
-            ofserver_unlisten(en->host.ofserver, old->listens[i]);
-        }
-    }
-    return dial_bridges(en, old);
 }

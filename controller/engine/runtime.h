@@ -1,5 +1,5 @@
 /* From the configuration to what runs, and from one configuration to the
- * next: routers, segments, configured clients, listeners. */
+ * next: routers, segments, configured clients. */
 #ifndef RUNTIME_H
 #define RUNTIME_H 1
 
@@ -8,11 +8,6 @@
 /* Builds routers, segments and configured clients from en->config, where
  * there are none. */
 void runtime_build(struct engine *);
-/* Listens and dials as en->config says, and stops what only 'old' (may be
- * NULL) said.  Returns NULL, or what failed, new. */
-char *runtime_listen(struct engine *, const struct config *old);
-/* Dials 'target' (may be NULL) no more, unless somebody needs it. */
-void runtime_undial(struct engine *, const char *target);
 void runtime_segment_destroy(struct segment *);
 
 /* Adds a configured or provisioned client that is not there yet. */

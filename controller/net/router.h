@@ -7,6 +7,7 @@
 
 #include <firsthop/snapshot.h>
 
+#include "controller/base/wire.h"
 #include "controller/config/config.h"
 #include "controller/decide/drops.h"
 #include "controller/decide/uplink.h"
@@ -45,6 +46,7 @@ struct sender;
 struct router {
     const struct config_router *config; /* Borrowed; see firsthop. */
     void *owner;                        /* Of its callbacks. */
+    const struct wire_ops *wire;        /* What those two are spoken to by. */
     struct bridge *bridge;              /* Owned by the engine, */
     struct sender *sender;              /* like this. */
     const char *openflow;               /* "1.4"; NULL: not connected. */

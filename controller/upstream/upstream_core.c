@@ -10,7 +10,6 @@
 
 #include "controller/base/log.h"
 #include "controller/bridge/bridge.h"
-#include "controller/config/config.h"
 #include "flows/flow_core.h"
 #include "flows/flow_diff.h"
 
@@ -484,21 +483,19 @@ core_free(struct core *core)
 }
 
 static bool
-has_same_ports(const struct core *core, const struct config *config,
-               const struct config_core *cc)
+has_same_ports(const struct core *core, const struct upstream_core_bridge *cc)
 {
     bool same = core->n_ports == cc->n_ports;
 
     for (size_t i = 0; same && i < cc->n_ports; i++) {
-        same = (core->ports[i].router
-                == config->routers[cc->ports[i].router].dpid
-                && !strcmp(core->ports[i].name, cc->ports[i].port));
+        same = (core->ports[i].router == cc->ports[i].router
+                && !strcmp(core->ports[i].name, cc->ports[i].name));
     }
     return same;
 }
 
 static void
-name_core(struct core *core, const struct config_core *cc)
+name_core(struct core *core, const struct upstream_core_bridge *cc)
 {
     struct bridge_options options = {
         .dpid = cc->dpid, .kind = "core", .name = cc->name,
@@ -517,19 +514,18 @@ name_core(struct core *core, const struct config_core *cc)
 }
 
 static void
-configure_core(struct core *core, const struct config *config,
-               const struct config_core *cc)
+configure_core(struct core *core, const struct upstream_core_bridge *cc)
 {
     name_core(core, cc);
-    if (has_same_ports(core, config, cc)) {
+    if (has_same_ports(core, cc)) {
         return;
     }
     free_ports(core);
     core->ports = fh_xcalloc(cc->n_ports + 1, sizeof *core->ports);
     core->n_ports = cc->n_ports;
     for (size_t i = 0; i < cc->n_ports; i++) {
-        core->ports[i].router = config->routers[cc->ports[i].router].dpid;
-        core->ports[i].name = fh_xstrdup(cc->ports[i].port);
+        core->ports[i].router = cc->ports[i].router;
+        core->ports[i].name = fh_xstrdup(cc->ports[i].name);
     }
     if (bridge_is_there(core->bridge)) {
         find_ports(core);
@@ -582,15 +578,16 @@ start_settling(struct upstream_core *u, uint32_t settle_ms)
 }
 
 void
-upstream_core_configure(struct upstream *up, const struct config *config,
+upstream_core_configure(struct upstream *up,
+                        const struct upstream_core_bridge *bridges, size_t n,
                         uint32_t settle_ms)
 {
     struct upstream_core *u = core_cast(up);
-    struct core **cores = fh_xcalloc(config->n_cores + 1, sizeof *cores);
+    struct core **cores = fh_xcalloc(n + 1, sizeof *cores);
 
-    for (size_t i = 0; i < config->n_cores; i++) {
-        cores[i] = take_core(u, config->cores[i].dpid);
-        configure_core(cores[i], config, &config->cores[i]);
+    for (size_t i = 0; i < n; i++) {
+        cores[i] = take_core(u, bridges[i].dpid);
+        configure_core(cores[i], &bridges[i]);
     }
     for (size_t i = 0; i < u->n_cores; i++) {
         if (u->cores[i]) {
@@ -599,7 +596,7 @@ upstream_core_configure(struct upstream *up, const struct config *config,
     }
     free(u->cores);
     u->cores = cores;
-    u->n_cores = config->n_cores;
+    u->n_cores = n;
     start_settling(u, settle_ms);
 }
 

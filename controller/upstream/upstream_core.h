@@ -17,8 +17,6 @@
 #include "controller/bridge/bridge.h"
 #include "controller/upstream/upstream.h"
 
-struct config;
-
 struct upstream_core_options {
     struct event_base *base;
     struct bridges *bridges;    /* Borrowed; outlive it. */
@@ -29,10 +27,23 @@ struct upstream_core_options {
 
 struct upstream *upstream_core_create(const struct upstream_core_options *);
 
-/* Serves the cores of 'config' from now on: nothing of it is kept, and
+/* A core bridge, and its port towards each router. */
+struct upstream_core_port {
+    uint64_t router;            /* Datapath id. */
+    const char *name;
+};
+struct upstream_core_bridge {
+    const char *name;
+    uint64_t dpid;
+    const struct upstream_core_port *ports;
+    size_t n_ports;
+};
+
+/* Serves these 'n' cores from now on: they are borrowed for the call, and
  * bridges that stay are not disturbed.  'settle_ms' counts from the first
  * call. */
-void upstream_core_configure(struct upstream *, const struct config *config,
+void upstream_core_configure(struct upstream *,
+                             const struct upstream_core_bridge *, size_t n,
                              uint32_t settle_ms);
 
 /* Sends what has been announced in this turn of the loop. */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "controller/bridge/sender.h"
+#include "controller/bridge/wire.h"
 #include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
 #include "flows/flow_base.h"
@@ -191,6 +192,7 @@ start_reading(struct one_segment *s, struct ofconn *conn)
     struct bridge_options options = { .kind = "router", .name = "A" };
 
     s->bridges = bridges_create(NULL, NULL, NULL, NULL);
+    s->router.wire = &bridge_wire;
     s->router.bridge = bridge_create(s->bridges, &options, &no_ops, NULL);
     s->router.sender = sender_create("router A");
     sender_set_bridge(s->router.sender, s->router.bridge);

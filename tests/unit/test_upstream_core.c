@@ -24,9 +24,9 @@ struct fixture {
     struct event_base *base;
     struct bridges *bridges;
     struct upstream *u;
-    struct config config;
-    struct config_core cores[2];
-    struct config_core_port core_ports[2][2];
+    struct upstream_core_bridge cores[2];
+    size_t n_cores;
+    struct upstream_core_port core_ports[2][2];
     struct config_router router_configs[2];
     uint32_t segment;           /* Its number. */
     struct ofconn k, l;
@@ -68,18 +68,14 @@ set_up_config(struct fixture *f)
         router->name = (char *) (i ? "B" : "A");
         router->dpid = 0xa + i;
         router->mac = (struct eth_addr) { { { 2, 0, 0, 0, 0, 0xa + i } } };
-        f->core_ports[0][i].router = f->core_ports[1][i].router = i;
-        f->core_ports[0][i].port = (char *) ports[i];
-        f->core_ports[1][i].port = (char *) ports[i];
-        f->cores[i] = (struct config_core) {
-            .name = (char *) names[i], .dpid = 0xc0 + i,
+        f->core_ports[0][i].router = f->core_ports[1][i].router = 0xa + i;
+        f->core_ports[0][i].name = f->core_ports[1][i].name = ports[i];
+        f->cores[i] = (struct upstream_core_bridge) {
+            .name = names[i], .dpid = 0xc0 + i,
             .ports = f->core_ports[i], .n_ports = 2,
         };
     }
-    f->config = (struct config) {
-        .routers = f->router_configs, .n_routers = 2,
-        .cores = f->cores, .n_cores = 1,
-    };
+    f->n_cores = 1;
     f->segment = 5;
 }
 
@@ -216,7 +212,7 @@ a_new_bridge_becomes_a_switch(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     settle(f);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
@@ -231,7 +227,7 @@ a_bridge_of_another_datapath_id_is_not_taken(void **state)
 {
     struct fixture *f = *state;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     f->l.dpid = 0xdd;
     fake_identify(&f->l);
     assert_false(f->l.taken);
@@ -243,7 +239,7 @@ the_takeover_goes_on_after_the_barrier(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     assert_false(announce(f, 10, 0, 1, UPSTREAM_MOVED));
@@ -266,7 +262,7 @@ many_moves_in_one_turn_are_one_commit(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     for (uint32_t host = 10; host < 20; host++) {
@@ -287,8 +283,8 @@ every_core_must_confirm(void **state)
     struct fixture *f = *state;
     struct ofxact *k, *l;
 
-    f->config.n_cores = 2;
-    upstream_core_configure(f->u, &f->config, 0);
+    f->n_cores = 2;
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     k = connect_core(f, &f->k);
     l = connect_core(f, &f->l);
     fake_confirm_all(k);
@@ -306,7 +302,7 @@ without_a_core_there_is_nothing_to_wait_for(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     assert_true(announce(f, 10, 0, 1, UPSTREAM_MOVED));
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
@@ -320,7 +316,7 @@ a_core_that_goes_lets_the_takeover_go_on(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     settle(f);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
@@ -346,7 +342,7 @@ a_core_that_goes_before_the_flush_does_too(void **state)
     struct fixture *f = *state;
     struct fh_route r = route(f, 10, 0, 1);
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     fake_confirm_all(connect_core(f, &f->k));
     assert_false(f->u->ops->announce(f->u, &r, UPSTREAM_MOVED));
     fake_close(&f->k);
@@ -359,7 +355,7 @@ what_is_right_is_left_alone(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     settle(f);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
@@ -383,7 +379,7 @@ after_a_restart_restored_routes_change_nothing(void **state)
                                              on_event, f };
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
@@ -393,7 +389,7 @@ after_a_restart_restored_routes_change_nothing(void **state)
     f->u->ops->destroy(f->u);
 
     f->u = upstream_core_create(&options);
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     assert_int_equal(x->n, 0);
     assert_true(announce(f, 10, 0, 1, UPSTREAM_RESTORED));
@@ -420,7 +416,7 @@ withdrawn_is_removed(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
@@ -438,7 +434,7 @@ withdrawn_while_it_is_read_is_removed(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 60000);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 60000);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
@@ -465,7 +461,7 @@ a_router_without_a_port_there_is_left_to_the_switch(void **state)
     struct ofxact *x;
 
     f->cores[0].n_ports = 1;
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     assert_false(announce(f, 10, 0, 1, UPSTREAM_MOVED));
@@ -482,7 +478,7 @@ a_refusal_lets_the_takeover_go_on_and_is_read_again(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     assert_false(announce(f, 10, 0, 1, UPSTREAM_MOVED));
@@ -504,7 +500,7 @@ a_port_with_another_number_is_followed(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     settle(f);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
@@ -525,7 +521,7 @@ the_newer_of_two_bridges_wins(void **state)
 {
     struct fixture *f = *state;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     fake_confirm_all(connect_core(f, &f->k));
     f->l.dpid = f->k.dpid;
     fake_confirm_all(connect_core(f, &f->l));
@@ -543,19 +539,19 @@ another_configuration_keeps_the_connection(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     settle(f);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
     fake_confirm_all(x);
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     assert_int_equal(x->n, 0);
 
     /* The ports change places. */
-    f->core_ports[0][0].port = (char *) "to-b";
-    f->core_ports[0][1].port = (char *) "to-a";
-    upstream_core_configure(f->u, &f->config, 0);
+    f->core_ports[0][0].name = "to-b";
+    f->core_ports[0][1].name = "to-a";
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     fake_confirm(x);
     upstream_core_flush(f->u);
     fake_confirm_all(x);
@@ -569,13 +565,13 @@ a_core_that_left_the_configuration_goes_on_as_a_switch(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
     /* Not confirmed yet: whoever waits must not wait for ever. */
-    f->config.n_cores = 0;
-    upstream_core_configure(f->u, &f->config, 0);
+    f->n_cores = 0;
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     assert_string_equal(f->told, "10:1:failed ");
     assert_int_equal(upstream_core_count(f->u), 0);
     assert_false(f->k.closed);
@@ -588,7 +584,7 @@ the_segments_of_one_name_are_one_over_a_reload(void **state)
     struct fixture *f = *state;
     struct ofxact *x;
 
-    upstream_core_configure(f->u, &f->config, 0);
+    upstream_core_configure(f->u, f->cores, f->n_cores, 0);
     x = connect_core(f, &f->k);
     fake_confirm_all(x);
     announce(f, 10, 0, 1, UPSTREAM_MOVED);
