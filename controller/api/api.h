@@ -6,6 +6,7 @@
 #define API_H 1
 
 #include <event2/event.h>
+#include <jansson.h>
 
 #include <firsthop/status.h>
 
@@ -24,6 +25,11 @@ struct api_host {
     void (*changed)(void *aux);
     /* The i-th thing that is wrong with the daemon itself, or NULL. */
     const char *(*problem)(void *aux, size_t i);
+    /* The configurations that were in force, the oldest first, and that with
+     * a number: new, or NULL; asked for in the worker's thread. */
+    size_t (*n_versions)(void *aux);
+    struct fh_config_version (*version)(void *aux, size_t i);
+    json_t *(*load_version)(void *aux, uint32_t number);
     void (*bgp)(void *aux, struct fh_bgp_status *);
     void (*kernel)(void *aux, struct fh_kernel_status *);
     size_t (*n_cores)(void *aux);

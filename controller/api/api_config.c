@@ -99,17 +99,13 @@ check_conditions(struct api_call *call, json_t *present)
     return true;
 }
 
-/* Answers GET with 'json' (borrowed), or says that the peer has it. */
+/* Answers GET with what has been written, or says that the peer has it. */
 static void
-reply_tagged(struct api_call *call, json_t *json)
+reply_text(struct api_call *call, const struct api_text *text)
 {
     const char *none = http_head_field(call->request->head, "If-None-Match");
-    const struct api_text *text = api_text_write(call, json);
     char *field;
 
-    if (!text) {
-        return;
-    }
     field = fh_xasprintf("ETag: %s\r\n", text->etag);
     if (none && etag_list_has(none, text->etag, true) > 0) {
         http_reply(call->request->conn, 304, NULL, field, NULL, 0);
@@ -120,10 +116,22 @@ reply_tagged(struct api_call *call, json_t *json)
     free(field);
 }
 
-/* 'json' is what is there now, for its tag, or NULL. */
+/* The same with 'json' (borrowed), once the worker has written it. */
+static void
+reply_tagged(struct api_call *call, json_t *json)
+{
+    const struct api_text *text = api_text_write(call, json);
+
+    if (text) {
+        reply_text(call, text);
+    }
+}
+
+/* Answers that 'text' is valid, and what it changes in what was in force.
+ * 'json' is what is there now, for its tag, or NULL. */
 static void
 reply_done(struct api_call *call, int status, bool applied, json_t *json,
-           const struct config_errors *warnings)
+           const struct api_text *text)
 {
     json_t *body = json_object();
     char etag[API_ETAG_STRLEN];
@@ -131,7 +139,9 @@ reply_done(struct api_call *call, int status, bool applied, json_t *json,
 
     json_object_set_new(body, "valid", json_true());
     json_object_set_new(body, "applied", json_boolean(applied));
-    json_object_set_new(body, "warnings", api_json_errors(warnings));
+    json_object_set_new(body, "warnings", api_json_errors(&text->warnings));
+    json_object_set_new(body, "n_changes", json_integer(text->n_changes));
+    json_object_set(body, "changes", text->changes);
     if (applied && json) {
         field = fh_xasprintf("ETag: %s\r\n", etag_format(call, json, etag));
     }
@@ -157,7 +167,7 @@ apply(struct api_call *call, int status, struct api_text *text, json_t *json,
         return;
     }
     if (dry_run) {
-        reply_done(call, status, false, NULL, &text->warnings);
+        reply_done(call, status, false, NULL, text);
         return;
     }
     keep_etag(call, text->config->json, text->etag);
@@ -167,7 +177,7 @@ apply(struct api_call *call, int status, struct api_text *text, json_t *json,
         return;
     }
     text->config = NULL;        /* Taken. */
-    reply_done(call, status, true, json, &text->warnings);
+    reply_done(call, status, true, json, text);
 }
 
 /* The whole. */
@@ -342,5 +352,95 @@ api_delete_config_part(struct api_call *call)
     if (api_query_dry_run(call, &dry_run) && require_part(call)
         && check_conditions(call, find_part(call))) {
         set_part(call, NULL, dry_run);
+    }
+}
+
+/* Those that were in force. */
+
+void
+api_get_config_versions(struct api_call *call)
+{
+    const struct api_host *host = &call->api->host;
+    size_t n = host->n_versions(host->aux);
+    json_t *list = json_array();
+    char time[API_TIME_STRLEN];
+
+    for (size_t i = n; i-- > 0;) {
+        struct fh_config_version v = host->version(host->aux, i);
+
+        json_array_append_new(list, json_pack(
+            "{s:I, s:s, s:b}", "version", (json_int_t) v.number, "since",
+            api_time_format(v.time_ms, time), "in_force", i == n - 1));
+    }
+    api_reply_json(call, 200, json_pack("{s:o}", "versions", list));
+}
+
+/* The number in 'text', or that of the version before the one in force (NULL).
+ * 0 if there is none such. */
+static uint32_t
+find_version(const struct api_call *call, const char *text)
+{
+    const struct api_host *host = &call->api->host;
+    size_t n = host->n_versions(host->aux);
+
+    if (!text) {
+        return n > 1 ? host->version(host->aux, n - 2).number : 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = host->version(host->aux, i).number;
+        char digits[16];
+
+        snprintf(digits, sizeof digits, "%" PRIu32, number);
+        if (!strcmp(text, digits)) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+/* What the worker reads of the version with the number in 'which' (NULL: the
+ * one before).  NULL after an answer, or while it is at work. */
+static struct api_text *
+load_version(struct api_call *call, const char *which)
+{
+    uint32_t number = find_version(call, which);
+    struct api_text *text = number ? api_text_version(call, number) : NULL;
+
+    if (call->pending || (text && text->root)) {
+        return text;
+    }
+    if (which) {
+        api_reply_problem(call, 404, number ? "version %s cannot be read"
+                          : "there is no version %s", which);
+    } else {
+        api_reply_problem(call, 409, "there is no version before this one");
+    }
+    return NULL;
+}
+
+void
+api_get_config_version(struct api_call *call)
+{
+    const struct api_text *text = load_version(call, call->arg);
+
+    if (text) {
+        reply_text(call, text);
+    }
+}
+
+void
+api_post_config_rollback(struct api_call *call)
+{
+    struct api_text *text;
+    bool dry_run;
+
+    if (!api_query_dry_run(call, &dry_run)
+        || !check_conditions(call, engine_config(call->en)->json)) {
+        return;
+    }
+    text = load_version(call, api_query(call, "version"));
+    if (text) {
+        /* It was valid when it was applied, by another release perhaps. */
+        apply(call, 200, text, text->root, dry_run, 409);
     }
 }

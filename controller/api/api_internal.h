@@ -112,12 +112,18 @@ struct api_text {
     char *text;                 /* Written; owned. */
     size_t len;
     char etag[API_ETAG_STRLEN];         /* Of the configuration, or 'root'. */
+    json_t *in_force;           /* What a configuration is compared with; */
+    json_t *changes;            /* that leads from there to it.  Owned. */
+    size_t n_changes;
+    uint32_t version;           /* To be read as 'root', or 0. */
 };
 
 /* Checks the body, or 'root' (borrowed), as a configuration; writes 'json' as
  * a text.  Return it, or NULL if the call is pending. */
 struct api_text *api_text_config(struct api_call *, json_t *root);
 struct api_text *api_text_write(struct api_call *, json_t *json);
+/* Reads one that was in force, as both.  'root' stays NULL if it cannot. */
+struct api_text *api_text_version(struct api_call *, uint32_t version);
 void api_text_destroy(struct api_text *);       /* NULL is fine. */
 /* The entity tag of 'json', "" for NULL. */
 const char *api_etag(json_t *, char etag[API_ETAG_STRLEN]);
@@ -131,7 +137,8 @@ api_handler api_get_paths;
 /* api_config.c */
 api_handler api_get_config, api_put_config, api_get_config_part,
             api_put_config_part, api_patch_config_part,
-            api_delete_config_part;
+            api_delete_config_part, api_get_config_versions,
+            api_get_config_version, api_post_config_rollback;
 /* api_exposure.c */
 api_handler api_get_exposure;
 /* api_events.c */

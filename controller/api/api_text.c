@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/config/config_diff.h"
+
+#define MAX_CHANGES 1000        /* That an answer lists. */
+
 /* FNV-1a.  The text is the operator's own: nobody gains from a collision. */
 static int
 hash_text(const char *text, size_t len, void *hash_)
@@ -51,6 +55,10 @@ read_config(void *text_)
                     : config_from_json(text->root, &text->errors,
                                        &text->warnings));
     api_etag(text->config ? text->config->json : NULL, text->etag);
+    if (text->config) {
+        text->changes = config_diff(text->in_force, text->config->json,
+                                    MAX_CHANGES, &text->n_changes);
+    }
 }
 
 static void
@@ -65,6 +73,19 @@ write_json(void *text_)
     api_etag(text->root, text->etag);
 }
 
+static void
+read_version(void *text_)
+{
+    struct api_text *text = text_;
+    const struct api_host *host = &text->call->api->host;
+
+    text->root = host->load_version(host->aux, text->version);
+    if (text->root) {
+        write_json(text);
+        read_config(text);
+    }
+}
+
 /* In the loop. */
 
 static void
@@ -77,7 +98,8 @@ resume(void *text_)
 
 /* Has 'work' done for the call, once. */
 static struct api_text *
-run(struct api_call *call, json_t *root, void (*work)(void *))
+run(struct api_call *call, json_t *root, uint32_t version,
+    void (*work)(void *))
 {
     struct api_text *text = call->text;
 
@@ -87,7 +109,9 @@ run(struct api_call *call, json_t *root, void (*work)(void *))
     text = call->text = fh_xcalloc(1, sizeof *text);
     text->call = call;
     text->root = json_incref(root);
-    if (!root) {
+    text->in_force = json_incref(engine_config(call->en)->json);
+    text->version = version;
+    if (!root && !version) {
         text->body = call->request->body;
         text->body_len = call->request->body_len;
     }
@@ -98,13 +122,19 @@ run(struct api_call *call, json_t *root, void (*work)(void *))
 struct api_text *
 api_text_config(struct api_call *call, json_t *root)
 {
-    return run(call, root, read_config);
+    return run(call, root, 0, read_config);
 }
 
 struct api_text *
 api_text_write(struct api_call *call, json_t *json)
 {
-    return run(call, json, write_json);
+    return run(call, json, 0, write_json);
+}
+
+struct api_text *
+api_text_version(struct api_call *call, uint32_t version)
+{
+    return run(call, NULL, version, read_version);
 }
 
 void
@@ -114,6 +144,8 @@ api_text_destroy(struct api_text *text)
         return;
     }
     json_decref(text->root);
+    json_decref(text->in_force);
+    json_decref(text->changes);
     config_destroy(text->config);
     config_errors_destroy(&text->errors);
     config_errors_destroy(&text->warnings);

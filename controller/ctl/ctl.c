@@ -73,6 +73,11 @@ static const struct command {
       "check a file (without the daemon), show\n"
       "                                         or replace the "
       "configuration" },
+    { "config", 1, 2, DRY_RUN, ctl_config, "config diff FILE|VERSION",
+      "what that would change" },
+    { "config", 1, 2, DRY_RUN, ctl_config,
+      "config versions | rollback [VERSION]",
+      "those that were in force; go back to one" },
     { "top", 0, 0, 0, ctl_top, "top", "a live screen; q leaves it" },
 };
 
@@ -98,8 +103,8 @@ print_help(FILE *stream)
           "                   the event with this number\n"
           "  --client ADDRESS, --router NAME, --type TYPE, --cause CAUSE\n"
           "                   only such events\n"
-          "  --dry-run        config apply, drain: say what would be, change "
-          "nothing\n"
+          "  --dry-run        config apply, config rollback, drain: say what "
+          "would be\n"
           "  --version, --help\n\n"
           "Exit status: 0 done, 1 refused, 2 usage, 3 daemon not reachable.\n",
           stream);
@@ -207,7 +212,8 @@ allowed_options(const struct command *command, const struct ctl *ctl)
     if (command->run == ctl_clients && ctl->n_args) {
         return SEGMENT;
     }
-    if (command->run == ctl_config && strcmp(ctl->args[0], "apply")) {
+    if (command->run == ctl_config && strcmp(ctl->args[0], "apply")
+        && strcmp(ctl->args[0], "rollback")) {
         return 0;
     }
     return command->options;

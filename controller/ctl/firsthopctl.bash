@@ -78,8 +78,9 @@ _firsthopctl()
             COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
                 -- "$cur")) ;;
         "1 config "*)
-            COMPREPLY=($(compgen -W "check show apply" -- "$cur")) ;;
-        "2 config check" | "2 config apply")
+            COMPREPLY=($(compgen -W "check show apply diff versions rollback" \
+                -- "$cur")) ;;
+        "2 config check" | "2 config apply" | "2 config diff")
             COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 }

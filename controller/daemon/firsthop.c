@@ -7,12 +7,14 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/base/clock.h"
 #include "controller/base/log.h"
 #include "controller/bridge/bridge.h"
 #include "controller/bridge/wire.h"
 #include "controller/daemon/listen.h"
 #include "controller/daemon/keeper.h"
 #include "controller/engine/router_send.h"
+#include "controller/store/versions.h"
 #include "controller/upstream/upstream_arp.h"
 #include "controller/upstream/upstream_bgp.h"
 #include "controller/upstream/upstream_core.h"
@@ -33,6 +35,7 @@ struct firsthop {
     struct engine *engine;
     struct keeper *keeper;
     struct worker *parser;
+    struct versions *versions;          /* Of the configuration. */
     struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum
                                                          * config_upstream. */
     struct firsthop_options options;
@@ -259,6 +262,16 @@ stored_config(struct firsthop *fh)
     return config;
 }
 
+/* 'config' is in force from now on. */
+static void
+configured(void *fh_, const struct config *config)
+{
+    struct firsthop *fh = fh_;
+
+    versions_add(fh->versions, config->json, clock_unix_us() / 1000);
+    configure_upstreams(fh, config);
+}
+
 static const struct store_state *
 kept(void *fh_)
 {
@@ -330,7 +343,7 @@ static struct engine *
 create_engine(struct firsthop *fh, struct config *config, char **errp)
 {
     struct engine_host host = {
-        .configured = configure_upstreams, .aux = fh,
+        .configured = configured, .aux = fh,
         .announce = announce, .withdraw = withdraw,
         .kept = kept, .keep = keep,
         .wire = &bridge_wire, .create_bridge = create_bridge,
@@ -384,6 +397,7 @@ firsthop_create(struct event_base *base, struct config *config,
         firsthop_destroy(fh);
         return NULL;
     }
+    fh->versions = versions_open(options->state_dir, fh->parser);
     stored = stored_config(fh);
     if (stored) {
         config_destroy(config);
@@ -422,6 +436,7 @@ firsthop_destroy(struct firsthop *fh)
     event_free(fh->tick);
     keeper_destroy(fh->keeper);
     worker_destroy(fh->parser);
+    versions_close(fh->versions);
     free(fh);
 }
 
@@ -478,6 +493,30 @@ api_problem(void *fh_, size_t i)
     return i ? NULL : keeper_problem(fh->keeper);
 }
 
+static size_t
+api_n_versions(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    return versions_count(fh->versions);
+}
+
+static struct fh_config_version
+api_version(void *fh_, size_t i)
+{
+    const struct firsthop *fh = fh_;
+
+    return versions_at(fh->versions, i);
+}
+
+static json_t *
+api_load_version(void *fh_, uint32_t number)
+{
+    const struct firsthop *fh = fh_;
+
+    return versions_load(fh->versions, number);
+}
+
 static void
 api_bgp(void *fh_, struct fh_bgp_status *status)
 {
@@ -530,7 +569,9 @@ struct api_host
 firsthop_api_host(struct firsthop *fh)
 {
     return (struct api_host) {
-        .wake = api_wake, .changed = api_changed, .bgp = api_bgp,
+        .wake = api_wake, .changed = api_changed,
+        .n_versions = api_n_versions, .version = api_version,
+        .load_version = api_load_version, .bgp = api_bgp,
         .kernel = api_kernel,
         .problem = api_problem, .turns = keeper_turns(fh->keeper),
         .parser = fh->parser,

@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "controller/config/config.h"
+#include "controller/store/store_file.h"
 
 #include <firsthop/buf.h>
 
-#define MAX_FILE_BYTES (CONFIG_MAX_BYTES + 128)     /* And the header. */
 #define MAX_SET_ASIDE 1000      /* Files of one name and second. */
 
 struct store {
@@ -43,65 +43,13 @@ static const char *const temp_names[STORE_N_FILES] = {
 
 /* Files. */
 
-static int
-write_all(int fd, const char *data, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno != EINTR) {
-            return errno;
-        } else if (n > 0) {
-            data += n;
-            len -= n;
-        }
-    }
-    return 0;
-}
-
-/* Puts 'data' on disk as 'name'.  Returns 0 or an errno. */
-static int
-write_temp(int dir_fd, const char *name, const char *data, size_t len)
-{
-    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
-                    | O_NOFOLLOW, 0640);
-    int error;
-
-    if (fd < 0) {
-        return errno;
-    }
-    error = fchmod(fd, 0640) ? errno : 0;
-    if (!error) {
-        error = write_all(fd, data, len);
-    }
-    if (!error && fsync(fd)) {
-        error = errno;
-    }
-    if (close(fd) && !error) {
-        error = errno;
-    }
-    return error;
-}
-
 /* Replaces 'file' by 'data', or leaves it as it is. */
 static int
 replace_file(const struct store *store, enum store_file file,
              const char *data, size_t len)
 {
-    const char *temp = temp_names[file];
-    int error = write_temp(store->dir_fd, temp, data, len);
-
-    if (!error && renameat(store->dir_fd, temp, store->dir_fd,
-                           file_names[file])) {
-        error = errno;
-    }
-    if (error) {
-        unlinkat(store->dir_fd, temp, 0);
-        return error;
-    }
-    /* Until the directory is on disk too, a power cut may bring back the old
-     * file, whole. */
-    return fsync(store->dir_fd) ? errno : 0;
+    return store_file_replace(store->dir_fd, file_names[file],
+                              temp_names[file], data, len);
 }
 
 static int
@@ -114,35 +62,6 @@ remove_file(const struct store *store, enum store_file file)
         return errno == ENOENT ? 0 : errno;
     }
     return fsync(store->dir_fd) ? errno : 0;
-}
-
-/* Reads a whole file.  Returns 0 or an errno: ENOENT, EFBIG among them. */
-static int
-read_file(int dir_fd, const char *name, struct fh_buf *text)
-{
-    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW
-                    | O_NONBLOCK);
-    int error = 0;
-
-    if (fd < 0) {
-        return errno;
-    }
-    while (!error) {
-        char chunk[16384];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-
-        if (!n) {
-            break;
-        } else if (n < 0) {
-            error = errno == EINTR ? 0 : errno;
-        } else if (text->len + n > MAX_FILE_BYTES) {
-            error = EFBIG;
-        } else {
-            fh_buf_append(text, chunk, n);
-        }
-    }
-    close(fd);
-    return error;
 }
 
 /* Renames 'name' to "NAME.corrupt-TIME", never onto another file.  Returns 0
@@ -222,7 +141,7 @@ load_file(struct store *store, const char *dir, enum store_file file,
     struct store_state part;
     char *why = NULL;
     char *aside = NULL;
-    int error = read_file(store->dir_fd, name, &text);
+    int error = store_file_read(store->dir_fd, name, &text);
 
     if (!error
         && store_decode(file, (const char *) text.data, text.len, &part,
@@ -360,7 +279,7 @@ save(const struct store *store, enum store_file file,
         return store->read_only;
     }
     text = store_encode(file, state, &len);
-    error = (len > MAX_FILE_BYTES ? EFBIG
+    error = (len > STORE_FILE_MAX ? EFBIG
                  : replace_file(store, file, text, len));
 
     free(text);

@@ -7,6 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A configuration that is, or was, in force. */
+struct fh_config_version {
+    uint32_t number;            /* 1, 2, ... */
+    int64_t time_ms;            /* Unix time: since when. */
+};
+
 /* The BGP speaker. */
 struct fh_bgp_status {
     bool up;                    /* Somebody reads. */

@@ -369,6 +369,44 @@ def test_configuration_shown_can_be_applied(article):
     assert article.daemon.get("/v1/config") == config
 
 
+def test_what_a_file_would_change_is_shown_and_undone(article):
+    config = article.daemon.get("/v1/config")
+    article.daemon.configure(config)
+    assert ctl(article, "config", "diff", article.daemon.config_path)[0] == (
+        "no difference\n"
+    )
+    config["segments"]["metro"]["probe"] = {"interval_ms": 500}
+    config["clients"] = [{"address": "10.0.0.50", "segment": "metro"}]
+    path = write_json(article, "new.json", config)
+    changes = [
+        '+ /segments/metro/probe: {"interval_ms":500}',
+        '+ /clients/0: {"address":"10.0.0.50","segment":"metro"}',
+    ]
+    out, _ = ctl(article, "config", "diff", path)
+    print(out)
+    assert out.splitlines() == changes
+    ctl(article, "config", "apply", path)
+    article.daemon.restart()
+    out, _ = ctl(article, "config", "versions")
+    print(out)
+    assert [line.split()[::2] for line in out.splitlines()] == [
+        ["VERSION", "IN-FORCE"],
+        ["2", "yes"],
+        ["1", "no"],
+    ]
+    undone = ["-" + change[1:] for change in changes]
+    out, _ = ctl(article, "config", "diff", "1")
+    assert out.splitlines() == undone
+    out, _ = ctl(article, "config", "rollback", "--dry-run")
+    assert out.splitlines() == undone + ["valid; nothing was changed"]
+    out, _ = ctl(article, "config", "rollback")
+    assert out.splitlines() == undone + ["applied"]
+    assert "clients" not in article.daemon.get("/v1/config")
+    ctl(article, "config", "rollback", "77", status=REFUSED)
+    ctl(article, "config", "diff", "77", status=REFUSED)
+    assert article.daemon.client("10.0.0.50")["origin"] == "learned"
+
+
 # Exit statuses.
 
 
@@ -735,7 +773,10 @@ def test_bash_completes(article):
         (["move", "10.0.0.11", ""], ["A", "B"]),
         (["--segment", ""], ["metro"]),
         (["--state", "p"], ["pending"]),
-        (["config", ""], ["apply", "check", "show"]),
+        (
+            ["config", ""],
+            ["apply", "check", "diff", "rollback", "show", "versions"],
+        ),
         (["status", ""], []),
         (["--j"], ["--json"]),
     ):

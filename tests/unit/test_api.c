@@ -120,14 +120,39 @@ get_openflow(void *aux, struct fh_openflow_status *status)
     *status = (struct fh_openflow_status) { .messages_in = 7 };
 }
 
+static size_t n_versions = 2;
+
+static size_t
+get_n_versions(void *aux)
+{
+    return n_versions;
+}
+
+static struct fh_config_version
+get_version(void *aux, size_t i)
+{
+    return (struct fh_config_version) { 7 + i, FAKE_UNIX_MS + i };
+}
+
+/* The seventh is none any more that would do. */
+static json_t *
+load_version(void *aux, uint32_t number)
+{
+    return (number == 7 ? json_pack("{s:i}", "colour", 1)
+            : number == 8 ? json_loads(config_text, 0, NULL) : NULL);
+}
+
 static int
 set_up(void **state)
 {
     struct world *w = fh_xcalloc(1, sizeof *w);
     const struct api_host host = {
-        nothing_to_do, count_call, get_problem, get_bgp, NULL,
-        get_n_cores, get_core, get_core_routes, get_openflow, &w->turns, NULL,
-        &w->n_changes,
+        .wake = nothing_to_do, .changed = count_call,
+        .problem = get_problem, .n_versions = get_n_versions,
+        .version = get_version, .load_version = load_version, .bgp = get_bgp,
+        .n_cores = get_n_cores, .core = get_core,
+        .core_routes = get_core_routes, .openflow = get_openflow,
+        .turns = &w->turns, .aux = &w->n_changes,
     };
     char *error = NULL;
 
@@ -700,6 +725,31 @@ static const struct walk {
       "/v1/config/routers/C", NULL, 412, NULL, "If-Match: \"x\"\r\n" },
     { "DELETE", "/v1/config/routers/{name}",
       "/v1/config/routers/C?dry_run=maybe", NULL, 422, NULL },
+    { "GET", "/v1/config/versions", "/v1/config/versions", NULL, 200, NULL },
+    { "GET", "/v1/config/versions", "/v1/config/versions?x", NULL, 400,
+      NULL },
+    { "GET", "/v1/config/versions/{version}", "/v1/config/versions/8", NULL,
+      200, NULL },
+    { "GET", "/v1/config/versions/{version}", "/v1/config/versions/8", NULL,
+      304, NULL, "If-None-Match: *\r\n" },
+    { "GET", "/v1/config/versions/{version}", "/v1/config/versions/8?x",
+      NULL, 400, NULL },
+    { "GET", "/v1/config/versions/{version}", "/v1/config/versions/9", NULL,
+      404, NULL },
+    { "POST", "/v1/config/rollback",
+      "/v1/config/rollback?version=8&dry_run=1", NULL, 200, NULL },
+    { "POST", "/v1/config/rollback", "/v1/config/rollback?version=8", NULL,
+      200, NULL },
+    { "POST", "/v1/config/rollback", "/v1/config/rollback?x", NULL, 400,
+      NULL },
+    { "POST", "/v1/config/rollback", "/v1/config/rollback?version=08", NULL,
+      404, NULL },
+    { "POST", "/v1/config/rollback", "/v1/config/rollback", NULL, 409,
+      NULL },
+    { "POST", "/v1/config/rollback", "/v1/config/rollback?version=8", NULL,
+      412, NULL, "If-Match: \"x\"\r\n" },
+    { "POST", "/v1/config/rollback", "/v1/config/rollback?dry_run=maybe",
+      NULL, 422, NULL },
     { "GET", "/v1/openapi.json", "/v1/openapi.json", NULL, 200, NULL },
     { "GET", "/v1/openapi.json", "/v1/openapi.json?a=b", NULL, 400, NULL },
     { "GET", "/metrics", "/metrics", NULL, 200, NULL },
@@ -1464,6 +1514,41 @@ part_is_checked_with_the_whole(void **state)
     assert_string_equal(fake_last(w->en), "");
 }
 
+static void
+what_a_configuration_changes_is_told(void **state)
+{
+    struct world *w = *state;
+    json_t *json = ask(w, "PATCH", "/v1/config/segments/metro?dry_run=1",
+                       "{\"age_s\": 7}", 200);
+
+    assert_json(json_incref(json_object_get(json, "n_changes")), "1");
+    assert_json(json_incref(json_object_get(json, "changes")),
+                "[{\"op\": \"add\", \"path\": \"/segments/metro/age_s\","
+                " \"value\": 7}]");
+    json_decref(json);
+    json = ask(w, "PUT", "/v1/config?dry_run=1", config_text, 200);
+    assert_json(json_incref(json_object_get(json, "changes")), "[]");
+    json_decref(json);
+}
+
+static void
+rollback_is_to_the_one_before(void **state)
+{
+    struct world *w = *state;
+
+    n_versions = 1;
+    ask_only(w, "POST", "/v1/config/rollback", NULL, 409);
+    n_versions = 3;
+    ask_only(w, "POST", "/v1/config/rollback", NULL, 200);
+    n_versions = 2;
+    assert_string_equal(fake_last(w->en), "apply persist");
+    assert_json(ask(w, "GET", "/v1/config/versions", NULL, 200),
+        "{\"versions\": [{\"version\": 8,"
+        " \"since\": \"2026-11-23T04:00:00.124Z\", \"in_force\": true},"
+        " {\"version\": 7, \"since\": \"2026-11-23T04:00:00.123Z\","
+        " \"in_force\": false}]}");
+}
+
 /* Many clients in one call. */
 
 static size_t
@@ -1901,6 +1986,8 @@ main(void)
         TEST(only_what_the_asker_has_seen_is_changed),
         TEST(answer_to_a_change_has_the_tag_of_what_is_there_now),
         TEST(part_is_checked_with_the_whole),
+        TEST(what_a_configuration_changes_is_told),
+        TEST(rollback_is_to_the_one_before),
         TEST(many_clients_are_provisioned_at_once),
         TEST(one_bad_line_of_many_refuses_them_all),
         TEST(clients_of_one_call_are_bounded),
