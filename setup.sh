@@ -21,6 +21,7 @@ packages="
     libevent-dev
     libjansson-dev
     libmnl-dev
+    libssl-dev
     make
     openvswitch-source
     pkgconf
@@ -48,6 +49,7 @@ packages="
     keepalived
     mininet
     nftables
+    openvswitch-pki
     openvswitch-switch
     prometheus
     tcpdump

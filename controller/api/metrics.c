@@ -445,6 +445,8 @@ write_openflow(const struct api_host *host, struct fh_buf *out)
     single(out, "openflow_strangers_total", "counter",
            "Connections closed because no router has their datapath id, or "
            "to make room.", c.strangers);
+    single(out, "openflow_tls_failures_total", "counter",
+           "TLS handshakes that have failed.", c.tls_failed);
     single(out, "openflow_protocol_errors_total", "counter",
            "Connections closed for a malformed message.",
            c.protocol_errors);

@@ -40,6 +40,7 @@ struct bridge_ops {
 struct bridge_options {
     uint64_t dpid;
     const char *kind, *name;    /* For logs: "router", "A".  Copied. */
+    const char *common_name;    /* Of its certificate; copied.  NULL: any. */
     int reread_ms;              /* What was refused is read again after. */
     struct fh_bridge_counters *counters;    /* Borrowed; NULL: not counted. */
 };

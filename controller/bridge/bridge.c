@@ -22,6 +22,7 @@ struct bridge {
     struct bridges *all;
     uint64_t dpid;
     char *label;                /* "router A" */
+    char *common_name;          /* Of its certificate; NULL: any. */
     int reread_ms;
     struct fh_bridge_counters *counters;
     const struct bridge_ops *ops;
@@ -353,6 +354,28 @@ find_by_dpid(const struct bridges *all, uint64_t dpid)
     return NULL;
 }
 
+/* Whoever has a certificate could say that it had that datapath id. */
+static bool
+may_have(const struct bridge *b, const struct ofconn *conn)
+{
+    const char *name = ofconn_peer_name(conn);
+
+    return !b->common_name || (name && !strcmp(name, b->common_name));
+}
+
+static void
+turn_away(const struct bridge *b, struct ofconn *conn)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 5);
+    const char *name = ofconn_peer_name(conn);
+
+    log_warn_rl(&rl, "%s: %s has its datapath id, but %s%s, not of %s",
+                b->label, ofconn_peer(conn),
+                name ? "the certificate of " : "no certificate", name ? name
+                : "", b->common_name);
+    ofconn_close(conn, "its certificate is not for this datapath id");
+}
+
 static void
 on_identified(struct ofconn *conn, void *all_)
 {
@@ -363,6 +386,10 @@ on_identified(struct ofconn *conn, void *all_)
     if (!b) {
         log_warn("bridge %s (%s) is not in the configuration",
                  fh_dpid_format(ofconn_dpid(conn), dpid), ofconn_peer(conn));
+        return;
+    }
+    if (!may_have(b, conn)) {
+        turn_away(b, conn);
         return;
     }
     if (b->conn) {
@@ -453,7 +480,9 @@ offer(struct ofconn *conn, void *all_)
 
     if (!ofconn_get_aux(conn)) {
         b = find_by_dpid(all, ofconn_dpid(conn));
-        if (b && !b->conn) {
+        if (b && !may_have(b, conn)) {
+            turn_away(b, conn);
+        } else if (b && !b->conn) {
             attach(b, conn);
         }
     }
@@ -514,6 +543,9 @@ set_options(struct bridge *b, const struct bridge_options *options)
 {
     free(b->label);
     b->label = fh_xasprintf("%s %s", options->kind, options->name);
+    free(b->common_name);
+    b->common_name = (options->common_name ? fh_xstrdup(options->common_name)
+                      : NULL);
     b->dpid = options->dpid;
     b->reread_ms = options->reread_ms;
     b->counters = (options->counters ? options->counters
@@ -566,6 +598,7 @@ bridge_destroy(struct bridge *b)
     free(b->tokens);
     TAILQ_REMOVE(&b->all->list, b, node);
     free(b->label);
+    free(b->common_name);
     free(b);
 }
 

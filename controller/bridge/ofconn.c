@@ -17,7 +17,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "controller/base/clock.h"
 
@@ -70,24 +69,24 @@ arm_timer(struct ofconn *conn, int64_t now_ms)
 /* Life. */
 
 struct ofconn *
-ofconn_create(struct ofserver *server, int fd, const char *peer,
-              uint64_t source, struct dial *dial)
+ofconn_create(struct ofserver *server, struct transport *transport,
+              const char *peer, uint64_t source, struct dial *dial)
 {
     struct ofconn *conn = fh_xcalloc(1, sizeof *conn);
     int64_t now_ms = clock_mono_ms();
 
     conn->server = server;
     conn->dial = dial;
-    conn->fd = fd;
+    conn->transport = transport;
     conn->peer = fh_xstrdup(peer);
     conn->source = source;
     conn->last_rx_ms = now_ms;
     conn->hello_at_ms = now_ms + HELLO_PATIENCE_MS;
     conn->deadline_ms = now_ms + server->config.handshake_ms;
-    conn->read_event = event_new(server->base, fd, EV_READ | EV_PERSIST,
-                                 conn_read_cb, conn);
-    conn->write_event = event_new(server->base, fd, EV_WRITE, conn_write_cb,
-                                  conn);
+    conn->read_event = event_new(server->base, transport->fd,
+                                 EV_READ | EV_PERSIST, conn_read_cb, conn);
+    conn->write_event = event_new(server->base, transport->fd, EV_WRITE,
+                                  conn_write_cb, conn);
     conn->timer = evtimer_new(server->base, conn_timer_cb, conn);
     TAILQ_INSERT_TAIL(&server->conns, conn, node);
     server->n_conns++;
@@ -135,8 +134,8 @@ ofconn_close(struct ofconn *conn, const char *reason)
     conn->state = CONN_CLOSED;
     conn->close_reason = fh_xstrdup(reason);
     remove_from_loop(conn);
-    close(conn->fd);
-    conn->fd = -1;
+    transport_close(conn->transport);
+    conn->transport = NULL;
 
     TAILQ_REMOVE(&server->conns, conn, node);
     server->n_conns--;
@@ -248,8 +247,9 @@ trim_tx(struct ofconn *conn)
 static void
 send_pending(struct ofconn *conn)
 {
-    ssize_t n = send(conn->fd, conn->tx.data + conn->tx_sent,
-                     ofconn_backlog_bytes(conn), MSG_NOSIGNAL);
+    ssize_t n = transport_send(conn->transport,
+                               conn->tx.data + conn->tx_sent,
+                               ofconn_backlog_bytes(conn));
 
     if (n >= 0) {
         conn->server->counters.bytes_out += n;
@@ -633,7 +633,7 @@ conn_read_cb(evutil_socket_t fd, short what, void *conn_)
     size_t done;
     ssize_t n;
 
-    n = recv(fd, server->rx + have, RX_BYTES, 0);
+    n = transport_recv(conn->transport, server->rx + have, RX_BYTES);
     if (n <= 0) {
         if (!n) {
             ofconn_close(conn, "closed by the bridge");
@@ -655,6 +655,9 @@ conn_read_cb(evutil_socket_t fd, short what, void *conn_)
     if (conn->state != CONN_CLOSED && done < have + n) {
         fh_buf_append(&conn->partial, server->rx + done, have + n - done);
     }
+    if (conn->state != CONN_CLOSED && transport_pending(conn->transport)) {
+        event_active(conn->read_event, EV_READ, 1);
+    }
 }
 
 /* Timers. */
@@ -662,9 +665,9 @@ conn_read_cb(evutil_socket_t fd, short what, void *conn_)
 static bool
 has_unread_bytes(const struct ofconn *conn)
 {
-    struct pollfd pfd = { .fd = conn->fd, .events = POLLIN };
+    struct pollfd pfd = { .fd = conn->transport->fd, .events = POLLIN };
 
-    return poll(&pfd, 1, 0) > 0;
+    return transport_pending(conn->transport) || poll(&pfd, 1, 0) > 0;
 }
 
 /* Silent for long enough?  Our own delay is not the bridge's: one that has
@@ -744,6 +747,12 @@ const char *
 ofconn_peer(const struct ofconn *conn)
 {
     return conn->peer;
+}
+
+const char *
+ofconn_peer_name(const struct ofconn *conn)
+{
+    return conn->transport ? transport_peer_name(conn->transport) : NULL;
 }
 
 bool

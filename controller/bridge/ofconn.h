@@ -30,6 +30,8 @@ uint64_t ofconn_dpid(const struct ofconn *);
 int ofconn_version(const struct ofconn *);              /* enum of_version */
 const char *ofconn_version_name(const struct ofconn *);     /* "1.4" */
 const char *ofconn_peer(const struct ofconn *);         /* For logs. */
+/* The common name of the peer's certificate, or NULL: it has shown none. */
+const char *ofconn_peer_name(const struct ofconn *);
 bool ofconn_is_ready(const struct ofconn *);
 void *ofconn_get_aux(const struct ofconn *);            /* The owner's. */
 void ofconn_set_aux(struct ofconn *, void *);

@@ -12,6 +12,8 @@
 #include "controller/base/log.h"
 #include "controller/bridge/ofconn.h"
 #include "controller/bridge/ofserver.h"
+#include "controller/bridge/tls.h"
+#include "controller/bridge/transport.h"
 
 /* One read takes at most this much: some 2,000 punted ARP requests. */
 #define RX_BYTES (256 * 1024)
@@ -33,7 +35,7 @@ struct ofconn {
     TAILQ_ENTRY(ofconn) node;   /* In .conns, or in .closed. */
     TAILQ_ENTRY(ofconn) dirty_node;     /* In .dirty. */
     struct dial *dial;          /* Who made it, NULL: a listener. */
-    int fd;
+    struct transport *transport;        /* Owned; NULL: closed. */
     enum conn_state state;
     bool dirty;                 /* Has something to send, perhaps. */
     bool identified;            /* The owner has heard of it. */
@@ -80,6 +82,11 @@ struct ofserver {
     struct conn_list dirty;
     TAILQ_HEAD(, listener) listeners;
     TAILQ_HEAD(, dial) dials;
+    struct tls *tls;            /* Owned; NULL: there is none. */
+    TAILQ_HEAD(, shaking) shaking;  /* In a TLS handshake, oldest first. */
+    size_t n_shaking;
+    int64_t slice_ms;           /* When this slice of time began; monotonic, */
+    unsigned int n_in_slice;    /* and how many came in it. */
 
     /* Active at most once in a turn of the loop, behind what is active
      * already: all reads first, then one idle(), then one write each. */
@@ -90,9 +97,10 @@ struct ofserver {
     uint8_t *rx;                /* RX_BYTES and the beginning of a message. */
 };
 
-/* Makes a connection of 'fd', which it takes; 'peer' is copied. */
-struct ofconn *ofconn_create(struct ofserver *, int fd, const char *peer,
-                             uint64_t source, struct dial *);
+/* Makes a connection over 'transport', which it takes; 'peer' is copied. */
+struct ofconn *ofconn_create(struct ofserver *, struct transport *,
+                             const char *peer, uint64_t source,
+                             struct dial *);
 /* Has nobody taken it yet? */
 static inline bool
 ofconn_is_stranger(const struct ofconn *conn)
@@ -114,6 +122,7 @@ struct target_addr {
         struct sockaddr_un un;
     };
     socklen_t len;
+    bool tls;
 };
 /* Returns NULL, or what is wrong, static. */
 const char *target_parse(const char *target, struct target_addr *);

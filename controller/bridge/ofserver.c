@@ -18,23 +18,43 @@
 #include <event2/listener.h>
 #include <event2/util.h>
 
+#include "controller/base/clock.h"
+
 #define DIAL_MIN_MS 100
 #define DIAL_MAX_MS 1000
 #define ACCEPT_PAUSE_MS 1000    /* After accept() failed: out of descriptors */
 #define ACCEPTS_A_TURN 64
 #define LISTEN_BACKLOG 128
 
+/* A TLS handshake costs the processor a millisecond before the peer has shown
+ * anything: no more than so many begin in a slice of time, the others wait in
+ * the kernel; and when so many are under way, the oldest makes room. */
+#define TLS_SLICE_MS  100
+#define TLS_PER_SLICE 20
+#define TLS_MOST      256
+#define TLS_WITHIN_MS 5000
+
 struct listener {
     TAILQ_ENTRY(listener) node;
     struct ofserver *server;
     char *target;
+    bool tls;
     struct evconnlistener *evl;
     struct event *resume_event;
     unsigned int n_accepted;    /* In this turn of the loop, at least. */
     char *unix_path;            /* To be unlinked, or NULL. */
 };
 
-/* WAITING -> CONNECTING -> CONNECTED -> WAITING ... */
+/* Who has connected to a listener, and has not proved who it is. */
+struct shaking {
+    TAILQ_ENTRY(shaking) node;
+    struct ofserver *server;
+    struct tls_handshake *handshake;
+    char *peer;
+    uint64_t source;
+};
+
+/* WAITING -> CONNECTING -> (SHAKING ->) CONNECTED -> WAITING ... */
 struct dial {
     TAILQ_ENTRY(dial) node;
     struct ofserver *server;
@@ -43,6 +63,7 @@ struct dial {
     int fd;                     /* CONNECTING, else -1. */
     struct event *connect_event;    /* CONNECTING, else NULL. */
     struct event *retry_event;      /* Armed while WAITING. */
+    struct tls_handshake *handshake;    /* SHAKING, else NULL. */
     int delay_ms;
     struct log_rate_limit rl;   /* Of complaints: it dials each second. */
     struct ofconn *conn;        /* CONNECTED, else NULL. */
@@ -50,6 +71,7 @@ struct dial {
 
 static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
 
+static void shaking_free(struct shaking *);
 static void idle_cb(evutil_socket_t, short, void *);
 static void flush_cb(evutil_socket_t, short, void *);
 static void reap_cb(evutil_socket_t, short, void *);
@@ -81,6 +103,7 @@ ofserver_create(struct event_base *base, const struct ofserver_config *config,
     TAILQ_INIT(&server->dirty);
     TAILQ_INIT(&server->listeners);
     TAILQ_INIT(&server->dials);
+    TAILQ_INIT(&server->shaking);
     server->idle_event = event_new(base, -1, 0, idle_cb, server);
     server->flush_event = event_new(base, -1, 0, flush_cb, server);
     server->reap_event = event_new(base, -1, 0, reap_cb, server);
@@ -110,6 +133,7 @@ reap(struct ofserver *server)
 void
 ofserver_destroy(struct ofserver *server)
 {
+    struct shaking *shaking;
     struct listener *listener;
     struct dial *dial;
     struct ofconn *conn;
@@ -123,6 +147,10 @@ ofserver_destroy(struct ofserver *server)
     while ((dial = TAILQ_FIRST(&server->dials))) {
         ofserver_undial(server, dial->target);
     }
+    while ((shaking = TAILQ_FIRST(&server->shaking))) {
+        tls_abandon(shaking->handshake);
+        shaking_free(shaking);
+    }
     while ((conn = TAILQ_FIRST(&server->conns))) {
         ofconn_close(conn, "the controller stops");
     }
@@ -130,6 +158,7 @@ ofserver_destroy(struct ofserver *server)
     event_free(server->idle_event);
     event_free(server->flush_event);
     event_free(server->reap_event);
+    tls_destroy(server->tls);
     free(server->rx);
     free(server);
 }
@@ -198,6 +227,13 @@ ofserver_get_counters(const struct ofserver *server,
     *counters = server->counters;
 }
 
+void
+ofserver_set_tls(struct ofserver *server, struct tls *tls)
+{
+    tls_destroy(server->tls);
+    server->tls = tls;
+}
+
 /* Targets. */
 
 static const char *
@@ -229,7 +265,8 @@ tcp_parse(const char *text, struct target_addr *addr)
         return "a port from 1 to 65535 must follow the address";
     }
     if (evutil_parse_sockaddr_port(text, &addr->sa, &len)) {
-        return "must be tcp:ADDRESS:PORT, a numeric address (IPv6 in [])";
+        return "must be tcp:ADDRESS:PORT or ssl:ADDRESS:PORT, a numeric "
+               "address (IPv6 in [])";
     }
     addr->len = len;
     return NULL;
@@ -241,10 +278,12 @@ target_parse(const char *target, struct target_addr *addr)
     memset(addr, 0, sizeof *addr);
     if (!strncmp(target, "unix:", 5)) {
         return unix_parse(target + 5, addr);
-    } else if (!strncmp(target, "tcp:", 4)) {
+    } else if (!strncmp(target, "tcp:", 4)
+               || !strncmp(target, "ssl:", 4)) {
+        addr->tls = *target == 's';
         return tcp_parse(target + 4, addr);
     }
-    return "must begin with tcp: or unix:";
+    return "must begin with tcp:, ssl: or unix:";
 }
 
 const char *
@@ -285,10 +324,12 @@ peer_name(const struct listener *listener, const struct sockaddr *sa)
 
     if (sa->sa_family == AF_INET) {
         evutil_inet_ntop(AF_INET, &sin->sin_addr, ip, sizeof ip);
-        return fh_xasprintf("tcp:%s:%u", ip, ntohs(sin->sin_port));
+        return fh_xasprintf("%s:%s:%u", listener->tls ? "ssl" : "tcp", ip,
+                            ntohs(sin->sin_port));
     } else if (sa->sa_family == AF_INET6) {
         evutil_inet_ntop(AF_INET6, &sin6->sin6_addr, ip, sizeof ip);
-        return fh_xasprintf("tcp:[%s]:%u", ip, ntohs(sin6->sin6_port));
+        return fh_xasprintf("%s:[%s]:%u", listener->tls ? "ssl" : "tcp", ip,
+                            ntohs(sin6->sin6_port));
     }
     return fh_xstrdup(listener->target);
 }
@@ -382,6 +423,87 @@ pause_accepting(struct listener *listener)
 }
 
 static void
+pause_listener(struct listener *listener, int ms)
+{
+    struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+    evconnlistener_disable(listener->evl);
+    event_add(listener->resume_event, &tv);
+}
+
+/* TLS handshakes. */
+
+static void
+shaking_free(struct shaking *shaking)
+{
+    TAILQ_REMOVE(&shaking->server->shaking, shaking, node);
+    shaking->server->n_shaking--;
+    free(shaking->peer);
+    free(shaking);
+}
+
+static void
+tls_failed(struct ofserver *server, const char *peer, const char *why)
+{
+    server->counters.tls_failed++;
+    log_warn_rl(&rl, "%s: TLS: %s", peer, why);
+}
+
+static void
+shaking_done(struct transport *transport, const char *why, void *shaking_)
+{
+    struct shaking *shaking = shaking_;
+    struct ofserver *server = shaking->server;
+
+    if (transport) {
+        ofconn_create(server, transport, shaking->peer, shaking->source,
+                      NULL);
+    } else {
+        tls_failed(server, shaking->peer, why);
+    }
+    shaking_free(shaking);
+}
+
+static void
+make_room_to_shake(struct ofserver *server)
+{
+    struct shaking *oldest = TAILQ_FIRST(&server->shaking);
+
+    if (server->n_shaking >= TLS_MOST) {
+        tls_abandon(oldest->handshake);
+        tls_failed(server, oldest->peer, "gives way to a newer connection");
+        shaking_free(oldest);
+    }
+}
+
+/* Takes 'fd' and 'peer'. */
+static void
+greet(struct listener *listener, int fd, char *peer, uint64_t source)
+{
+    struct ofserver *server = listener->server;
+    struct shaking *shaking;
+    int64_t now_ms = clock_mono_ms();
+
+    make_room_to_shake(server);
+    shaking = fh_xcalloc(1, sizeof *shaking);
+    shaking->server = server;
+    shaking->peer = peer;
+    shaking->source = source;
+    shaking->handshake = tls_shake(server->tls, server->base, fd, false,
+                                   TLS_WITHIN_MS, shaking_done, shaking);
+    TAILQ_INSERT_TAIL(&server->shaking, shaking, node);
+    server->n_shaking++;
+
+    if (now_ms - server->slice_ms >= TLS_SLICE_MS) {
+        server->slice_ms = now_ms;
+        server->n_in_slice = 0;
+    }
+    if (++server->n_in_slice >= TLS_PER_SLICE) {
+        pause_listener(listener, TLS_SLICE_MS);
+    }
+}
+
+static void
 accept_cb(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *sa,
           int len, void *listener_)
 {
@@ -401,7 +523,11 @@ accept_cb(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *sa,
     server->counters.accepted++;
     set_nodelay(fd, sa->sa_family);
     peer = peer_name(listener, sa);
-    ofconn_create(server, fd, peer, source, NULL);
+    if (listener->tls) {
+        greet(listener, fd, peer, source);
+        return;
+    }
+    ofconn_create(server, transport_plain(fd), peer, source, NULL);
     free(peer);
 }
 
@@ -409,12 +535,9 @@ static void
 accept_error_cb(struct evconnlistener *evl, void *listener_)
 {
     struct listener *listener = listener_;
-    struct timeval tv = { ACCEPT_PAUSE_MS / 1000,
-                          ACCEPT_PAUSE_MS % 1000 * 1000 };
 
     log_warn_rl(&rl, "%s: accept: %s", listener->target, strerror(errno));
-    evconnlistener_disable(evl);
-    event_add(listener->resume_event, &tv);
+    pause_listener(listener, ACCEPT_PAUSE_MS);
 }
 
 static void
@@ -472,6 +595,8 @@ bind_listener(struct listener *listener, const struct target_addr *addr)
     return evl;
 }
 
+static const char no_tls[] = "needs a key, a certificate and a CA (\"tls\")";
+
 static int
 fail(int error, const char *target, const char *what, char **errp)
 {
@@ -494,6 +619,9 @@ ofserver_listen(struct ofserver *server, const char *target, char **errp)
     if (find_listener(server, target)) {
         return 0;
     }
+    if (addr.tls && !server->tls) {
+        return fail(EINVAL, target, no_tls, errp);
+    }
     if (addr.sa.sa_family == AF_UNIX) {
         error = remove_stale_socket(&addr);
         if (error) {
@@ -503,6 +631,7 @@ ofserver_listen(struct ofserver *server, const char *target, char **errp)
 
     listener = fh_xcalloc(1, sizeof *listener);
     listener->server = server;
+    listener->tls = addr.tls;
     listener->evl = bind_listener(listener, &addr);
     if (!listener->evl) {
         error = errno;
@@ -592,6 +721,22 @@ dial_failed(struct dial *dial, int error)
 }
 
 static void
+dial_shaken(struct transport *transport, const char *why, void *dial_)
+{
+    struct dial *dial = dial_;
+
+    dial->handshake = NULL;
+    if (transport) {
+        dial->conn = ofconn_create(dial->server, transport, dial->target, 0,
+                                   dial);
+    } else {
+        dial->server->counters.tls_failed++;
+        log_warn_rl(&dial->rl, "%s: TLS: %s", dial->target, why);
+        dial_retry_later(dial);
+    }
+}
+
+static void
 dial_connected(struct dial *dial)
 {
     int fd = dial->fd;
@@ -602,7 +747,13 @@ dial_connected(struct dial *dial)
     }
     dial->fd = -1;
     set_nodelay(fd, dial->addr.sa.sa_family);
-    dial->conn = ofconn_create(dial->server, fd, dial->target, 0, dial);
+    if (dial->addr.tls) {
+        dial->handshake = tls_shake(dial->server->tls, dial->server->base, fd,
+                                    true, TLS_WITHIN_MS, dial_shaken, dial);
+    } else {
+        dial->conn = ofconn_create(dial->server, transport_plain(fd),
+                                   dial->target, 0, dial);
+    }
 }
 
 static void
@@ -664,6 +815,9 @@ ofserver_dial(struct ofserver *server, const char *target, char **errp)
     if (find_dial(server, target)) {
         return 0;
     }
+    if (addr.tls && !server->tls) {
+        return fail(EINVAL, target, no_tls, errp);
+    }
     dial = fh_xcalloc(1, sizeof *dial);
     dial->server = server;
     dial->target = fh_xstrdup(target);
@@ -695,6 +849,7 @@ ofserver_undial(struct ofserver *server, const char *target)
             conn->dial = NULL;
         }
     }
+    tls_abandon(dial->handshake);
     if (dial->connect_event) {
         event_free(dial->connect_event);
     }

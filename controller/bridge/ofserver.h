@@ -11,6 +11,7 @@
 #include "flows/ofcodec.h"
 
 struct event_base;
+struct tls;
 struct ofserver;
 struct ofconn;
 
@@ -49,9 +50,14 @@ struct ofserver *ofserver_create(struct event_base *,
                                  const struct ofserver_cbs *, void *aux);
 void ofserver_destroy(struct ofserver *);
 
-/* Targets: "tcp:ADDR:PORT", "tcp:[V6]:PORT", "unix:PATH" (a stale socket file
- * is replaced, a live one refused).  Return 0, or an errno and '*errp', new,
- * to be freed by the caller. */
+/* What "ssl:" targets use from now on (taken).  Connections that are there
+ * stay as they are. */
+void ofserver_set_tls(struct ofserver *, struct tls *);
+
+/* Targets: "tcp:ADDR:PORT", "tcp:[V6]:PORT", the same with "ssl:" (which needs
+ * ofserver_set_tls() before), "unix:PATH" (a stale socket file is replaced, a
+ * live one refused).  Return 0, or an errno and '*errp', new, to be freed by
+ * the caller. */
 int ofserver_listen(struct ofserver *, const char *target, char **errp);
 void ofserver_unlisten(struct ofserver *, const char *target);
 bool ofserver_is_listening(const struct ofserver *, const char *target);

@@ -53,6 +53,7 @@
 
 #define MAX_STRING 1023         /* Of paths; all else is far shorter. */
 #define MAX_UNIX_PATH 107       /* sizeof sockaddr_un.sun_path - 1. */
+#define MAX_COMMON_NAME 64      /* X.520: ub-common-name */
 #define DAY_MS (24 * 3600 * 1000)
 
 static const struct config_key root_keys[] = {
@@ -64,6 +65,14 @@ static const struct config_key root_keys[] = {
     OBJECT("api", 0, 0),
     OBJECT("bgp", 0, 0),
     OBJECT("kernel", 0, 0),
+    OBJECT("tls", 0, 0),
+    END
+};
+
+static const struct config_key tls_keys[] = {
+    REQUIRED_STRING("key"),
+    REQUIRED_STRING("certificate"),
+    REQUIRED_STRING("ca"),
     END
 };
 
@@ -80,6 +89,7 @@ static const struct config_key router_keys[] = {
     REQUIRED_ARRAY("access_ports", 1, CONFIG_MAX_PORTS),
     REQUIRED_OBJECT("uplink", 0, 0),
     STRING("connect"),
+    STRING("common_name"),
     END
 };
 
@@ -105,6 +115,7 @@ static const struct config_key own_uplink_keys[] = {
 static const struct config_key core_keys[] = {
     REQUIRED_STRING("datapath_id"),
     STRING("connect"),
+    STRING("common_name"),
     REQUIRED_OBJECT("ports", 1, CONFIG_MAX_ROUTERS),
     END
 };
@@ -225,6 +236,7 @@ const struct config_object config_objects[] = {
     { "api", api_keys },
     { "bgp", bgp_keys },
     { "kernel", kernel_keys },
+    { "tls", tls_keys },
     { NULL, NULL },
 };
 
@@ -422,12 +434,12 @@ target_error(const char *target)
                 : strlen(path) > MAX_UNIX_PATH
                 ? "a socket path has at most 107 characters" : NULL);
     }
-    if (!strncmp(target, "tcp:", 4)
+    if ((!strncmp(target, "tcp:", 4) || !strncmp(target, "ssl:", 4))
         && parse_endpoint(target + 4, addr, &family)) {
         return NULL;
     }
-    return "must be \"tcp:ADDRESS:PORT\", \"tcp:[ADDRESS]:PORT\" or "
-           "\"unix:PATH\"";
+    return "must be \"tcp:ADDRESS:PORT\", \"tcp:[ADDRESS]:PORT\", the same "
+           "with \"ssl:\", or \"unix:PATH\"";
 }
 
 static char *
@@ -440,6 +452,24 @@ read_target(const struct ask *ask, const char *key)
         ask_error(ask, key, "%s", why);
     }
     return text && !why ? fh_xstrdup(text) : NULL;
+}
+
+/* Whose certificate a bridge must show, or NULL.  'connect' may be NULL. */
+static char *
+read_common_name(const struct ask *ask, const char *connect)
+{
+    const char *text = ask_string(ask, "common_name");
+
+    if (text && (!*text || strlen(text) > MAX_COMMON_NAME)) {
+        ask_error(ask, "common_name", "has 1 to %d bytes", MAX_COMMON_NAME);
+        return NULL;
+    }
+    if (text && connect && strncmp(connect, "ssl:", 4)) {
+        ask_error(ask, "common_name", "a bridge that is dialled without TLS "
+                  "shows no certificate");
+        return NULL;
+    }
+    return text ? fh_xstrdup(text) : NULL;
 }
 
 static char *
@@ -598,6 +628,7 @@ read_router(json_t *json, const char *name, const char *pointer,
     read_strings(&ask, "access_ports", port_name_error,
                  &router->access_ports, &router->n_access_ports);
     router->connect = read_target(&ask, "connect");
+    router->common_name = read_common_name(&ask, router->connect);
     begin_child(&uplink, &ask, "uplink", uplink_keys);
     read_uplink(&uplink, &router->uplink);
     ask_end(&uplink);
@@ -669,6 +700,7 @@ read_cores(const struct ask *root, struct config *config)
         core->name = fh_xstrdup(names[i]);
         read_dpid(&ask, &core->dpid);
         core->connect = read_target(&ask, "connect");
+        core->common_name = read_common_name(&ask, core->connect);
         read_core_ports(&ask, config, core);
         ask_end(&ask);
     }
@@ -1099,6 +1131,21 @@ read_kernel(const struct ask *root, struct config *config)
     ask_end(&ask);
 }
 
+static void
+read_tls(const struct ask *root, struct config *config)
+{
+    struct ask ask;
+
+    if (!ask_has(root, "tls")) {
+        return;
+    }
+    begin_child(&ask, root, "tls", tls_keys);
+    config->tls.key = read_path(&ask, "key");
+    config->tls.certificate = read_path(&ask, "certificate");
+    config->tls.ca = read_path(&ask, "ca");
+    ask_end(&ask);
+}
+
 /* The whole. */
 
 static int
@@ -1128,6 +1175,7 @@ read_root(json_t *json, struct config_errors *errors,
     read_api(&root, config);
     read_bgp(&root, config);
     read_kernel(&root, config);
+    read_tls(&root, config);
     ask_end(&root);
     config_check(config, errors, warnings);
 
@@ -1231,6 +1279,7 @@ destroy_router(struct config_router *router)
     free_strings(router->access_ports, router->n_access_ports);
     free(router->uplink.port);
     free(router->connect);
+    free(router->common_name);
 }
 
 static void
@@ -1241,6 +1290,7 @@ destroy_core(struct config_core *core)
     }
     free(core->name);
     free(core->connect);
+    free(core->common_name);
     free(core->ports);
 }
 
@@ -1269,6 +1319,9 @@ config_destroy(struct config *config)
     free(config->bgp.api_in);
     free(config->bgp.api_out);
     free(config->kernel.device);
+    free(config->tls.key);
+    free(config->tls.certificate);
+    free(config->tls.ca);
     json_decref(config->json);
     free(config);
 }

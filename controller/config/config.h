@@ -39,8 +39,10 @@ struct config_router {
     char **access_ports;
     size_t n_access_ports;
     struct config_uplink uplink;
-    char *connect;                      /* "tcp:HOST:PORT", "unix:PATH" or
-                                         * NULL: wait for the bridge. */
+    char *connect;                      /* "tcp:HOST:PORT", "ssl:HOST:PORT",
+                                         * "unix:PATH" or NULL: wait for the
+                                         * bridge. */
+    char *common_name;                  /* Of its certificate; NULL: any. */
 };
 
 /* A router's part in a segment. */
@@ -102,6 +104,7 @@ struct config_core {
     char *name;
     uint64_t dpid;
     char *connect;                      /* As of a router. */
+    char *common_name;
     struct config_core_port *ports;     /* In the order of router names. */
     size_t n_ports;
 };
@@ -139,6 +142,9 @@ struct config {
         uint32_t table;                 /* Of routes; 0: none. */
         char *device;                   /* Towards the uplinks, or NULL. */
     } kernel;                           /* For the upstream "kernel". */
+    struct {
+        char *key, *certificate, *ca;   /* PEM files, or NULL: all three. */
+    } tls;
     json_t *json;                       /* As read, defaults left out.  Owned
                                          * together with whoever gave it:
                                          * not to be changed. */

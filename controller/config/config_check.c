@@ -880,12 +880,43 @@ check_specials(struct check *check)
     free(specials);
 }
 
+static void
+check_target(struct check *check, const char *target, const char *const at[])
+{
+    if (target && !strncmp(target, "ssl:", 4) && !check->config->tls.key) {
+        add_error(check, at, "needs a key, a certificate and a CA: "
+                  "\"tls\": {\"key\", \"certificate\", \"ca\"}");
+    }
+}
+
+static void
+check_targets(struct check *check)
+{
+    const struct config *config = check->config;
+    char index[CONFIG_INDEX_STRLEN];
+
+    for (size_t i = 0; i < config->n_listens; i++) {
+        check_target(check, config->listens[i],
+                     CONFIG_AT("openflow", "listen", config_index(i, index)));
+    }
+    for (size_t i = 0; i < config->n_routers; i++) {
+        check_target(check, config->routers[i].connect,
+                     CONFIG_AT("routers", config->routers[i].name,
+                               "connect"));
+    }
+    for (size_t i = 0; i < config->n_cores; i++) {
+        check_target(check, config->cores[i].connect,
+                     CONFIG_AT("cores", config->cores[i].name, "connect"));
+    }
+}
+
 void
 config_check(const struct config *config, struct config_errors *errors,
              struct config_errors *warnings)
 {
     struct check check = { config, errors, warnings };
 
+    check_targets(&check);
     check_dpids(&check);
     check_macs(&check);
     check_uplinks(&check);

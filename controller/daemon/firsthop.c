@@ -10,9 +10,10 @@
 #include "controller/base/clock.h"
 #include "controller/base/log.h"
 #include "controller/bridge/bridge.h"
+#include "controller/bridge/tls.h"
 #include "controller/bridge/wire.h"
-#include "controller/daemon/listen.h"
 #include "controller/daemon/keeper.h"
+#include "controller/daemon/listen.h"
 #include "controller/engine/router_send.h"
 #include "controller/store/versions.h"
 #include "controller/upstream/upstream_arp.h"
@@ -210,7 +211,7 @@ configure_cores(struct firsthop *fh, const struct config *config, uint32_t ms)
             };
         }
         bridges[i] = (struct upstream_core_bridge) {
-            core->name, core->dpid, ports, core->n_ports
+            core->name, core->dpid, core->common_name, ports, core->n_ports
         };
     }
     upstream_core_configure(fh->upstreams[UPSTREAM_CORE], bridges,
@@ -221,13 +222,32 @@ configure_cores(struct firsthop *fh, const struct config *config, uint32_t ms)
     free(bridges);
 }
 
-/* The drivers follow the configuration, of which they keep nothing. */
+/* What is read once more at each configuration.  Files that cannot be read
+ * leave those before in force. */
 static void
-configure_upstreams(void *fh_, const struct config *config)
+configure_tls(struct firsthop *fh, const struct config *config)
 {
-    struct firsthop *fh = fh_;
+    const struct tls_files files = {
+        config->tls.key, config->tls.certificate, config->tls.ca
+    };
+    char *error = NULL;
+    struct tls *tls = files.key ? tls_create(&files, &error) : NULL;
+
+    if (tls) {
+        ofserver_set_tls(bridges_server(fh->bridges), tls);
+    } else if (error) {
+        log_err("TLS: %s", error);
+        free(error);
+    }
+}
+
+/* What follows the configuration, of which it keeps nothing. */
+static void
+configure(struct firsthop *fh, const struct config *config)
+{
     uint32_t ms = settle_ms(config);
 
+    configure_tls(fh, config);
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
                            config->bgp.api_out, ms);
     configure_cores(fh, config, ms);
@@ -269,7 +289,7 @@ configured(void *fh_, const struct config *config)
     struct firsthop *fh = fh_;
 
     versions_add(fh->versions, config->json, clock_unix_us() / 1000);
-    configure_upstreams(fh, config);
+    configure(fh, config);
 }
 
 static const struct store_state *

@@ -208,6 +208,7 @@ options_for(struct router *router)
     return (struct bridge_options) {
         .dpid = router->config->dpid,
         .kind = "router", .name = router->config->name,
+        .common_name = router->config->common_name,
         .reread_ms = REREAD_MS,
         .counters = &router->commits,
     };

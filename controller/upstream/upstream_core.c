@@ -499,6 +499,7 @@ name_core(struct core *core, const struct upstream_core_bridge *cc)
 {
     struct bridge_options options = {
         .dpid = cc->dpid, .kind = "core", .name = cc->name,
+        .common_name = cc->common_name,
         .reread_ms = REREAD_MS,
     };
 

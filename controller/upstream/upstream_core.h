@@ -35,6 +35,7 @@ struct upstream_core_port {
 struct upstream_core_bridge {
     const char *name;
     uint64_t dpid;
+    const char *common_name;    /* Of its certificate, or NULL: any. */
     const struct upstream_core_port *ports;
     size_t n_ports;
 };

@@ -47,6 +47,7 @@ struct fh_openflow_status {
     uint64_t accepted, refused, protocol_errors, dead, messages_in,
              messages_out, bytes_in, bytes_out;
     uint64_t strangers;         /* Closed: nobody has taken them. */
+    uint64_t tls_failed;        /* Handshakes, also as who has dialled. */
 };
 
 #endif /* firsthop/status.h */

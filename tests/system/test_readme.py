@@ -11,16 +11,17 @@ README = os.path.join(os.path.dirname(__file__), "../../README.md")
 
 
 def blocks():
-    """The JSON that the README shows: a whole configuration, and segments
-    that may be put into it."""
+    """The JSON that the README shows: a whole configuration, segments that
+    may be put into it, and what TLS needs."""
     with open(README, encoding="utf-8") as file:
         return re.findall(r"```json\n(.*?)```", file.read(), re.S)
 
 
 def test_configurations_are_valid(tmp_path):
-    whole, segments = blocks()
+    whole, segments, tls = blocks()
     config = json.loads(whole)
     config["segments"].update(json.loads("{" + segments + "}"))
+    config.update(json.loads("{" + tls + "}"))
     path = tmp_path / "firsthop.json"
     path.write_text(json.dumps(config))
     done = subprocess.run(

@@ -1030,6 +1030,11 @@ ofserver_destroy(struct ofserver *server)
     world.server = NULL;
 }
 
+void
+ofserver_set_tls(struct ofserver *server, struct tls *tls)
+{
+}
+
 int
 ofserver_listen(struct ofserver *server, const char *target, char **errp)
 {
@@ -1113,6 +1118,12 @@ const char *
 ofconn_version_name(const struct ofconn *conn)
 {
     return "1.4";
+}
+
+const char *
+ofconn_peer_name(const struct ofconn *conn)
+{
+    return NULL;
 }
 
 const char *

@@ -32,6 +32,12 @@ ofconn_version_name(const struct ofconn *c)
 }
 
 const char *
+ofconn_peer_name(const struct ofconn *c)
+{
+    return c->peer_name;
+}
+
+const char *
 ofconn_peer(const struct ofconn *c)
 {
     return "peer";

@@ -14,6 +14,7 @@ struct ofconn {
     uint64_t dpid;
     bool taken, ready, closed;
     void *aux;
+    const char *peer_name;      /* Of its certificate. */
     struct fh_buf tx;           /* What was sent past ofxact. */
     uint32_t last_xid;
     struct of_port ports[3];

@@ -321,6 +321,31 @@ the_newer_connection_wins(void **state)
 }
 
 static void
+a_datapath_id_may_need_a_certificate(void **state)
+{
+    struct fixture *f = *state;
+    struct bridge_options options = {
+        .dpid = 0xa, .kind = "router", .name = "A", .common_name = "br-a",
+        .counters = &f->counters,
+    };
+
+    bridge_set_owner(f->bridge, &options, &ops, f);
+    fake_identify(&f->conn);            /* Has none. */
+    assert_true(f->conn.closed && !f->conn.taken);
+    f->other.peer_name = "br-b";
+    fake_identify(&f->other);
+    assert_true(f->other.closed && !f->other.taken);
+    f->other.closed = false;
+    f->other.peer_name = "br-a";
+    connect_bridge(f, &f->other);
+    assert_log(f, "up first:0 read ");
+    f->conn.closed = false;             /* Nor does it take the place. */
+    fake_identify(&f->conn);
+    assert_true(f->conn.closed && bridge_serves(f->bridge));
+    assert_int_equal(f->counters.dpid_takeovers, 0);
+}
+
+static void
 another_owner_is_not_told_of_what_the_former_awaited(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +406,7 @@ main(void)
         TEST(what_is_refused_is_read_again_not_too_soon),
         TEST(what_is_under_way_fails_before_the_going_is_told),
         TEST(the_newer_connection_wins),
+        TEST(a_datapath_id_may_need_a_certificate),
         TEST(another_owner_is_not_told_of_what_the_former_awaited),
         TEST(one_that_confirms_nothing_is_closed),
         TEST(flows_that_cannot_be_read_end_the_connection),

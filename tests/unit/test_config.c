@@ -815,6 +815,8 @@ missing_keys_are_named(void **state)
         BAD("/clients/0/segment", NULL),
         { { { "/api", "{}" } }, { "/api/listen", "/api/token_file" } },
         { { { "/bgp", "{}" } }, { "/bgp/api_in", "/bgp/api_out" } },
+        { { { "/tls", "{}" } },
+          { "/tls/key", "/tls/certificate", "/tls/ca" } },
         { { { "/cores", "{\"K\": {}}" } },
           { "/cores/K/datapath_id", "/cores/K/ports" } },
     };
@@ -868,6 +870,16 @@ bad_values_are_refused_where_they_are(void **state)
         BAD("/openflow/listen/0", "\"unix:\""),
         BAD_AT("/openflow/listen/-", "\"tcp:127.0.0.1:6653\"",
                "/openflow/listen/1"),
+        BAD("/openflow/listen/0", "\"ssl:127.0.0.1:6653\""),    /* No "tls". */
+        BAD("/routers/A/connect", "\"ssl:192.0.2.7:6654\""),
+        BAD_AT("/tls", "{ \"key\": \"k\", \"certificate\": \"/c\","
+               " \"ca\": \"/a\" }", "/tls/key"),
+        GOOD("/tls", "{ \"key\": \"/k\", \"certificate\": \"/c\","
+             " \"ca\": \"/a\" }"),
+        GOOD("/routers/A/common_name", "\"br-a\""),
+        BAD("/routers/A/common_name", "\"\""),
+        BAD("/routers/A/common_name", "\"12345678901234567890123456789012"
+            "345678901234567890123456789012345\""),
         GOOD("/routers/A/connect", "\"tcp:192.0.2.7:6654\""),
         BAD("/routers/A/connect", "\"192.0.2.7:6654\""),
         BAD("/routers/A/connect", "\"\""),

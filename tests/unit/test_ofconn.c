@@ -1154,13 +1154,14 @@ targets_are_checked(void **state)
 {
     static const char *const good[] = {
         "tcp:127.0.0.1:6653", "tcp:[::1]:1", "tcp:0.0.0.0:65535", "unix:/x",
-        "unix:x",
+        "unix:x", "ssl:127.0.0.1:6653", "ssl:[::1]:6653",
     };
     static const char *const bad[] = {
         "", "tcp", "tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "tcp::6653",
         "tcp:127.0.0.1:0", "tcp:127.0.0.1:65536", "tcp:127.0.0.1:66x",
         "tcp:127.0.0.1:000080", "tcp:a.example:6653", "tcp:[::1]",
-        "tcp:1.2.3.4.5:6653", "ssl:127.0.0.1:6653", "unix:",
+        "tcp:1.2.3.4.5:6653", "tls:127.0.0.1:6653", "ssl:127.0.0.1",
+        "ssl:/x", "unix:",
     };
     char long_path[5 + 108 + 1];        /* sun_path has 108 bytes. */
 
@@ -1187,10 +1188,14 @@ a_bad_target_is_refused_with_its_name(void **state)
     char *error;
 
     start(f);
-    assert_int_equal(ofserver_listen(f->server, "ssl:1:1", &error), EINVAL);
-    assert_string_equal(error, "ssl:1:1: must begin with tcp: or unix:");
+    assert_int_equal(ofserver_listen(f->server, "udp:1:1", &error), EINVAL);
+    assert_string_equal(error, "udp:1:1: must begin with tcp:, ssl: or "
+                        "unix:");
     free(error);
-    assert_int_equal(ofserver_dial(f->server, "ssl:1:1", &error), EINVAL);
+    assert_int_equal(ofserver_dial(f->server, "udp:1:1", &error), EINVAL);
+    free(error);
+    assert_int_equal(ofserver_dial(f->server, "ssl:127.0.0.1:1", &error),
+                     EINVAL);           /* Without a certificate. */
     free(error);
 }
 
