@@ -510,27 +510,6 @@ api_json_client(const struct engine *en, const struct client *client)
     return object;
 }
 
-/* Short names of the reasons, for programs. */
-static const char *
-reason_name(enum elect_reason reason)
-{
-    switch (reason) {
-    case ELECT_STAYS: return "stays";
-    case ELECT_STAYS_DRAINING: return "stays_draining";
-    case ELECT_PRIORITY: return "priority";
-    case ELECT_HASH: return "hash";
-    case ELECT_ONLY: return "only";
-    case ELECT_PREEMPTS: return "preempts";
-    case ELECT_UPLINK: return "uplink";
-    case ELECT_HEARD: return "heard";
-    case ELECT_HEADLESS: return "headless";
-    case ELECT_WAITS: return "waits";
-    case ELECT_LATE: return "late";
-    case ELECT_LOST: return "lost";
-    }
-    abort();
-}
-
 static json_t *
 json_candidate(const struct engine *en, const struct client *client,
                size_t i, const struct elect_candidate *candidate)
@@ -592,7 +571,7 @@ api_json_explain(const struct engine *en, const struct client *client)
     put(object, "last_move", json_last_move(client));
     put(object, "winner", string_or_null(api_member_name(segment,
                                                          result.winner)));
-    put(object, "reason", json_string(reason_name(result.reason)));
+    put(object, "reason", json_string(elect_reason_name(result.reason)));
     put(object, "decision", json_string(elect_reason_text(result.reason)));
     put(object, "again_in_ms",
         result.again_ms ? json_integer(result.again_ms - engine_now_ms(en))

@@ -28,25 +28,74 @@ still_serves(const struct elect_candidate *c)
            || c->expected;
 }
 
-static int
-compare(const struct elect_candidate *a, const struct elect_candidate *b)
+/* What sets one candidate before another, the weightiest first: the next
+ * criterion is one line.  More is better. */
+
+static int64_t
+answers(const struct elect_candidate *c)
 {
-    if ((a->reach == REACH_UP) != (b->reach == REACH_UP)) {
-        return a->reach == REACH_UP ? 1 : -1;
+    return c->reach == REACH_UP;
+}
+
+static int64_t
+has_uplink(const struct elect_candidate *c)
+{
+    return c->uplink_ok;
+}
+
+static int64_t
+hears(const struct elect_candidate *c)
+{
+    return c->heard;
+}
+
+static int64_t
+is_followed(const struct elect_candidate *c)
+{
+    return !c->headless;
+}
+
+static int64_t
+priority(const struct elect_candidate *c)
+{
+    return c->priority;
+}
+
+static int64_t
+hash(const struct elect_candidate *c)
+{
+    return c->hash;
+}
+
+static const struct criterion {
+    int64_t (*of)(const struct elect_candidate *);
+    enum elect_reason moves;    /* Why an active router is left for one that
+                                 * is better by this; ELECT_STAYS: it is
+                                 * not. */
+} criteria[] = {
+    { answers, ELECT_STAYS },
+    { has_uplink, ELECT_UPLINK },
+    { hears, ELECT_HEARD },
+    { is_followed, ELECT_STAYS },
+    { priority, ELECT_STAYS },  /* But see find_preemptor(). */
+    { hash, ELECT_STAYS },
+};
+#define N_CRITERIA (sizeof criteria / sizeof criteria[0])
+#define N_SOUND (N_CRITERIA - 2)        /* Those before the priority. */
+
+/* The first criterion by which they differ, N_CRITERIA: none.  '*better' is
+ * true where 'a' is the better one by it. */
+static size_t
+compare(const struct elect_candidate *a, const struct elect_candidate *b,
+        bool *better)
+{
+    size_t i = 0;
+
+    while (i < N_CRITERIA && criteria[i].of(a) == criteria[i].of(b)) {
+        i++;
     }
-    if (a->uplink_ok != b->uplink_ok) {
-        return a->uplink_ok ? 1 : -1;
-    }
-    if (a->heard != b->heard) {
-        return a->heard ? 1 : -1;
-    }
-    if (a->headless != b->headless) {
-        return a->headless ? -1 : 1;
-    }
-    if (a->priority != b->priority) {
-        return a->priority > b->priority ? 1 : -1;
-    }
-    return a->hash > b->hash ? 1 : a->hash < b->hash ? -1 : 0;
+    *better = i < N_CRITERIA && criteria[i].of(a) > criteria[i].of(b);
+    return i;
 }
 
 /* The best eligible candidate, and what set it before the others. */
@@ -54,36 +103,45 @@ static struct elect_result
 best(const struct elect_input *in)
 {
     struct elect_result r = { ELECT_NONE, ELECT_LOST, 0 };
-    bool by_hash = false;
-    size_t n = 0;
 
     for (size_t i = 0; i < in->n; i++) {
         const struct elect_candidate *c = &in->candidates[i];
+        bool better, even;
 
         if (!elect_is_eligible(c)) {
             continue;
         }
-        n++;
-        if (r.winner != ELECT_NONE) {
-            const struct elect_candidate *w = &in->candidates[r.winner];
-            bool even = (c->reach == w->reach
-                         && c->uplink_ok == w->uplink_ok
-                         && c->heard == w->heard
-                         && c->headless == w->headless
-                         && c->priority == w->priority);
-
-            if (compare(c, w) <= 0) {
-                by_hash = by_hash || even;
-                continue;
-            }
-            by_hash = even;
+        if (r.winner == ELECT_NONE) {
+            r.winner = i;
+            r.reason = ELECT_ONLY;
+            continue;
         }
-        r.winner = i;
-    }
-    if (n) {
-        r.reason = n == 1 ? ELECT_ONLY : by_hash ? ELECT_HASH : ELECT_PRIORITY;
+        even = (compare(c, &in->candidates[r.winner], &better)
+                >= N_CRITERIA - 1);
+        if (better) {
+            r.winner = i;
+            r.reason = even ? ELECT_HASH : ELECT_PRIORITY;
+        } else if (even) {
+            r.reason = ELECT_HASH;
+        } else if (r.reason == ELECT_ONLY) {
+            r.reason = ELECT_PRIORITY;
+        }
     }
     return r;
+}
+
+/* Is it nowhere worse than the active one 'a', and sound, so that its priority
+ * counts? */
+static bool
+may_preempt(const struct elect_candidate *c, const struct elect_candidate *a)
+{
+    for (size_t i = 0; i < N_SOUND; i++) {
+        if (criteria[i].moves == ELECT_STAYS ? !criteria[i].of(c)
+            : criteria[i].of(c) != criteria[i].of(a)) {
+            return false;
+        }
+    }
+    return elect_is_eligible(c) && c->priority > a->priority;
 }
 
 /* The best of those whom their priority sets before 'a' and who have been up
@@ -99,23 +157,36 @@ find_preemptor(const struct elect_input *in, const struct elect_candidate *a,
     for (size_t i = 0; i < in->n; i++) {
         const struct elect_candidate *c = &in->candidates[i];
         int64_t due_ms = c->up_since_ms + in->hold_down_ms;
+        bool better = true;
 
-        if (!elect_is_eligible(c) || c->reach != REACH_UP
-            || c->uplink_ok != a->uplink_ok
-            || c->heard != a->heard
-            || c->headless
-            || c->priority <= a->priority) {
+        if (!may_preempt(c, a)) {
             continue;
+        }
+        if (winner != ELECT_NONE) {
+            compare(c, &in->candidates[winner], &better);
         }
         if (in->now_ms < due_ms) {
             *again_ms = (*again_ms && *again_ms < due_ms ? *again_ms
                          : due_ms);
-        } else if (winner == ELECT_NONE
-                   || compare(c, &in->candidates[winner]) > 0) {
+        } else if (better) {
             winner = i;
         }
     }
     return winner;
+}
+
+/* Is 'c' so much better than the active one that the client moves to it? */
+static enum elect_reason
+why_move(const struct elect_candidate *c, const struct elect_candidate *a)
+{
+    for (size_t i = 0; i < N_CRITERIA; i++) {
+        int64_t ours = criteria[i].of(c), theirs = criteria[i].of(a);
+
+        if (criteria[i].moves != ELECT_STAYS && ours != theirs) {
+            return ours > theirs ? criteria[i].moves : ELECT_STAYS;
+        }
+    }
+    return ELECT_STAYS;
 }
 
 /* Is the best that there is somebody whose own probe is late? */
@@ -132,6 +203,7 @@ challenge(const struct elect_input *in, const struct elect_result *top)
 {
     const struct elect_candidate *a = &in->candidates[in->active];
     struct elect_result r = { in->active, ELECT_STAYS, 0 };
+    enum elect_reason reason;
 
     if (!a->connected) {
         r.reason = ELECT_HEADLESS;
@@ -143,12 +215,9 @@ challenge(const struct elect_input *in, const struct elect_result *top)
     if (is_late(in, top)) {
         return r;
     }
-    if (in->candidates[top->winner].uplink_ok && !a->uplink_ok) {
-        return (struct elect_result) { top->winner, ELECT_UPLINK, 0 };
-    }
-    if (in->candidates[top->winner].heard && !a->heard
-        && in->candidates[top->winner].uplink_ok == a->uplink_ok) {
-        return (struct elect_result) { top->winner, ELECT_HEARD, 0 };
+    reason = why_move(&in->candidates[top->winner], a);
+    if (reason != ELECT_STAYS) {
+        return (struct elect_result) { top->winner, reason, 0 };
     }
     if (in->preempt) {
         int winner = find_preemptor(in, a, &r.again_ms);
@@ -214,22 +283,41 @@ elect_hash(struct fh_addr client, uint64_t dpid)
     return (x ^ (x >> 31)) >> 32;
 }
 
+/* Every reason, for programs and for people. */
+static const struct {
+    const char *name, *text;
+} reasons[] = {
+    [ELECT_STAYS] = { "stays", "the active router still reaches the client" },
+    [ELECT_STAYS_DRAINING] = {
+        "stays_draining", "it drains, but no other router can take over" },
+    [ELECT_PRIORITY] = { "priority", "highest priority" },
+    [ELECT_HASH] = { "hash", "highest hash among equal priorities" },
+    [ELECT_ONLY] = { "only", "the only router that reaches the client" },
+    [ELECT_PREEMPTS] = {
+        "preempts", "higher priority, up for the hold-down time" },
+    [ELECT_UPLINK] = {
+        "uplink", "its uplink works, the active router's does not" },
+    [ELECT_HEARD] = {
+        "heard", "it hears the client, the active router's bridge drops "
+        "replies" },
+    [ELECT_HEADLESS] = {
+        "headless", "it forwards, as its sister routers see, though the "
+        "controller has lost it" },
+    [ELECT_WAITS] = {
+        "waits", "waiting for a router that held clients before" },
+    [ELECT_LATE] = { "late", "waiting for a late answer to another router" },
+    [ELECT_LOST] = {
+        "lost", "no router reaches the client: nothing is moved" },
+};
+
 const char *
 elect_reason_text(enum elect_reason reason)
 {
-    switch (reason) {
-    case ELECT_STAYS: return "the active router still reaches the client";
-    case ELECT_STAYS_DRAINING: return "it drains, but no other router can take over";
-    case ELECT_PRIORITY: return "highest priority";
-    case ELECT_HASH: return "highest hash among equal priorities";
-    case ELECT_ONLY: return "the only router that reaches the client";
-    case ELECT_PREEMPTS: return "higher priority, up for the hold-down time";
-    case ELECT_UPLINK: return "its uplink works, the active router's does not";
-    case ELECT_HEARD: return "it hears the client, the active router's bridge drops replies";
-    case ELECT_HEADLESS: return "it forwards, as its sister routers see, though the controller has lost it";
-    case ELECT_WAITS: return "waiting for a router that held clients before";
-    case ELECT_LATE: return "waiting for a late answer to another router";
-    case ELECT_LOST: return "no router reaches the client: nothing is moved";
-    }
-    return "";
+    return reasons[reason].text;
+}
+
+const char *
+elect_reason_name(enum elect_reason reason)
+{
+    return reasons[reason].name;
 }

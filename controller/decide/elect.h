@@ -87,7 +87,8 @@ bool elect_is_eligible(const struct elect_candidate *);
  * datapath id.  Every instance computes the same. */
 uint32_t elect_hash(struct fh_addr client, uint64_t dpid);
 
-/* For people and programs: "highest priority". */
+/* For people, "highest priority", and for programs, "priority". */
 const char *elect_reason_text(enum elect_reason);
+const char *elect_reason_name(enum elect_reason);
 
 #endif /* controller/decide/elect.h */
