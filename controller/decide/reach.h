@@ -60,8 +60,6 @@ struct reach {
     uint32_t fence;             /* Covers the last probe. */
     uint32_t reading;           /* Covers the look at the meter. */
     uint32_t probed_ms;         /* When the last went out, modulo 2^32. */
-    uint32_t flow_port;         /* Port in the flows that it holds, 0: none */
-    uint32_t flow_uplink;       /* Uplink's port in them. */
     uint32_t heard_port;        /* By which it was heard to speak. */
     struct rtt rtt;
     uint32_t phase;             /* Any number: where in the interval its

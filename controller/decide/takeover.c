@@ -25,6 +25,35 @@ takeover_init(struct takeover *t)
     t->install_ms = -1;
 }
 
+void
+takeover_found(struct takeover *t, int member, bool holds)
+{
+    uint32_t bit = UINT32_C(1) << member;
+
+    t->holders = holds ? t->holders | bit : t->holders & ~bit;
+}
+
+void
+takeover_adopt(struct takeover *t, int member)
+{
+    t->winner = member;
+    t->core_acked = true;
+}
+
+void
+takeover_put_back(struct takeover *t, int member)
+{
+    t->winner = member;
+}
+
+void
+takeover_abandon(struct takeover *t)
+{
+    if (!takeover_is_idle(t)) {
+        t->phase = TAKEOVER_IDLE;
+    }
+}
+
 /* Takes the flows off all but 'keep' that can be told. */
 static void
 remove_losers(struct takeover *t, int keep, takeover_members ready,

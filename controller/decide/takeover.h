@@ -103,6 +103,78 @@ takeover_is_untold(const struct takeover *t)
     return t->phase >= TAKEOVER_FLOWS && t->phase <= TAKEOVER_CORE;
 }
 
+/* Readers.  Nobody else looks into it, or writes to it. */
+static inline int
+takeover_winner(const struct takeover *t)
+{
+    return t->winner;
+}
+
+/* May the member hold flows for the client? */
+static inline bool
+takeover_holds(const struct takeover *t, int member)
+{
+    return t->holders >> member & 1;
+}
+
+/* May several? */
+static inline bool
+takeover_holds_several(const struct takeover *t)
+{
+    return t->holders & (t->holders - 1);
+}
+
+/* The winner's flows are under way. */
+static inline bool
+takeover_awaits_flows(const struct takeover *t)
+{
+    return t->phase == TAKEOVER_FLOWS;
+}
+
+/* Notices of 'member' are sent until the client acknowledges them. */
+static inline bool
+takeover_awaits_ack(const struct takeover *t, int member)
+{
+    return t->phase == TAKEOVER_NOTICE && t->winner == member;
+}
+
+static inline bool
+takeover_is_acked(const struct takeover *t)
+{
+    return t->client_acked;
+}
+
+/* From the decision to the winner's barrier, -1: not yet. */
+static inline int32_t
+takeover_install_ms(const struct takeover *t)
+{
+    return t->install_ms;
+}
+
+static inline bool
+takeover_is_installed(const struct takeover *t)
+{
+    return t->install_ms >= 0;
+}
+
+/* Since the first notice, where the client has acknowledged one; else -1. */
+static inline int32_t
+takeover_ack_ms(const struct takeover *t, int64_t now_ms)
+{
+    return t->client_acked ? now_ms - t->noticed_ms : -1;
+}
+
+/* What a bridge, or a former run, tells: 'member' has been found to hold flows
+ * for the client (or, 'holds' false, none), ... */
+void takeover_found(struct takeover *, int member, bool holds);
+/* ... and has served it all along, as core and client know. */
+void takeover_adopt(struct takeover *, int member);
+/* Who was before a takeover that has failed, -1: nobody, is the winner
+ * again. */
+void takeover_put_back(struct takeover *, int member);
+/* What is under way is void: its flows are wrong.  Nothing follows. */
+void takeover_abandon(struct takeover *);
+
 /* The election named 'winner'.  'planned': the client's former router is
  * there, and forwards for it until it has moved.  Steps append to 'out'. */
 void takeover_begin(struct takeover *, int winner, bool planned,

@@ -103,11 +103,12 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         learned_enter(c, member, info.port);
     }
     c->mac = info.mac;
-    c->reaches[member].flow_port = info.port;
-    /* What it holds is about to be compared with what it should. */
-    c->reaches[member].flow_uplink
-        = segment->members[member].uplink->view.port;
-    c->takeover.holders |= UINT32_C(1) << member;
+    c->holdings[member] = (struct holding) {
+        /* What it holds is about to be compared with what it should. */
+        .uplink = segment->members[member].uplink->view.port,
+        .port = info.port, .decision = info.decision, .mac = info.mac,
+    };
+    takeover_found(&c->takeover, member, true);
     if (c->active == (int) member) {
         /* As before it went; maybe in the middle of a takeover. */
         c->reaches[member].port = info.port;
@@ -122,8 +123,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         c->withdrawn = false;
         c->decision = info.decision;
         c->reaches[member].port = info.port;
-        c->takeover.winner = member;
-        c->takeover.core_acked = true;
+        takeover_adopt(&c->takeover, member);
         serving_set_active(en, c, member);
         if (c->state != CLIENT_ACTIVE) {
             c->state = CLIENT_ACTIVE;
@@ -209,9 +209,9 @@ keep_leaving(const struct fh_flow *flow, void *keeping_)
     struct fh_flow flows[FLOW_CLIENT_N];
     struct flow_client_info info;
     struct segment *segment;
+    struct fh_uplink uplink;
     struct fh_client view;
     struct client *c;
-    uint32_t port;
     size_t member;
 
     if (!flow_client_read(flow, &info)) {
@@ -223,16 +223,12 @@ keep_leaving(const struct fh_flow *flow, void *keeping_)
     if (!c || !is_leaving(c, member) || !may_adopt(segment, c, &info)) {
         return;
     }
-    port = c->reaches[member].port;
-    c->reaches[member].port = info.port;
-    if (router_client_view(c, member, &view)) {
-        view.decision = info.decision;
+    if (router_held_view(c, member, &view, &uplink)) {
         flow_client_build(&view, flows);
         for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
             flow_set_put(keeping->desired, &flows[i]);
         }
     }
-    c->reaches[member].port = port;
 }
 
 /* A question that the last run has put is not cut short. */
@@ -273,7 +269,7 @@ build_desired(struct engine *en, struct router *router,
 
         if (c->active == ELECT_NONE
             || c->segment->members[c->active].router != router
-            || !(c->takeover.holders & UINT32_C(1) << c->active)
+            || !takeover_holds(&c->takeover, c->active)
             || !router_client_view(c, c->active, &view)) {
             continue;
         }
@@ -292,8 +288,8 @@ clear_holdings(struct engine *en, struct router *router)
 
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (c->segment->members[j].router == router) {
-                c->takeover.holders &= ~(UINT32_C(1) << j);
-                c->reaches[j].flow_port = 0;
+                takeover_found(&c->takeover, j, false);
+                client_forget_holding(c, j);
             }
         }
     }
@@ -333,13 +329,13 @@ start_service(struct engine *en, struct router *router)
             }
             /* Flows of a loser have been deleted by the comparison. */
             if (c->active != (int) j && !is_leaving(c, j)) {
-                c->takeover.holders &= ~(UINT32_C(1) << j);
-                c->reaches[j].flow_port = 0;
+                takeover_found(&c->takeover, j, false);
+                client_forget_holding(c, j);
             }
             if (!serving_can(c, j)) {
                 continue;
             }
-            held = c->takeover.holders >> j & 1;
+            held = takeover_holds(&c->takeover, j);
             was_active = held && c->active == (int) j;
             life_member_ready(en, c, j, held);
             if (was_active && c->active == (int) j

@@ -160,7 +160,7 @@ life_member_gone(struct engine *en, struct client *c, size_t member,
     struct reach *r = &c->reaches[member];
 
     wheel_cancel(&r->timer);
-    if (c->takeover.winner == (int) member) {
+    if (takeover_winner(&c->takeover) == (int) member) {
         client_cancel_await(c);
     }
     c->alive_ms = engine_now_ms(en);

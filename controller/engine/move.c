@@ -75,7 +75,7 @@ move_begin(struct engine *en, struct client *c, int winner,
     struct takeover_actions acts = { .n = 0 };
     int64_t now_ms = engine_now_ms(en);
 
-    if (c->unreported && c->takeover.install_ms >= 0) {
+    if (c->unreported && takeover_is_installed(&c->takeover)) {
         report(en, c);          /* The core has been told: it was a move. */
     }
     if (!c->unreported) {
@@ -125,7 +125,7 @@ knows_all_holders(const struct client *c)
 {
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (member_router(c, i)->expected) {
-            return c->takeover.holders & (c->takeover.holders - 1);
+            return takeover_holds_several(&c->takeover);
         }
     }
     return true;
@@ -136,7 +136,7 @@ move_resume_if_due(struct engine *en, struct client *c)
 {
     if (c->resume && !c->reinstall && c->active != ELECT_NONE
         && serving_can(c, c->active) && takeover_is_idle(&c->takeover)
-        && c->takeover.holders >> c->active & 1 && knows_all_holders(c)) {
+        && takeover_holds(&c->takeover, c->active) && knows_all_holders(c)) {
         move_resume(en, c);
         serving_arm(en, c);
     }
@@ -207,14 +207,14 @@ report(struct engine *en, struct client *c)
     serving_name_forwarder(e.from, c, c->moved_from);
     serving_name_member(e.to, c, c->active);
     e.detect_ms = c->detect_ms;
-    e.install_ms = t->install_ms;
-    e.ack_ms = t->client_acked ? engine_now_ms(en) - t->noticed_ms : -1;
+    e.install_ms = takeover_install_ms(t);
+    e.ack_ms = takeover_ack_ms(t, engine_now_ms(en));
     if (moved) {
         c->moves++;
         en->stats.moves[c->cause]++;
         histogram_add(&en->stats.detect, e.detect_ms);
         histogram_add(&en->stats.install, e.install_ms);
-        if (t->client_acked) {
+        if (takeover_is_acked(t)) {
             histogram_add(&en->stats.ack, e.ack_ms);
         }
     }
@@ -228,7 +228,7 @@ report(struct engine *en, struct client *c)
 static void
 arm_trap(struct engine *en, struct client *c)
 {
-    if (c->takeover.client_acked && c->moved_from != ELECT_NONE
+    if (takeover_is_acked(&c->takeover) && c->moved_from != ELECT_NONE
         && c->moved_from != c->active) {
         c->trap_member = c->moved_from;
         c->trap_at_ms = engine_now_ms(en) + TRAP_AFTER_MS;
@@ -326,10 +326,10 @@ move_acked(struct engine *en, struct client *c, size_t member)
 static void
 take_back(struct engine *en, struct client *c)
 {
-    bool at_home = c->takeover.winner == c->moved_from;
+    bool at_home = takeover_winner(&c->takeover) == c->moved_from;
 
     c->unreported = false;
-    c->takeover.winner = c->moved_from;
+    takeover_put_back(&c->takeover, c->moved_from);
     serving_set_active(en, c, c->moved_from);
     if (c->moved_from != ELECT_NONE) {
         c->resume = true;
@@ -347,18 +347,16 @@ move_installed(struct engine *en, struct client *c, struct router *router,
                bool ok)
 {
     struct takeover_actions acts = { .n = 0 };
-    struct reach *r;
+    int winner = takeover_winner(&c->takeover);
 
     engine_read_clock(en);
-    if (c->takeover.winner == ELECT_NONE
-        || member_router(c, c->takeover.winner) != router) {
+    if (winner == ELECT_NONE || member_router(c, winner) != router) {
         return;
     }
-    r = &c->reaches[c->takeover.winner];
     if (!ok) {
-        r->flow_port = 0;
+        client_forget_holding(c, winner);
     }
-    ok = r->flow_port != 0;     /* Its port may not have been there. */
+    ok = c->holdings[winner].port != 0; /* Its port may not have been there. */
     takeover_installed(&c->takeover, ok, engine_now_ms(en), &acts);
     move_act(en, c, &acts);
     if (!ok) {
@@ -372,7 +370,7 @@ abandon_takeover(struct client *c)
 {
     client_cancel_await(c);
     if (!takeover_is_idle(&c->takeover)) {
-        c->takeover.phase = TAKEOVER_IDLE;
+        takeover_abandon(&c->takeover);
         c->takeover_at_ms = 0;
     }
 }
@@ -384,14 +382,12 @@ move_follow(struct engine *en, struct client *c, struct eth_addr mac)
 
     abandon_takeover(c);
     for (size_t i = 0; i < c->n_reaches; i++) {
-        struct reach *r = &c->reaches[i];
-
-        if (r->flow_port && ready & UINT32_C(1) << i) {
+        if (c->holdings[i].port && ready & UINT32_C(1) << i) {
             stale_take_back(c, i);
             router_queue_remove(member_router(c, i), c, i);
-            c->takeover.holders &= ~(UINT32_C(1) << i);
+            takeover_found(&c->takeover, i, false);
         }
-        r->flow_port = 0;
+        client_forget_holding(c, i);
     }
     c->mac = mac;
     memset(&c->rival_mac, 0, sizeof c->rival_mac);

@@ -406,8 +406,7 @@ access_reply(struct engine *en, struct segment *segment, size_t member,
     } else if (c->active == (int) member && c->reminded_ms
                && engine_now_ms(en) - c->reminded_ms < REMINDED_MS) {
         return;                 /* It has been told of the gateway anew. */
-    } else if (c->takeover.phase == TAKEOVER_NOTICE
-               && c->takeover.winner == (int) member
+    } else if (takeover_awaits_ack(&c->takeover, (int) member)
                && c->reaches[member].port == in->port->number) {
         move_acked(en, c, member);
     } else {

@@ -207,7 +207,7 @@ inherit_learned(struct client *c, const struct client *old)
 static const struct router *
 find_former(const struct client *c, const struct client *old)
 {
-    bool unconfirmed = old->takeover.phase == TAKEOVER_FLOWS;
+    bool unconfirmed = takeover_awaits_flows(&old->takeover);
     int members[] = {
         unconfirmed ? ELECT_NONE : old->active,
         old->unreported ? old->moved_from : ELECT_NONE,
@@ -303,8 +303,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
         inherit_reach(c, member, &old->reaches[i]);
         if (old->active == (int) i) {
             serving_set_active(en, c, member);
-            c->takeover.winner = member;
-            c->takeover.core_acked = true;
+            takeover_adopt(&c->takeover, member);
             c->reinstall = (!takeover_is_idle(&old->takeover)
                             || looks_different(c, old, member, i));
             c->announced = old->announced && same_upstream(c, old);

@@ -271,23 +271,24 @@ router_has_outgrown_meters(const struct router *router)
 
 /* The client behind access port 'port', the core behind '*uplink', which
  * '*view' borrows. */
+/* As 'h' has it, where the router holds nothing else. */
 static bool
-view_client(const struct client *c, size_t member, uint32_t port,
-            const struct fh_uplink *uplink, struct fh_client *view)
+view_holding(const struct client *c, size_t member, const struct holding *h,
+             const struct fh_uplink *uplink, struct fh_client *view)
 {
-    if (!port || !uplink->port || fh_mac_is_zero(c->mac)) {
+    if (!h->port || !uplink->port || fh_mac_is_zero(h->mac)) {
         return false;
     }
     memset(view, 0, sizeof *view);
     view->address = c->key.address;
-    view->mac = c->mac;
+    view->mac = h->mac;
     view->vlan = c->vlan;
-    view->port = port;
+    view->port = h->port;
     view->router_mac = c->segment->members[member].router->config->mac;
     view->uplink = uplink;
     view->isolate = c->segment->config->isolate;
     view->lost = c->state == CLIENT_LOST;
-    view->decision = c->decision;
+    view->decision = h->decision;
     return true;
 }
 
@@ -295,28 +296,31 @@ bool
 router_client_view(const struct client *c, size_t member,
                    struct fh_client *view)
 {
-    return view_client(c, member, c->reaches[member].port,
-                       &c->segment->members[member].uplink->view, view);
+    const struct fh_uplink *uplink = &c->segment->members[member].uplink->view;
+    struct holding now = { c->reaches[member].port, uplink->port,
+                           c->decision, c->mac };
+
+    return view_holding(c, member, &now, uplink, view);
 }
 
 bool
 router_holds_wrong(const struct client *c, size_t member)
 {
-    const struct reach *r = &c->reaches[member];
+    const struct holding *h = &c->holdings[member];
     struct fh_client view;
 
     return (router_client_view(c, member, &view)
-            && (r->flow_port != view.port
-                || r->flow_uplink != view.uplink->port));
+            && (h->port != view.port || h->uplink != view.uplink->port
+                || !fh_mac_equal(h->mac, view.mac)));
 }
 
 bool
 router_held_view(const struct client *c, size_t member,
                  struct fh_client *view, struct fh_uplink *uplink)
 {
-    const struct reach *r = &c->reaches[member];
+    const struct holding *h = &c->holdings[member];
 
     *uplink = c->segment->members[member].uplink->view;
-    uplink->port = r->flow_uplink;
-    return view_client(c, member, r->flow_port, uplink, view);
+    uplink->port = h->uplink;
+    return view_holding(c, member, h, uplink, view);
 }

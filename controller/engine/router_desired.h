@@ -23,8 +23,9 @@ uint32_t router_punts_pps(const struct router *);
  * port, or the uplink's, is not there. */
 bool router_client_view(const struct client *, size_t member,
                         struct fh_client *);
-/* The same client and the uplink at the ports that are in the flows that the
- * router holds, wherever they are now.  '*view' borrows '*uplink'. */
+/* The same client as it is in the flows that the router holds: its MAC, and
+ * the ports of it and of the uplink, whatever they are now.  '*view' borrows
+ * '*uplink'. */
 bool router_held_view(const struct client *, size_t member,
                       struct fh_client *view, struct fh_uplink *uplink);
 /* Do the flows that the router holds for it (perhaps none) name other ports

@@ -102,22 +102,22 @@ router_queue_remove(struct router *router, struct client *c, size_t member)
     if (router_held_view(c, member, &view, &uplink)) {
         queue_flows(router, FH_CHANGE_DELETE, &view);
     }
-    c->reaches[member].flow_port = 0;
+    client_forget_holding(c, member);
 }
 
 void
 router_queue_install(struct router *router, struct client *c, size_t member)
 {
-    struct reach *r = &c->reaches[member];
+    struct holding *h = &c->holdings[member];
     struct fh_client view;
 
-    if (r->flow_port && router_holds_wrong(c, member)) {
+    if (h->port && router_holds_wrong(c, member)) {
         router_queue_remove(router, c, member);
     }
     if (router_client_view(c, member, &view)) {
         queue_flows(router, FH_CHANGE_ADD, &view);
-        r->flow_port = r->port;
-        r->flow_uplink = view.uplink->port;
+        *h = (struct holding) { view.port, view.uplink->port, view.decision,
+                                view.mac };
     }
     router->wire->bridge_await(router->bridge, client_await(c));
     router->wire->sender_many(router->sender);

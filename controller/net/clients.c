@@ -172,12 +172,14 @@ struct client *
 clients_add(struct clients *cs, struct segment *segment,
             struct client_key key, size_t n)
 {
-    struct client *c = fh_xcalloc(1, sizeof *c + n * sizeof c->reaches[0]);
+    struct client *c = fh_xcalloc(1, sizeof *c + n * sizeof c->reaches[0]
+                                     + n * sizeof *c->holdings);
 
     assert(!clients_find(cs, key.address, key.segment));
     c->key = key;
     c->segment = segment;
     c->n_reaches = n;
+    c->holdings = (void *) &c->reaches[n];
     c->active = c->moved_from = c->trap_member = ELECT_NONE;
     c->learned_member = ELECT_NONE;
     c->table = cs;

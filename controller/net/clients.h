@@ -60,6 +60,15 @@ struct client_lease {
 struct router;
 struct segment;
 
+/* What was last sent to a member's bridge about the client, or found there:
+ * its flows are built from it again where they are to go. */
+struct holding {
+    uint32_t port;              /* Where the client is; 0: nothing is held. */
+    uint32_t uplink;            /* The port of the uplink. */
+    uint32_t decision;
+    struct eth_addr mac;
+};
+
 /* What is to be settled about it: see mark.h. */
 enum client_want {
     CLIENT_WANTS_DEADLINES = 1 << 0,    /* One has passed. */
@@ -147,8 +156,15 @@ struct client {
                                  * member that heard it last. */
     uint8_t rival_member;
     uint32_t rival_port;
+    struct holding *holdings;   /* By member: behind the reaches. */
     struct reach reaches[];     /* By member. */
 };
+
+static inline void
+client_forget_holding(struct client *c, size_t member)
+{
+    memset(&c->holdings[member], 0, sizeof c->holdings[member]);
+}
 
 /* The member that answers for the client.  While the flows of its active
  * router are not confirmed, that is the one before, if it holds them. */
@@ -160,7 +176,7 @@ client_answered_by(const struct client *c)
     if (!takeover_is_unconfirmed(t)) {
         return c->active;
     }
-    return (c->moved_from != ELECT_NONE && t->holders >> c->moved_from & 1
+    return (c->moved_from != ELECT_NONE && takeover_holds(t, c->moved_from)
             ? c->moved_from : ELECT_NONE);
 }
 

@@ -251,6 +251,57 @@ what_nobody_asked_of_meters_is_not_believed(void **state)
     stop_reading(&s, &conn);
 }
 
+/* What a bridge holds is taken off it as it was sent, wherever the client and
+ * the uplink have gone to since. */
+static void
+a_holding_outlives_what_it_was_made_from(void **state)
+{
+    struct uplink uplink = { .view = { .port = 9 } };
+    struct member member = { .uplink = &uplink };
+    struct fh_client view, held;
+    struct fh_uplink at;
+    struct client_key key = { .segment = 1 };
+    struct clients *clients = clients_create();
+    struct one_segment s;
+    struct client *c;
+
+    one_segment_init(&s);
+    member.router = &s.router;
+    s.segment.members = &member;
+    s.segment.n_members = 1;
+    c = clients_add(clients, &s.segment, key, 1);
+    c->mac = (struct eth_addr) { .ea = { 2, 0, 0, 0, 1, 1 } };
+    c->decision = 7;
+    c->reaches[0].port = 1;
+    assert_true(router_holds_wrong(c, 0));          /* Nothing yet. */
+    assert_false(router_held_view(c, 0, &held, &at));
+    assert_true(router_client_view(c, 0, &view));
+    c->holdings[0] = (struct holding) { 1, 9, 7, c->mac };
+    assert_false(router_holds_wrong(c, 0));
+
+    c->mac.ea[5] = 2;
+    assert_true(router_holds_wrong(c, 0));
+    c->mac.ea[5] = 1;
+    c->reaches[0].port = 2;
+    assert_true(router_holds_wrong(c, 0));
+    c->reaches[0].port = 1;
+    uplink.view.port = 10;
+    assert_true(router_holds_wrong(c, 0));
+
+    memset(&c->mac, 0, sizeof c->mac);
+    c->decision = 8;
+    c->reaches[0].port = 2;
+    assert_false(router_client_view(c, 0, &view));  /* No MAC. */
+    assert_true(router_held_view(c, 0, &held, &at));
+    assert_int_equal(held.mac.ea[5], 1);
+    assert_int_equal(held.port, 1);
+    assert_int_equal(held.uplink->port, 9);
+    assert_int_equal(held.decision, 7);
+    client_forget_holding(c, 0);
+    assert_false(router_held_view(c, 0, &held, &at));
+    clients_destroy(clients);
+}
+
 int
 main(void)
 {
@@ -264,6 +315,7 @@ main(void)
         cmocka_unit_test(ports_are_found_by_name),
         cmocka_unit_test(drops_on_a_port_are_no_evidence_on_another),
         cmocka_unit_test(what_nobody_asked_of_meters_is_not_believed),
+        cmocka_unit_test(a_holding_outlives_what_it_was_made_from),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -712,6 +712,66 @@ a_winner_is_unconfirmed_until_its_flows_have_sunk_in(void **state)
     assert_false(takeover_is_unconfirmed(&f->t));
 }
 
+static void
+what_bridges_tell_is_taken_off_them_again(void **state)
+{
+    struct fixture *f = *state;
+
+    takeover_found(&f->t, A, true);
+    takeover_found(&f->t, B, true);
+    takeover_found(&f->t, C, true);
+    takeover_found(&f->t, C, false);
+    assert_true(takeover_holds(&f->t, A) && takeover_holds(&f->t, B));
+    assert_false(takeover_holds(&f->t, C));
+    assert_true(takeover_holds_several(&f->t));
+    takeover_adopt(&f->t, B);
+    takeover_clear(&f->t, ALL, &f->acts);
+    assert_string_equal(acts(f), "remove A; remove B");
+}
+
+static void
+an_adopted_winner_has_told_the_core(void **state)
+{
+    struct fixture *f = *state;
+
+    takeover_found(&f->t, A, true);
+    takeover_adopt(&f->t, A);
+    assert_int_equal(takeover_winner(&f->t), A);
+    takeover_timer(&f->t, 60000, ALL, &f->acts);
+    assert_string_equal(acts(f), "");
+}
+
+static void
+who_was_before_a_refused_takeover_is_the_winner_again(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    takeover_begin(&f->t, B, false, 1000, &f->acts);
+    takeover_installed(&f->t, false, 1001, &f->acts);
+    assert_string_equal(acts(f), "install B; elect B");
+    takeover_put_back(&f->t, takeover_winner(&f->t) == B ? A : -1);
+    takeover_member_back(&f->t, B, true, ALL, &f->acts);
+    assert_string_equal(acts(f), "remove B");
+    assert_true(takeover_holds(&f->t, A));
+}
+
+static void
+nothing_follows_from_one_that_was_abandoned(void **state)
+{
+    struct fixture *f = *state;
+
+    settle(f, A);
+    takeover_begin(&f->t, B, true, 1000, &f->acts);
+    acts(f);
+    takeover_abandon(&f->t);
+    assert_true(takeover_is_idle(&f->t));
+    takeover_installed(&f->t, true, 1001, &f->acts);
+    takeover_told(&f->t, 0, 1001, ALL, &f->acts);
+    takeover_acked(&f->t, B, 1001, ALL, &f->acts);
+    assert_string_equal(acts(f), "");
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -755,6 +815,10 @@ main(void)
         TEST(as_many_losers_as_members_fit_the_list),
         TEST(one_that_was_cut_short_goes_on_from_the_barrier),
         TEST(a_winner_is_unconfirmed_until_its_flows_have_sunk_in),
+        TEST(what_bridges_tell_is_taken_off_them_again),
+        TEST(an_adopted_winner_has_told_the_core),
+        TEST(who_was_before_a_refused_takeover_is_the_winner_again),
+        TEST(nothing_follows_from_one_that_was_abandoned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
