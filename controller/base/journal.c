@@ -199,6 +199,7 @@ incident_type_name(enum incident_type type)
         [INCIDENT_CLIENT_WITHDRAWN] = "client.withdrawn",
         [INCIDENT_CLIENT_FORGOTTEN] = "client.forgotten",
         [INCIDENT_CLIENT_CONFLICT] = "client.conflict",
+        [INCIDENT_CLIENT_FORGED] = "client.forged",
         [INCIDENT_CLIENT_FOLLOWED] = "client.followed",
         [INCIDENT_CLIENT_STATIC] = "client.static",
         [INCIDENT_CLIENT_REFUSED] = "client.refused",

@@ -17,6 +17,7 @@ enum incident_type {
     INCIDENT_CLIENT_WITHDRAWN,  /* client.withdrawn: flows, routes removed */
     INCIDENT_CLIENT_FORGOTTEN,  /* client.forgotten: aged out, deleted */
     INCIDENT_CLIENT_CONFLICT,   /* client.conflict: another MAC or port */
+    INCIDENT_CLIENT_FORGED,     /* client.forged: unasked replies */
     INCIDENT_CLIENT_FOLLOWED,   /* client.followed: new MAC or port taken */
     INCIDENT_CLIENT_STATIC,     /* client.static: acknowledges, but still
                                  * sends to the old router's MAC */

@@ -164,6 +164,78 @@ reach_timer(struct reach *r, const struct reach_params *params,
     return v;
 }
 
+/* Whoever forges. */
+
+static bool
+is_within(const struct reach *r, uint32_t ms, int64_t now_ms)
+{
+    return (uint32_t) now_ms - r->unasked_ms < ms;
+}
+
+bool
+reach_is_suspected(const struct reach *r, int64_t now_ms)
+{
+    return (r->unasked >= REACH_UNASKED_MANY
+            && is_within(r, REACH_CALM_MS, now_ms));
+}
+
+bool
+reach_is_unbelieved(const struct reach *r, int64_t now_ms)
+{
+    return (r->unasked_anonymous >= REACH_UNASKED_MANY
+            && reach_is_suspected(r, now_ms));
+}
+
+bool
+reach_unasked(struct reach *r, bool anonymous, int64_t now_ms)
+{
+    bool was_suspected = reach_is_suspected(r, now_ms);
+
+    if (r->owed) {
+        r->owed--;              /* Late, or twice. */
+        return false;
+    }
+    if (!is_within(r, was_suspected ? REACH_CALM_MS : REACH_UNASKED_GAP_MS,
+                   now_ms)) {
+        r->unasked = r->unasked_anonymous = 0;
+    }
+    r->unasked_ms = (uint32_t) now_ms;
+    r->unasked += r->unasked < UINT8_MAX;
+    r->unasked_anonymous += anonymous && r->unasked_anonymous < UINT8_MAX;
+    if (was_suspected || !reach_is_suspected(r, now_ms)) {
+        return false;
+    }
+    r->surprise = true;
+    return true;
+}
+
+/* What nobody knows who does not see the probe: SplitMix64's finalizer. */
+static uint64_t
+by_chance(const struct reach *r, int64_t now_us)
+{
+    uint64_t x = (uint64_t) now_us * UINT64_C(0x9e3779b97f4a7c15) + r->sent;
+
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+bool
+reach_choose_sender(struct reach *r, int64_t now_us)
+{
+    uint64_t chance;
+
+    if (!reach_is_suspected(r, now_us / 1000)) {
+        r->anonymous = false;
+        return false;
+    }
+    chance = by_chance(r, now_us);
+    r->anonymous = r->surprise || r->state == REACH_DOWN || chance & 1;
+    r->surprise = false;
+    r->phase = (uint32_t) (chance >> 32);
+    return r->anonymous;
+}
+
 bool
 reach_press(struct reach *r)
 {
@@ -175,6 +247,7 @@ void
 reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
 {
     r->sent++;
+    r->owed += r->owed < REACH_OWED_MOST;
     if (!r->outstanding) {
         r->sent_us = now_us;
     }
@@ -221,6 +294,7 @@ reach_reply(struct reach *r, const struct reach_params *params,
         rtt_sample(&r->rtt, now_us - r->sent_us);
     }
     r->outstanding = false;
+    r->owed -= r->owed > 0;
     r->unjudged = 0;
     r->port = port;
     *next_ms = reach_next_ms(r, params, now_ms);

@@ -23,7 +23,16 @@
  * from those; the client is probed again in its turn.  But if that goes on,
  * the router is one that has not heard of the client for some time, and
  * another that has is preferred: a flood must not hide a failure for as long
- * as it lasts. */
+ * as it lasts.
+ *
+ * Whoever forges a client's replies blindly, without seeing the probes, sends
+ * more of them than there were questions.  When several have come the client
+ * is suspected there: from then on each round of probes has a moment of its
+ * own and one of two senders, the local address or 0.0.0.0, by chance, and
+ * only the reply to that one counts; 0.0.0.0 in the first round, at once, and
+ * as long as the client is down.  A blind answer then misses every other
+ * round.  Who answers to both senders cannot be told from the client: such
+ * answers are not believed alone. */
 #ifndef REACH_H
 #define REACH_H 1
 
@@ -71,6 +80,12 @@ struct reach {
     bool outstanding;           /* A probe awaits its reply. */
     bool pressed;               /* There is other evidence that it is gone. */
     bool looked;                /* The meter is being, or was, read. */
+    bool anonymous;             /* The last one's sender was 0.0.0.0. */
+    bool surprise;              /* The next one's is, come what may. */
+    uint8_t owed;               /* Replies that may still come. */
+    uint8_t unasked;            /* Those that came beyond, */
+    uint8_t unasked_anonymous;  /* and of those the ones to 0.0.0.0. */
+    uint32_t unasked_ms;        /* When the last did, modulo 2^32. */
     uint8_t unjudged;           /* Probes in a row that were no evidence. */
     uint8_t index;              /* In client.reaches: finds the client. */
 };
@@ -113,6 +128,27 @@ reach_is_heard(const struct reach *r)
 {
     return r->unjudged < REACH_UNHEARD;
 }
+
+/* So many unasked replies, each within so long of the one before, make the
+ * client suspected there, until so long after the last. */
+#define REACH_UNASKED_MANY   5
+#define REACH_UNASKED_GAP_MS 2000
+#define REACH_CALM_MS        10000
+/* Probes that a client may answer late. */
+#define REACH_OWED_MOST      8
+
+/* Does somebody answer for the client who was not asked? */
+bool reach_is_suspected(const struct reach *, int64_t now_ms);
+/* And whatever the sender of the probe is? */
+bool reach_is_unbelieved(const struct reach *, int64_t now_ms);
+
+/* A reply that answers no probe of this round: none is out, or it had the
+ * other sender ('anonymous': the reply is to 0.0.0.0).  Returns true if that
+ * makes the client suspected: probe it now. */
+bool reach_unasked(struct reach *, bool anonymous, int64_t now_ms);
+
+/* A round of probes is about to begin: is its sender to be 0.0.0.0? */
+bool reach_choose_sender(struct reach *, int64_t now_us);
 
 /* The timeout, in ms, of a probe that is sent now. */
 uint32_t reach_rto_ms(const struct reach *, const struct reach_params *);

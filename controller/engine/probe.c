@@ -49,6 +49,13 @@ probe_now(struct engine *en, struct client *c, size_t member)
               reach_look_ms(r, &c->segment->probe, engine_now_ms(en)));
 }
 
+void
+probe_afresh(struct engine *en, struct client *c, size_t member)
+{
+    c->reaches[member].outstanding = false;
+    probe_now(en, c, member);
+}
+
 /* Has the client's next probe on a router sent now, if it is not on its way:
  * so many of them a millisecond. */
 static void

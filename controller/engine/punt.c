@@ -14,12 +14,14 @@
 #include "controller/engine/input_dhcp.h"
 #include "controller/engine/learned.h"
 #include "controller/engine/life.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/move.h"
 #include "controller/engine/nexthop.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/rival.h"
 #include "controller/engine/router_send.h"
+#include "controller/engine/serving.h"
 #include "controller/engine/settle.h"
 #include "flows/flow_base.h"
 
@@ -332,18 +334,45 @@ access_request(struct engine *en, struct segment *segment, size_t member,
     known_request(en, c, member, in);
 }
 
+/* Somebody answers for the client who was not asked. */
+static void
+report_forged(struct engine *en, struct client *c, size_t member,
+              const struct arp_in *in)
+{
+    size_t port = in->port - in->router->ports;
+    struct incident e = serving_event(c, INCIDENT_CLIENT_FORGED);
+
+    if (!guard_tells(&c->forged_guard, engine_now_ms(en))) {
+        return;
+    }
+    serving_name_member(e.to, c, member);
+    snprintf(e.detail, sizeof e.detail,
+             "replies that nobody asked for, by port %.40s",
+             in->router->config->access_ports[port]);
+    engine_report(en, &e);
+}
+
 /* An answer to a probe. */
 static void
 probe_answered(struct engine *en, struct client *c, size_t member,
                const struct arp_in *in)
 {
     struct reach *r = &c->reaches[member];
+    bool anonymous = fh_addr_is_zero(in->arp->tpa);
     enum reach_event event;
     int64_t next_ms;
     bool first;
 
-    if (!r->outstanding) {
+    if (!r->outstanding || anonymous != r->anonymous) {
         engine_drop(en, DROP_UNASKED);
+        if (reach_unasked(r, anonymous, engine_now_ms(en))) {
+            report_forged(en, c, member, in);
+            probe_afresh(en, c, member);
+        }
+        if (c->active == (int) member
+            && reach_is_unbelieved(r, engine_now_ms(en))) {
+            mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
+        }
         return;
     }
     if (!is_at_its_place(c, member, in)) {
@@ -400,8 +429,9 @@ access_reply(struct engine *en, struct segment *segment, size_t member,
         rival_answers(en, c, in->arp->sha);
         return;
     }
-    if (fh_addr_equal(in->arp->tpa,
-                      segment->members[member].config->address)) {
+    if (fh_addr_is_zero(in->arp->tpa)
+        || fh_addr_equal(in->arp->tpa,
+                         segment->members[member].config->address)) {
         probe_answered(en, c, member, in);
     } else if (c->active == (int) member && c->reminded_ms
                && engine_now_ms(en) - c->reminded_ms < REMINDED_MS) {
@@ -890,7 +920,8 @@ is_our_own(const struct router *router, const struct frame *frame)
         const struct segment *segment = router->segments[i];
         const struct member *me = &segment->members[router->member_index[i]];
 
-        if (fh_addr_equal(arp.spa, me->config->address)
+        if (fh_addr_is_zero(arp.spa)
+            || fh_addr_equal(arp.spa, me->config->address)
             || fh_addr_equal(arp.spa, segment->config->gateway)) {
             return true;
         }

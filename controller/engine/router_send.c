@@ -234,6 +234,9 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
         .tpa = c->key.address,
     };
 
+    if (r->outstanding ? r->anonymous : reach_choose_sender(r, now_us)) {
+        arp.spa.ip4 = 0;
+    }
     if (fh_mac_is_zero(dst)) {
         memset(&dst, 0xff, sizeof dst);
     }

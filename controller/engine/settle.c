@@ -119,7 +119,8 @@ discovery_timeout(struct engine *en, struct client *c)
 
 /* Election. */
 
-/* Is the client heard there well enough?  Nobody leaves a router that hears
+/* Is the client heard there well enough?  Not where somebody else answers for
+ * it as well as it does.  Otherwise nobody leaves a router that hears
  * it, nor for one that a flood has reached as well: one answer may be among
  * what its meters let pass, and many among what they drop. */
 static bool
@@ -127,9 +128,15 @@ hears(const struct engine *en, const struct client *c, size_t member)
 {
     const struct reach *r = &c->reaches[member];
     int64_t calm_ms = REACH_UNHEARD * (int64_t) c->segment->probe.interval_ms;
+    int64_t now_ms = engine_now_ms(en);
     int64_t dropped_us;
 
-    if (c->active == ELECT_NONE || reach_is_heard(&c->reaches[c->active])) {
+    if (reach_is_unbelieved(r, now_ms)) {
+        return false;
+    }
+    if (c->active == ELECT_NONE
+        || (reach_is_heard(&c->reaches[c->active])
+            && !reach_is_unbelieved(&c->reaches[c->active], now_ms))) {
         return true;
     }
     if (c->active == (int) member || r->unjudged) {

@@ -105,6 +105,7 @@ struct client {
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
     int64_t quiet_again_ms;     /* Not to be had again before. */
     int64_t reminded_ms;        /* Of the gateway, by defend.h. */
+    struct guard forged_guard;  /* Of its replies: events. */
     struct guard core_guard;    /* Of its address towards the core. */
     int64_t rival_ms;           /* Of the last claim. */
     int64_t rival_ask_ms;       /* The old place is not asked before. */

@@ -202,6 +202,9 @@ is_local(const struct bridge *b, struct fh_addr addr)
 {
     const struct config *config = engine_config(world_engine());
 
+    if (fh_addr_is_zero(addr)) {
+        return true;            /* As good as one, for a probe. */
+    }
     for (size_t i = 0; i < config->n_segments; i++) {
         for (size_t j = 0; j < config->segments[i].n_members; j++) {
             const struct config_member *m = &config->segments[i].members[j];

@@ -573,6 +573,119 @@ a_lost_bridge_leaves_nothing_known(void **state)
     assert_false(reach_lost(&r, false));
 }
 
+/* Whoever forges. */
+
+/* So many replies, each 'gap_ms' after the one before, that answer nothing.
+ * Returns how often the client came to be suspected. */
+static int
+forge(struct reach *r, int n, bool anonymous, int64_t from_ms, int64_t gap_ms)
+{
+    int begun = 0;
+
+    for (int i = 0; i < n; i++) {
+        begun += reach_unasked(r, anonymous, from_ms + i * gap_ms);
+    }
+    return begun;
+}
+
+static void
+several_unasked_replies_make_a_client_suspected(void **state)
+{
+    struct reach r = up_since(1000);
+
+    assert_int_equal(forge(&r, REACH_UNASKED_MANY - 1, false, 2000, 20), 0);
+    assert_false(reach_is_suspected(&r, 2100));
+    assert_true(reach_unasked(&r, false, 2100));
+    assert_true(reach_is_suspected(&r, 2100));
+    assert_int_equal(forge(&r, 1000, false, 2120, 20), 0);
+    assert_true(reach_is_suspected(&r, 22100 + REACH_CALM_MS - 1));
+    assert_false(reach_is_suspected(&r, 22100 + REACH_CALM_MS));
+}
+
+static void
+an_unasked_reply_now_and_then_is_none(void **state)
+{
+    struct reach r = up_since(1000);
+
+    assert_int_equal(forge(&r, 1000, false, 2000, REACH_UNASKED_GAP_MS), 0);
+    assert_false(reach_is_suspected(&r, 2000 + 999 * REACH_UNASKED_GAP_MS));
+}
+
+/* One reply for each probe is never too many. */
+static void
+late_replies_are_owed(void **state)
+{
+    struct reach r = up_since(0);
+
+    for (int64_t ms = 1000; ms < 100000; ms += 1000) {
+        send_probe(&r, 0, ms);
+        send_probe(&r, 0, ms + 100);
+        send_probe(&r, 0, ms + 200);
+        answer(&r, ms + 250);
+        assert_false(reach_unasked(&r, false, ms + 350));
+        assert_false(reach_unasked(&r, false, ms + 450));
+    }
+    assert_int_equal(r.unasked, 0);
+    assert_int_equal(forge(&r, REACH_UNASKED_MANY, false, 100000, 1), 1);
+}
+
+static void
+what_is_owed_is_bounded(void **state)
+{
+    struct reach r = up_since(0);
+
+    for (int i = 0; i < 1000; i++) {
+        send_probe(&r, 0, 1000 + i);
+    }
+    assert_int_equal(forge(&r, REACH_OWED_MOST + REACH_UNASKED_MANY, false,
+                           2000, 1), 1);
+}
+
+static void
+who_is_not_suspected_is_asked_by_the_local_address(void **state)
+{
+    struct reach r = up_since(1000);
+    uint32_t phase = r.phase;
+
+    for (int64_t us = 2000000; us < 2100000; us += 777) {
+        assert_false(reach_choose_sender(&r, us));
+    }
+    assert_int_equal(r.phase, phase);
+}
+
+static void
+who_is_suspected_is_asked_by_either_at_any_moment(void **state)
+{
+    struct reach r = up_since(1000);
+    int n_anonymous = 0, n_early = 0;
+
+    forge(&r, 100, false, 2000, 20);
+    assert_true(reach_choose_sender(&r, 4000000));      /* The first time. */
+    for (int64_t us = 4000000; us < 8000000; us += 4001) {
+        n_anonymous += reach_choose_sender(&r, us);
+        n_early += r.phase % 1000 < 500;
+        send_probe(&r, 0, us / 1000);
+    }
+    assert_in_range(n_anonymous, 400, 600);
+    assert_in_range(n_early, 400, 600);
+    r.state = REACH_DOWN;
+    for (int64_t us = 8000000; us < 8100000; us += 777) {
+        assert_true(reach_choose_sender(&r, us));
+    }
+}
+
+static void
+only_replies_to_both_senders_cannot_be_told_apart(void **state)
+{
+    struct reach r = up_since(1000);
+
+    forge(&r, 100, false, 2000, 20);
+    assert_false(reach_is_unbelieved(&r, 4000));
+    forge(&r, REACH_UNASKED_MANY, true, 4000, 20);
+    assert_true(reach_is_unbelieved(&r, 4100));
+    assert_false(reach_is_unbelieved(&r, 4100 + REACH_CALM_MS));
+}
+
 int
 main(void)
 {
@@ -613,6 +726,13 @@ main(void)
         cmocka_unit_test(to_be_heard_brings_up_what_was_not),
         cmocka_unit_test(a_lost_port_is_down_at_once),
         cmocka_unit_test(a_lost_bridge_leaves_nothing_known),
+        cmocka_unit_test(several_unasked_replies_make_a_client_suspected),
+        cmocka_unit_test(an_unasked_reply_now_and_then_is_none),
+        cmocka_unit_test(late_replies_are_owed),
+        cmocka_unit_test(what_is_owed_is_bounded),
+        cmocka_unit_test(who_is_not_suspected_is_asked_by_the_local_address),
+        cmocka_unit_test(who_is_suspected_is_asked_by_either_at_any_moment),
+        cmocka_unit_test(only_replies_to_both_senders_cannot_be_told_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
