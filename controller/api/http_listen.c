@@ -24,12 +24,15 @@
 #define SOCKET_UMASK   0117     /* Leaves 0660. */
 #define BACKLOG        128
 #define PAUSE_MS       100      /* When there are no descriptors left. */
+#define WATCH_S        1        /* Is the socket still where it was? */
 #define TOKEN_MIN      16
 #define TOKEN_MAX      512
 
 struct http_listener {
+    struct event_base *base;
     struct evconnlistener *evl;
     struct event *resume;
+    struct event *watch;        /* Of a Unix socket. */
     http_accept_cb *accept;
     void *aux;
     bool trusted;
@@ -70,6 +73,21 @@ resume_cb(evutil_socket_t fd, short what, void *listener_)
     evconnlistener_enable(listener->evl);
 }
 
+/* Listens on 'fd', which it takes. */
+static void
+listen_on(struct http_listener *listener, int fd)
+{
+    evutil_make_socket_nonblocking(fd);
+    listener->evl = evconnlistener_new(listener->base, accept_cb, listener,
+                                       LEV_OPT_CLOSE_ON_FREE
+                                       | LEV_OPT_CLOSE_ON_EXEC,
+                                       BACKLOG, fd);
+    if (!listener->evl) {
+        abort();                /* No memory. */
+    }
+    evconnlistener_set_error_cb(listener->evl, error_cb);
+}
+
 /* Takes 'fd'. */
 static struct http_listener *
 listener_create(struct event_base *base, int fd, bool trusted,
@@ -77,19 +95,15 @@ listener_create(struct event_base *base, int fd, bool trusted,
 {
     struct http_listener *listener = fh_xcalloc(1, sizeof *listener);
 
-    evutil_make_socket_nonblocking(fd);
+    listener->base = base;
     listener->trusted = trusted;
     listener->accept = accept_;
     listener->aux = aux;
-    listener->evl = evconnlistener_new(base, accept_cb, listener,
-                                       LEV_OPT_CLOSE_ON_FREE
-                                       | LEV_OPT_CLOSE_ON_EXEC,
-                                       BACKLOG, fd);
+    listen_on(listener, fd);
     listener->resume = event_new(base, -1, 0, resume_cb, listener);
-    if (!listener->evl || !listener->resume) {
+    if (!listener->resume) {
         abort();                /* No memory. */
     }
-    evconnlistener_set_error_cb(listener->evl, error_cb);
     return listener;
 }
 
@@ -103,6 +117,9 @@ http_listener_destroy(struct http_listener *listener)
     }
     evconnlistener_free(listener->evl);
     event_free(listener->resume);
+    if (listener->watch) {
+        event_free(listener->watch);
+    }
     if (listener->path && !lstat(listener->path, &st)
         && st.st_dev == listener->dev && st.st_ino == listener->ino) {
         unlink(listener->path);
@@ -168,13 +185,55 @@ bind_unix(const struct sockaddr_un *sun, char **errp)
     return fd;
 }
 
+/* Notes which file is ours. */
+static void
+note_file(struct http_listener *listener)
+{
+    struct stat st;
+
+    if (!lstat(listener->path, &st)) {
+        listener->dev = st.st_dev;
+        listener->ino = st.st_ino;
+    }
+}
+
+/* Somebody has cleaned up too much: without its file nobody finds a socket
+ * that is there all the same.  A file that is another one is left alone. */
+static void
+watch_cb(evutil_socket_t watch_fd, short what, void *listener_)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(60000, 2);
+    struct http_listener *listener = listener_;
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+    char *error = NULL;
+    struct stat st;
+    int fd;
+
+    if (!lstat(listener->path, &st) || errno != ENOENT) {
+        return;
+    }
+    strcpy(sun.sun_path, listener->path);
+    fd = bind_unix(&sun, &error);
+    if (fd < 0) {
+        log_err_rl(&rl, "http: the control socket was removed, and cannot "
+                   "be made again: %s", error);
+        free(error);
+        return;
+    }
+    log_warn_rl(&rl, "http: %s was removed, and is made again",
+                listener->path);
+    evconnlistener_free(listener->evl);
+    listen_on(listener, fd);
+    note_file(listener);
+}
+
 struct http_listener *
 http_listener_unix(struct event_base *base, const char *path,
                    http_accept_cb *accept_, void *aux, char **errp)
 {
+    static const struct timeval period = { WATCH_S, 0 };
     struct sockaddr_un sun = { .sun_family = AF_UNIX };
     struct http_listener *listener;
-    struct stat st;
     int fd;
 
     if (!*path || strlen(path) >= sizeof sun.sun_path) {
@@ -189,11 +248,13 @@ http_listener_unix(struct event_base *base, const char *path,
         return NULL;
     }
     listener = listener_create(base, fd, true, accept_, aux);
-    if (!lstat(path, &st)) {
-        listener->path = fh_xstrdup(path);
-        listener->dev = st.st_dev;
-        listener->ino = st.st_ino;
+    listener->path = fh_xstrdup(path);
+    note_file(listener);
+    listener->watch = event_new(base, -1, EV_PERSIST, watch_cb, listener);
+    if (!listener->watch) {
+        abort();                /* No memory. */
     }
+    event_add(listener->watch, &period);
     return listener;
 }
 

@@ -276,3 +276,16 @@ def test_strangers_fill_neither_the_port_nor_the_log(daemon):
         )
         assert daemon.metric("openflow_connections_total") == 1001
         assert len(daemon.log()) < 120000
+
+
+def test_a_removed_control_socket_is_made_again(daemon):
+    daemon.start()
+    os.unlink(daemon.socket_path)
+    wait_for(
+        lambda: os.path.exists(daemon.socket_path),
+        what="the control socket to be there again",
+    )
+    assert os.stat(daemon.socket_path).st_mode & 0o777 == 0o660
+    assert daemon.get("/v1/status")["version"]
+    daemon.stop()
+    assert not os.path.exists(daemon.socket_path)
