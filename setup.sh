@@ -28,6 +28,7 @@ packages="
     python3
     uthash-dev
 
+    clang
     curl
     git
     libcmocka-dev

@@ -3,7 +3,8 @@
 Question: does everything work, without a memory error, a leak or a process
 left behind?
 Order: build; unit tests, transcripts and checks of the tree; short fuzz runs
-over the kept inputs; system tests (real bridges and clients).
+over the kept inputs; a search for new ones, some seconds each; system tests
+(real bridges and clients).
 Result: one line per program or test, the reasons of all skips and failures,
 and a last line "N passed, N failed, N skipped" that counts single tests.
 
@@ -36,6 +37,7 @@ CONFIGURE = [
 ]
 
 PROGRAM_TIMEOUT_S = 600
+SEARCH_S = 5  # For each fuzz target.
 # A system test that is told to stop takes its bridges down first.
 CLEAN_UP_S = 60
 # Daemons that were told to end may take a moment.
@@ -336,7 +338,20 @@ def count_program(tally, name, status, output):
     )
 
 
-def run_test_program(tally, kind, path):
+def run_search(tally):
+    """Builds the fuzz targets once more, with clang, and searches."""
+    run_test_program(
+        tally,
+        "script",
+        os.path.join("tests", "fuzz", "search"),
+        "--seconds",
+        str(SEARCH_S),
+        "--build",
+        os.path.join(BUILD, "fuzz"),
+    )
+
+
+def run_test_program(tally, kind, path, *args):
     name = os.path.basename(path)
     log = os.path.join(RESULTS, name + ".log")
     directory = TOP if kind == "script" else BUILD
@@ -345,7 +360,10 @@ def run_test_program(tally, kind, path):
     env["NM"] = make_variable("NM")
     started = time.monotonic()
     status = run_program(
-        [os.path.join(directory, path)], env, PROGRAM_TIMEOUT_S, log=log
+        [os.path.join(directory, path), *args],
+        env,
+        PROGRAM_TIMEOUT_S,
+        log=log,
     )
     took_s = time.monotonic() - started
     with open(log, encoding="utf-8", errors="replace") as stream:
@@ -448,7 +466,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(
         prog="tests/run",
         description="Builds with sanitizers and runs the tests.  Without "
-        "--unit or --system: all of them.",
+        "--unit, --search or --system: all of them.",
     )
     parser.add_argument(
         "--unit",
@@ -459,6 +477,11 @@ def parse_arguments():
         "--system",
         action="store_true",
         help="tests with real bridges and clients (root)",
+    )
+    parser.add_argument(
+        "--search",
+        action="store_true",
+        help="a search for inputs that break a fuzz target (clang)",
     )
     parser.add_argument(
         "-k",
@@ -475,7 +498,7 @@ def parse_arguments():
 
 
 def run_all(tally, arguments):
-    everything = not arguments.unit and not arguments.system
+    everything = not (arguments.unit or arguments.search or arguments.system)
     if not build():
         tally.fail("build")
         return
@@ -484,6 +507,8 @@ def run_all(tally, arguments):
         for kind, path in list_tests():
             if fits(path):
                 run_test_program(tally, kind, path)
+    if arguments.search or everything:
+        run_search(tally)
     if arguments.system or everything:
         run_system_tests(tally, arguments.k)
 

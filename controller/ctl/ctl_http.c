@@ -13,12 +13,24 @@
 #include <firsthop/buf.h>
 
 #define TIMEOUT_S 30
+#define MAX_REPLY (256u << 20)  /* Bytes: a million clients fit. */
+#define MAX_LINE  (1u << 20)    /* Of a stream. */
+
+/* More than 'max' bytes of what comes end the transfer. */
+static size_t
+append_up_to(struct fh_buf *buf, const char *data, size_t len, size_t max)
+{
+    if (len > max - buf->len) {
+        return 0;
+    }
+    fh_buf_append(buf, data, len);
+    return len;
+}
 
 static size_t
 append_cb(char *data, size_t size, size_t n, void *buf)
 {
-    fh_buf_append(buf, data, size * n);
-    return size * n;
+    return append_up_to(buf, data, size * n, MAX_REPLY);
 }
 
 static CURL *
@@ -239,14 +251,15 @@ stream_cb(char *data, size_t size, size_t n, void *stream_)
 
     curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200) {
-        fh_buf_append(&stream->other, data, len);
-        return len;
+        return append_up_to(&stream->other, data, len, MAX_LINE);
     }
     stream->begun = true;
     for (size_t i = 0; i < len; i++) {
         char c = data[i] == '\n' ? '\0' : data[i];
 
-        fh_buf_append(&stream->line, &c, 1);
+        if (!append_up_to(&stream->line, &c, 1, MAX_LINE)) {
+            return 0;
+        }
         if (!c) {
             stream_line(stream, (char *) stream->line.data);
             fh_buf_clear(&stream->line);

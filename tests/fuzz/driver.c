@@ -27,6 +27,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Of a target that takes long: how many mutations, instead of 2000. */
+extern const unsigned long fuzz_runs __attribute__((weak));
+
 /* Of the sanitizers, where there are some. */
 void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
 
@@ -256,7 +259,7 @@ main(int argc, char *argv[])
     const char *slash = strrchr(argv[0], '/');
     const char *name = slash ? slash + 1 : argv[0];
     struct corpus corpus = { 0 };
-    unsigned long n_runs = 2000;
+    unsigned long n_runs = &fuzz_runs ? fuzz_runs : 2000;
     bool has_path = false;
 
     crash_path = fh_xasprintf("crash-%s", name);

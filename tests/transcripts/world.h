@@ -20,7 +20,8 @@
 #define WORLD_MAX_PORTS 4       /* Access ports of a bridge: 1, 2, ... */
 #define WORLD_UPLINK_PORT 10
 
-/* Called with each line of what happens; not kept. */
+/* Called with each line of what happens; not kept.  Without it (NULL) nothing
+ * is said, and nothing kept on disk. */
 typedef void world_say_cb(const char *line, void *aux);
 
 void world_create(world_say_cb *, void *aux);
@@ -34,6 +35,8 @@ int64_t world_now_ms(void);
 void world_run_to(int64_t ms);
 /* Lets everything happen that is due now. */
 void world_settle(void);
+/* Lets time pass at once: what was due in between happens late. */
+void world_leap_to(int64_t ms);
 
 /* The controller.  Bridges keep their flows when it stops. */
 void world_start(struct config *);
@@ -104,6 +107,10 @@ void host_probe_address(struct host *);
 void world_say_arp(struct bridge *, uint32_t port, struct eth_addr dst,
                    struct eth_addr src, const struct fh_vlan *,
                    const struct arp *);
+
+/* The bridge says that, a message as a whole, if it is connected and can be
+ * understood. */
+void bridge_say(struct bridge *, const void *msg, size_t len);
 
 /* The core's next hop, as that bridge has it; all, where it is NULL. */
 void world_core_answers(struct bridge *, bool);

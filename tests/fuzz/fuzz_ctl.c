@@ -1,0 +1,159 @@
+/* Fuzzes what firsthopctl makes of a daemon's answers and of its stream of
+ * events.
+ *
+ * The first byte chooses the command, the second the status of the answer, the
+ * third the size of its pieces; the rest is the answer.  libcurl is replaced
+ * where it would ask: the linker gives us its functions. */
+#include <config.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <curl/curl.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/ctl/ctl.h"
+#include "tests/fuzz/bytes.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The daemon. */
+
+static struct {
+    const uint8_t *text;
+    size_t len, piece;
+    long status;
+} answer;
+
+static size_t (*write_cb)(char *, size_t, size_t, void *);
+static void *write_aux;
+
+CURLcode __wrap_curl_easy_perform(CURL *);
+CURLcode __wrap_curl_easy_setopt(CURL *, CURLoption, ...);
+CURLcode __wrap_curl_easy_getinfo(CURL *, CURLINFO, ...);
+CURL *__wrap_curl_easy_init(void);
+void __wrap_curl_easy_cleanup(CURL *);
+void __wrap_ctl_error(const struct ctl *, const char *, ...);
+
+CURL *
+__wrap_curl_easy_init(void)
+{
+    return (CURL *) &answer;
+}
+
+void
+__wrap_curl_easy_cleanup(CURL *curl)
+{
+}
+
+CURLcode
+__wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...)
+{
+    va_list args;
+
+    va_start(args, option);
+    if (option == CURLOPT_WRITEFUNCTION) {
+        write_cb = va_arg(args, size_t (*)(char *, size_t, size_t, void *));
+    } else if (option == CURLOPT_WRITEDATA) {
+        write_aux = va_arg(args, void *);
+    }
+    va_end(args);
+    return CURLE_OK;
+}
+
+CURLcode
+__wrap_curl_easy_perform(CURL *curl)
+{
+    for (size_t at = 0; at < answer.len; ) {
+        size_t n = answer.len - at;
+        char *copy;
+        size_t taken;
+
+        n = answer.piece && answer.piece < n ? answer.piece : n;
+        copy = fh_xmemdup(answer.text + at, n);
+        taken = write_cb(copy, 1, n, write_aux);
+        free(copy);
+        if (taken != n) {
+            return CURLE_WRITE_ERROR;
+        }
+        at += n;
+    }
+    return CURLE_OK;
+}
+
+CURLcode
+__wrap_curl_easy_getinfo(CURL *curl, CURLINFO info, ...)
+{
+    va_list args;
+    long *value;
+
+    va_start(args, info);
+    value = va_arg(args, long *);
+    *value = info == CURLINFO_RESPONSE_CODE ? answer.status : 0;
+    va_end(args);
+    return CURLE_OK;
+}
+
+void
+__wrap_ctl_error(const struct ctl *ctl, const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    require(vasprintf(&text, format, args) >= 0);
+    va_end(args);
+    free(text);
+}
+
+static void
+on_event(const char *data, void *aux)
+{
+    require(strlen(data) <= answer.len);
+}
+
+static int
+stream(const struct ctl *ctl)
+{
+    char last_id[32] = "";
+
+    ctl_stream(ctl, "/v1/events", last_id, sizeof last_id, on_event, NULL);
+    require(strlen(last_id) < sizeof last_id);
+    return CTL_DONE;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct {
+        ctl_command *run;
+        int min_args;           /* As in ctl.c. */
+    } commands[] = {
+        { ctl_status, 0 }, { ctl_routers, 0 }, { ctl_clients, 0 },
+        { ctl_explain, 1 }, { ctl_paths, 0 }, { ctl_exposure, 0 },
+        { ctl_events, 0 }, { ctl_history, 1 }, { ctl_move, 2 },
+        { ctl_drain, 1 }, { stream, 0 },
+    };
+    static char *args[] = { "10.0.0.10", "A", NULL };
+    struct bytes in = { data, data + size };
+    unsigned int command = take_below(&in, 2 * sizeof commands
+                                           / sizeof *commands);
+    struct ctl ctl = {
+        .socket = "/none", .command = "fuzz", .args = args,
+        .n_args = command & 1 ? 2 : commands[command / 2].min_args,
+        .dry_run = command & 1,
+    };
+
+    static bool quiet;
+    if (!quiet) {
+        quiet = true;
+        require(freopen("/dev/null", "w", stdout) != NULL);
+    }
+    answer.status = 100 * (2 + take_below(&in, 4));
+    answer.piece = take_byte(&in);
+    answer.text = in.p;
+    answer.len = in.end - in.p;
+    commands[command / 2].run(&ctl);
+    return 0;
+}
