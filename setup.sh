@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prepares a Debian 12 machine to build, test and demonstrate Firsthop.
+# Prepares a Debian 12 or 13 machine to build, test and demonstrate Firsthop.
 #
 #   ./setup.sh
 #
@@ -81,10 +81,45 @@ as_root() {
     fi
 }
 
+# apt ARGUMENT...: apt-get, of which is told what it does, every few seconds;
+# all that it says if it fails.
 apt() {
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null
+    log=$(mktemp)
+    # sudo closes what is not stdin, stdout or stderr.
+    { as_root env DEBIAN_FRONTEND=noninteractive sh -c '
+        log=$1
+        shift
+        exec apt-get -q -y -o DPkg::Lock::Timeout=300 \
+            -o APT::Status-Fd=3 "$@" 3>&1 >"$log" 2>&1
+    ' sh "$log" "$@" </dev/null && echo done:; } | report_progress || {
+        cat "$log" >&2
+        rm -f "$log"
+        return 1
+    }
+    rm -f "$log"
 }
+
+# From lines like "pmstatus:bird2:42.5:Unpacking bird2".  False unless there
+# was a last line, "done:".
+report_progress() {
+    last=0
+    kind=
+    while IFS=: read -r kind _ percent what; do
+        now=$(date +%s)
+        case $kind in
+        dlstatus | pmstatus)
+            if test $((now - last)) -ge 5; then
+                say "  ${percent%%.*} %, $what, $((now - started)) s"
+                last=$now
+            fi
+            ;;
+        done) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+started=$(date +%s)
 
 command -v dpkg-query >/dev/null || {
     say "this is not Debian; see configure's messages for what is needed"
@@ -93,7 +128,7 @@ command -v dpkg-query >/dev/null || {
 
 wanted=$(missing)
 if test -n "$wanted"; then
-    say "installing $wanted"
+    say "installing $(echo $wanted | wc -w) packages: $wanted"
     # The package lists of a fresh machine may be absent or old.
     apt install --no-install-recommends $wanted || {
         apt update
@@ -104,4 +139,4 @@ else
 fi
 
 build-aux/build-openvswitch
-say "ready"
+say "ready after $(($(date +%s) - started)) s"

@@ -88,9 +88,14 @@ AC_DEFUN([FH_CHECK_OPENVSWITCH],
    AS_IF([test -n "$with_openvswitch"],
      [OPENVSWITCH_CPPFLAGS="-isystem $with_openvswitch/include"
       OPENVSWITCH_LIBS="-L$with_openvswitch/lib"])
-   # The avx512 archive and the main one need each other.
-   OPENVSWITCH_LIBS="$OPENVSWITCH_LIBS -lopenvswitch -lopenvswitchavx512"
-   OPENVSWITCH_LIBS="$OPENVSWITCH_LIBS -lopenvswitch -latomic -lm -lpthread"
+   # What build-openvswitch leaves out is called by functions that nobody
+   # calls.  A whole library's avx512 archive and the main one need each other.
+   fh_avx512="-lopenvswitchavx512 -lopenvswitch"
+   AS_IF([test -n "$with_openvswitch" &&
+          test ! -e "$with_openvswitch/lib/libopenvswitchavx512.a"],
+     [fh_avx512=])
+   OPENVSWITCH_LIBS="-Wl,--gc-sections $OPENVSWITCH_LIBS -lopenvswitch"
+   OPENVSWITCH_LIBS="$OPENVSWITCH_LIBS $fh_avx512 -latomic -lm -lpthread"
    fh_openvswitch=${with_openvswitch:-system}
    fh_save_CPPFLAGS=$CPPFLAGS
    fh_save_LIBS=$LIBS
