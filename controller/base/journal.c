@@ -7,6 +7,7 @@
 #include "controller/base/journal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
@@ -174,18 +175,35 @@ incident_log(const struct incident *e)
     if (!fh_addr_is_zero(e->client)) {
         fh_addr_format(e->client, client);
     }
-    log_at(e->type == INCIDENT_CLIENT_LOST
-           || e->type == INCIDENT_CLIENT_CONFLICT
-           || e->type == INCIDENT_ROUTER_DISCONNECTED
-           || e->type == INCIDENT_PATH_LOST
-           ? LOG_LVL_WARN : LOG_LVL_INFO, client[0] ? &of_clients : &of_others,
-           "%s%s%s%s%s%s%s%s%s%s%s%s%s", incident_type_name(e->type),
-           e->segment[0] ? " segment=" : "", e->segment,
-           client[0] ? " client=" : "", client,
-           e->from[0] ? " from=" : "", e->from,
-           e->to[0] ? " to=" : "", e->to,
-           e->cause ? " cause=" : "", incident_cause_name(e->cause),
-           e->detail[0] ? " " : "", e->detail);
+    const struct log_field fields[] = {
+        { "event", incident_type_name(e->type) },
+        { "segment", e->segment },
+        { "client", client },
+        { "from", e->from },
+        { "to", e->to },
+        { "cause", e->cause ? incident_cause_name(e->cause) : "" },
+        { "detail", e->detail },
+    };
+    size_t n = sizeof fields / sizeof fields[0];
+    char message[512];
+    size_t len = 0;
+
+    for (size_t i = 0; i < n && len < sizeof message; i++) {
+        const struct log_field *f = &fields[i];
+        bool named = i > 0 && i < n - 1;
+
+        if (f->value[0]) {
+            len += snprintf(message + len, sizeof message - len, "%s%s%s%s",
+                            i ? " " : "", named ? f->name : "",
+                            named ? "=" : "", f->value);
+        }
+    }
+    log_fields(e->type == INCIDENT_CLIENT_LOST
+               || e->type == INCIDENT_CLIENT_CONFLICT
+               || e->type == INCIDENT_ROUTER_DISCONNECTED
+               || e->type == INCIDENT_PATH_LOST
+               ? LOG_LVL_WARN : LOG_LVL_INFO,
+               client[0] ? &of_clients : &of_others, fields, n, message);
 }
 
 const char *

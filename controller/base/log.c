@@ -1,6 +1,6 @@
-/* Log lines on stderr.
+/* Log lines on stderr, or to journald.
  *
- * Owns the log level.  Called by everything in controller/; never by the pure
+ * Owns the log level, the format and the socket.  Called by everything in controller/; never by the pure
  * modules.  Between log_start() and log_stop() a thread writes the lines. */
 #include <config.h>
 
@@ -12,27 +12,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "controller/base/log_format.h"
 #include "controller/base/log_writer.h"
 
-#define LINE_MAX_BYTES 1024     /* Longer ones are cut. */
 #define NOTES_MAX_BYTES 128     /* Of what was not logged before. */
+#define FIELDS_MAX 8
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define STOP_MS 1000            /* For who reads the log, at the end. */
 
-static const struct {
-    const char *name;
-    const char *label;
-    int priority;               /* Of syslog, RFC 5424. */
-} levels[] = {
-    [LOG_LVL_ERR] = { "err", "ERR", 3 },
-    [LOG_LVL_WARN] = { "warn", "WARN", 4 },
-    [LOG_LVL_INFO] = { "info", "INFO", 6 },
-    [LOG_LVL_DBG] = { "dbg", "DBG", 7 },
-};
-
 static enum log_level max_level = LOG_LVL_INFO;
+
+/* How lines look, and journald's socket, -1 for lines on stderr. */
+static size_t (*format)(const struct log_record *, char *out);
+static int journal_fd = -1;
+static uint64_t n_not_sent;     /* journald was too slow. */
+static uint64_t n_told;         /* Of those. */
 
 void
 log_set_level(enum log_level level)
@@ -43,9 +43,9 @@ log_set_level(enum log_level level)
 bool
 log_set_level_by_name(const char *name)
 {
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
-        if (!strcmp(name, levels[i].name)) {
-            max_level = (enum log_level) i;
+    for (int level = LOG_LVL_ERR; level <= LOG_LVL_DBG; level++) {
+        if (!strcmp(name, log_level_name(level))) {
+            max_level = level;
             return true;
         }
     }
@@ -78,7 +78,7 @@ log_stop(void)
 uint64_t
 log_n_lost(void)
 {
-    return log_writer_n_lost();
+    return n_not_sent + log_writer_n_lost();
 }
 
 bool
@@ -107,32 +107,78 @@ monotonic_ms(void)
     return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
-/* Writes what goes before the text.  Returns its length. */
-static size_t
-put_prefix(char *line, size_t size, enum log_level level)
+/* Connects to journald.  Returns 0 or an errno. */
+static int
+open_journal(void)
 {
-    struct timespec ts;
-    struct tm tm;
-    size_t n;
+    struct sockaddr_un to = { .sun_family = AF_UNIX,
+                              .sun_path = JOURNAL_SOCKET };
+    int error;
 
-    if (getenv("JOURNAL_STREAM")) {
-        return snprintf(line, size, "<%d>", levels[level].priority);
+    if (journal_fd >= 0) {
+        return 0;
     }
-    clock_gettime(CLOCK_REALTIME, &ts);
-    gmtime_r(&ts.tv_sec, &tm);
-    n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
-    return n + snprintf(line + n, size - n, ".%03ldZ %-4s ",
-                        ts.tv_nsec / 1000000, levels[level].label);
+    journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (journal_fd >= 0
+        && !connect(journal_fd, (struct sockaddr *) &to, sizeof to)) {
+        return 0;
+    }
+    error = errno;
+    if (journal_fd >= 0) {
+        close(journal_fd);
+        journal_fd = -1;
+    }
+    return error;
+}
+
+/* Is stderr what systemd connected with journald?  It says so in
+ * JOURNAL_STREAM, which a child of a service inherits whatever becomes of its
+ * stderr. */
+static bool
+stderr_is_journal(const char *stream)
+{
+    unsigned long long dev, ino;
+    struct stat st;
+
+    return sscanf(stream, "%llu:%llu", &dev, &ino) == 2
+        && !fstat(STDERR_FILENO, &st)
+        && st.st_dev == dev && st.st_ino == ino;
 }
 
 static void
-make_printable(char *s)
+choose_format(void)
 {
-    for (; *s; s++) {
-        if ((unsigned char) *s < ' ' || (unsigned char) *s > '~') {
-            *s = '?';
-        }
+    const char *stream = getenv("JOURNAL_STREAM");
+
+    if (!stream) {
+        format = log_format_text;
+    } else if (stderr_is_journal(stream) && !open_journal()) {
+        format = log_format_journal;
+    } else {
+        format = log_format_priority;
     }
+}
+
+int
+log_set_format_by_name(const char *name)
+{
+    if (!strcmp(name, "journal")) {
+        int error = open_journal();
+
+        if (error) {
+            return error;
+        }
+        format = log_format_journal;
+    } else if (!strcmp(name, "text")) {
+        format = log_format_text;
+    } else if (!strcmp(name, "json")) {
+        format = log_format_json;
+    } else if (!strcmp(name, "auto")) {
+        choose_format();
+    } else {
+        return EINVAL;
+    }
+    return 0;
 }
 
 static void
@@ -140,6 +186,13 @@ put_line(const char *line, size_t len)
 {
     ssize_t written;
 
+    if (format == log_format_journal) {
+        /* Nobody waits for journald either. */
+        if (send(journal_fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+            n_not_sent++;
+        }
+        return;
+    }
     if (log_writer_is_running()) {
         log_writer_put(line, len);
         return;
@@ -148,49 +201,90 @@ put_line(const char *line, size_t len)
     (void) written;             /* Nowhere to tell. */
 }
 
-/* Appends what was not logged before to 'line' (NOTES_MAX_BYTES of room), and
- * a line feed.  Returns the length of both. */
-static size_t
-put_notes(char *line, uint64_t n_dropped)
+/* Lines lost since they were last told of. */
+static uint64_t
+take_lost(void)
 {
-    uint64_t n_lost = log_writer_take_lost(LINE_MAX_BYTES + NOTES_MAX_BYTES);
-    size_t n = 0;
+    uint64_t n = n_not_sent - n_told;
 
+    n_told = n_not_sent;
+    return n + log_writer_take_lost(LOG_RECORD_MAX_BYTES);
+}
+
+/* Appends what was not logged before to 'message' (NOTES_MAX_BYTES of
+ * room). */
+static void
+put_notes(char *message, uint64_t n_dropped)
+{
+    uint64_t n_lost = take_lost();
+
+    message += strlen(message);
     if (n_dropped) {
-        n += sprintf(line, " (%"PRIu64" like it not logged)", n_dropped);
+        message += sprintf(message, " (%"PRIu64" like it not logged)",
+                           n_dropped);
     }
     if (n_lost) {
-        n += sprintf(line + n, " (%"PRIu64" lines before it lost: stderr is "
-                     "read too slowly)", n_lost);
+        sprintf(message, " (%"PRIu64" lines before it lost: the log is read "
+                "too slowly)", n_lost);
     }
-    line[n++] = '\n';
-    return n;
+}
+
+static void
+put_record(enum log_level level, const struct log_field *fields, size_t n,
+           const char *message)
+{
+    struct log_field told[FIELDS_MAX];
+    struct log_record r = { .level = level, .message = message,
+                            .fields = told };
+    char out[LOG_RECORD_MAX_BYTES];
+
+    for (size_t i = 0; i < n && r.n_fields < FIELDS_MAX; i++) {
+        if (fields[i].value[0]) {
+            told[r.n_fields++] = fields[i];
+        }
+    }
+    clock_gettime(CLOCK_REALTIME, &r.time);
+    if (!format) {
+        choose_format();
+    }
+    put_line(out, format(&r, out));
 }
 
 void
-log_at(enum log_level level, struct log_rate_limit *rl, const char *format,
+log_at(enum log_level level, struct log_rate_limit *rl, const char *text,
        ...)
 {
     int saved_errno = errno;
     uint64_t n_dropped = 0;
-    char line[LINE_MAX_BYTES + NOTES_MAX_BYTES];
-    size_t prefix_len, len;
+    char message[LOG_TEXT_MAX_BYTES + NOTES_MAX_BYTES];
     va_list args;
 
     if (!log_is_enabled(level)
         || (rl && !log_rate_limit_pass(rl, monotonic_ms(), &n_dropped))) {
         return;
     }
-
-    prefix_len = put_prefix(line, LINE_MAX_BYTES, level);
-    va_start(args, format);
+    va_start(args, text);
     errno = saved_errno;        /* For %m. */
-    vsnprintf(line + prefix_len, LINE_MAX_BYTES - prefix_len, format, args);
+    vsnprintf(message, LOG_TEXT_MAX_BYTES, text, args);
     va_end(args);
-    make_printable(line + prefix_len);
+    put_notes(message, n_dropped);
+    put_record(level, NULL, 0, message);
+    errno = saved_errno;
+}
 
-    len = strlen(line);
-    len += put_notes(line + len, n_dropped);
-    put_line(line, len);
+void
+log_fields(enum log_level level, struct log_rate_limit *rl,
+           const struct log_field *fields, size_t n, const char *text)
+{
+    int saved_errno = errno;
+    uint64_t n_dropped = 0;
+    char message[LOG_TEXT_MAX_BYTES + NOTES_MAX_BYTES];
+
+    if (log_is_enabled(level)
+        && (!rl || log_rate_limit_pass(rl, monotonic_ms(), &n_dropped))) {
+        snprintf(message, LOG_TEXT_MAX_BYTES, "%s", text);
+        put_notes(message, n_dropped);
+        put_record(level, fields, n, message);
+    }
     errno = saved_errno;
 }

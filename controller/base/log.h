@@ -1,13 +1,15 @@
 /* Log lines on stderr.
  *
  * One line, one write(), so that lines of several processes do not mix.
- * Under systemd (JOURNAL_STREAM is set) a line starts with its syslog
- * priority, else with the time.  Bytes that are no printable ASCII come out
- * as '?': what a peer says cannot forge a line. */
+ * Under systemd (JOURNAL_STREAM is set) lines go to journald with their
+ * fields, or where it cannot be reached start with their syslog priority; else
+ * they start with the time.  Bytes that are no printable ASCII come out as
+ * '?': what a peer says cannot forge a line. */
 #ifndef LOG_H
 #define LOG_H 1
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level {
@@ -24,13 +26,18 @@ void log_set_level(enum log_level);
 bool log_set_level_by_name(const char *name);
 bool log_is_enabled(enum log_level);
 
+/* "text", "json" or "journal"; "auto" at the start: "journal" under systemd,
+ * else "text".  Returns 0; EINVAL, if 'name' is none of them, or what keeps
+ * journald from being reached, and changes nothing. */
+int log_set_format_by_name(const char *name);
+
 /* From here on a thread writes the lines: who logs never waits for who reads
  * stderr.  What that does not read in time is lost, counted, and told by the
  * next line that it reads. */
 void log_start(void);
 /* Writes what is left, if that does not take longer than a second. */
 void log_stop(void);
-/* Lines lost because stderr is read too slowly. */
+/* Lines lost because stderr, or the journal, is read too slowly. */
 uint64_t log_n_lost(void);
 
 /* A token bucket: 'burst' lines at once, then one each 'interval_ms'.  What
@@ -59,6 +66,17 @@ void log_at(enum log_level, struct log_rate_limit *rl, const char *format, ...)
 #define LOG_PLACE_LIMIT \
     ({ static struct log_rate_limit limit_ = LOG_RATE_LIMIT_INIT(100, 100); \
        &limit_; })
+
+/* What a line says, by name, for whom the sentence is not enough. */
+struct log_field {
+    const char *name;           /* Lower case. */
+    const char *value;          /* "" is left out. */
+};
+
+/* log_at() with 'n' fields; people read 'message' alone. */
+void log_fields(enum log_level, struct log_rate_limit *rl,
+                const struct log_field *fields, size_t n,
+                const char *message);
 
 #define log_err(...) log_at(LOG_LVL_ERR, LOG_PLACE_LIMIT, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_LVL_WARN, LOG_PLACE_LIMIT, __VA_ARGS__)

@@ -72,6 +72,7 @@ usage(FILE *stream)
           DEFAULT_STATE_DIR ")\n"
           "  --check            check the configuration, then exit\n"
           "  --log-level LEVEL  err, warn, info (default) or dbg\n"
+          "  --log-format FORMAT  text, json, journal or auto (default)\n"
           "  --version          print the version, then exit\n"
           "  --help             print this, then exit\n", stream);
 }
@@ -87,7 +88,7 @@ static void
 parse_options(int argc, char *argv[], struct options *o)
 {
     enum { OPT_CONFIG = 256, OPT_SOCKET, OPT_LISTEN, OPT_STATE_DIR,
-           OPT_CHECK, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP };
+           OPT_CHECK, OPT_LOG_LEVEL, OPT_LOG_FORMAT, OPT_VERSION, OPT_HELP };
     static const struct option longs[] = {
         { "config", required_argument, NULL, OPT_CONFIG },
         { "socket", required_argument, NULL, OPT_SOCKET },
@@ -95,6 +96,7 @@ parse_options(int argc, char *argv[], struct options *o)
         { "state-dir", required_argument, NULL, OPT_STATE_DIR },
         { "check", no_argument, NULL, OPT_CHECK },
         { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+        { "log-format", required_argument, NULL, OPT_LOG_FORMAT },
         { "version", no_argument, NULL, OPT_VERSION },
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
@@ -129,6 +131,11 @@ parse_options(int argc, char *argv[], struct options *o)
         case OPT_LOG_LEVEL:
             if (!log_set_level_by_name(optarg)) {
                 usage_error("no such log level: ", optarg);
+            }
+            break;
+        case OPT_LOG_FORMAT:
+            if (log_set_format_by_name(optarg)) {
+                usage_error("no such log format, or no journald: ", optarg);
             }
             break;
         case OPT_VERSION:
