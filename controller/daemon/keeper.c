@@ -28,7 +28,7 @@ struct keeper {
     enum keeper_state state;
     struct store_change *change;        /* Owned; NULL when KEEPER_IDLE. */
     struct store_change *wanted;        /* By whose turn it is; owned. */
-    struct store_change *holders;       /* Waits; owned. */
+    struct store_change *own[2];        /* The engine's own; wait; owned. */
     int error;                  /* KEEPER_WRITTEN: what it came to. */
     int last_error;             /* Of the last write. */
     int64_t since_ms;           /* KEEPER_WRITING. */
@@ -121,6 +121,15 @@ note_error(struct keeper *keeper, int error)
     keeper->last_error = error;
 }
 
+/* What the engine keeps of its own accord: the slot where the newest waits, or
+ * NULL for what an operator changes. */
+static struct store_change **
+own_slot(struct keeper *keeper, enum store_change_type type)
+{
+    return (type == STORE_SET_HOLDERS ? &keeper->own[0]
+            : type == STORE_SET_LEASES ? &keeper->own[1] : NULL);
+}
+
 /* Nothing else is written before the one whose turn it is has seen what came
  * of its change: it may read what is kept. */
 static void
@@ -130,7 +139,7 @@ written(void *keeper_)
 
     note_error(keeper, keeper->error);
     keeper->state = KEEPER_WRITTEN;
-    if (keeper->change->type != STORE_SET_HOLDERS) {
+    if (!own_slot(keeper, keeper->change->type)) {
         turns_resume(&keeper->turns);
     }
     change_destroy(keeper->change);
@@ -144,7 +153,8 @@ static void
 pump(struct keeper *keeper)
 {
     struct store_change **next = (keeper->wanted ? &keeper->wanted
-                                  : &keeper->holders);
+                                  : keeper->own[0] ? &keeper->own[0]
+                                  : &keeper->own[1]);
 
     if (keeper->state != KEEPER_IDLE || !*next) {
         return;
@@ -177,9 +187,11 @@ keeper_keep(struct keeper *keeper, const struct store_change *change)
     if (!keeper->worker) {
         return write_now(keeper, change);
     }
-    if (change->type == STORE_SET_HOLDERS) {
-        change_destroy(keeper->holders);
-        keeper->holders = change_copy(change);
+    if (own_slot(keeper, change->type)) {
+        struct store_change **slot = own_slot(keeper, change->type);
+
+        change_destroy(*slot);
+        *slot = change_copy(change);
         pump(keeper);
         return 0;
     }
@@ -293,7 +305,8 @@ keeper_destroy(struct keeper *keeper)
         return;
     }
     change_destroy(keeper->wanted);
-    change_destroy(keeper->holders);
+    change_destroy(keeper->own[0]);
+    change_destroy(keeper->own[1]);
     worker_destroy(keeper->worker);
     if (keeper->state == KEEPER_WRITING) {
         return;                 /* The worker still has it. */

@@ -9,7 +9,7 @@
  *
  *   IDLE --keep--> WRITING --written--> WRITTEN --the turn has resumed--> IDLE
  *
- * What the engine keeps of its own accord (the holders) is written between
+ * What the engine keeps of its own accord (holders, leases) is written between
  * the turns' changes, the newest only. */
 #ifndef KEEPER_H
 #define KEEPER_H 1

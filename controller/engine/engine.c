@@ -10,6 +10,7 @@
 
 #include "controller/decide/relay.h"
 #include "controller/engine/bridge.h"
+#include "controller/engine/lease.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/mark.h"
 #include "controller/engine/move.h"
@@ -234,6 +235,7 @@ engine_create(struct config *config, const struct engine_host *host,
     en->pulse_timer.fire = pulse_timer;
     en->store_timer.fire = store_timer;
     en->leave_timer.fire = leave_timer_fired;
+    lease_init(en);
     host->configured(host->aux, config);
     runtime_build(en);
     for (size_t i = 0; i < en->n_routers; i++) {
@@ -248,6 +250,7 @@ engine_create(struct config *config, const struct engine_host *host,
         return NULL;
     }
     restore(en);
+    lease_restore(en);
     wheel_arm(en->wheel, &en->router_timer, engine_now_ms(en));
     wheel_arm(en->wheel, &en->pulse_timer, engine_now_ms(en));
     return en;
@@ -261,6 +264,7 @@ engine_stop(struct engine *en)
     if (wheel_is_armed(&en->store_timer)) {
         store_timer(&en->store_timer, engine_now_ms(en), en);
     }
+    lease_keep_now(en);
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         client_cancel_await(clients_at(en->clients, i));
     }

@@ -42,6 +42,7 @@ struct engine {
     struct wheel_timer pulse_timer;
     struct wheel_timer expect_timer;
     struct wheel_timer store_timer;
+    struct wheel_timer lease_timer;     /* Leases are to be kept. */
     struct wheel_timer leave_timer;
     struct departure *departures;       /* Owned; see leave.c. */
     int64_t now_us;                     /* Monotonic, as of this wake-up. */

@@ -4,6 +4,7 @@
 
 #include "controller/engine/lease.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <firsthop/buf.h>
@@ -37,6 +38,66 @@ may_have(const struct segment *segment, struct fh_addr addr)
     return inside && !fh_addr_equal(segment->config->gateway, addr);
 }
 
+/* Leases change by the thousand; all are written, so seldom. */
+#define KEEP_MS         2000
+#define KEEP_PER_MS     10      /* Leases that put that off by 1 ms. */
+
+/* Keeping. */
+
+static void
+keep_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
+{
+    struct engine *en = en_;
+    size_t n = clients_count(en->clients);
+    struct store_client *leases = fh_xcalloc(n + 1, sizeof *leases);
+    struct store_change change = { STORE_SET_LEASES, .clients = leases };
+
+    for (size_t i = 0; i < n; i++) {
+        const struct client *c = clients_at(en->clients, i);
+
+        if (c->lease) {
+            struct store_client *lease = &leases[change.n++];
+
+            lease->address = c->key.address;
+            snprintf(lease->segment, sizeof lease->segment, "%s",
+                     c->segment->config->name);
+            lease->has_mac = lease->own_vlan = true;
+            lease->mac = c->mac;
+            lease->vlan = c->vlan;
+            lease->end_ms = (c->lease->end_ms
+                             ? c->lease->end_ms + en->unix_off_ms : 0);
+        }
+    }
+    engine_keep(en, &change);   /* What goes wrong is told by the keeper. */
+    free(leases);
+}
+
+/* A lease has come, changed or gone: in a while. */
+static void
+keep_later(struct engine *en)
+{
+    if (!wheel_is_armed(&en->lease_timer)) {
+        wheel_arm(en->wheel, &en->lease_timer,
+                  engine_now_ms(en) + KEEP_MS
+                  + (int64_t) clients_count(en->clients) / KEEP_PER_MS);
+    }
+}
+
+void
+lease_keep_now(struct engine *en)
+{
+    if (wheel_is_armed(&en->lease_timer)) {
+        wheel_cancel(&en->lease_timer);
+        keep_timer(&en->lease_timer, engine_now_ms(en), en);
+    }
+}
+
+void
+lease_init(struct engine *en)
+{
+    en->lease_timer.fire = keep_timer;
+}
+
 /* Its time is up.  A client that still answers stays, where whoever answers is
  * served. */
 static void
@@ -63,6 +124,7 @@ set_end(struct engine *en, struct client *c, uint32_t lease_s)
 {
     struct client_lease *lease = c->lease;
 
+    keep_later(en);
     lease->timer.fire = lease_timer;
     lease->client = c;
     if (lease_s == DHCP_LEASE_FOREVER) {
@@ -154,8 +216,44 @@ lease_renewed(struct engine *en, struct client *c, uint32_t lease_s)
 void
 lease_ended(struct engine *en, struct client *c, const char *why)
 {
+    keep_later(en);
     client_drop_lease(c);
     if (c->origin == CLIENT_LEASED) {
         life_forget(en, c, why);
+    }
+}
+
+static void
+restore_one(struct engine *en, const struct store_client *kept)
+{
+    struct segment *segment = engine_find_segment(en, kept->segment);
+    int64_t left_ms = kept->end_ms - en->unix_off_ms - engine_now_ms(en);
+    const struct lease_grant grant = {
+        .address = kept->address, .mac = kept->mac, .vlan = kept->vlan,
+    };
+    struct client *c;
+
+    if (!segment || !segment->config->dhcp.lease_clients
+        || !segment->config->dhcp.n_servers
+        || (kept->end_ms && left_ms <= 0)
+        || !may_have(segment, kept->address)) {
+        return;
+    }
+    c = claim(en, segment, &grant);
+    if (c && !c->lease) {
+        c->lease = fh_xcalloc(1, sizeof *c->lease);
+        c->mac_fixed = true;
+        set_end(en, c, kept->end_ms ? (uint32_t) (left_ms / 1000 + 1)
+                       : DHCP_LEASE_FOREVER);
+    }
+}
+
+void
+lease_restore(struct engine *en)
+{
+    const struct store_state *state = engine_kept(en);
+
+    for (size_t i = 0; state && i < state->n_leases; i++) {
+        restore_one(en, &state->leases[i]);
     }
 }

@@ -33,4 +33,11 @@ void lease_renewed(struct engine *, struct client *, uint32_t lease_s);
  * forgotten, and freed. */
 void lease_ended(struct engine *, struct client *, const char *why);
 
+/* After a start: the clients whose leases were kept, and go on. */
+void lease_restore(struct engine *);
+/* Leases are kept from now on, a while after they have changed. */
+void lease_init(struct engine *);
+/* The same at once, if that is still to be done. */
+void lease_keep_now(struct engine *);
+
 #endif /* controller/engine/lease.h */

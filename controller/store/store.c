@@ -32,12 +32,14 @@ struct store {
 static const char *const file_names[STORE_N_FILES] = {
     [STORE_STATE] = "state",
     [STORE_CLIENTS] = "clients",
+    [STORE_LEASES] = "leases",
     [STORE_CONFIG] = "config",
 };
 
 static const char *const temp_names[STORE_N_FILES] = {
     [STORE_STATE] = ".state.tmp",
     [STORE_CLIENTS] = ".clients.tmp",
+    [STORE_LEASES] = ".leases.tmp",
     [STORE_CONFIG] = ".config.tmp",
 };
 
@@ -123,6 +125,10 @@ take_part(struct store_state *state, enum store_file file,
     case STORE_CLIENTS:
         state->clients = part->clients;
         state->n_clients = part->n_clients;
+        break;
+    case STORE_LEASES:
+        state->leases = part->leases;
+        state->n_leases = part->n_leases;
         break;
     case STORE_CONFIG:
         state->config = part->config;
@@ -515,6 +521,29 @@ store_set_holders(struct store *store, const char *const *names, size_t n)
 }
 
 int
+store_set_leases(struct store *store, const struct store_client *leases,
+                 size_t n)
+{
+    struct store_state next = store->state;
+    int error;
+
+    next.leases = fh_xcalloc(n + 1, sizeof *next.leases);
+    next.n_leases = n;
+    if (n) {
+        memcpy(next.leases, leases, n * sizeof *leases);
+        qsort(next.leases, n, sizeof *leases, compare_clients);
+    }
+    error = n > CONFIG_MAX_CLIENTS ? ENOSPC : save(store, STORE_LEASES, &next);
+    if (error) {
+        free(next.leases);
+        return error;
+    }
+    free(store->state.leases);
+    store->state = next;
+    return 0;
+}
+
+int
 store_set_config(struct store *store, json_t *config)
 {
     struct store_state next = store->state;
@@ -546,6 +575,8 @@ store_apply(struct store *store, const struct store_change *change)
                                   change->type == STORE_DRAIN);
     case STORE_SET_HOLDERS:
         return store_set_holders(store, change->names, change->n);
+    case STORE_SET_LEASES:
+        return store_set_leases(store, change->clients, change->n);
     case STORE_SET_CONFIG:
         return store_set_config(store, change->config);
     }

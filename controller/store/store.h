@@ -1,6 +1,6 @@
 /* What must survive a restart: the state directory.
  *
- * Three files, "state", "clients" and "config", each replaced as a whole by
+ * Four files, "state", "clients", "leases" and "config", each replaced as a whole by
  * rename and flushed to disk before its verb returns, each with a version, a
  * length and a checksum.  A file that is torn, corrupt or of another version
  * is renamed to NAME.corrupt-TIME and told about, never dropped.
@@ -39,6 +39,8 @@ int store_forget_client(struct store *, const char *segment, struct fh_addr);
 int store_set_draining(struct store *, const char *router, bool draining);
 /* Replaces the set: 'names' in any order, borrowed. */
 int store_set_holders(struct store *, const char *const *names, size_t n);
+/* Replaces the set: different ones in any order, borrowed. */
+int store_set_leases(struct store *, const struct store_client *, size_t n);
 /* Keeps a reference to 'config' (not to be changed), NULL to forget it. */
 int store_set_config(struct store *, json_t *config);
 
@@ -47,7 +49,8 @@ int store_apply(struct store *, const struct store_change *);
 
 /* Decoders, for their fuzzer.  'text' is a file as a whole.  Return 0, or
  * EINVAL and a new '*whyp'. */
-enum store_file { STORE_STATE, STORE_CLIENTS, STORE_CONFIG, STORE_N_FILES };
+enum store_file { STORE_STATE, STORE_CLIENTS, STORE_LEASES, STORE_CONFIG,
+                  STORE_N_FILES };
 int store_decode(enum store_file, const char *text, size_t len,
                  struct store_state *, char **whyp);
 void store_state_uninit(struct store_state *);

@@ -27,6 +27,7 @@
 static const char *const file_names[STORE_N_FILES] = {
     [STORE_STATE] = "state",
     [STORE_CLIENTS] = "clients",
+    [STORE_LEASES] = "leases",
     [STORE_CONFIG] = "config",
 };
 
@@ -43,6 +44,22 @@ static const struct config_key state_keys[] = {
 static const struct config_key clients_keys[] = {
     { .name = "clients", .type = JSON_ARRAY, .required = true,
       .max = CONFIG_MAX_CLIENTS },
+    { .name = NULL },
+};
+
+static const struct config_key leases_keys[] = {
+    { .name = "leases", .type = JSON_ARRAY, .required = true,
+      .max = CONFIG_MAX_CLIENTS },
+    { .name = NULL },
+};
+
+static const struct config_key lease_keys[] = {
+    { .name = "address", .type = JSON_STRING, .required = true },
+    { .name = "segment", .type = JSON_STRING, .required = true },
+    { .name = "removed", .type = JSON_TRUE },
+    { .name = "mac", .type = JSON_STRING, .required = true },
+    { .name = "vlan", .type = JSON_ARRAY, .max = FH_VLAN_MAX_TAGS },
+    { .name = "end_ms", .type = JSON_INTEGER },
     { .name = NULL },
 };
 
@@ -78,6 +95,7 @@ store_state_uninit(struct store_state *state)
     free(state->draining);
     free(state->holders);
     free(state->clients);
+    free(state->leases);
     json_decref(state->config);
     memset(state, 0, sizeof *state);
 }
@@ -170,32 +188,51 @@ compare_clients(const struct store_client *a, const struct store_client *b)
     return cmp ? cmp : strcmp(a->segment, b->segment);
 }
 
+/* What two lists of clients differ in. */
+struct client_list {
+    const char *name;
+    const struct config_key *keys;          /* Of the list. */
+    const struct config_key *client_keys;   /* Of each. */
+};
+
+static const struct client_list client_list = {
+    "clients", clients_keys, client_keys
+};
+static const struct client_list lease_list = {
+    "leases", leases_keys, lease_keys
+};
+
 static void
-read_clients(json_t *body, struct store_state *state,
+read_clients(json_t *body, const struct client_list *list,
+             struct store_client **clientsp, size_t *np,
              struct config_errors *errors)
 {
     json_t *array, *element;
     struct ask whole;
+    char *pointer = config_pointer_key("", list->name);
     size_t i;
 
-    ask_begin(&whole, body, fh_xstrdup(""), clients_keys, errors);
-    array = ask_get(&whole, "clients");
-    state->clients = fh_xcalloc(json_array_size(array) + 1,
-                                sizeof *state->clients);
-    state->n_clients = json_array_size(array);
+    ask_begin(&whole, body, fh_xstrdup(""), list->keys, errors);
+    array = ask_get(&whole, list->name);
+    *clientsp = fh_xcalloc(json_array_size(array) + 1, sizeof **clientsp);
+    *np = json_array_size(array);
     json_array_foreach (array, i, element) {
-        struct store_client *client = &state->clients[i];
+        struct store_client *client = &(*clientsp)[i];
         struct ask ask;
 
-        ask_begin(&ask, element, config_pointer_index("/clients", i),
-                  client_keys, errors);
+        ask_begin(&ask, element, config_pointer_index(pointer, i),
+                  list->client_keys, errors);
         read_client(&ask, client);
+        if (list == &lease_list) {
+            client->end_ms = json_integer_value(ask_get(&ask, "end_ms"));
+        }
         if (i && compare_clients(client - 1, client) >= 0) {
             ask_error(&ask, "address", "is out of order");
         }
         ask_end(&ask);
     }
     ask_end(&whole);
+    free(pointer);
 }
 
 static void
@@ -207,7 +244,12 @@ read_body(enum store_file file, json_t *body, struct store_state *state,
         read_state(body, state, errors);
         break;
     case STORE_CLIENTS:
-        read_clients(body, state, errors);
+        read_clients(body, &client_list, &state->clients, &state->n_clients,
+                     errors);
+        break;
+    case STORE_LEASES:
+        read_clients(body, &lease_list, &state->leases, &state->n_leases,
+                     errors);
         break;
     case STORE_CONFIG:
         if (json_is_object(body)) {
@@ -340,7 +382,21 @@ client_to_json(const struct store_client *client)
         }
         json_object_set_new(json, "vlan", tags);
     }
+    if (client->end_ms) {
+        json_object_set_new(json, "end_ms", json_integer(client->end_ms));
+    }
     return json;
+}
+
+static json_t *
+clients_to_json(const struct store_client *clients, size_t n)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(array, client_to_json(&clients[i]));
+    }
+    return array;
 }
 
 /* Returns new. */
@@ -359,13 +415,13 @@ body_to_json(enum store_file file, const struct store_state *state)
                                           state->n_draining));
         json_object_set_new(body, "holders",
                             names_to_json(state->holders, state->n_holders));
+    } else if (file == STORE_LEASES) {
+        json_object_set_new(body, "leases",
+                            clients_to_json(state->leases, state->n_leases));
     } else {
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < state->n_clients; i++) {
-            json_array_append_new(array, client_to_json(&state->clients[i]));
-        }
-        json_object_set_new(body, "clients", array);
+        json_object_set_new(body, "clients",
+                            clients_to_json(state->clients,
+                                            state->n_clients));
     }
     return body;
 }

@@ -18,6 +18,7 @@ struct store_client {
     struct eth_addr mac;
     bool own_vlan;              /* Else the segment's. */
     struct fh_vlan vlan;
+    int64_t end_ms;             /* Of a lease, Unix time; 0: it has none. */
 };
 
 struct store_state {
@@ -28,6 +29,8 @@ struct store_state {
     char **holders;                 /* Routers that held active clients, in
                                      * the order of names. */
     size_t n_holders;
+    struct store_client *leases;    /* Likewise; each has a MAC. */
+    size_t n_leases;
     json_t *config;                 /* As PUT over the API, or NULL. */
 };
 
@@ -37,6 +40,7 @@ enum store_change_type {
     STORE_DRAIN,                /* 'names[0]' drains from now on. */
     STORE_UNDRAIN,
     STORE_SET_HOLDERS,          /* 'names', instead of those before. */
+    STORE_SET_LEASES,           /* 'clients', instead of those before. */
     STORE_SET_CONFIG,           /* 'config', NULL: none. */
 };
 

@@ -219,6 +219,22 @@ def test_lease_survives_a_takeover(served):
     assert served.daemon.client(address)["origin"] == "leased"
 
 
+def test_lease_survives_a_restart(served):
+    """Also one that the daemon's end caught before it was written; and what
+    the bridges hold goes on serving."""
+    client = dhcplab.DhcpClient(served, served.c).start()
+    address = client.wait_bound()
+    before = served.daemon.client(address)
+    served.daemon.restart()
+    served.wait_connected()
+    after = served.daemon.client(address)
+    assert (after["origin"], after["mac"]) == ("leased", before["mac"])
+    assert after["expires"][:18] == before["expires"][:18]
+    served.wait_active(served.c, served.a)
+    assert served.c.ping(harness.SERVER, timeout=2)
+    client.stop()
+
+
 def test_takeover_between_offer_and_request(served):
     """The router that relayed the DISCOVER dies; the exchange goes on."""
     client = dhcplab.DhcpClient(served, served.c)

@@ -182,6 +182,22 @@ missing_directory_is_made_and_empty(void **state)
 }
 
 /* Stores one of everything. */
+/* Two, out of order. */
+static void
+put_leases(struct store *store)
+{
+    struct store_client leases[2] = {
+        make_client("metro", "10.0.0.31"), make_client("metro", "10.0.0.30"),
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        leases[i].has_mac = leases[i].own_vlan = true;
+        leases[i].mac = (struct eth_addr) { { { 2, 0, 0, 0, 2, i } } };
+    }
+    leases[1].end_ms = INT64_C(1795737600123);
+    assert_int_equal(store_set_leases(store, leases, 2), 0);
+}
+
 static void
 fill(struct store *store)
 {
@@ -206,6 +222,7 @@ fill(struct store *store)
     assert_int_equal(store_set_holders(store, holders, 3), 0);
     assert_int_equal(store_set_config(store, config), 0);
     json_decref(config);
+    put_leases(store);
 }
 
 static void
@@ -213,6 +230,10 @@ check_filled(const struct store *store)
 {
     const struct store_state *s = store_get(store);
 
+    assert_int_equal(s->n_leases, 2);
+    assert_true(s->leases[0].end_ms == INT64_C(1795737600123));
+    assert_int_equal(s->leases[0].mac.ea[5], 1);
+    assert_true(s->leases[1].end_ms == 0);
     assert_int_equal(s->n_clients, 3);
     assert_true(s->clients[0].removed);
     assert_string_equal(s->clients[0].segment, "metro");
@@ -251,7 +272,9 @@ everything_survives_a_restart(void **state)
 static void
 files_are_not_for_others(void **state)
 {
-    static const char *const names[] = { "s/state", "s/clients", "s/config" };
+    static const char *const names[] = {
+        "s/state", "s/clients", "s/leases", "s/config"
+    };
     mode_t old_umask = umask(0);
     struct store *store = open_store();
 
@@ -601,6 +624,16 @@ good_checksum_excuses_nothing(void **state)
         { STORE_CLIENTS, true, "{\"clients\":[]}" },
         { STORE_CLIENTS, true,
           "{\"clients\":[{\"address\":\"10.0.0.1\",\"segment\":\"m\"}]}" },
+        { STORE_LEASES, true, "{\"leases\":[]}" },
+        { STORE_LEASES, true,
+          "{\"leases\":[{\"address\":\"10.0.0.9\",\"segment\":\"m\","
+          "\"mac\":\"02:00:00:00:00:01\",\"end_ms\":1}]}" },
+        { STORE_LEASES, false,
+          "{\"leases\":[{\"address\":\"10.0.0.9\",\"segment\":\"m\"}]}" },
+        { STORE_LEASES, false, "{\"clients\":[]}" },
+        { STORE_CLIENTS, false,
+          "{\"clients\":[{\"address\":\"10.0.0.9\",\"segment\":\"m\","
+          "\"end_ms\":1}]}" },
         { STORE_CLIENTS, false, "{\"clients\":[{}]}" },
         { STORE_CLIENTS, false,
           "{\"clients\":[{\"address\":\"x\",\"segment\":\"m\"}]}" },
@@ -619,7 +652,9 @@ good_checksum_excuses_nothing(void **state)
           "{\"clients\":[{\"address\":\"10.0.0.1\",\"segment\":\"m\"},"
           "{\"address\":\"10.0.0.1\",\"segment\":\"m\"}]}" },
     };
-    static const char *const names[] = { "state", "clients", "config" };
+    static const char *const names[] = {
+        "state", "clients", "leases", "config"
+    };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *text = wrap(names[cases[i].file], cases[i].body);
