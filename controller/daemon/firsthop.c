@@ -464,6 +464,7 @@ void
 firsthop_finish(struct firsthop *fh)
 {
     worker_finish(fh->parser, FINISH_MS);
+    engine_keep_now(fh->engine);
     keeper_stop(fh->keeper, FINISH_MS);
 }
 

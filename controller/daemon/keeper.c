@@ -190,9 +190,11 @@ keeper_keep(struct keeper *keeper, const struct store_change *change)
     if (own_slot(keeper, change->type)) {
         struct store_change **slot = own_slot(keeper, change->type);
 
-        change_destroy(*slot);
-        *slot = change_copy(change);
-        pump(keeper);
+        if (!keeper->stopping) {
+            change_destroy(*slot);
+            *slot = change_copy(change);
+            pump(keeper);
+        }
         return 0;
     }
     if (keeper->state == KEEPER_WRITTEN

@@ -257,14 +257,21 @@ engine_create(struct config *config, const struct engine_host *host,
 }
 
 void
+engine_keep_now(struct engine *en)
+{
+    if (wheel_is_armed(&en->store_timer)) {
+        wheel_cancel(&en->store_timer);
+        store_timer(&en->store_timer, engine_now_ms(en), en);
+    }
+    lease_keep_now(en);
+}
+
+void
 engine_stop(struct engine *en)
 {
     sweep_finish(en, NULL);
     path_destroy(en);
-    if (wheel_is_armed(&en->store_timer)) {
-        store_timer(&en->store_timer, engine_now_ms(en), en);
-    }
-    lease_keep_now(en);
+    engine_keep_now(en);
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         client_cancel_await(clients_at(en->clients, i));
     }

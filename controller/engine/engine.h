@@ -68,6 +68,8 @@ struct engine_host {
  * '*errp', new. */
 struct engine *engine_create(struct config *config,
                              const struct engine_host *, char **errp);
+/* Asks to keep what would be kept in a while. */
+void engine_keep_now(struct engine *);
 /* Lets go of the bridges, whose flows it leaves alone. */
 void engine_stop(struct engine *);
 /* After engine_stop(). */
