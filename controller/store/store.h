@@ -49,7 +49,7 @@ int store_apply(struct store *, const struct store_change *);
 
 /* Decoders, for their fuzzer.  'text' is a file as a whole.  Return 0, or
  * EINVAL and a new '*whyp'. */
-enum store_file { STORE_STATE, STORE_CLIENTS, STORE_LEASES, STORE_CONFIG,
+enum store_file { STORE_STATE, STORE_CLIENTS, STORE_CONFIG, STORE_LEASES,
                   STORE_N_FILES };
 int store_decode(enum store_file, const char *text, size_t len,
                  struct store_state *, char **whyp);

@@ -49,7 +49,9 @@ try_file(enum store_file file, const char *text, size_t len)
 static void
 try_body(enum store_file file, const uint8_t *body, size_t len)
 {
-    static const char *const names[] = { "state", "clients", "config" };
+    static const char *const names[] = {
+        "state", "clients", "config", "leases"
+    };
     uint64_t hash = UINT64_C(0xcbf29ce484222325);       /* FNV-1a, 64 bits. */
     struct fh_buf text = { NULL, 0, 0 };
     char header[80];

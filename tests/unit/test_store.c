@@ -273,7 +273,7 @@ static void
 files_are_not_for_others(void **state)
 {
     static const char *const names[] = {
-        "s/state", "s/clients", "s/leases", "s/config"
+        "s/state", "s/clients", "s/config", "s/leases"
     };
     mode_t old_umask = umask(0);
     struct store *store = open_store();
@@ -653,7 +653,7 @@ good_checksum_excuses_nothing(void **state)
           "{\"address\":\"10.0.0.1\",\"segment\":\"m\"}]}" },
     };
     static const char *const names[] = {
-        "state", "clients", "leases", "config"
+        "state", "clients", "config", "leases"
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
