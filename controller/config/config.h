@@ -19,7 +19,7 @@
 #define CONFIG_MAX_CLIENTS 1000000
 #define CONFIG_MAX_LISTENS 16
 #define CONFIG_MAX_DHCP_SERVERS 8       /* Of one segment. */
-#define CONFIG_MIN_BEACON_MS 5          /* BEACON_GRID_MS */
+#define CONFIG_MIN_BEACON_MS 5          /* BEACON_MIN_MS */
 #define CONFIG_MAX_PORT_NAME 15         /* OFP_MAX_PORT_NAME_LEN - 1. */
 #define CONFIG_MAX_BYTES   (64 << 20)   /* Of JSON text. */
 #define CONFIG_MAX_DEPTH   16           /* Levels of JSON. */

@@ -8,7 +8,7 @@ min_rto_ms(const struct beacon *b, const struct beacon_params *params)
 {
     return (b->pressed ? BEACON_PRESSED_RTO_MS
             : params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
-            : params->interval_ms < BEACON_GRID_MS ? BEACON_GRID_MS
+            : params->interval_ms < BEACON_MIN_MS ? BEACON_MIN_MS
             : params->interval_ms);
 }
 
@@ -45,7 +45,7 @@ beacon_next_ms(const struct beacon *b, const struct beacon_params *params,
                int64_t now_ms)
 {
     int64_t ms = interval_ms(b, params);
-    int64_t phase_ms = (int64_t) b->phase * BEACON_GRID_MS % ms;
+    int64_t phase_ms = b->phase_ms % ms;
 
     return (now_ms - phase_ms + ms) / ms * ms + phase_ms;
 }

@@ -43,9 +43,8 @@ struct beacon_params {
     uint32_t misses;            /* In a row, 1...: then it is lost. */
 };
 
-/* Due times are multiples of this apart, so that the beacons of many segments
- * leave together, and their answers come together. */
-#define BEACON_GRID_MS 5
+/* The shortest interval. */
+#define BEACON_MIN_MS 5
 /* The shortest timeout, of intervals that are not shorter. */
 #define BEACON_MIN_RTO_MS 20
 /* The shortest of one that is pressed. */
@@ -62,7 +61,7 @@ struct beacon {
     int64_t sent_us;            /* Of the oldest that is not answered. */
     int64_t answered_ms;        /* The last; monotonic, 0: never. */
     uint64_t number;            /* Of those under way. */
-    uint32_t phase;             /* In grids: where in the interval. */
+    uint32_t phase_ms;          /* Where in the interval. */
     uint32_t fence;             /* Covers the last one. */
     uint32_t reading;           /* Covers the look at the meter. */
     uint32_t asked_ms;          /* When the last went out, modulo 2^32. */

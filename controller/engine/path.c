@@ -15,6 +15,9 @@
 #define MAX_PATHS 32767
 /* A bridge sends at most one a ms. */
 #define BEACON_APART_MS 1
+/* Longer intervals are divided into so many slots. */
+#define SLOTS_FROM_MS 50
+#define SLOTS 5
 /* Others of the same two routers are asked when one falls silent, and not
  * again before. */
 #define TOGETHER_MS 10
@@ -167,6 +170,14 @@ count_pairs(const struct engine *en)
     return n < MAX_PATHS ? n : MAX_PATHS;
 }
 
+/* As many ms apart are the moments at which beacons leave: not each by itself,
+ * since every turn of the loop, on either side, costs more than a beacon. */
+static uint32_t
+slot_ms(uint32_t interval_ms)
+{
+    return interval_ms > SLOTS_FROM_MS ? interval_ms / SLOTS : BEACON_MIN_MS;
+}
+
 /* The beacons of a bridge are spread over the interval, which is longer where
  * there are many.  The two ends of a path ask in turn. */
 static void
@@ -176,22 +187,19 @@ spread(struct engine *en)
         en->routers[i]->n_beacons = 0;
     }
     for (size_t i = 0; i < 2 * en->n_paths; i++) {
-        struct path_end *end = &en->paths[i / 2].ends[i % 2];
-
-        end->beacon.phase = end->router->n_beacons++;
+        en->paths[i / 2].ends[i % 2].router->n_beacons++;
     }
     for (size_t i = 0; i < 2 * en->n_paths; i++) {
         struct path_end *end = &en->paths[i / 2].ends[i % 2];
         uint32_t least_ms = end->router->n_beacons * BEACON_APART_MS;
+        uint32_t slot, n_slots;
 
         if (end->params.interval_ms < least_ms) {
             end->params.interval_ms = least_ms;
         }
-        if (i % 2) {
-            end->beacon.phase = (end[-1].beacon.phase
-                                 + (end->params.interval_ms
-                                    / (2 * BEACON_GRID_MS)));
-        }
+        slot = slot_ms(end->params.interval_ms);
+        n_slots = end->params.interval_ms / slot;
+        end->beacon.phase_ms = (i / 2 + i % 2 * n_slots / 2) % n_slots * slot;
     }
 }
 
@@ -217,7 +225,7 @@ inherit(struct path *path, const struct path *old)
         struct beacon was = old->ends[i].beacon;
 
         was.timer = b->timer;
-        was.phase = b->phase;
+        was.phase_ms = b->phase_ms;
         was.outstanding = false;
         *b = was;
         path->ends[i].tpid = old->ends[i].tpid;

@@ -53,7 +53,7 @@ answer(struct beacon *b, const struct beacon_params *p, int64_t now_ms,
 static struct beacon
 found_at(int64_t now_ms, const struct beacon_params *p)
 {
-    struct beacon b = { .phase = 0 };
+    struct beacon b = { .phase_ms = 0 };
     int64_t next_ms;
 
     assert_true(fire(&b, p, now_ms - 1).ask);
@@ -107,16 +107,16 @@ a_beacon_is_due_once_an_interval(void **state)
 }
 
 static void
-phases_are_on_the_grid(void **state)
+each_has_its_place_in_the_interval(void **state)
 {
     struct beacon_params stretched = { .interval_ms = 101, .misses = 3 };
     struct beacon b = found_at(1000, &stretched);
 
-    for (b.phase = 0; b.phase < 40; b.phase++) {
+    for (b.phase_ms = 0; b.phase_ms < 250; b.phase_ms += 10) {
         int64_t at_ms = beacon_next_ms(&b, &stretched, 100000);
 
         assert_in_range(at_ms, 100001, 100101);
-        assert_int_equal(at_ms % 101, b.phase * BEACON_GRID_MS % 101);
+        assert_int_equal(at_ms % 101, b.phase_ms % 101);
     }
 }
 
@@ -225,7 +225,7 @@ who_is_lost_is_asked_seldom_and_can_be_found(void **state)
 static void
 who_has_never_answered_stays_unknown(void **state)
 {
-    struct beacon b = { .phase = 0 };
+    struct beacon b = { .phase_ms = 0 };
 
     assert_int_equal(silent_until(&b, &params, 1000, BEACON_WENT_LOST, 30000),
                      -1);
@@ -412,7 +412,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_finds_it),
         cmocka_unit_test(a_beacon_is_due_once_an_interval),
-        cmocka_unit_test(phases_are_on_the_grid),
+        cmocka_unit_test(each_has_its_place_in_the_interval),
         cmocka_unit_test(three_in_a_row_and_it_is_lost),
         cmocka_unit_test(an_answer_to_a_repetition_is_enough),
         cmocka_unit_test(one_miss_may_be_enough),

@@ -17,9 +17,9 @@ from benchlib.figures import Figure
 from benchlib.tools import BenchError
 
 # pylint: disable=wrong-import-order
-from faults import FAULTS, cost_of_repair, outage_of
-from meter import losses
-from upstreams import UPSTREAMS, missing
+from firsthop.lab.faults import FAULTS, cost_of_repair, outage_of
+from firsthop.lab.meter import losses
+from firsthop.lab.upstreams import UPSTREAMS, missing
 
 # Two rounds of probes: whoever would move after a repair has done so.
 WATCH_S = 2

@@ -203,6 +203,8 @@ def _move_on_bridges(hosts, fault):
             "killed": a.kill,
             "port_down": a.access[0].down,
             "silent": a.access[0].silence,
+            "power": a.lose_power,
+            "hung": a.ovs.pause_switch,
         }
         # At any moment of the probe interval, not just after the learning.
         farm.do("run", random.uniform(0, 1))
@@ -226,16 +228,18 @@ def move_real(quick):
         "router, real bridges",
         {
             fault: lambda fault=fault: _move_on_bridges(hosts, fault)
-            for fault in ("killed", "port_down", "silent")
+            for fault in ("killed", "port_down", "silent", "power", "hung")
         },
         {},
         None,
         [
-            ("killed", "first_ms", "<=", 15, None),
-            ("killed", "all_ms", "<=", 60, None),
+            ("killed", "first_ms", "<=", 30, None),
+            ("killed", "all_ms", "<=", 80, None),
             ("port_down", "first_ms", "<=", 25, None),
             ("port_down", "all_ms", "<=", 60, None),
             ("silent", "p99_ms", "<=", 150, None),
+            ("power", "all_ms", "<=", 150, None),
+            ("hung", "all_ms", "<=", 150, None),
         ],
     )
 
