@@ -306,6 +306,9 @@ static const struct {
     [ELECT_WAITS] = {
         "waits", "waiting for a router that held clients before" },
     [ELECT_LATE] = { "late", "waiting for a late answer to another router" },
+    [ELECT_TRIED] = {
+        "tried", "waiting for another router to show that it hears the "
+        "client better" },
     [ELECT_LOST] = {
         "lost", "no router reaches the client: nothing is moved" },
 };

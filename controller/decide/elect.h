@@ -68,6 +68,8 @@ enum elect_reason {
     ELECT_WAITS,                /* For a router that is on its way back. */
     ELECT_LATE,                 /* All others' probes are late: wait for their
                                  * verdict. */
+    ELECT_TRIED,                /* Said by settle.c: another has to show that
+                                 * it hears the client better. */
     ELECT_LOST,                 /* No candidate. */
 };
 

@@ -7,6 +7,8 @@ uint32_t
 reach_rto_ms(const struct reach *r, const struct reach_params *params)
 {
     uint64_t min_ms = r->pressed ? REACH_PRESSED_RTO_MS : REACH_MIN_RTO_MS;
+    uint64_t most_ms = (r->rtt.srtt_us / 1000 < params->retry_ms
+                        ? params->retry_ms : params->interval_ms);
     uint64_t rto_ms;
 
     if (!r->rtt.srtt_us) {
@@ -19,7 +21,7 @@ reach_rto_ms(const struct reach *r, const struct reach_params *params)
     if (!r->pressed) {
         rto_ms += rto_ms * r->misses / 2;
     }
-    return rto_ms < params->retry_ms ? rto_ms : params->retry_ms;
+    return rto_ms < most_ms ? rto_ms : most_ms;
 }
 
 int64_t
@@ -45,7 +47,7 @@ go_down(struct reach *r)
 {
     r->state = REACH_DOWN;
     r->outstanding = false;
-    r->pressed = false;
+    r->pressed = r->silent = false;
     r->unjudged = 0;
     r->misses = 0;
     r->up_since_ms = 0;
@@ -151,7 +153,10 @@ reach_timer(struct reach *r, const struct reach_params *params,
     if (r->state == REACH_DOWN) {
         r->misses = 0;
     } else if (r->misses > params->retries) {
+        bool silent = !r->pressed;
+
         go_down(r);
+        r->silent = silent;
         v.event = REACH_WENT_DOWN;
         v.next_ms = reach_next_ms(r, params, now_ms);
         return v;
@@ -270,13 +275,22 @@ go_up(struct reach *r, int64_t now_ms)
 
     r->state = REACH_UP;
     r->misses = 0;
-    r->pressed = false;
+    r->pressed = r->silent = false;
     r->last_reply_ms = now_ms;
     if (was_up) {
         return REACH_NOTHING;
     }
     r->up_since_ms = now_ms;
     return REACH_WENT_UP;
+}
+
+bool
+reach_expects(const struct reach *r, const struct reach_params *params,
+              int64_t now_ms)
+{
+    return (r->outstanding
+            || (r->silent && r->owed
+                && (uint32_t) now_ms - r->probed_ms < params->interval_ms));
 }
 
 enum reach_event
@@ -287,9 +301,10 @@ reach_reply(struct reach *r, const struct reach_params *params,
 
     /* Which of several probes it answers is not known (Karn's problem).  From
      * the first one on is the longest that it can have taken, and on a busy
-     * machine the timeout must learn that.  Not so where the client was gone
-     * in between. */
-    if (r->outstanding && r->state != REACH_DOWN && now_us >= r->sent_us
+     * machine the timeout must learn that.  So where it comes after all of
+     * them have been given up; not so where the client was gone in
+     * between. */
+    if (r->outstanding == (r->state != REACH_DOWN) && now_us >= r->sent_us
         && now_us - r->sent_us < INT32_MAX) {
         rtt_sample(&r->rtt, now_us - r->sent_us);
     }

@@ -9,7 +9,8 @@
  *            retries used up
  *
  * A probe is late after a retransmission timeout that follows the measured
- * round trip (RFC 6298, 2), never longer than 'retry_ms'.  A late probe is
+ * round trip (RFC 6298, 2), never longer than 'retry_ms', or than the interval
+ * for a client that is known to take longer than that.  A late probe is
  * repeated at once, and each repetition is given half a timeout more.  But a
  * probe only counts as missed if the bridge is known to have taken it: each is
  * covered by a fence, an echo request behind it on the same connection, and
@@ -79,6 +80,8 @@ struct reach {
     uint8_t misses;             /* In a row. */
     bool outstanding;           /* A probe awaits its reply. */
     bool pressed;               /* There is other evidence that it is gone. */
+    bool silent;                /* DOWN, of which its silence is the only
+                                 * evidence. */
     bool looked;                /* The meter is being, or was, read. */
     bool anonymous;             /* The last one's sender was 0.0.0.0. */
     bool surprise;              /* The next one's is, come what may. */
@@ -178,6 +181,11 @@ void reach_probe_sent(struct reach *, uint32_t fence, int64_t now_us);
 
 /* The meter is asked; 'reading' will have the answer, if there is one. */
 void reach_look_sent(struct reach *, uint32_t reading);
+
+/* May an answer that comes now be to a probe?  One that has been given up, as
+ * late as the interval is long, shows a slow client, not a dead one. */
+bool reach_expects(const struct reach *, const struct reach_params *,
+                   int64_t now_ms);
 
 /* The client answered a probe of this router through 'port'.  '*next_ms' is
  * when the next probe is due. */

@@ -37,6 +37,8 @@ struct engine {
     size_t n_paths;
     struct path_end *due, **due_tail;   /* Whose beacon is. */
     bool suspects;                      /* Segments have some. */
+    int64_t trials_ms;                  /* Since then have begun so many */
+    uint32_t n_trials;                  /* trials; see settle.c. */
     struct stats stats;
     struct wheel_timer router_timer;
     struct wheel_timer pulse_timer;

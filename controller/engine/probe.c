@@ -145,6 +145,29 @@ ask_the_others(struct engine *en, struct client *c, size_t member)
 }
 
 void
+probe_trial(struct engine *en, struct client *c)
+{
+    if (!c->reaches[c->trial_member].outstanding) {
+        probe_now(en, c, c->trial_member);
+        probe_now(en, c, c->active);
+    }
+}
+
+void
+probe_answered(struct engine *en, struct client *c, size_t member)
+{
+    if (c->trial_member != (int) member || !c->trial_left) {
+        return;
+    }
+    c->trial_left--;
+    if (c->trial_left) {
+        probe_trial(en, c);
+    } else {
+        mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_UNREACHABLE);
+    }
+}
+
+void
 probe_reach_event(struct engine *en, struct client *c, size_t member,
                   enum reach_event event, enum incident_cause cause)
 {
@@ -221,6 +244,9 @@ probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
     wheel_arm(en->wheel, &r->timer, v.next_ms);
     if (v.probe) {
         send_probe(en, c, r->index);
+    }
+    if (v.probe && c->trial_left && c->trial_member == r->index) {
+        probe_now(en, c, c->active);
     }
     if (v.unjudged) {
         note_unjudged(en, c, r);

@@ -13,6 +13,10 @@ void probe_timer_fired(struct wheel_timer *, int64_t now_ms, void *en);
 void probe_now(struct engine *, struct client *, size_t member);
 /* In a round of its own, whatever is under way. */
 void probe_afresh(struct engine *, struct client *, size_t member);
+/* Asks the client by the router that is on trial, and by the active one. */
+void probe_trial(struct engine *, struct client *);
+/* It has answered a probe of the member: after the verdict. */
+void probe_answered(struct engine *, struct client *, size_t member);
 /* A verdict about a client on a router. */
 void probe_reach_event(struct engine *, struct client *, size_t member,
                        enum reach_event, enum incident_cause);

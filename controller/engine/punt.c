@@ -354,7 +354,7 @@ report_forged(struct engine *en, struct client *c, size_t member,
 
 /* An answer to a probe. */
 static void
-probe_answered(struct engine *en, struct client *c, size_t member,
+reply_to_probe(struct engine *en, struct client *c, size_t member,
                const struct arp_in *in)
 {
     struct reach *r = &c->reaches[member];
@@ -363,7 +363,8 @@ probe_answered(struct engine *en, struct client *c, size_t member,
     int64_t next_ms;
     bool first;
 
-    if (!r->outstanding || anonymous != r->anonymous) {
+    if (!reach_expects(r, &c->segment->probe, engine_now_ms(en))
+        || anonymous != r->anonymous) {
         engine_drop(en, DROP_UNASKED);
         if (reach_unasked(r, anonymous, engine_now_ms(en))) {
             report_forged(en, c, member, in);
@@ -396,6 +397,7 @@ probe_answered(struct engine *en, struct client *c, size_t member,
                         &next_ms);
     wheel_arm(en->wheel, &r->timer, next_ms);
     probe_reach_event(en, c, member, event, CAUSE_NONE);
+    probe_answered(en, c, member);
 }
 
 /* A reply that goes to everybody: it answers no question, and says where its
@@ -432,7 +434,7 @@ access_reply(struct engine *en, struct segment *segment, size_t member,
     if (fh_addr_is_zero(in->arp->tpa)
         || fh_addr_equal(in->arp->tpa,
                          segment->members[member].config->address)) {
-        probe_answered(en, c, member, in);
+        reply_to_probe(en, c, member, in);
     } else if (c->active == (int) member && c->reminded_ms
                && engine_now_ms(en) - c->reminded_ms < REMINDED_MS) {
         return;                 /* It has been told of the gateway anew. */

@@ -38,8 +38,16 @@ static void elect(struct engine *, struct client *, enum incident_cause);
 static void
 start_discovery(struct engine *en, struct client *c)
 {
+    uint32_t wait_ms = DISCOVER_MS;
+
+    if (c->active != ELECT_NONE) {      /* Which may be slow to answer. */
+        uint32_t rto_ms = reach_rto_ms(&c->reaches[c->active],
+                                       &c->segment->probe);
+
+        wait_ms = rto_ms > wait_ms ? rto_ms : wait_ms;
+    }
     c->discovering = true;
-    c->discover_at_ms = engine_now_ms(en) + DISCOVER_MS;
+    c->discover_at_ms = engine_now_ms(en) + wait_ms;
     for (size_t i = 0; i < c->n_reaches; i++) {
         if (serving_can(c, i) && !reach_is_up(&c->reaches[i])) {
             probe_now(en, c, i);
@@ -265,6 +273,46 @@ asks_for_another(struct engine *en, struct client *c)
     return c->former && c->discover_at_ms;
 }
 
+/* Trials: a client that does not answer its router may be slow, busy, or
+ * asleep.  So another router, for which one lucky answer would do otherwise,
+ * has to be answered some times before the active one is answered once, both
+ * being asked in step, before the client moves to it on no other evidence.
+ * That takes a few round trips, so only so many are tried at a time: where
+ * many are silent, it is not the clients. */
+#define TRIAL_ANSWERS 10
+#define TRIALS_MOST 64
+#define TRIALS_WINDOW_MS 100
+
+static bool
+may_try(struct engine *en)
+{
+    if (engine_now_ms(en) - en->trials_ms > TRIALS_WINDOW_MS) {
+        en->trials_ms = engine_now_ms(en);
+        en->n_trials = 0;
+    }
+    return en->n_trials++ < TRIALS_MOST;
+}
+
+/* Has 'winner' yet to show that it hears the client better? */
+static bool
+is_on_trial(struct engine *en, struct client *c, int winner)
+{
+    if (c->active == ELECT_NONE || !member_router(c, c->active)->ready
+        || !c->reaches[c->active].silent
+        || (c->trial_member == winner && !c->trial_left)) {
+        return false;
+    }
+    if (c->trial_member != winner) {
+        if (!may_try(en)) {
+            return false;
+        }
+        c->trial_member = winner;
+        c->trial_left = TRIAL_ANSWERS;
+    }
+    probe_trial(en, c);
+    return true;
+}
+
 static void
 elect(struct engine *en, struct client *c, enum incident_cause hint)
 {
@@ -283,12 +331,18 @@ elect(struct engine *en, struct client *c, enum incident_cause hint)
         }
     } else if (r.reason == ELECT_LOST) {
         set_lost(en, c);
+    } else if (r.winner != c->active && is_on_trial(en, c, r.winner)) {
+        c->reason = ELECT_TRIED;
     } else if (r.winner != c->active) {
         end_discovery(en, c);
+        c->trial_member = ELECT_NONE;
+        c->trial_left = 0;
         move_begin(en, c, r.winner,
                    find_cause(c, candidates, r.reason, hint));
     } else if (elect_is_eligible(&candidates[r.winner])) {
         end_discovery(en, c);
+        c->trial_member = ELECT_NONE;
+        c->trial_left = 0;
         set_found(en, c);
         if (router_holds_wrong(c, r.winner)) {
             /* It, or the core, is behind another port, or its flows were

@@ -155,6 +155,9 @@ struct client {
                                  * ELECT_NONE; see check.c. */
     int8_t asker;               /* Who asks it while it is unanswered: the
                                  * member that heard it last. */
+    int8_t trial_member;        /* Is to show that it hears the client better
+                                 * than the active router, which does not, */
+    uint8_t trial_left;         /* by so many answers more; or ELECT_NONE. */
     uint8_t rival_member;
     uint32_t rival_port;
     struct holding *holdings;   /* By member: behind the reaches. */

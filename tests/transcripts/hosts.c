@@ -9,7 +9,8 @@
 
 #include "tests/transcripts/world_private.h"
 
-#define ANSWER_MS 1             /* From a request to its answer. */
+#define ANSWER_MS 1             /* From a request to its answer, */
+#define SLOW_MS   900           /* and of a slow host. */
 
 struct host {
     char name[16];
@@ -132,7 +133,8 @@ say_from(const struct host *h, struct bridge *b, uint32_t port,
     uint8_t frame[ARP_FRAME_MAX];
     size_t len = arp_build(frame, dst, &h->vlan, arp);
 
-    bridge_punt(b, port, frame, len, arp->op == ARP_OP_REPLY ? ANSWER_MS : 0);
+    bridge_punt(b, port, frame, len, arp->op != ARP_OP_REPLY ? 0
+                : h->mood == HOST_SLOW ? SLOW_MS : ANSWER_MS);
 }
 
 static void
@@ -218,6 +220,38 @@ is_local(const struct bridge *b, struct fh_addr addr)
     return false;
 }
 
+/* Of MurmurHash3: the same each time that a transcript runs. */
+static uint32_t
+by_chance(uint32_t x)
+{
+    x = (x ^ x >> 16) * UINT32_C(0x85ebca6b);
+    x = (x ^ x >> 13) * UINT32_C(0xc2b2ae35);
+    return x ^ x >> 16;
+}
+
+/* Does it answer what it is asked now? */
+static bool
+is_willing(const struct host *h, const struct bridge *b,
+           const struct arp *asked)
+{
+    switch (h->mood) {
+    case HOST_LAZY:
+        return h->n_asked % 2 == 0;
+    case HOST_IGNORES_NOTICES:
+        return is_local(b, asked->spa);
+    case HOST_DOZES:
+        return world_now_ms() / 1000 % 2 == 0;
+    case HOST_BUSY:
+        return by_chance(h->n_asked) >> 30 == 0;
+    case HOST_SILENT:
+        return false;
+    case HOST_ANSWERS:
+    case HOST_SLOW:
+        break;
+    }
+    return true;
+}
+
 static void
 host_answer(struct host *h, struct bridge *b, uint32_t port,
             const struct frame *frame, const struct arp *asked)
@@ -232,9 +266,7 @@ host_answer(struct host *h, struct bridge *b, uint32_t port,
         return;
     }
     h->n_asked++;
-    if (h->mood == HOST_SILENT
-        || (h->mood == HOST_LAZY && h->n_asked % 2)
-        || (h->mood == HOST_IGNORES_NOTICES && !is_local(b, asked->spa))) {
+    if (!is_willing(h, b, asked)) {
         return;
     }
     for (size_t i = 0; i < h->n_places; i++) {

@@ -332,9 +332,10 @@ do_mood(struct runner *r, const struct words *w)
     static const char *const moods[] = {
         [HOST_ANSWERS] = "answers", [HOST_IGNORES_NOTICES] = "ignores-notices",
         [HOST_LAZY] = "lazy", [HOST_SILENT] = "silent",
+        [HOST_SLOW] = "slow", [HOST_DOZES] = "dozes", [HOST_BUSY] = "busy",
     };
 
-    for (int i = HOST_ANSWERS; i <= HOST_SILENT; i++) {
+    for (int i = HOST_ANSWERS; i <= HOST_BUSY; i++) {
         if (!strcmp(moods[i], word(w, 1))) {
             host_set_mood(world_host(word(w, 0)), i);
             return;
@@ -621,7 +622,7 @@ static const struct {
     { "probe-address", do_probe_address },      /* HOST: RFC 5227 */
     { "place", do_place },              /* HOST BRIDGE PORT */
     { "cut", do_cut },                  /* HOST BRIDGE */
-    { "mood", do_mood },        /* HOST answers|ignores-notices|lazy|silent */
+    { "mood", do_mood },        /* HOST MOOD: see enum host_mood */
     { "mac", do_mac },                  /* HOST MAC */
     { "arp", do_arp },      /* BRIDGE PORT request|reply sha=MAC spa=ADDRESS
                              * tha= tpa= src=MAC dst=MAC vlan=VID times=N;

@@ -91,9 +91,11 @@ struct host *world_host(const char *name);
 void host_set_vlan(struct host *, const struct fh_vlan *);
 void host_set_mac(struct host *, const char *mac);
 void host_place(struct host *, struct bridge *, uint32_t port); /* 0: cut. */
-/* What a host answers: everything, only probes, every second request, or
- * nothing. */
-enum host_mood { HOST_ANSWERS, HOST_IGNORES_NOTICES, HOST_LAZY, HOST_SILENT };
+/* What a host answers: everything, only probes, every second request, nothing,
+ * everything after 0.9 s, what comes in every other second, or one in four
+ * requests, as it happens. */
+enum host_mood { HOST_ANSWERS, HOST_IGNORES_NOTICES, HOST_LAZY, HOST_SILENT,
+                 HOST_SLOW, HOST_DOZES, HOST_BUSY };
 void host_set_mood(struct host *, enum host_mood);
 /* How many requests it has been sent. */
 uint32_t host_n_asked(const struct host *);

@@ -101,6 +101,8 @@ the_timeout_stays_within_its_bounds(void **state)
     struct reach_params hasty = params;
 
     assert_int_equal(reach_rto_ms(&fast, &params), REACH_MIN_RTO_MS);
+    assert_int_equal(reach_rto_ms(&slow, &params), params.interval_ms);
+    slow.rtt = (struct rtt) { 99000, UINT32_MAX };
     assert_int_equal(reach_rto_ms(&slow, &params), params.retry_ms);
     hasty.retry_ms = 5;
     assert_int_equal(reach_rto_ms(&fast, &hasty), 5);
