@@ -39,6 +39,8 @@ packages="
     util-linux
 
     bird2
+    chromium
+    chromium-driver
     dnsmasq-base
     exabgp
     frr

@@ -22,11 +22,16 @@ static api_handler get_status, get_routers, get_router, patch_router,
                    get_openapi, get_metrics;
 
 const struct api_route api_routes[] = {
+    { "GET", "/", api_get_page, "", 0 },
+    { "GET", "/page.css", api_get_page_css, "", 0 },
+    { "GET", "/page.js", api_get_page_js, "", 0 },
+    { "GET", "/page.svg", api_get_page_icon, "", 0 },
     { "GET", "/v1/status", get_status, "", 0 },
     { "GET", "/v1/routers", get_routers, "", 0 },
     { "GET", "/v1/routers/{name}", get_router, "", 0 },
     { "PATCH", "/v1/routers/{name}", patch_router, "", SMALL_BODY },
     { "GET", "/v1/paths", api_get_paths, "", 0 },
+    { "GET", "/v1/segments", api_get_segments, "", 0 },
     { "GET", "/v1/clients", api_get_clients,
       "segment active state limit after ", 0 },
     { "POST", "/v1/clients", api_post_clients, "dry_run ", BULK_BODY },
@@ -349,7 +354,8 @@ listen_tcp(struct api *api)
         return;
     }
     error = http_listen_tcp(api->http, config->api.listen,
-                            config->api.token_file);
+                            config->api.token_file,
+                            config->api.read_without_token);
     if (error) {
         log_err("api: %s", error);
         free(error);

@@ -20,7 +20,7 @@
 struct exposure {
     struct api *api;
     struct http_conn *conn;
-    const struct config *config;        /* Compared, never read. */
+    json_t *config;             /* The one in force; a reference. */
     char *router;               /* Whose death is supposed, or NULL. */
     struct client_key next;     /* Where it goes on. */
     size_t start;               /* The position from which clients are named,
@@ -37,7 +37,8 @@ struct exposure {
 static void
 reset(struct exposure *x)
 {
-    x->config = engine_config(x->api->en);
+    json_decref(x->config);
+    x->config = json_incref(engine_config(x->api->en)->json);
     x->next = (struct client_key) { .segment = 0 };
     x->n_total = x->n_listed = x->n_spareless = 0;
     json_decref(x->counts);
@@ -52,6 +53,7 @@ static void
 exposure_free(struct exposure *x)
 {
     x->api->n_walks--;
+    json_decref(x->config);
     json_decref(x->counts);
     json_decref(x->clients);
     json_decref(x->cursor);
@@ -218,7 +220,7 @@ writable(struct http_conn *conn, void *x_)
     const struct client *c;
     size_t i, end;
 
-    if (x->config != engine_config(x->api->en)) {
+    if (x->config != engine_config(x->api->en)->json) {
         reset(x);
     }
     if (x->router) {

@@ -55,8 +55,9 @@ struct api_route {
 /* Ends with a NULL method.  controller/api/openapi.json says the same. */
 extern const struct api_route api_routes[];
 
-/* controller/api/openapi.json, made by the build. */
-extern const char api_openapi[];
+/* controller/api/openapi.json and controller/api/page/, made by the build. */
+extern const char api_openapi[], api_page_html[], api_page_css[],
+                  api_page_js[], api_page_svg[];
 
 /* api_reply.c */
 /* Answers.  'json' is taken. */
@@ -139,6 +140,11 @@ api_handler api_get_config, api_put_config, api_get_config_part,
             api_put_config_part, api_patch_config_part,
             api_delete_config_part, api_get_config_versions,
             api_get_config_version, api_post_config_rollback;
+/* api_page.c */
+api_handler api_get_page, api_get_page_css, api_get_page_js,
+            api_get_page_icon;
+/* api_segments.c */
+api_handler api_get_segments;
 /* api_exposure.c */
 api_handler api_get_exposure;
 /* api_events.c */

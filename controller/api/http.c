@@ -70,7 +70,8 @@ struct http_server {
     struct http_listener *tcp_listener;
     struct http_conn *conns;            /* The newest first. */
     size_t n_conns;
-    char *token;                        /* For TCP; owned. */
+    char *token;                        /* For TCP; owned, or NULL. */
+    bool read_without_token;
 };
 
 static void conn_process(struct http_conn *);
@@ -288,16 +289,48 @@ http_secret_equal(const char *secret, const char *given)
     return n && !diff;
 }
 
+/* Is it this machine that the peer means?  A web site whose name comes to point
+ * to 127.0.0.1 (DNS rebinding) has the browser send its own name. */
 static bool
-is_authorized(const struct http_conn *conn)
+is_local_name(const char *host)
+{
+    size_t n = (!host ? 0 : !strncasecmp(host, "localhost", 9) ? 9
+                : !strncmp(host, "[::1]", 5) ? 5
+                : !strncmp(host, "127.", 4) ? strspn(host, "0123456789.")
+                : 0);
+
+    return n && (!host[n] || (host[n] == ':'
+                              && !host[n + 1 + strspn(host + n + 1,
+                                                      "0123456789")]));
+}
+
+static bool
+may_read(const struct http_conn *conn)
+{
+    return conn->server->read_without_token
+           && (is_method(conn, "GET") || is_method(conn, "HEAD"))
+           && is_local_name(http_head_field(&conn->head, "Host"));
+}
+
+static bool
+has_token(const struct http_conn *conn)
 {
     static const char scheme[] = "Bearer ";
     const char *field = http_head_field(&conn->head, "Authorization");
 
-    return conn->trusted
-           || (field && !strncasecmp(field, scheme, strlen(scheme))
-               && http_secret_equal(conn->server->token,
-                                    field + strlen(scheme)));
+    return field && conn->server->token
+           && !strncasecmp(field, scheme, strlen(scheme))
+           && http_secret_equal(conn->server->token, field + strlen(scheme));
+}
+
+/* A wrong token is refused even where none is needed: whoever sends one wants
+ * to know. */
+static bool
+is_authorized(const struct http_conn *conn)
+{
+    bool given = http_head_field(&conn->head, "Authorization") != NULL;
+
+    return conn->trusted || has_token(conn) || (!given && may_read(conn));
 }
 
 static void
@@ -759,22 +792,25 @@ http_listen_unix(struct http_server *server, const char *path)
 
 char *
 http_listen_tcp(struct http_server *server, const char *target,
-                const char *token_file)
+                const char *token_file, bool read_without_token)
 {
-    char *error = NULL;
-    char *token;
+    char *token = NULL, *error = NULL;
 
     assert(!server->tcp_listener);
-    if (!token_file) {
+    if (!token_file && !read_without_token) {
         return fh_xasprintf("%s: needs a file with a token", target);
     }
-    token = http_read_token(token_file, &error);
-    if (token) {
-        free(server->token);
-        server->token = token;
-        server->tcp_listener = http_listener_tcp(server->base, target,
-                                                 accept_cb, server, &error);
+    if (token_file) {
+        token = http_read_token(token_file, &error);
     }
+    if (error) {
+        return error;
+    }
+    free(server->token);
+    server->token = token;
+    server->read_without_token = read_without_token;
+    server->tcp_listener = http_listener_tcp(server->base, target, accept_cb,
+                                             server, &error);
     return error;
 }
 

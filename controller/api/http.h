@@ -58,10 +58,11 @@ void http_destroy(struct http_server *);
 /* Listen at a path, mode 0660 (a socket that a dead process has left is
  * replaced, a live one refused), or on "ADDRESS:PORT", which must be loopback,
  * for requests with the token that is in the file, "Authorization: Bearer
- * TOKEN".  Return NULL, or what is wrong, new. */
+ * TOKEN"; with 'read_without_token' those that only read need none, and the
+ * file may be NULL.  Return NULL, or what is wrong, new. */
 char *http_listen_unix(struct http_server *, const char *path);
 char *http_listen_tcp(struct http_server *, const char *target,
-                      const char *token_file);
+                      const char *token_file, bool read_without_token);
 /* Stops listening there; connections go on. */
 void http_unlisten_tcp(struct http_server *);
 

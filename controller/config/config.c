@@ -203,7 +203,8 @@ static const struct config_key api_client_keys[] = {
 
 static const struct config_key api_keys[] = {
     REQUIRED_STRING("listen"),
-    REQUIRED_STRING("token_file"),
+    STRING("token_file"),
+    BOOLEAN("read_without_token", false),
     END
 };
 
@@ -1094,6 +1095,12 @@ read_api(const struct ask *root, struct config *config)
         }
     }
     config->api.token_file = read_path(&ask, "token_file");
+    config->api.read_without_token = ask_bool(&ask, "read_without_token");
+    if (ask.object && !config->api.read_without_token
+        && !ask_has(&ask, "token_file")) {
+        ask_error(&ask, "token_file", "is missing, and "
+                  "read_without_token is not true");
+    }
     ask_end(&ask);
 }
 

@@ -133,7 +133,8 @@ struct config {
     size_t n_clients;
     struct {
         char *listen;                   /* "127.0.0.1:8080" or NULL. */
-        char *token_file;
+        char *token_file;           /* NULL: nobody has one. */
+        bool read_without_token;
     } api;                              /* "api": TCP control socket. */
     struct {
         char *api_in, *api_out;         /* FIFOs towards ExaBGP, or NULL. */

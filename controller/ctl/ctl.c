@@ -78,6 +78,7 @@ static const struct command {
     { "config", 1, 2, DRY_RUN, ctl_config,
       "config versions | rollback [VERSION]",
       "those that were in force; go back to one" },
+    { "page", 0, 0, 0, ctl_page, "page", "where the live page is" },
     { "top", 0, 0, 0, ctl_top, "top", "a live screen; q leaves it" },
 };
 

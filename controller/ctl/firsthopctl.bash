@@ -16,7 +16,7 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure move drain undrain config top"
+        exposure move drain undrain config page top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
         --help"

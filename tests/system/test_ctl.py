@@ -605,9 +605,13 @@ def token_file(lab):
     return path
 
 
-def start_with_tcp(lab):
+def start_with_tcp(lab, **more):
     config = lab.config()
-    config["api"] = {"listen": LISTEN, "token_file": token_file(lab)}
+    config["api"] = {
+        "listen": LISTEN,
+        "token_file": token_file(lab),
+        **more,
+    }
     lab.daemon.configure(config)
     lab.daemon.restart()
     lab.wait_connected()
@@ -633,6 +637,19 @@ def test_tcp_listens_as_configured_for_those_with_the_token(article):
     article.daemon.request("PUT", "/v1/config", article.config())
     with pytest.raises(urllib.error.URLError):
         status_over_tcp(article, f"Bearer {TOKEN}")
+
+
+def test_page_is_told_or_how_to_have_it(article):
+    _, err = ctl(article, "page", status=REFUSED)
+    assert "the live page is off" in err
+    assert "read_without_token" in err
+    start_with_tcp(article, read_without_token=True)
+    assert ctl(article, "page")[0].startswith(f"http://{LISTEN}/\n")
+    assert status_over_tcp(article, None) == 200
+    assert status_over_tcp(article, "Bearer wrong-token-of-length") == 401
+    start_with_tcp(article)
+    _, err = ctl(article, "page", status=REFUSED)
+    assert "for those with the token only" in err
 
 
 PROMETHEUS = """

@@ -1309,6 +1309,12 @@ api_listens_on_loopback_alone(void **state)
           { "/api/listen" } },
         { { { "/api", "{\"listen\":\"127.0.0.1:8080\"}" } },
           { "/api/token_file" } },
+        { { { "/api", "{\"listen\":\"127.0.0.1:8080\","
+                      "\"read_without_token\":true}" } },
+          { NULL } },
+        { { { "/api", "{\"listen\":\"127.0.0.1:8080\","
+                      "\"read_without_token\":false}" } },
+          { "/api/token_file" } },
         { { { "/api", "{\"token_file\":\"token\"}" } },
           { "/api/listen", "/api/token_file" } },
     };

@@ -928,7 +928,7 @@ tcp_needs_the_token(void **state)
     int port = free_port();
     char *target = fh_xasprintf("127.0.0.1:%d", port);
 
-    assert_null(http_listen_tcp(w->server, target, file));
+    assert_null(http_listen_tcp(w->server, target, file, false));
     exchange_tcp(w, port, "", 401);
     exchange_tcp(w, port, "Authorization: Bearer \r\n", 401);
     exchange_tcp(w, port, "Authorization: Bearer x" TOKEN "\r\n", 401);
@@ -938,6 +938,66 @@ tcp_needs_the_token(void **state)
     exchange_tcp(w, port, "Authorization: Bearer " TOKEN "\r\n", 200);
     exchange_tcp(w, port, "authorization: bearer " TOKEN "\r\n", 200);
     exchange(w, GET("/a"), 200, "GET /a 0");
+    unlink(file);
+    free(target);
+    free(file);
+}
+
+/* One request with any method and Host. */
+static void
+ask_tcp(struct world *w, int port, const char *method, const char *host,
+        const char *field, int status)
+{
+    char *text = fh_xasprintf("%s /a HTTP/1.1\r\n%s%s\r\n", method, host,
+                              field);
+    struct peer peer;
+
+    peer_open_tcp(&peer, w->base, port);
+    peer_puts(&peer, text);
+    expect(&peer, status, NULL);
+    peer_close(&peer);
+    free(text);
+}
+
+static void
+readers_need_no_token_where_the_owner_says_so(void **state)
+{
+    static const char *const strangers[] = {
+        "Host: x\r\n", "Host: evil.example\r\n", "Host: 127.evil.example"
+        "\r\n", "Host: localhost.evil.example\r\n",
+        "Host: localhost:80x\r\n", "Host: [::1].x\r\n",
+    };
+    static const char *const friends[] = {
+        "Host: localhost\r\n", "Host: LocalHost:8080\r\n",
+        "Host: 127.0.0.1:1\r\n", "Host: 127.1.2.3\r\n",
+        "Host: [::1]:80\r\n",
+    };
+    struct world *w = *state;
+    char *file = write_token(w, TOKEN "\n", 0640);
+    int port = free_port();
+    char *target = fh_xasprintf("127.0.0.1:%d", port);
+
+    assert_null(http_listen_tcp(w->server, target, file, true));
+    for (size_t i = 0; i < sizeof friends / sizeof *friends; i++) {
+        ask_tcp(w, port, "GET", friends[i], "", 200);
+    }
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        ask_tcp(w, port, "GET", strangers[i], "", 401);
+    }
+    ask_tcp(w, port, "PUT", friends[0], "", 401);
+    ask_tcp(w, port, "DELETE", friends[0], "", 401);
+    ask_tcp(w, port, "POST", friends[0], "", 401);
+    ask_tcp(w, port, "GET", friends[0], "Authorization: Bearer x\r\n", 401);
+    ask_tcp(w, port, "POST", friends[0], "Authorization: Bearer " TOKEN
+            "\r\n", 200);
+    http_unlisten_tcp(w->server);
+
+    /* Nobody has a token: nobody writes. */
+    assert_null(http_listen_tcp(w->server, target, NULL, true));
+    ask_tcp(w, port, "GET", friends[0], "", 200);
+    ask_tcp(w, port, "POST", friends[0], "Authorization: Bearer " TOKEN
+            "\r\n", 401);
+    ask_tcp(w, port, "POST", friends[0], "Authorization: Bearer \r\n", 401);
     unlink(file);
     free(target);
     free(file);
@@ -966,13 +1026,16 @@ tcp_is_refused_without_a_good_token_or_beyond_loopback(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char *file = write_token(w, table[i].token, table[i].mode);
 
-        assert_error(http_listen_tcp(w->server, table[i].target, file),
+        assert_error(http_listen_tcp(w->server, table[i].target, file,
+                                     false),
                      table[i].error);
         unlink(file);
         free(file);
     }
-    assert_error(http_listen_tcp(w->server, "127.0.0.1:0", NULL), "token");
-    assert_error(http_listen_tcp(w->server, "127.0.0.1:0", "/none"),
+    assert_error(http_listen_tcp(w->server, "127.0.0.1:0", NULL, false),
+                 "token");
+    assert_error(http_listen_tcp(w->server, "127.0.0.1:0", "/none",
+                                 false),
                  "No such file");
 }
 
@@ -1013,6 +1076,7 @@ main(void)
         TEST(what_is_no_socket_is_left_alone),
         TEST(socket_of_a_successor_is_not_removed),
         TEST(tcp_needs_the_token),
+        TEST(readers_need_no_token_where_the_owner_says_so),
         TEST(tcp_is_refused_without_a_good_token_or_beyond_loopback),
     };
 
