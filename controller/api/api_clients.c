@@ -163,9 +163,8 @@ read_address(struct api_call *call, struct fh_addr *address)
     return true;
 }
 
-/* The client that the path and ?segment= name, or NULL after an answer. */
-static struct client *
-find_client(struct api_call *call)
+struct client *
+api_find_client(struct api_call *call)
 {
     const struct clients *clients = engine_clients(call->en);
     struct client_key key = { .segment = 0 };
@@ -201,7 +200,7 @@ find_client(struct api_call *call)
 void
 api_get_client(struct api_call *call)
 {
-    const struct client *client = find_client(call);
+    const struct client *client = api_find_client(call);
 
     if (client) {
         api_reply_json(call, 200, api_json_client(call->en, client));
@@ -211,7 +210,7 @@ api_get_client(struct api_call *call)
 void
 api_get_client_explain(struct api_call *call)
 {
-    const struct client *client = find_client(call);
+    const struct client *client = api_find_client(call);
 
     if (client) {
         api_reply_json(call, 200, api_json_explain(call->en, client));
@@ -221,7 +220,7 @@ api_get_client_explain(struct api_call *call)
 void
 api_delete_client(struct api_call *call)
 {
-    struct client *client = find_client(call);
+    struct client *client = api_find_client(call);
     char *reason = client ? engine_delete(call->en, client) : NULL;
 
     if (reason) {
@@ -402,7 +401,7 @@ move_to(struct api_call *call, struct client *client, const char *name)
 void
 api_post_client_move(struct api_call *call)
 {
-    struct client *client = find_client(call);
+    struct client *client = api_find_client(call);
     char *router = client ? api_read_body_string(call, "router") : NULL;
 
     if (router) {

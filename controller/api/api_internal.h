@@ -129,7 +129,11 @@ void api_text_destroy(struct api_text *);       /* NULL is fine. */
 /* The entity tag of 'json', "" for NULL. */
 const char *api_etag(json_t *, char etag[API_ETAG_STRLEN]);
 
+/* api_flows.c */
+api_handler api_get_client_flows, api_get_client_trace;
 /* api_clients.c */
+/* The client that the path and ?segment= name, or NULL after an answer. */
+struct client *api_find_client(struct api_call *);
 api_handler api_get_clients, api_post_clients, api_get_client,
             api_put_client, api_delete_client, api_post_client_move,
             api_get_client_explain;

@@ -62,6 +62,10 @@ static const struct command {
     { "exposure", 0, 1, 0, ctl_exposure, "exposure [ROUTER]",
       "who has one router only; who would be\n"
       "                                         cut off if a router died" },
+    { "flows", 1, 1, SEGMENT, ctl_flows, "flows ADDRESS",
+      "a client's flows on every bridge" },
+    { "trace", 2, 2, SEGMENT, ctl_trace, "trace FROM TO",
+      "which table decides about a packet" },
     { "move", 2, 2, SEGMENT, ctl_move, "move ADDRESS ROUTER",
       "make another router active for a client" },
     { "drain", 1, 1, DRY_RUN, ctl_drain, "drain ROUTER",

@@ -119,6 +119,8 @@ ctl_command ctl_config;
 ctl_command ctl_events, ctl_history;
 /* One event as a line without its end.  Returns new. */
 char *ctl_event_line(json_t *event);
+/* ctl_flows.c */
+ctl_command ctl_flows, ctl_trace;
 /* ctl_page.c */
 ctl_command ctl_page;
 /* ctl_top.c */

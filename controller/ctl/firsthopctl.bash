@@ -16,7 +16,7 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure move drain undrain config page top"
+        exposure flows trace move drain undrain config page top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
         --help"
@@ -74,7 +74,8 @@ _firsthopctl()
             | "2 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names routers name)" \
                 -- "$cur")) ;;
-        "1 clients "* | "1 explain "* | "1 history "* | "1 move "*)
+        "1 clients "* | "1 explain "* | "1 history "* | "1 flows "* \
+            | "1 trace "* | "2 trace "* | "1 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
                 -- "$cur")) ;;
         "1 config "*)

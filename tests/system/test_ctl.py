@@ -407,6 +407,59 @@ def test_what_a_file_would_change_is_shown_and_undone(article):
     assert article.daemon.client("10.0.0.50")["origin"] == "learned"
 
 
+def test_flows_are_those_of_the_bridges(article):
+    out, _ = ctl(article, "flows", "10.0.0.10")
+    print(out)
+    assert "A: active\n" in out
+    assert "B: standby, no flows\n" in out
+    told = [line.strip() for line in out.splitlines() if "cookie=" in line]
+    held = [
+        flow
+        for flow in article.a.flows()
+        if "nw_src=10.0.0.10 " in flow or "nw_dst=10.0.0.10 " in flow
+    ]
+    assert sorted(told) == sorted(held)
+    article.daemon.move("10.0.0.10", "B")
+    article.wait_active(article.c, article.b)
+    article.wait_for(
+        lambda: "A: standby, no flows" in ctl(article, "flows", "10.0.0.10")[0]
+        and not article.a.flows_of(article.c),
+        what="A to hold no flows",
+    )
+
+
+def traced(article, *args):
+    out, _ = ctl(article, "trace", *args)
+    print(out)
+    return out
+
+
+def test_trace_tells_what_a_bridge_does(article):
+    flows = article.a.flows()
+    out = traced(article, "10.0.0.10", "198.51.100.1")
+    assert "A, in by a-access (1)" in out
+    assert "out by a-uplink (2)" in out
+    assert out.endswith("10.0.0.10 to 198.51.100.1: sent to the next hop\n")
+    # Every flow that it names is one of the bridge's.
+    named = re.findall(r"^  \d+ \w+ +(cookie=.*)$", out, re.MULTILINE)
+    assert len(named) >= 4
+    assert set(named) <= set(flows)
+    out = traced(article, "10.0.0.10", "10.0.0.11")
+    assert out.endswith("10.0.0.10 to 10.0.0.11: delivered\n")
+    article.daemon.move("10.0.0.11", "B")
+    article.wait_active(article.d, article.b)
+    article.wait_for(
+        lambda: not article.a.flows_of(article.d), what="A to let go"
+    )
+    out = traced(article, "10.0.0.10", "10.0.0.11")
+    assert "A, in by a-access" in out and "B, in by b-uplink" in out
+    assert out.endswith("10.0.0.10 to 10.0.0.11: delivered\n")
+    out = traced(article, "198.51.100.1", "10.0.0.11")
+    assert "B, in by b-uplink (2)" in out
+    assert out.endswith("198.51.100.1 to 10.0.0.11: delivered\n")
+    ctl(article, "trace", "198.51.100.1", "198.51.100.2", status=REFUSED)
+
+
 # Exit statuses.
 
 
@@ -782,6 +835,7 @@ def test_bash_completes(article):
         (["st"], ["status"]),
         (["e"], ["events", "explain", "exposure"]),
         (["exposure", ""], ["A", "B"]),
+        (["trace", "10.0.0.10", "10"], ["10.0.0.10", "10.0.0.11"]),
         (["history", "10"], ["10.0.0.10", "10.0.0.11"]),
         (["--cause", "u"], ["unreachable"]),
         (["routers", ""], ["A", "B"]),

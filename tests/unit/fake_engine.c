@@ -57,6 +57,7 @@ create_segment(struct engine *en, size_t i)
         segment->members[j].config = &segment->config->members[j];
         segment->members[j].router
             = en->routers[segment->config->members[j].router];
+        segment->members[j].uplink = &segment->members[j].router->uplinks[0];
     }
     return segment;
 }
