@@ -83,6 +83,8 @@ static const struct command {
       "config versions | rollback [VERSION]",
       "those that were in force; go back to one" },
     { "page", 0, 0, 0, ctl_page, "page", "where the live page is" },
+    { "report", 0, 1, 0, ctl_report, "report [FILE]",
+      "one file for a bug report, secrets left out" },
     { "top", 0, 0, 0, ctl_top, "top", "a live screen; q leaves it" },
 };
 

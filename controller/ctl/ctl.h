@@ -123,6 +123,8 @@ char *ctl_event_line(json_t *event);
 ctl_command ctl_flows, ctl_trace;
 /* ctl_page.c */
 ctl_command ctl_page;
+/* ctl_report.c */
+ctl_command ctl_report;
 /* ctl_top.c */
 ctl_command ctl_top;
 

@@ -16,7 +16,8 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure flows trace move drain undrain config page top"
+        exposure flows trace move drain undrain config page report
+        top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
         --help"
@@ -81,7 +82,7 @@ _firsthopctl()
         "1 config "*)
             COMPREPLY=($(compgen -W "check show apply diff versions rollback" \
                 -- "$cur")) ;;
-        "2 config check" | "2 config apply" | "2 config diff")
+        "1 report "* | "2 config check" | "2 config apply" | "2 config diff")
             COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 }

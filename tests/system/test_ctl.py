@@ -460,6 +460,28 @@ def test_trace_tells_what_a_bridge_does(article):
     ctl(article, "trace", "198.51.100.1", "198.51.100.2", status=REFUSED)
 
 
+def test_report_is_one_file_without_secrets(article):
+    start_with_tcp(article)
+    path = os.path.join(article.daemon.directory, "report.json")
+    out, _ = ctl(article, "report", path)
+    assert out.startswith(f"{path}: look through it before you send it")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    report = json.loads(text)
+    assert report["config"]["api"]["token_file"] == "(left out)"
+    assert TOKEN not in text and token_file(article) not in text
+    assert report["status"]["counts"]["routers"] == 2
+    assert len(report["clients_active"]["clients"]) == 2
+    assert "firsthop_build_info" in report["metrics"]
+    assert report["events"]["events"]
+    ctl(article, "report", path, status=REFUSED)  # It is there already.
+    article.daemon.stop()
+    out, err = ctl(article, "report", "-", status=3)
+    assert "error" in json.loads(out)["status"]
+    assert "not reachable" in err
+
+
 # Exit statuses.
 
 
