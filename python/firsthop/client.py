@@ -105,6 +105,18 @@ class Client:
         """Who hears whom across each segment and the core."""
         return self.get("/v1/paths")
 
+    def segments(self) -> list[types.Segment]:
+        return self.get("/v1/segments")["segments"]
+
+    def exposure(self, router: str | None = None) -> types.Exposure:
+        """What would happen if the router died now; without one, whom one
+        router only reaches."""
+        return self.get(_url("/v1/exposure", router=router))
+
+    def page(self, part: str = "") -> str:
+        """The live page, or a part of it: page("page.js")."""
+        return self.request("GET", "/" + part)
+
     def openapi(self) -> types.OpenAPI:
         """The description of this interface."""
         return self.get("/v1/openapi.json")
@@ -139,6 +151,26 @@ class Client:
     ) -> types.ConfigResult:
         """The whole configuration, applied whole or not at all."""
         return self._change("PUT", (), config, dry_run, if_match)
+
+    def config_versions(self) -> list[types.ConfigVersion]:
+        """Those that were in force, the newest first."""
+        return self.get("/v1/config/versions")["versions"]
+
+    def config_version(self, version: int) -> types.Config:
+        return self.get(_url("/v1/config/versions", str(version)))
+
+    def rollback(
+        self, version: int | None = None, dry_run: bool = False
+    ) -> types.ConfigResult:
+        """Applies one that was in force, by default the one before."""
+        return self.request(
+            "POST",
+            _url(
+                "/v1/config/rollback",
+                version=version,
+                dry_run=int(dry_run) or None,
+            ),
+        )
 
     def config_part(self, kind: str, name: str) -> types.ConfigPart:
         """A segment or a router: config_part("segments", "metro")."""
@@ -274,6 +306,24 @@ class Client:
         return self.get(
             _url("/v1/clients", address, "explain", segment=segment)
         )
+
+    def flows(
+        self, address: str, segment: str | None = None
+    ) -> types.ClientFlows:
+        """Its flows on every bridge, as ovs-ofctl writes them."""
+        return self.get(_url("/v1/clients", address, "flows", segment=segment))
+
+    def trace(
+        self,
+        address: str,
+        to: str | None = None,
+        source: str | None = None,
+        segment: str | None = None,
+    ) -> types.Trace:
+        """Which flows decide about a packet from the client to 'to', or from
+        'source' to the client."""
+        query = {"to": to, "from": source, "segment": segment}
+        return self.get(_url("/v1/clients", address, "trace", **query))
 
     # Events.
 

@@ -66,12 +66,21 @@ def test_every_operation_answers_as_described(article, control):
     assert {r["name"] for r in control.routers()} == {"A", "B"}
     assert control.router("A")["connected"]
     control.paths()
+    assert [s["name"] for s in control.segments()] == ["metro"]
+    assert control.exposure()["clients_exposed"] == 0
+    assert control.exposure("A")["clients_active"] == 2
+    assert control.page().startswith("<!DOCTYPE html>")
+    for part in ("page.css", "page.js", "page.svg"):
+        assert control.page(part)
     assert [x["address"] for x in control.clients()] == [
         c,
         article.d.address,
     ]
     assert control.clients(active="B") == []
     assert control.explain(c)["address"] == c
+    assert len(control.flows(c)["routers"][0]["flows"]) == 2
+    assert control.trace(c, to="198.51.100.1")["hops"][0]["router"] == "A"
+    assert control.trace(c, source="198.51.100.1")["verdict"] == "delivered"
 
     control.drain("A")
     article.wait_for(
@@ -102,6 +111,12 @@ def test_every_operation_answers_as_described(article, control):
     assert refused.value.status == 412
     for kind, name in (("segments", "spare"), ("routers", "C")):
         check_part(control, config, kind, name)
+
+    newest, before = control.config_versions()[:2]
+    assert newest["in_force"] and not before["in_force"]
+    assert control.config_version(newest["version"]) == control.config()
+    assert control.rollback(dry_run=True)["applied"] is False
+    assert control.rollback(before["version"])["applied"]
 
     operations = {
         method["operationId"]
