@@ -158,12 +158,18 @@ class Browser:
             return False
 
     def _on(self, selector, method, path, body):
-        element = self._in_session(
-            "POST", "/element", {"using": "css selector", "value": selector}
-        )
-        return self._in_session(
-            method, f"/element/{element[ELEMENT]}{path}", body
-        )
+        """On the element that the selector names, which a live page may
+        replace at any time."""
+        find = {"using": "css selector", "value": selector}
+        while True:
+            element = self._in_session("POST", "/element", find)[ELEMENT]
+            try:
+                return self._in_session(
+                    method, f"/element/{element}{path}", body
+                )
+            except RuntimeError as error:
+                if "stale element" not in str(error):
+                    raise
 
     def _in_session(self, method, path, body=None):
         return self._command(method, f"/session/{self.session}{path}", body)

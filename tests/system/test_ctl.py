@@ -437,8 +437,8 @@ def traced(article, *args):
 def test_trace_tells_what_a_bridge_does(article):
     flows = article.a.flows()
     out = traced(article, "10.0.0.10", "198.51.100.1")
-    assert "A, in by a-access (1)" in out
-    assert "out by a-uplink (2)" in out
+    assert "A, in by a-access (" in out
+    assert "out by a-uplink (" in out
     assert out.endswith("10.0.0.10 to 198.51.100.1: sent to the next hop\n")
     # Every flow that it names is one of the bridge's.
     named = re.findall(r"^  \d+ \w+ +(cookie=.*)$", out, re.MULTILINE)
@@ -455,7 +455,7 @@ def test_trace_tells_what_a_bridge_does(article):
     assert "A, in by a-access" in out and "B, in by b-uplink" in out
     assert out.endswith("10.0.0.10 to 10.0.0.11: delivered\n")
     out = traced(article, "198.51.100.1", "10.0.0.11")
-    assert "B, in by b-uplink (2)" in out
+    assert out.startswith("B, in by b-uplink (")
     assert out.endswith("198.51.100.1 to 10.0.0.11: delivered\n")
     ctl(article, "trace", "198.51.100.1", "198.51.100.2", status=REFUSED)
 

@@ -146,4 +146,4 @@ def test_the_page_comes_back_with_the_daemon(page, article):
     article.daemon.start()
     page.wait_text("#link", "live", timeout=30)
     page.wait_text("#tiles", "2\nclients served", timeout=30)
-    assert not page.text("#alarm")
+    article.wait_for(lambda: not page.text("#alarm"), what="no alarm")
