@@ -7,6 +7,7 @@
 
 #include "flows/dhcp.h"
 #include "flows/flow_build.h"
+#include "flows/icmp.h"
 
 /* Priorities of CLASSIFY. */
 #define PRIO_BEACON   450
@@ -16,15 +17,16 @@
 #define PRIO_IP       300
 #define PRIO_DROP       1   /* Below what others may have, above their 0. */
 
-/* Priorities of ROUTE; flow_client puts its own between. */
+/* Priorities of ROUTE. */
 #define PRIO_PING     900
 #define PRIO_RELAY    895
 #define PRIO_OURS     890
 #define PRIO_NO_HOST  850
 #define PRIO_ISOLATE  800
 #define PRIO_EXPIRED  600
-#define PRIO_UNKNOWN  400
-#define PRIO_UPLINK   100       /* In MTU as well. */
+#define PRIO_CLIENT   500
+#define PRIO_UNKNOWN  400       /* In CLIENT. */
+#define PRIO_UPLINK   100       /* In MTU and CLIENT as well. */
 
 #define PRIO_TOO_LONG 200       /* In MTU. */
 
@@ -69,6 +71,7 @@ put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
     reply = request;
 
     request.match.arp_op = ARP_OP_REQUEST;
+    flow_match_reg(&request, FLOW_REG_AWAKE, FLOW_AWAKE);
     flow_act_controller(&request, FLOW_METER_REQUESTS(port));
     flow_set_put(out, &request);
 
@@ -300,7 +303,7 @@ put_priority_entry(struct flow_set *out, uint32_t port, struct eth_addr dst,
     }
 }
 
-/* IPv4 that comes in by 'port' under 'vlan' for 'dst': on to 'next_table'
+/* What comes in by 'port' under 'vlan' for 'dst': on to 'next_table'
  * with 'next' in metadata.  'side' tells the ports of one side from those of
  * the other while the tags come off. */
 static void
@@ -315,7 +318,6 @@ put_entry(struct flow_set *out, uint32_t port, struct eth_addr dst,
         flow_match_in_port(&flow, port);
         flow_match_eth_dst(&flow, dst);
         flow_match_vlan(&flow, FH_VLAN_NONE);
-        flow_match_eth_type(&flow, ETHERTYPE_IPV4);
         flow_write_metadata(&flow, next, next_table);
         flow_set_put(out, &flow);
     } else {
@@ -349,18 +351,19 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
             uint64_t stack = flow_meta_stack(vlan);
 
             put_entry(out, access->port, router->mac, vlan, 0, stack,
-                      FH_TABLE_SOURCE);
+                      FH_TABLE_SENDER);
             /* A client that will not learn the new MAC is served all the
              * same; SOURCE lets pass only whom this router is active for. */
             for (size_t k = 0; k < segment->n_other_macs; k++) {
                 put_entry(out, access->port, segment->other_macs[k], vlan, 0,
-                          stack, FH_TABLE_SOURCE);
+                          stack, FH_TABLE_SENDER);
             }
         }
     }
 }
 
-/* Ping to 'addr' goes to the controller, all else for it nowhere. */
+/* Ping to 'addr' is answered, by whoever is there; all else for it goes
+ * nowhere. */
 static void
 put_own_address(struct flow_set *out, const struct fh_uplink *uplink,
                 struct fh_addr addr)
@@ -375,14 +378,26 @@ put_own_address(struct flow_set *out, const struct fh_uplink *uplink,
     flow_match_ip_dst_host(&ping, addr);
     ping.match.fields |= FH_F_IP_PROTO | FH_F_ICMP_TYPE;
     ping.match.ip_proto = 1;
-    ping.match.icmp_type = 8;
-    act_punt(&ping, FLOW_PUNT_ICMP);
+    ping.match.icmp_type = ICMP_ECHO_REQUEST;
+    flow_act_resubmit(&ping, FH_TABLE_AWAKE);
+    ping.next_table = FH_TABLE_ECHO;
     flow_set_put(out, &ping);
 
     flow_match_metadata(&rest, domain, mask);
     flow_match_eth_type(&rest, ETHERTYPE_IPV4);
     flow_match_ip_dst_host(&rest, addr);
     flow_set_put(out, &rest);
+}
+
+/* A ping to ourselves while the controller is there. */
+static void
+put_echo_punt(struct flow_set *out)
+{
+    struct fh_flow flow = base_start(FH_TABLE_ECHO, 200);
+
+    flow_match_reg(&flow, FLOW_REG_AWAKE, FLOW_AWAKE);
+    act_punt(&flow, FLOW_PUNT_ICMP);
+    flow_set_put(out, &flow);
 }
 
 /* Nobody's address: to nowhere. */
@@ -457,7 +472,7 @@ put_dhcp_from_server(struct flow_set *out, const struct fh_segment *segment,
                         FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
                         | FLOW_META_FROM_ACCESS);
     match_udp(&flow);
-    flow_match_ip_src(&flow, server);
+    flow_match_ip_src_host(&flow, server);
     flow_match_ip_dst(&flow, dst);
     match_udp_dst(&flow, udp_dst);
     flow_act_controller(&flow, FLOW_METER_DHCP(segment->uplink->port));
@@ -482,6 +497,74 @@ put_dhcp(struct flow_set *out, const struct fh_router *router,
     }
 }
 
+/* SOURCE goes by the sender's address in a register, alike for IPv4 and ARP.
+ * Only what is of a segment gets there: each value of a register that is
+ * looked at costs the datapath a flow of its own. */
+static void
+put_sender(struct flow_set *out, const struct fh_prefix *prefix)
+{
+    struct fh_flow ip = base_start(FH_TABLE_SENDER, PRIO_IP);
+    struct fh_flow arp = base_start(FH_TABLE_SENDER, PRIO_IP);
+
+    flow_match_eth_type(&ip, ETHERTYPE_IPV4);
+    flow_match_ip_src(&ip, prefix);
+    flow_act_move(&ip, FH_NAME_IP_SRC, FH_NAME_REG0 + FLOW_REG_SENDER);
+    ip.next_table = FH_TABLE_SOURCE;
+    flow_set_put(out, &ip);
+
+    flow_match_arp_op(&arp, ARP_OP_REQUEST);
+    flow_match_arp_spa(&arp, prefix);
+    flow_act_move(&arp, FH_NAME_ARP_SPA, FH_NAME_REG0 + FLOW_REG_SENDER);
+    arp.next_table = FH_TABLE_SOURCE;
+    flow_set_put(out, &arp);
+}
+
+/* CLIENT, in the same way, by the destination. */
+static void
+put_destination(struct flow_set *out, const struct fh_prefix *prefix,
+                uint64_t domain)
+{
+    struct fh_flow flow = base_start(FH_TABLE_ROUTE, PRIO_CLIENT);
+
+    flow_match_metadata(&flow, domain,
+                        FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING);
+    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+    flow_match_ip_dst(&flow, prefix);
+    flow_act_move(&flow, FH_NAME_IP_DST, FH_NAME_REG0 + FLOW_REG_CLIENT);
+    flow.next_table = FH_TABLE_CLIENT;
+    flow_set_put(out, &flow);
+}
+
+/* What goes to a client has made one hop more, whatever SILENT says.  An
+ * answer has not; and a question of the core's that gets here is for one of
+ * our clients. */
+static void
+put_hops(struct flow_set *out)
+{
+    struct fh_flow ip = base_start(FH_TABLE_HOP, 100);
+    struct fh_flow answer = base_start(FH_TABLE_HOP, 100);
+    struct fh_flow question = base_start(FH_TABLE_HOP, 100);
+    struct fh_flow silent = base_start(FH_TABLE_HOP, 200);
+
+    flow_match_eth_type(&ip, ETHERTYPE_IPV4);
+    flow_action(&ip, FH_ACT_DEC_TTL);
+    ip.metadata_mask = FLOW_META_SILENT;
+    ip.next_table = FH_TABLE_OUTPUT;
+    flow_set_put(out, &ip);
+
+    flow_match_arp_op(&answer, ARP_OP_REPLY);
+    answer.next_table = FH_TABLE_OUTPUT;
+    flow_set_put(out, &answer);
+
+    flow_match_arp_op(&question, ARP_OP_REQUEST);
+    question.next_table = FH_TABLE_CORE;
+    flow_set_put(out, &question);
+
+    flow_match_eth_type(&silent, ETHERTYPE_ARP);
+    flow_match_metadata(&silent, FLOW_META_SILENT, FLOW_META_SILENT);
+    flow_set_put(out, &silent);
+}
+
 static void
 put_segment(struct flow_set *out, const struct fh_segment *segment)
 {
@@ -492,7 +575,6 @@ put_segment(struct flow_set *out, const struct fh_segment *segment)
     put_own_address(out, segment->uplink, segment->local);
     for (size_t i = 0; i < segment->n_prefixes; i++) {
         const struct fh_prefix *prefix = &segment->prefixes[i];
-        struct fh_flow unknown = base_start(FH_TABLE_ROUTE, PRIO_UNKNOWN);
 
         if (prefix->plen < 31) {
             struct fh_prefix last = *prefix;
@@ -509,18 +591,14 @@ put_segment(struct flow_set *out, const struct fh_segment *segment)
         }
 
         put_expired(out, domain, domain_mask | FLOW_META_FROM_ACCESS, prefix);
-        /* The core has sent something for a client that is not here. */
-        flow_match_metadata(&unknown, domain,
-                            domain_mask | FLOW_META_FROM_ACCESS);
-        flow_match_eth_type(&unknown, ETHERTYPE_IPV4);
-        flow_match_ip_dst(&unknown, prefix);
-        act_punt(&unknown, FLOW_PUNT_ICMP);
-        flow_set_put(out, &unknown);
+        put_sender(out, prefix);
+        put_destination(out, prefix, domain);
     }
 }
 
-/* What goes to the core, if it fits.  OpenFlow cannot match what a long
- * packet's header says of fragments: the controller looks. */
+/* What goes to the core, if it fits, a neighbour that is not here included.
+ * OpenFlow cannot match what a long packet's header says of fragments: the
+ * controller looks. */
 static void
 put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
 {
@@ -538,12 +616,28 @@ put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
         = len < UINT16_MAX ? len : UINT16_MAX;
     check.next_table = FH_TABLE_MTU;
     flow_set_put(out, &check);
+    check.table = FH_TABLE_CLIENT;
+    flow_set_put(out, &check);
 
     flow_match_metadata(&too_long, domain | FLOW_META_LARGER,
                         mask | FLOW_META_LARGER);
     flow_match_eth_type(&too_long, ETHERTYPE_IPV4);
     act_punt(&too_long, FLOW_PUNT_TOO_LONG);
     flow_set_put(out, &too_long);
+}
+
+/* The core has sent something for a client that is not here. */
+static void
+put_unknown(struct flow_set *out, const struct fh_uplink *uplink)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLIENT, PRIO_UNKNOWN);
+
+    flow_match_metadata(&flow, flow_meta_domain(uplink),
+                        FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING
+                        | FLOW_META_FROM_ACCESS);
+    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+    act_punt(&flow, FLOW_PUNT_ICMP);
+    flow_set_put(out, &flow);
 }
 
 static void
@@ -563,6 +657,7 @@ put_uplink(struct flow_set *out, const struct fh_router *router,
               flow_meta_domain(uplink), FH_TABLE_ROUTE);
     put_own_address(out, uplink, uplink->address);
     put_mtu(out, uplink);
+    put_unknown(out, uplink);
     if (flow_uplink_build(uplink, router->mac, &flow)) {
         flow_set_put(out, &flow);
     }
@@ -578,6 +673,8 @@ flow_base_build(const struct fh_router *router, struct flow_set *out)
     put_no_host(out, &multicast, 0, 0, PRIO_NO_HOST);   /* And class E. */
     put_no_host(out, &this_net, 0, 0, PRIO_NO_HOST);
     put_no_host(out, &loopback, 0, 0, PRIO_NO_HOST);
+    put_hops(out);
+    put_echo_punt(out);
     for (size_t i = 0; i < router->n_access; i++) {
         put_access_port(out, router, &router->access[i]);
     }

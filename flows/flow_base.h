@@ -4,20 +4,25 @@
  * CLASSIFY  a beacon of another router -> its answer -> where it came from
  *           from our own MAC, or ARP of a port -> its meter -> controller
  *           DHCP that a client broadcasts -> its port's meter -> controller
- *           IPv4 to one of the segment's router MACs, by tags -> SOURCE
- *           IPv4 from the uplink to the router's MAC -> ROUTE
+ *           to one of the segment's router MACs, by tags -> SENDER
+ *           from the uplink to the router's MAC -> ROUTE
  *           anything else of our ports -> nowhere
  * INNER     the second tag of those that carry two
+ * SENDER    IPv4 or ARP from an address of a segment, noted -> SOURCE
  * SOURCE    (flow_client)
- * ROUTE     ping to one of our addresses -> PUNT
+ * ROUTE     ping to one of our addresses -> ECHO
  *           DHCP between a client and a server, or a server and us -> controller
  *           no host's address, or a neighbour under isolation -> nowhere
  *           at the end of its TTL -> PUNT
- *           (flow_client)
- *           from the core to an address of ours that is no client -> PUNT
+ *           to an address of a segment, noted -> CLIENT
  *           from a client to anywhere else -> MTU
+ * CLIENT    (flow_client)
+ *           from the core to an address of ours that is no client -> PUNT
+ *           from a client to a neighbour that is not here -> MTU
  * MTU       longer than the uplink takes -> PUNT
  *           else -> next hop
+ * HOP       IPv4: one hop more -> OUTPUT
+ * ECHO      while the controller is there -> PUNT
  * OUTPUT    metadata -> port; sent to a client that is lost -> PUNT as well
  * PUNT      by what it is and the port that it came in by, its meter
  *           -> controller
@@ -51,6 +56,17 @@
 #define FLOW_META_PUNT_MASK   FLOW_META_PUNT(3)
 /* In OUTPUT, beside the port: that of a client which is lost. */
 #define FLOW_META_LOST        FLOW_META_PUNT(FLOW_PUNT_ICMP)
+/* In HOP, beside the port: that of a client which another router is about to
+ * serve.  What still comes for it passes, but nothing is answered any more. */
+#define FLOW_META_SILENT      (UINT64_C(1) << 58)
+
+/* Registers: what one table notes for those behind it. */
+#define FLOW_REG_SENDER 0       /* Whose SOURCE it has to pass. */
+#define FLOW_REG_CLIENT 1       /* Which CLIENT it goes to. */
+#define FLOW_REG_UPLINK 2       /* Tags of the uplink it came by, as a stack. */
+#define FLOW_REG_AWAKE  3       /* What AWAKE says; SWAP forgets it. */
+#define FLOW_ALONE 1            /* Nobody is there: the bridge answers. */
+#define FLOW_AWAKE 2            /* The controller is there. */
 
 uint64_t flow_meta_stack(const struct fh_vlan *);
 uint64_t flow_meta_domain(const struct fh_uplink *);

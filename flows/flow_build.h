@@ -66,11 +66,50 @@ flow_match_vlan(struct fh_flow *flow, uint16_t vid)
 }
 
 static inline void
-flow_match_ip_src(struct fh_flow *flow, struct fh_addr addr)
+flow_match_reg(struct fh_flow *flow, int reg, uint32_t value)
+{
+    flow->match.fields |= FH_F_REG(reg);
+    flow->match.regs[reg] = value;
+}
+
+static inline void
+flow_match_arp_op(struct fh_flow *flow, uint16_t op)
+{
+    flow_match_eth_type(flow, ETHERTYPE_ARP);
+    flow->match.fields |= FH_F_ARP_OP;
+    flow->match.arp_op = op;
+}
+
+static inline void
+flow_match_arp_spa(struct fh_flow *flow, const struct fh_prefix *prefix)
+{
+    flow->match.fields |= FH_F_ARP_SPA;
+    flow->match.arp_spa_mask = fh_prefix_mask(prefix->plen);
+    flow->match.arp_spa = prefix->addr.ip4 & flow->match.arp_spa_mask;
+}
+
+static inline void
+flow_match_arp_tpa(struct fh_flow *flow, const struct fh_prefix *prefix)
+{
+    flow->match.fields |= FH_F_ARP_TPA;
+    flow->match.arp_tpa_mask = fh_prefix_mask(prefix->plen);
+    flow->match.arp_tpa = prefix->addr.ip4 & flow->match.arp_tpa_mask;
+}
+
+static inline void
+flow_match_ip_src(struct fh_flow *flow, const struct fh_prefix *prefix)
 {
     flow->match.fields |= FH_F_IP_SRC;
-    flow->match.ip_src = addr.ip4;
-    flow->match.ip_src_mask = UINT32_MAX;
+    flow->match.ip_src_mask = fh_prefix_mask(prefix->plen);
+    flow->match.ip_src = prefix->addr.ip4 & flow->match.ip_src_mask;
+}
+
+static inline void
+flow_match_ip_src_host(struct fh_flow *flow, struct fh_addr addr)
+{
+    struct fh_prefix prefix = { addr, 32 };
+
+    flow_match_ip_src(flow, &prefix);
 }
 
 static inline void
@@ -146,6 +185,40 @@ flow_write_metadata(struct fh_flow *flow, uint64_t value,
     flow->next_table = next_table;
 }
 
+static inline void
+flow_act_move(struct fh_flow *flow, unsigned int from, unsigned int to)
+{
+    struct fh_action *action = flow_action(flow, FH_ACT_MOVE);
+
+    action->u.move.from = from;
+    action->u.move.to = to;
+}
+
+static inline void
+flow_act_set_reg(struct fh_flow *flow, uint32_t reg, uint32_t value)
+{
+    struct fh_action *action = flow_action(flow, FH_ACT_SET_REG);
+
+    action->u.reg.index = reg;
+    action->u.reg.value = value;
+}
+
+static inline void
+flow_act_resubmit(struct fh_flow *flow, enum fh_table table)
+{
+    flow_action(flow, FH_ACT_RESUBMIT)->u.number = table;
+}
+
+/* A new envelope, under these tags. */
+static inline void
+flow_act_frame(struct fh_flow *flow, struct eth_addr src, struct eth_addr dst,
+               const struct fh_vlan *vlan)
+{
+    flow_action(flow, FH_ACT_SET_ETH_SRC)->u.mac = src;
+    flow_action(flow, FH_ACT_SET_ETH_DST)->u.mac = dst;
+    flow_act_push_stack(flow, vlan);
+}
+
 /* The end of every route: rewrite as a router does, tag, and leave by
  * 'port', which OUTPUT turns into IN_PORT where it must. */
 static inline void
@@ -154,9 +227,7 @@ flow_act_forward(struct fh_flow *flow, struct eth_addr src,
                  uint32_t port)
 {
     flow_action(flow, FH_ACT_DEC_TTL);
-    flow_action(flow, FH_ACT_SET_ETH_SRC)->u.mac = src;
-    flow_action(flow, FH_ACT_SET_ETH_DST)->u.mac = dst;
-    flow_act_push_stack(flow, vlan);
+    flow_act_frame(flow, src, dst, vlan);
     flow_write_metadata(flow, port, FH_TABLE_OUTPUT);
 }
 

@@ -3,10 +3,12 @@
 
 #include "flows/flow_client.h"
 
+#include <arpa/inet.h>
+
 #include "flows/flow_base.h"
 #include "flows/flow_build.h"
 
-#define PRIO_CLIENT 500         /* In SOURCE, and in ROUTE (flow_base.c). */
+#define PRIO_CLIENT 500         /* In SOURCE and in CLIENT. */
 #define PRIO_TRAP   510
 
 static struct fh_flow
@@ -18,8 +20,7 @@ build_source(const struct fh_client *client)
     flow_match_in_port(&flow, client->port);
     flow_match_metadata(&flow, flow_meta_stack(&client->vlan), UINT64_MAX);
     flow_match_eth_src(&flow, client->mac);
-    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
-    flow_match_ip_src(&flow, client->address);
+    flow_match_reg(&flow, FLOW_REG_SENDER, ntohl(client->address.ip4));
     flow_write_metadata(&flow,
                         flow_meta_domain(client->uplink)
                         | FLOW_META_FROM_ACCESS
@@ -32,17 +33,15 @@ static struct fh_flow
 build_route(const struct fh_client *client)
 {
     struct fh_flow flow = flow_start(FH_KIND_CLIENT, client->decision,
-                                     FH_TABLE_ROUTE, PRIO_CLIENT);
+                                     FH_TABLE_CLIENT, PRIO_CLIENT);
 
     flow_match_metadata(&flow, flow_meta_domain(client->uplink),
                         FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING);
-    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
-    flow_match_ip_dst_host(&flow, client->address);
-    flow_act_forward(&flow, client->router_mac, client->mac, &client->vlan,
-                     client->port);
-    if (client->lost) {
-        flow.metadata |= FLOW_META_LOST;
-    }
+    flow_match_reg(&flow, FLOW_REG_CLIENT, ntohl(client->address.ip4));
+    flow_act_frame(&flow, client->router_mac, client->mac, &client->vlan);
+    flow_write_metadata(&flow, client->port, FH_TABLE_HOP);
+    flow.metadata |= ((client->lost ? FLOW_META_LOST : 0)
+                      | (client->silent ? FLOW_META_SILENT : 0));
     return flow;
 }
 
@@ -89,13 +88,12 @@ read_source(const struct fh_flow *flow, enum fh_flow_kind kind,
 
     if (!is_client_flow(flow, kind, FH_TABLE_SOURCE)
         || flow->match.fields != fields
-        || flow->match.ip_src_mask != UINT32_MAX
         || meta & ~FLOW_META_STACK_MASK
         || meta >> 24 > FH_VLAN_MAX_TAGS) {
         return false;
     }
     *info = (struct flow_client_info) {
-        .address = { flow->match.ip_src },
+        .address = { htonl(flow->match.regs[FLOW_REG_SENDER]) },
         .mac = flow->match.eth_src,
         .vlan = { .n = meta >> 24,
                   .vids = { meta & 0xfff, (meta >> 12) & 0xfff } },
@@ -106,7 +104,7 @@ read_source(const struct fh_flow *flow, enum fh_flow_kind kind,
 }
 
 #define SOURCE_FIELDS (FH_F_IN_PORT | FH_F_METADATA | FH_F_ETH_SRC \
-                       | FH_F_ETH_TYPE | FH_F_IP_SRC)
+                       | FH_F_REG(FLOW_REG_SENDER))
 
 bool
 flow_client_read(const struct fh_flow *flow, struct flow_client_info *info)
@@ -126,11 +124,11 @@ bool
 flow_client_read_route(const struct fh_flow *flow, struct fh_addr *addr,
                        uint16_t *tpid)
 {
-    if (!is_client_flow(flow, FH_KIND_CLIENT, FH_TABLE_ROUTE)
+    if (!is_client_flow(flow, FH_KIND_CLIENT, FH_TABLE_CLIENT)
         || flow->n_actions > FH_FLOW_MAX_ACTIONS) {
         return false;
     }
-    addr->ip4 = flow->match.ip_dst;
+    addr->ip4 = htonl(flow->match.regs[FLOW_REG_CLIENT]);
     *tpid = 0;
     for (size_t i = 0; i < flow->n_actions; i++) {
         if (flow->actions[i].type == FH_ACT_PUSH_VLAN) {

@@ -1,8 +1,10 @@
 /* A client on its active router, as flows.  Pure.
  *
  * Two of them: in SOURCE the check that what claims to be the client is it,
- * at its port and under its tags; in ROUTE the way to it, from the core and
- * from its neighbours alike. */
+ * at its port and under its tags; in CLIENT the way to it, from the core and
+ * from its neighbours alike.  Neither names a protocol: SENDER and ROUTE have
+ * noted the address, of IPv4 or of ARP, so that the same two let a bridge
+ * answer ARP (flow_answer.h). */
 #ifndef FLOW_CLIENT_H
 #define FLOW_CLIENT_H 1
 

@@ -165,7 +165,8 @@ flow_set_for_each(const struct flow_set *set,
     }
 }
 
-/* Adds come first: what a packet would otherwise miss is in place before what
+/* What says that the controller is there is nobody's to compare: it ends by
+ * itself.  Adds come first: what a packet would otherwise miss is in place before what
  * it matched until now is gone. */
 void
 flow_diff(const struct flow_set *desired, const struct flow_set *installed,
@@ -183,6 +184,7 @@ flow_diff(const struct flow_set *desired, const struct flow_set *installed,
         const struct fh_flow *flow = &installed->flows[i];
 
         if (fh_cookie_is_ours(flow->cookie)
+            && fh_cookie_kind(flow->cookie) != FH_KIND_AWAKE
             && !flow_set_find(desired, flow)) {
             fh_changes_add(changes, FH_CHANGE_DELETE, flow);
         }

@@ -76,6 +76,7 @@ struct wire_ops {
                              const uint8_t *frame, size_t len);
     void (*sender_put_change)(struct sender *, enum fh_change_op,
                               const struct fh_flow *);
+    void (*sender_put_renewal)(struct sender *, const struct fh_flow *);
     void (*sender_put_meters)(struct sender *, const struct fh_meter *,
                               size_t n);
     void (*sender_arp)(struct sender *, enum arpq_class, uint32_t port,

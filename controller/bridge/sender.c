@@ -105,6 +105,17 @@ sender_put_change(struct sender *s, enum fh_change_op op,
 }
 
 void
+sender_put_renewal(struct sender *s, const struct fh_flow *flow)
+{
+    struct ofconn *conn = bridge_conn(s->bridge);
+
+    if (conn) {
+        ofcodec_put_renewal(ofconn_tx(conn), ofconn_version(conn),
+                            ofconn_next_xid(conn), flow);
+    }
+}
+
+void
 sender_put_meters(struct sender *s, const struct fh_meter *meters, size_t n)
 {
     struct ofconn *conn = bridge_conn(s->bridge);

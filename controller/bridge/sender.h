@@ -22,6 +22,8 @@ void sender_put_frame(struct sender *, uint32_t port, const uint8_t *frame,
                       size_t len);
 void sender_put_change(struct sender *, enum fh_change_op,
                        const struct fh_flow *);
+/* A flow that is to be there for its hard timeout: see ofcodec.h. */
+void sender_put_renewal(struct sender *, const struct fh_flow *);
 void sender_put_meters(struct sender *, const struct fh_meter *, size_t n);
 
 /* With the next flush.  All of a sender's packets have the same sha. */

@@ -24,6 +24,7 @@ const struct wire_ops bridge_wire = {
     .sender_set_bridge = sender_set_bridge,
     .sender_put_frame = sender_put_frame,
     .sender_put_change = sender_put_change,
+    .sender_put_renewal = sender_put_renewal,
     .sender_put_meters = sender_put_meters,
     .sender_arp = sender_arp,
     .sender_many = sender_many,

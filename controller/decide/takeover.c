@@ -152,6 +152,11 @@ takeover_resume(struct takeover *t, int winner, int64_t now_ms,
 static void
 tell_core(struct takeover *t, struct takeover_actions *out)
 {
+    for (int i = 0; i < 32; i++) {
+        if (i != t->winner && t->holders >> i & 1) {
+            act(out, TAKEOVER_SILENCE, i, 0);
+        }
+    }
     t->phase = TAKEOVER_CORE;
     act(out, TAKEOVER_TELL_CORE, t->winner, 0);
 }

@@ -8,7 +8,8 @@
  *                           the losers' flows go, a while after the core
  *                           was told
  *
- * Every step returns what to do, in order.  The flows of the losers go last,
+ * Every step returns what to do, in order.  The losers are silenced before
+ * anybody is told.  Their flows go last,
  * and not before the core has had time to look elsewhere: what it still sends
  * to a loser arrives.  Nor does a barrier say that a bridge's datapath has
  * forgotten what it did with the client's packets before; where the former
@@ -54,6 +55,8 @@ struct takeover {
 enum takeover_action_type {
     TAKEOVER_INSTALL,           /* Flows on 'member'. */
     TAKEOVER_CONFIRM,           /* It holds them: by a barrier alone. */
+    TAKEOVER_SILENCE,           /* 'member', if it is there, is to forward
+                                 * only. */
     TAKEOVER_TELL_CORE,         /* The client is behind 'member'. */
     TAKEOVER_REPEAT_CORE,       /* Once more: it has not acknowledged. */
     TAKEOVER_SEND_NOTICE,       /* From 'member'. */

@@ -317,6 +317,8 @@ start_service(struct engine *en, struct router *router)
 {
     router->ready = true;
     router->expected = false;
+    router->awake_at_ms = engine_now_ms(en) + ROUTER_AWAKE_MS;
+    router_say_awake(router);
     count_clients(en, router);
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         struct client *c = clients_at(en->clients, i);
@@ -424,6 +426,7 @@ adopt_begin(struct engine *en, struct router *router)
     warn_of_missing_ports(router);
     clear_holdings(en, router);
     router_put_meters(router);
+    router_say_away(router);
     router->check_at_ms = 0;
     taglimit_ask(router, engine_now_ms(en));
 }

@@ -133,6 +133,10 @@ router_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
         struct router *router = en->routers[i];
 
         if (router->ready) {
+            if (now_ms >= router->awake_at_ms) {
+                router->awake_at_ms = now_ms + ROUTER_AWAKE_MS;
+                router_say_awake(router);
+            }
             nexthop_tick(en, router, now_ms);
             taglimit_ask(router, now_ms);
             router_drops_tick(router, now_ms);

@@ -245,7 +245,12 @@ act_one(struct engine *en, struct client *c,
         router_queue_install(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_CONFIRM:
-        router_queue_confirm(member_router(c, a->member), c);
+        router_queue_confirm(member_router(c, a->member), c, a->member);
+        break;
+    case TAKEOVER_SILENCE:
+        if (member_router(c, a->member)->ready) {
+            router_queue_silence(member_router(c, a->member), c, a->member);
+        }
         break;
     case TAKEOVER_TELL_CORE:
         if (route_announce(en, c, UPSTREAM_MOVED)) {

@@ -8,6 +8,7 @@
 
 #include <firsthop/buf.h>
 
+#include "flows/flow_answer.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -116,6 +117,9 @@ view_segment(const struct router *router, size_t i, struct fh_segment *view,
         .dhcp_servers = segment->config->dhcp.servers,
         .n_dhcp_servers = segment->config->dhcp.n_servers,
         .isolate = segment->config->isolate,
+        .proxy_all = segment->config->proxy_arp == PROXY_ARP_ALL,
+        .answers_core = (segment->config->upstream == UPSTREAM_ARP
+                         || segment->config->upstream == UPSTREAM_CORE),
     };
     for (size_t j = 0; j < segment->n_members; j++) {
         if (segment->members[j].router != router) {
@@ -234,6 +238,7 @@ router_build_base(const struct router *router, struct flow_set *out)
 
     view_create(router, &view);
     flow_base_build(&view.router, out);
+    flow_answer_build(&view.router, out);
     view_destroy(&view);
 }
 
@@ -289,6 +294,7 @@ view_holding(const struct client *c, size_t member, const struct holding *h,
     view->isolate = c->segment->config->isolate;
     view->lost = c->state == CLIENT_LOST;
     view->decision = h->decision;
+    view->silent = h->silent;
     return true;
 }
 
@@ -298,7 +304,7 @@ router_client_view(const struct client *c, size_t member,
 {
     const struct fh_uplink *uplink = &c->segment->members[member].uplink->view;
     struct holding now = { c->reaches[member].port, uplink->port,
-                           c->decision, c->mac };
+                           c->decision, c->mac, false };
 
     return view_holding(c, member, &now, uplink, view);
 }

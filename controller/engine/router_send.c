@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/router_desired.h"
+#include "flows/flow_answer.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -117,21 +118,15 @@ router_queue_install(struct router *router, struct client *c, size_t member)
     if (router_client_view(c, member, &view)) {
         queue_flows(router, FH_CHANGE_ADD, &view);
         *h = (struct holding) { view.port, view.uplink->port, view.decision,
-                                view.mac };
+                                view.mac, false };
     }
     router->wire->bridge_await(router->bridge, client_await(c));
     router->wire->sender_many(router->sender);
 }
 
-void
-router_queue_confirm(struct router *router, struct client *c)
-{
-    router->wire->bridge_await(router->bridge, client_await(c));
-    router->wire->sender_many(router->sender);
-}
-
-void
-router_queue_lost(struct router *router, struct client *c, size_t member)
+/* The one of the flows that says more of the client than where it is. */
+static void
+queue_held_route(struct router *router, struct client *c, size_t member)
 {
     struct fh_uplink uplink;
     struct fh_client view;
@@ -142,6 +137,50 @@ router_queue_lost(struct router *router, struct client *c, size_t member)
         router_queue_change(router, FH_CHANGE_ADD, &flow);
         router->counters.flow_adds++;
     }
+}
+
+void
+router_queue_confirm(struct router *router, struct client *c, size_t member)
+{
+    struct holding *h = &c->holdings[member];
+
+    if (h->silent) {
+        h->silent = false;
+        queue_held_route(router, c, member);
+    }
+    router->wire->bridge_await(router->bridge, client_await(c));
+    router->wire->sender_many(router->sender);
+}
+
+void
+router_queue_lost(struct router *router, struct client *c, size_t member)
+{
+    queue_held_route(router, c, member);
+}
+
+void
+router_queue_silence(struct router *router, struct client *c, size_t member)
+{
+    c->holdings[member].silent = true;
+    queue_held_route(router, c, member);
+}
+
+void
+router_say_awake(struct router *router)
+{
+    struct fh_flow flow;
+
+    flow_answer_awake(&flow);
+    router->wire->sender_put_renewal(router->sender, &flow);
+}
+
+void
+router_say_away(struct router *router)
+{
+    struct fh_flow flow;
+
+    flow_answer_awake(&flow);
+    router->wire->sender_put_change(router->sender, FH_CHANGE_DELETE, &flow);
 }
 
 void

@@ -23,12 +23,15 @@ void router_take_bridge(struct router *, struct router *from);
  * told to the bridge's owner with the client's token, which is void once the
  * install is cancelled. */
 void router_queue_install(struct router *, struct client *, size_t member);
-/* The same without changes: asks the bridge for the barrier alone. */
-void router_queue_confirm(struct router *, struct client *);
+/* The same for one that it holds already: asks for the barrier. */
+void router_queue_confirm(struct router *, struct client *, size_t member);
 void router_queue_remove(struct router *, struct client *, size_t member);
 /* The client has become lost, or is found again: in the flows that the router
  * holds for it, if any. */
 void router_queue_lost(struct router *, struct client *, size_t member);
+/* Another router is about to be the client's: what still comes for it passes,
+ * but should we go away, the bridge is not to answer for it any more. */
+void router_queue_silence(struct router *, struct client *, size_t member);
 
 /* Queues one ARP request to the client, and notes it in its reach: to its
  * MAC, or to all while that is unknown; by its port, or by every port while
@@ -96,6 +99,12 @@ void router_send(struct router *, uint32_t port, const uint8_t *frame,
                  size_t len);
 void router_queue_change(struct router *, enum fh_change_op,
                          const struct fh_flow *);
+/* The bridge need not answer for us: to be told every ROUTER_AWAKE_MS, which
+ * is well within FLOW_AWAKE_S. */
+#define ROUTER_AWAKE_MS 500
+void router_say_awake(struct router *);
+/* It must: we are here, but do not know yet what it holds. */
+void router_say_away(struct router *);
 /* A change that is in no order with those that are queued. */
 void router_put_change(struct router *, enum fh_change_op,
                        const struct fh_flow *);

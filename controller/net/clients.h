@@ -67,6 +67,7 @@ struct holding {
     uint32_t uplink;            /* The port of the uplink. */
     uint32_t decision;
     struct eth_addr mac;
+    bool silent;                /* Its flows forward only. */
 };
 
 /* What is to be settled about it: see mark.h. */

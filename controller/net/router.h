@@ -62,6 +62,8 @@ struct router {
                                          * left: see leave.h. */
     bool keeps;                         /* Flows for them. */
     int64_t check_at_ms;                /* Of that: asks again. */
+    int64_t awake_at_ms;                /* Its bridge is told that we are here,
+                                         * once more. */
     uint8_t pulse;                      /* enum pulse */
     bool overdue;                       /* Has not come to what it was asked
                                          * last. */

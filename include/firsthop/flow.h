@@ -12,22 +12,44 @@
 
 /* The pipeline of a router.
  *
- *   CLASSIFY  port and outer tag: punt ARP, send IPv4 on      -> INNER, SOURCE
- *   INNER     the inner tag of a double-tagged frame          -> SOURCE
+ *   CLASSIFY  port and outer tag: punt ARP, send IPv4 on      -> INNER, SENDER
+ *   INNER     the inner tag of a double-tagged frame          -> SENDER
+ *   SENDER    the sender's address, of IPv4 or ARP, noted     -> SOURCE
  *   SOURCE    is it one of our clients, at its place?         -> ROUTE
- *   ROUTE     by destination: client, uplink, ourselves       -> MTU, OUTPUT
+ *   ROUTE     by destination: client, uplink, ourselves       -> CLIENT, MTU
+ *   CLIENT    the one of the address that ROUTE has noted     -> HOP
  *   MTU       may it be too long for the uplink?              -> OUTPUT
+ *   HOP       one hop more, of what goes to a client          -> OUTPUT
  *   OUTPUT    a port number in metadata -> that port, even if it is in_port
+ *   ECHO      a ping to ourselves: punt it, or answer it
  *   PUNT      to the controller, by a meter of the port it came in by
+ *
+ * and what a bridge answers by itself while its controller is silent (see
+ * flow_answer.h):
+ *
+ *   DIFFER    a client's question, if it is not for itself    -> REPLY
+ *   REPLY     the answer to it                                -> CLIENT
+ *   CORE      the answer to the core's question for a client
+ *   SWAP      a question turned into its answer
+ *   AWAKE     is the controller there?
  */
 enum fh_table {
     FH_TABLE_CLASSIFY,
     FH_TABLE_INNER,
+    FH_TABLE_SENDER,
     FH_TABLE_SOURCE,
     FH_TABLE_ROUTE,
+    FH_TABLE_CLIENT,
     FH_TABLE_MTU,
+    FH_TABLE_HOP,
     FH_TABLE_OUTPUT,
+    FH_TABLE_ECHO,
     FH_TABLE_PUNT,
+    FH_TABLE_DIFFER,
+    FH_TABLE_REPLY,
+    FH_TABLE_CORE,
+    FH_TABLE_SWAP,
+    FH_TABLE_AWAKE,
     FH_N_TABLES
 };
 
@@ -182,6 +204,7 @@ enum fh_flow_kind {
     FH_KIND_CORE,               /* A client on a core bridge. */
     FH_KIND_TRAP,               /* Short-lived: who still sends elsewhere. */
     FH_KIND_CHECK,              /* Short-lived: what can this bridge do. */
+    FH_KIND_AWAKE,              /* The controller is there: it renews it. */
 };
 
 static inline uint64_t

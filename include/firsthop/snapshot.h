@@ -31,6 +31,8 @@ struct fh_segment {
     const struct fh_addr *dhcp_servers; /* DHCP is relayed to them. */
     size_t n_dhcp_servers;
     bool isolate;                   /* No client to client. */
+    bool proxy_all;                 /* Neighbours are answered for as well. */
+    bool answers_core;              /* The core asks for its clients by ARP. */
 };
 
 struct fh_port_limits {
@@ -73,6 +75,7 @@ struct fh_client {
     const struct fh_uplink *uplink;
     bool isolate;
     bool lost;                      /* Who sends to it is told so. */
+    bool silent;                    /* Nothing is answered for it, nor it. */
     uint32_t decision;              /* For the cookie. */
 };
 

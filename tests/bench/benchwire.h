@@ -146,6 +146,7 @@ enum ofp_instruction {
     OFPIT_APPLY_ACTIONS = 4,
 };
 
+#define OXM_CLASS_NX1   0x0001u  /* Of Open vSwitch: registers. */
 #define OXM_CLASS_BASIC 0x8000u
 
 enum oxm_field {

@@ -3,6 +3,8 @@
 
 #include "tests/bench/oxm.h"
 
+#include "flows/flow_base.h"
+
 bool
 oxm_next(const uint8_t **p, const uint8_t *end, struct oxm *oxm)
 {
@@ -90,7 +92,14 @@ oxm_ip_host(const uint8_t *tlvs, size_t len)
     struct oxm o;
 
     while (oxm_next(&p, tlvs + len, &o)) {
-        if (o.class != OXM_CLASS_BASIC || o.len != 4 || !is_exact(&o)) {
+        if (o.len != 4 || !is_exact(&o)) {
+            continue;
+        }
+        if (o.class == OXM_CLASS_NX1 && (o.field == FLOW_REG_SENDER
+                                         || o.field == FLOW_REG_CLIENT)) {
+            return wire_get32(o.value);
+        }
+        if (o.class != OXM_CLASS_BASIC) {
             continue;
         }
         if (o.field == OXM_IPV4_SRC) {
@@ -124,6 +133,10 @@ field_matches_arp(const struct oxm *o, const struct oxm_arp_frame *f,
 {
     uint8_t number[8];
 
+    if (o->class == OXM_CLASS_NX1) {
+        wire_put32(number, o->field == FLOW_REG_AWAKE ? FLOW_AWAKE : 0);
+        return field_is(o, number, 4);
+    }
     if (o->class != OXM_CLASS_BASIC) {
         return false;
     }

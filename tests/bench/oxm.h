@@ -22,8 +22,8 @@ bool oxm_next(const uint8_t **p, const uint8_t *end, struct oxm *oxm);
 bool oxm_covers(const uint8_t *wide, size_t wide_len,
                 const uint8_t *narrow, size_t narrow_len);
 
-/* The exact IPv4 source (or else destination) that a match names, host
- * order; 0 if it names none. */
+/* The exact IPv4 source (or else destination) that a match names, or the
+ * address in a register (flows/flow_base.h), host order; 0 if it names none. */
 uint32_t oxm_ip_host(const uint8_t *tlvs, size_t len);
 
 /* An ARP frame as the pipeline sees it. */
@@ -32,8 +32,9 @@ struct oxm_arp_frame {
     const uint8_t *frame;       /* ARP_LEN bytes, untagged. */
 };
 
-/* True if a match lets '*frame' through with 'metadata'.  A match on a field
- * that an untagged ARP frame does not have never does. */
+/* True if a match lets '*frame' through with 'metadata', and with registers as
+ * they are while the controller is there.  A match on a field that an untagged
+ * ARP frame does not have never does. */
 bool oxm_matches_arp(const uint8_t *tlvs, size_t len,
                      const struct oxm_arp_frame *frame, uint64_t metadata);
 

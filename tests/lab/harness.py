@@ -20,6 +20,7 @@ import contextlib
 import copy
 import os
 import shutil
+import socket
 
 from .firsthopd import Firsthopd, default_build
 from .frames import Tap
@@ -36,6 +37,12 @@ SERVER = "198.51.100.1"
 CONTROLLER_HOST, CONTROLLER_PORT = "172.31.255.1", 6653
 CONTROLLER = f"tcp:{CONTROLLER_HOST}:{CONTROLLER_PORT}"
 SANITIZER_MARKS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
+
+
+def as_register(address):
+    """An IPv4 address as `ovs-ofctl` prints it when it is in a register, as
+    that of a client in its flows."""
+    return hex(int.from_bytes(socket.inet_aton(address), "big"))
 
 
 class Link:
@@ -106,10 +113,10 @@ class Router:
     def flows_of(self, client):
         """The flows that name the address or the MAC of 'client'."""
         marks = (
-            f"nw_src={client.address},",
-            f"nw_src={client.address} ",
-            f"nw_dst={client.address},",
-            f"nw_dst={client.address} ",
+            f"reg0={as_register(client.address)},",
+            f"reg0={as_register(client.address)} ",
+            f"reg1={as_register(client.address)},",
+            f"reg1={as_register(client.address)} ",
             f"arp_spa={client.address} ",
             client.mac,
         )

@@ -349,6 +349,19 @@ in_port_of(const uint8_t *oxms, size_t len)
     return 0;
 }
 
+/* What the flow mod writes to metadata: an instruction, 7.2.4. */
+static uint64_t
+metadata_of(const uint8_t *fm, size_t len)
+{
+    for (size_t at = 48 + (wire_get16(fm + 50) + 7) / 8 * 8; at + 8 <= len;
+         at += wire_get16(fm + at + 2)) {
+        if (wire_get16(fm + at) == 2) {
+            return wire_get64(fm + at + 8);
+        }
+    }
+    return 0;
+}
+
 struct tally {
     unsigned int adds, deletes;
 };
@@ -375,6 +388,8 @@ apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
         } else if (fm[24] == FH_TABLE_SOURCE) {
             world_say("%s deletes source %s port %u", b->name, addr,
                       in_port_of(oxms, oxms_len));
+        } else if (add && metadata_of(fm, len) & FLOW_META_SILENT) {
+            world_say("%s silences %s", b->name, addr);
         } else {
             world_say("%s %s route %s", b->name, add ? "adds" : "deletes",
                       addr);

@@ -246,12 +246,12 @@ a_full_flow_reads_in_the_order_of_the_bridge(void **state)
     struct fh_flow flow = full_flow();
 
     assert_format(&flow,
-                  "table=3 priority=100 cookie=0xf1a5030000000007"
+                  "table=4 priority=100 cookie=0xf1a5030000000007"
                   " hard_timeout=30 send_removed in_port=1"
                   " eth_src=02:00:00:00:00:0a eth_type=0x0800 vlan=100"
                   " ip_src=10.0.0.10"
                   " actions=meter:3,set_eth_src:02:00:00:00:00:0b,dec_ttl,"
-                  "write_metadata:0x2/0xffff,goto:5");
+                  "write_metadata:0x2/0xffff,goto:8");
 }
 
 static void

@@ -149,13 +149,13 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
 {
     assert_flows(*state, FH_TABLE_CLASSIFY, 400,
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_type=0x0806 arp_op=1 actions=meter:24,controller\n"
+        "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:24,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:25,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:24,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_type=0x0806 arp_op=1 actions=meter:96,controller\n"
+        "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:96,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:97,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
@@ -181,20 +181,20 @@ ipv4_to_one_of_the_segment_s_routers_goes_on(void **state)
         "eth_dst=02:00:00:00:00:0a vlan=0 "
         "actions=pop_vlan,write_metadata:0x1000000,goto:1\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
+        "eth_dst=02:00:00:00:00:0a vlan=none "
         "actions=write_metadata:0x0,goto:2\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=02:00:00:00:00:0b vlan=0 "
         "actions=pop_vlan,write_metadata:0x1000000,goto:1\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=02:00:00:00:00:0b eth_type=0x0800 vlan=none "
+        "eth_dst=02:00:00:00:00:0b vlan=none "
         "actions=write_metadata:0x0,goto:2\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=02:00:00:00:00:0a vlan=0 "
         "actions=pop_vlan,write_metadata:0xa01000000,goto:1\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
-        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+        "eth_dst=02:00:00:00:00:0a vlan=none "
+        "actions=write_metadata:0x8000000a00000000,goto:4\n");
 }
 
 static void
@@ -206,7 +206,7 @@ behind_a_priority_tag_there_is_no_tag(void **state)
         "actions=write_metadata:0x0,goto:2\n"
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0xa01000000 vlan=none "
-        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+        "actions=write_metadata:0x8000000a00000000,goto:4\n");
 }
 
 static void
@@ -223,47 +223,95 @@ static void
 routes_without_any_client(void **state)
 {
     assert_flows(*state, FH_TABLE_ROUTE, 900,
-        "table=3 priority=900 cookie=0xf1a5010000000000 "
+        "table=4 priority=900 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.1 ip_proto=1 icmp_type=8 "
-        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n"
-        "table=3 priority=900 cookie=0xf1a5010000000000 "
+        "actions=resubmit:15,goto:9\n"
+        "table=4 priority=900 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.2 ip_proto=1 icmp_type=8 "
-        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n"
-        "table=3 priority=900 cookie=0xf1a5010000000000 "
+        "actions=resubmit:15,goto:9\n"
+        "table=4 priority=900 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=192.0.2.2 ip_proto=1 icmp_type=8 "
-        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n");
+        "actions=resubmit:15,goto:9\n");
     assert_flows(*state, FH_TABLE_ROUTE, 890,
-        "table=3 priority=890 cookie=0xf1a5010000000000 "
+        "table=4 priority=890 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.1 actions=drop\n"
-        "table=3 priority=890 cookie=0xf1a5010000000000 "
+        "table=4 priority=890 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.2 actions=drop\n"
-        "table=3 priority=890 cookie=0xf1a5010000000000 "
+        "table=4 priority=890 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=192.0.2.2 actions=drop\n");
     assert_flows(*state, FH_TABLE_ROUTE, 850,
-        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "table=4 priority=850 cookie=0xf1a5010000000000 "
         "eth_type=0x0800 ip_dst=224.0.0.0/224.0.0.0 actions=drop\n"
-        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "table=4 priority=850 cookie=0xf1a5010000000000 "
         "eth_type=0x0800 ip_dst=0.0.0.0/255.0.0.0 actions=drop\n"
-        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "table=4 priority=850 cookie=0xf1a5010000000000 "
         "eth_type=0x0800 ip_dst=127.0.0.0/255.0.0.0 actions=drop\n"
-        "table=3 priority=850 cookie=0xf1a5010000000000 "
+        "table=4 priority=850 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.255 actions=drop\n");
-    assert_flows(*state, FH_TABLE_ROUTE, 400,
-        "table=3 priority=400 cookie=0xf1a5010000000000 "
-        "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
+    assert_flows(*state, FH_TABLE_ROUTE, 500,
+        "table=4 priority=500 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 "
-        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:6\n");
+        "actions=move:ip_dst->reg1,goto:5\n");
     assert_flows(*state, FH_TABLE_ROUTE, 100,
-        "table=3 priority=100 cookie=0xf1a5010000000000 "
+        "table=4 priority=100 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 actions=check_larger:1514,goto:4\n");
+        "eth_type=0x0800 actions=check_larger:1514,goto:6\n");
+}
+
+/* Ping to ourselves, while the controller is there. */
+static void
+a_ping_is_punted_while_the_controller_is_there(void **state)
+{
+    assert_flows(*state, FH_TABLE_ECHO, 200,
+        "table=9 priority=200 cookie=0xf1a5010000000000 reg3=0x2 "
+        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:10\n");
+}
+
+/* A client that is not here: the core is told, a neighbour sent on to it. */
+static void
+who_is_not_here_is_the_core_s(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLIENT, -1,
+        "table=5 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "actions=check_larger:1514,goto:6\n"
+        "table=5 priority=400 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "actions=write_metadata:0x100000000000000/0x300000000000000,goto:10\n");
+}
+
+static void
+the_sender_s_address_is_noted_if_it_is_of_a_segment(void **state)
+{
+    assert_flows(*state, FH_TABLE_SENDER, -1,
+        "table=2 priority=300 cookie=0xf1a5010000000000 eth_type=0x0800 "
+        "ip_src=10.0.0.0/255.255.255.0 actions=move:ip_src->reg0,goto:3\n"
+        "table=2 priority=300 cookie=0xf1a5010000000000 eth_type=0x0806 "
+        "arp_op=1 arp_spa=10.0.0.0/255.255.255.0 "
+        "actions=move:arp_spa->reg0,goto:3\n");
+}
+
+static void
+what_goes_to_a_client_has_made_a_hop_but_answers_have_not(void **state)
+{
+    assert_flows(*state, FH_TABLE_HOP, -1,
+        "table=7 priority=100 cookie=0xf1a5010000000000 eth_type=0x0800 "
+        "actions=dec_ttl,write_metadata:0x0/0x400000000000000,goto:8\n"
+        "table=7 priority=100 cookie=0xf1a5010000000000 eth_type=0x0806 "
+        "arp_op=2 actions=goto:8\n"
+        "table=7 priority=100 cookie=0xf1a5010000000000 eth_type=0x0806 "
+        "arp_op=1 actions=goto:13\n"
+        "table=7 priority=200 cookie=0xf1a5010000000000 "
+        "metadata=0x400000000000000/0x400000000000000 eth_type=0x0806 "
+        "actions=drop\n");
 }
 
 /* From clients whatever it is for, from the core what is for clients. */
@@ -271,20 +319,20 @@ static void
 what_has_come_to_the_end_of_its_ttl_is_punted(void **state)
 {
     assert_flows(*state, FH_TABLE_ROUTE, 600,
-        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "table=4 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 ip_ttl=0 "
-        "actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n"
-        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "actions=write_metadata:0x200000000000000/0x300000000000000,goto:10\n"
+        "table=4 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 ip_ttl=1 "
-        "actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n"
-        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "actions=write_metadata:0x200000000000000/0x300000000000000,goto:10\n"
+        "table=4 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 ip_ttl=0 actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n"
-        "table=3 priority=600 cookie=0xf1a5010000000000 "
+        "eth_type=0x0800 ip_ttl=0 actions=write_metadata:0x200000000000000/0x300000000000000,goto:10\n"
+        "table=4 priority=600 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 ip_ttl=1 actions=write_metadata:0x200000000000000/0x300000000000000,goto:6\n");
+        "eth_type=0x0800 ip_ttl=1 actions=write_metadata:0x200000000000000/0x300000000000000,goto:10\n");
 }
 
 static void
@@ -294,18 +342,18 @@ what_is_too_long_for_the_uplink_is_punted(void **state)
 
     f->uplink.mtu = 9000;
     assert_flows(f, FH_TABLE_ROUTE, 100,
-        "table=3 priority=100 cookie=0xf1a5010000000000 "
+        "table=4 priority=100 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 actions=check_larger:9014,goto:4\n");
+        "eth_type=0x0800 actions=check_larger:9014,goto:6\n");
     assert_flows(f, FH_TABLE_MTU, -1,
-        "table=4 priority=200 cookie=0xf1a5010000000000 "
+        "table=6 priority=200 cookie=0xf1a5010000000000 "
         "metadata=0xd000000a00000000/0xd0ffffff03ffffff "
-        "eth_type=0x0800 actions=write_metadata:0x300000000000000/0x300000000000000,goto:6\n"
-        "table=4 priority=100 cookie=0xf1a5020000000000 "
+        "eth_type=0x0800 actions=write_metadata:0x300000000000000/0x300000000000000,goto:10\n"
+        "table=6 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
         "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
-        "write_metadata:0xa,goto:5\n");
+        "write_metadata:0xa,goto:8\n");
 }
 
 static void
@@ -315,26 +363,26 @@ nothing_is_too_long_for_an_uplink_that_takes_every_packet(void **state)
 
     f->uplink.mtu = 65535;
     assert_flows(f, FH_TABLE_ROUTE, 100,
-        "table=3 priority=100 cookie=0xf1a5010000000000 "
+        "table=4 priority=100 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
-        "eth_type=0x0800 actions=check_larger:65535,goto:4\n");
+        "eth_type=0x0800 actions=check_larger:65535,goto:6\n");
 }
 
 static void
 a_frame_leaves_even_by_the_port_that_it_came_in_by(void **state)
 {
     assert_flows(*state, FH_TABLE_OUTPUT, -1,
-        "table=5 priority=100 cookie=0xf1a5010000000000 metadata=0x1 "
+        "table=8 priority=100 cookie=0xf1a5010000000000 metadata=0x1 "
         "actions=output:1\n"
-        "table=5 priority=200 cookie=0xf1a5010000000000 in_port=1 "
+        "table=8 priority=200 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x1 actions=output:in_port\n"
-        "table=5 priority=100 cookie=0xf1a5010000000000 "
-        "metadata=0x100000000000001 actions=output:1,goto:6\n"
-        "table=5 priority=200 cookie=0xf1a5010000000000 in_port=1 "
-        "metadata=0x100000000000001 actions=output:in_port,goto:6\n"
-        "table=5 priority=100 cookie=0xf1a5010000000000 metadata=0xa "
+        "table=8 priority=100 cookie=0xf1a5010000000000 "
+        "metadata=0x100000000000001 actions=output:1,goto:10\n"
+        "table=8 priority=200 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x100000000000001 actions=output:in_port,goto:10\n"
+        "table=8 priority=100 cookie=0xf1a5010000000000 metadata=0xa "
         "actions=output:10\n"
-        "table=5 priority=200 cookie=0xf1a5010000000000 in_port=10 "
+        "table=8 priority=200 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0xa actions=output:in_port\n");
 }
 
@@ -342,22 +390,22 @@ static void
 what_is_owed_an_answer_is_punted_by_a_meter_of_its_port(void **state)
 {
     assert_flows(*state, FH_TABLE_PUNT, -1,
-        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x100000000000000/0x300000000000000 "
         "actions=meter:28,controller\n"
-        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x200000000000000/0x300000000000000 "
         "actions=meter:29,controller\n"
-        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x300000000000000/0x300000000000000 "
         "actions=meter:30,controller\n"
-        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=10 "
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x100000000000000/0x300000000000000 "
         "actions=meter:100,controller\n"
-        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=10 "
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x200000000000000/0x300000000000000 "
         "actions=meter:101,controller\n"
-        "table=6 priority=100 cookie=0xf1a5010000000000 in_port=10 "
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x300000000000000/0x300000000000000 "
         "actions=meter:102,controller\n");
 }
@@ -388,8 +436,8 @@ one_tag_is_popped_and_no_second_one_let_through(void **state)
         "eth_dst=02:00:00:00:00:0a vlan=0 "
         "actions=pop_vlan,write_metadata:0xa01000000,goto:1\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
-        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+        "eth_dst=02:00:00:00:00:0a vlan=none "
+        "actions=write_metadata:0x8000000a00000000,goto:4\n");
     assert_flows(f, FH_TABLE_INNER, -1,
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0x1000000 vlan=100 "
@@ -402,7 +450,7 @@ one_tag_is_popped_and_no_second_one_let_through(void **state)
         "actions=pop_vlan,write_metadata:0x1000064,goto:2\n"
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0xa01000000 vlan=none "
-        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+        "actions=write_metadata:0x8000000a00000000,goto:4\n");
 }
 
 static void
@@ -420,15 +468,15 @@ two_tags_are_matched_one_after_the_other(void **state)
         "eth_dst=02:00:00:00:00:0a vlan=0 "
         "actions=pop_vlan,write_metadata:0xa01000000,goto:1\n"
         "table=0 priority=300 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0800 vlan=none "
-        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+        "eth_dst=02:00:00:00:00:0a vlan=none "
+        "actions=write_metadata:0x8000000a00000000,goto:4\n");
     assert_flows(f, FH_TABLE_INNER, -1,
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0x10000c8 vlan=100 actions=pop_vlan,"
         "write_metadata:0x20640c8,goto:2\n"
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0xa01000000 vlan=none "
-        "actions=write_metadata:0x8000000a00000000,goto:3\n");
+        "actions=write_metadata:0x8000000a00000000,goto:4\n");
 }
 
 static void
@@ -451,13 +499,13 @@ the_same_tag_on_both_sides_is_told_apart(void **state)
         "actions=pop_vlan,write_metadata:0x1000064,goto:2\n"
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0xa01000000 vlan=100 "
-        "actions=pop_vlan,write_metadata:0x8000000a01000064,goto:3\n"
+        "actions=pop_vlan,write_metadata:0x8000000a01000064,goto:4\n"
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0xa01000064 vlan=none "
-        "actions=write_metadata:0x8000000a01000064,goto:3\n"
+        "actions=write_metadata:0x8000000a01000064,goto:4\n"
         "table=1 priority=300 cookie=0xf1a5010000000000 "
         "metadata=0xa01000064 vlan=0 "
-        "actions=pop_vlan,write_metadata:0x8000000a01000064,goto:3\n");
+        "actions=pop_vlan,write_metadata:0x8000000a01000064,goto:4\n");
 }
 
 /* Special cases. */
@@ -469,7 +517,7 @@ isolated_clients_do_not_reach_each_other(void **state)
 
     f->segment.isolate = true;
     assert_flows(f, FH_TABLE_ROUTE, 800,
-        "table=3 priority=800 cookie=0xf1a5010000000000 "
+        "table=4 priority=800 cookie=0xf1a5010000000000 "
         "metadata=0xe000000a00000000/0xe0ffffff03ffffff "
         "eth_type=0x0800 ip_dst=10.0.0.0/255.255.255.0 actions=drop\n");
 }
@@ -516,16 +564,16 @@ two_uplinks_with_one_port_are_two_domains(void **state)
     assert_true(flow_meta_domain(&uplinks[0])
                 != flow_meta_domain(&uplinks[1]));
     assert_flows(f, FH_TABLE_MTU, 100,
-        "table=4 priority=100 cookie=0xf1a5020000000000 "
+        "table=6 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
         "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
-        "write_metadata:0xa,goto:5\n"
-        "table=4 priority=100 cookie=0xf1a5020000000000 "
+        "write_metadata:0xa,goto:8\n"
+        "table=6 priority=100 cookie=0xf1a5020000000000 "
         "metadata=0xc000000a01000007/0xc0ffffff03ffffff "
         "eth_type=0x0800 actions=dec_ttl,"
         "set_eth_src:02:00:00:00:00:0a,set_eth_dst:02:00:00:00:00:01,"
-        "push_vlan:0x8100,set_vlan:7,write_metadata:0xa,goto:5\n");
+        "push_vlan:0x8100,set_vlan:7,write_metadata:0xa,goto:8\n");
 }
 
 static void
@@ -607,15 +655,15 @@ dhcp_with_a_server_is_punted(void **state)
     f->segment.dhcp_servers = &server;
     f->segment.n_dhcp_servers = 1;
     assert_flows(f, FH_TABLE_ROUTE, 895,
-        "table=3 priority=895 cookie=0xf1a5010000000000 in_port=1 "
+        "table=4 priority=895 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
         "actions=meter:27,controller\n"
-        "table=3 priority=895 cookie=0xf1a5010000000000 "
+        "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 udp_dst=67 "
         "actions=meter:99,controller\n"
-        "table=3 priority=895 cookie=0xf1a5010000000000 "
+        "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 ip_proto=17 "
         "udp_dst=68 actions=meter:99,controller\n");
@@ -740,6 +788,10 @@ main(void)
         TEST(behind_a_priority_tag_there_is_no_tag),
         TEST(anything_else_of_our_ports_is_dropped),
         TEST(routes_without_any_client),
+        TEST(a_ping_is_punted_while_the_controller_is_there),
+        TEST(who_is_not_here_is_the_core_s),
+        TEST(the_sender_s_address_is_noted_if_it_is_of_a_segment),
+        TEST(what_goes_to_a_client_has_made_a_hop_but_answers_have_not),
         TEST(what_has_come_to_the_end_of_its_ttl_is_punted),
         TEST(what_is_too_long_for_the_uplink_is_punted),
         TEST(nothing_is_too_long_for_an_uplink_that_takes_every_packet),

@@ -69,14 +69,14 @@ an_untagged_client(void **state)
     struct fh_client c = client();
 
     assert_client(&c,
-        "table=2 priority=500 cookie=0xf1a5030000000007 in_port=1 "
-        "metadata=0x0 eth_src=02:00:00:00:01:0a eth_type=0x0800 "
-        "ip_src=10.0.0.10 actions=write_metadata:0xc000000a00000000,"
-        "goto:3",
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:5");
+        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "metadata=0x0 eth_src=02:00:00:00:01:0a "
+        "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
+        "goto:4",
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:7");
 }
 
 static void
@@ -86,15 +86,15 @@ a_client_under_one_tag(void **state)
 
     c.vlan = (struct fh_vlan) { .n = 1, .vids = { 100 } };
     assert_client(&c,
-        "table=2 priority=500 cookie=0xf1a5030000000007 in_port=1 "
-        "metadata=0x1000064 eth_src=02:00:00:00:01:0a eth_type=0x0800 "
-        "ip_src=10.0.0.10 actions=write_metadata:0xc000000a00000000,"
-        "goto:3",
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
+        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "metadata=0x1000064 eth_src=02:00:00:00:01:0a "
+        "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
+        "goto:4",
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:100,"
-        "write_metadata:0x1,goto:5");
+        "write_metadata:0x1,goto:7");
 }
 
 static void
@@ -104,15 +104,15 @@ a_client_under_two_tags(void **state)
 
     c.vlan = (struct fh_vlan) { .n = 2, .vids = { 200, 100 } };
     assert_client(&c,
-        "table=2 priority=500 cookie=0xf1a5030000000007 in_port=1 "
-        "metadata=0x20640c8 eth_src=02:00:00:00:01:0a eth_type=0x0800 "
-        "ip_src=10.0.0.10 actions=write_metadata:0xc000000a00000000,"
-        "goto:3",
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
+        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "metadata=0x20640c8 eth_src=02:00:00:00:01:0a "
+        "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
+        "goto:4",
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:100,"
-        "push_vlan:0x88a8,set_vlan:200,write_metadata:0x1,goto:5");
+        "push_vlan:0x88a8,set_vlan:200,write_metadata:0x1,goto:7");
 }
 
 static void
@@ -123,15 +123,15 @@ a_client_whose_outer_ethertype_was_seen(void **state)
     c.vlan = (struct fh_vlan) { .n = 2, .vids = { 4094, 1 },
                                 .tpid = 0x8100 };
     assert_client(&c,
-        "table=2 priority=500 cookie=0xf1a5030000000007 in_port=1 "
-        "metadata=0x2001ffe eth_src=02:00:00:00:01:0a eth_type=0x0800 "
-        "ip_src=10.0.0.10 actions=write_metadata:0xc000000a00000000,"
-        "goto:3",
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
+        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "metadata=0x2001ffe eth_src=02:00:00:00:01:0a "
+        "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
+        "goto:4",
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:1,"
-        "push_vlan:0x8100,set_vlan:4094,write_metadata:0x1,goto:5");
+        "push_vlan:0x8100,set_vlan:4094,write_metadata:0x1,goto:7");
 }
 
 static void
@@ -141,14 +141,14 @@ an_isolated_client_is_marked(void **state)
 
     c.isolate = true;
     assert_client(&c,
-        "table=2 priority=500 cookie=0xf1a5030000000007 in_port=1 "
-        "metadata=0x0 eth_src=02:00:00:00:01:0a eth_type=0x0800 "
-        "ip_src=10.0.0.10 actions=write_metadata:0xe000000a00000000,"
-        "goto:3",
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:5");
+        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "metadata=0x0 eth_src=02:00:00:00:01:0a "
+        "reg0=0xa00000a actions=write_metadata:0xe000000a00000000,"
+        "goto:4",
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:7");
 }
 
 static void
@@ -161,14 +161,14 @@ a_tagged_uplink_is_another_domain(void **state)
 
     c.uplink = &uplink;
     assert_client(&c,
-        "table=2 priority=500 cookie=0xf1a5030000000007 in_port=1 "
-        "metadata=0x0 eth_src=02:00:00:00:01:0a eth_type=0x0800 "
-        "ip_src=10.0.0.10 actions=write_metadata:0xc000000a01000007,"
-        "goto:3",
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a01000007/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:5");
+        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "metadata=0x0 eth_src=02:00:00:00:01:0a "
+        "reg0=0xa00000a actions=write_metadata:0xc000000a01000007,"
+        "goto:4",
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a01000007/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
+        "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:7");
 }
 
 static void
@@ -182,11 +182,11 @@ a_client_that_is_lost_is_told_of_where_it_was_sent_to(void **state)
     flow_client_build_route(&c, &route);
     assert_true(fh_flow_same(&flows[1], &route));
     assert_flow(&route,
-        "table=3 priority=500 cookie=0xf1a5030000000007 "
-        "metadata=0x8000000a00000000/0x80ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=10.0.0.10 actions=dec_ttl,set_eth_src:02:00:00:00:00:0a,"
+        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "metadata=0x8000000a00000000/0x80ffffff03ffffff "
+        "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x100000000000001,"
-        "goto:5");
+        "goto:7");
     c.lost = false;
     flow_client_build_route(&c, &route);
     assert_true(fh_flow_same_key(&flows[1], &route));
@@ -226,14 +226,11 @@ a_source_flow_that_says_more_or_less_is_not_believed(void **state)
     struct flow_client_info info;
 
     flow_client_build(&c, flows);
-    for (unsigned int bit = 0; bit < 13; bit++) {
+    for (unsigned int bit = 0; bit < 18; bit++) {
         flow = flows[0];
         flow.match.fields ^= UINT32_C(1) << bit;
         assert_false(flow_client_read(&flow, &info));
     }
-    flow = flows[0];
-    flow.match.ip_src_mask = htonl(0xffffff00);
-    assert_false(flow_client_read(&flow, &info));
     flow = flows[0];
     flow.match.metadata = UINT64_C(3) << 24;    /* Three tags. */
     assert_false(flow_client_read(&flow, &info));

@@ -17,7 +17,7 @@
 
 static const char *const action_names[] = {
     [TAKEOVER_INSTALL] = "install", [TAKEOVER_CONFIRM] = "confirm",
-    [TAKEOVER_TELL_CORE] = "tell",
+    [TAKEOVER_TELL_CORE] = "tell", [TAKEOVER_SILENCE] = "silence",
     [TAKEOVER_REPEAT_CORE] = "retell", [TAKEOVER_SEND_NOTICE] = "notice",
     [TAKEOVER_ARM] = "arm", [TAKEOVER_REMOVE] = "remove",
     [TAKEOVER_DONE] = "done", [TAKEOVER_RELEASE] = "release",
@@ -120,7 +120,7 @@ flows_then_core_then_notice_then_clean_up(void **state)
     takeover_begin(&f->t, B, false, 1000, &f->acts);
     assert_string_equal(acts(f), "install B");
     takeover_installed(&f->t, true, 1010, &f->acts);
-    assert_string_equal(acts(f), "tell B");
+    assert_string_equal(acts(f), "silence A; tell B");
     assert_int_equal(f->t.install_ms, 10);
     takeover_told(&f->t, 0, 1020, ALL, &f->acts);
     assert_string_equal(acts(f), "notice B; arm B 1120");
@@ -435,7 +435,7 @@ a_planned_move_lets_the_flows_sink_in(void **state)
     takeover_told(&f->t, 0, 1020, ALL, &f->acts);
     assert_string_equal(acts(f), "");
     takeover_timer(&f->t, 1060, ALL, &f->acts);
-    assert_string_equal(acts(f), "tell B");
+    assert_string_equal(acts(f), "silence A; tell B");
     assert_int_equal(f->t.install_ms, 10);
 }
 
@@ -530,7 +530,7 @@ a_new_winner_in_every_phase_begins_anew(void **state)
         takeover_begin(&f->t, C, false, 1100, &f->acts);
         assert_string_equal(acts(f), "install C");
         takeover_installed(&f->t, true, 1105, &f->acts);
-        assert_string_equal(acts(f), "tell C");
+        assert_string_equal(acts(f), "silence A; silence B; tell C");
         assert_int_equal(f->t.install_ms, 5);
         takeover_told(&f->t, 0, 1110, ALL, &f->acts);
         assert_string_equal(acts(f), "notice C; arm C 1210");
@@ -556,7 +556,8 @@ back_to_the_loser_in_every_phase_keeps_its_flows(void **state)
         takeover_installed(&f->t, true, 1105, &f->acts);
         takeover_told(&f->t, 0, 1110, ALL, &f->acts);
         assert_string_equal(acts(f),
-                            "install A; tell A; notice A; arm A 1210");
+                            "install A; silence B; tell A; notice A; "
+                            "arm A 1210");
         takeover_core_acked(&f->t, A);
         takeover_acked(&f->t, A, 1112, ALL, &f->acts);
         assert_string_equal(acts(f), "done A; remove B; release A");
@@ -688,7 +689,7 @@ one_that_was_cut_short_goes_on_from_the_barrier(void **state)
     takeover_resume(&f->t, B, 1000, &f->acts);
     assert_string_equal(acts(f), "confirm B");
     takeover_installed(&f->t, true, 1002, &f->acts);
-    assert_string_equal(acts(f), "tell B");
+    assert_string_equal(acts(f), "silence A; tell B");
     takeover_told(&f->t, 0, 1003, ALL, &f->acts);
     assert_string_equal(acts(f), "notice B; arm B 1103");
     takeover_core_acked(&f->t, B);
