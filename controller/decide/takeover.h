@@ -92,6 +92,13 @@ takeover_is_idle(const struct takeover *t)
     return t->phase <= TAKEOVER_LINGER;
 }
 
+/* The losers' flows are still to go. */
+static inline bool
+takeover_lingers(const struct takeover *t)
+{
+    return t->phase == TAKEOVER_LINGER;
+}
+
 /* The winner is named, but does not serve yet: whoever was before it does. */
 static inline bool
 takeover_is_unconfirmed(const struct takeover *t)

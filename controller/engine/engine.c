@@ -9,6 +9,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/decide/relay.h"
+#include "controller/engine/audit.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/lease.h"
 #include "controller/engine/leave.h"
@@ -331,4 +332,10 @@ engine_without(const struct engine *en, const struct client *c, size_t member)
     candidates[member].connected = candidates[member].expected = false;
     candidates[member].headless = false;
     return elect_run(&in);
+}
+
+char *
+engine_audit(const struct engine *en)
+{
+    return audit_run(en);
 }

@@ -117,6 +117,9 @@ struct elect_result engine_explain(const struct engine *,
 struct elect_result engine_without(const struct engine *,
                                    const struct client *, size_t member);
 
+/* NULL, or the first of its invariants that is broken, new: for tests. */
+char *engine_audit(const struct engine *);
+
 /* Writers.  Return NULL, or what stands in the way, new; or ENGINE_PENDING if
  * what is to be kept is on its way to the disk: nothing has changed, and the
  * same call is to be made again once it is there. */

@@ -139,7 +139,8 @@ life_member_ready(struct engine *en, struct client *c, size_t member,
                   : reach_next_ms(r, &c->segment->probe, engine_now_ms(en)));
     }
     if (c->active == ELECT_NONE
-        && (c->state == CLIENT_ACTIVE || reach_is_up(r))) {
+        && (c->state == CLIENT_ACTIVE || reach_is_up(r)
+            || c->reason == ELECT_WAITS)) {     /* Perhaps for this one. */
         if (!c->former || !c->elect_at_ms) {    /* Or in its turn. */
             mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_CONFIG);
         }

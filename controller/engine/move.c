@@ -325,6 +325,22 @@ move_acked(struct engine *en, struct client *c, size_t member)
     move_act(en, c, &acts);
 }
 
+/* Who served the client before the winner, or was about to: ELECT_NONE where
+ * nobody was. */
+static int
+who_was_before(const struct client *c)
+{
+    int winner = takeover_winner(&c->takeover);
+
+    for (int i = 0; c->moved_from == ELECT_NONE && i < c->n_reaches; i++) {
+        if (i != winner && c->holdings[i].port
+            && takeover_holds(&c->takeover, i) && serving_can(c, i)) {
+            return i;
+        }
+    }
+    return c->moved_from;
+}
+
 /* The flows were refused: it is as if the winner had not been named.  Whoever
  * served until now goes on, and says so: a takeover before this one may have
  * got as far as the core, or the client. */
@@ -332,11 +348,13 @@ static void
 take_back(struct engine *en, struct client *c)
 {
     bool at_home = takeover_winner(&c->takeover) == c->moved_from;
+    int before = who_was_before(c);
 
-    c->unreported = false;
-    takeover_put_back(&c->takeover, c->moved_from);
-    serving_set_active(en, c, c->moved_from);
-    if (c->moved_from != ELECT_NONE) {
+    /* One that was only about to serve has not been reported. */
+    c->unreported = before != c->moved_from;
+    takeover_put_back(&c->takeover, before);
+    serving_set_active(en, c, before);
+    if (before != ELECT_NONE) {
         c->resume = true;
         if (!at_home) {                 /* Else once it has been read again. */
             move_resume_if_due(en, c);

@@ -11,6 +11,7 @@
 #include "controller/engine/learned.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/removed.h"
 #include "controller/engine/route.h"
 #include "controller/engine/router_send.h"
@@ -263,6 +264,19 @@ inherit_trap(struct client *c, const struct client *old)
     c->trap_at_ms = c->trap_member != ELECT_NONE ? old->trap_at_ms : 0;
 }
 
+/* Its router has left, and does not forward for it until another does. */
+static void
+orphan(struct engine *en, struct client *c, const struct client *old)
+{
+    if (takeover_awaits_flows(&old->takeover)
+        && old->moved_from == ELECT_NONE) {
+        serving_set_state(en, c, CLIENT_PENDING);   /* Nor ever did. */
+        c->unreported = false;
+    } else {
+        mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_CONFIG);
+    }
+}
+
 static void
 inherit(struct engine *en, struct client *c, struct client *old)
 {
@@ -312,6 +326,8 @@ inherit(struct engine *en, struct client *c, struct client *old)
     inherit_former(en, c, old);
     if (c->former) {
         c->announced = old->announced && same_upstream(c, old);
+    } else if (c->state == CLIENT_ACTIVE && c->active == ELECT_NONE) {
+        orphan(en, c, old);
     }
     serving_arm(en, c);
 }
@@ -392,6 +408,7 @@ take_over_routers(struct engine *en, struct old *old)
 
         if (router) {
             router->draining = was->draining;
+            router->pulse = was->pulse;
             router->greeted = was->greeted;
             router->counters = was->counters;
             router->expected = was->expected || was->ready || was->reading;

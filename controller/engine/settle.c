@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "controller/decide/pulse.h"
+#include "controller/engine/learned.h"
 #include "controller/engine/life.h"
 #include "controller/engine/mark.h"
 #include "controller/engine/move.h"
@@ -405,6 +406,9 @@ meet_deadlines(struct engine *en, struct client *c)
         c->withdrawn = true;
         life_withdraw(en, c);
         engine_report(en, &e);
+        learned_set_guest(c);       /* If it was adopted, and never heard. */
+        /* It may have been kept by a router that nobody hears of. */
+        mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     }
     if (serving_age_at_ms(c) && serving_age_at_ms(c) <= now_ms) {
         life_forget(en, c, !c->guest ? "lost for longer than age_s"
