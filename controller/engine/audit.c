@@ -76,7 +76,8 @@ check_path(const struct engine *en, const struct client *c)
                            && serving_can(c, c->active)
                            && c->reaches[c->active].state == REACH_UNKNOWN);
 
-    if (is_moving(c) || c->discovering || c->prove_first || awaits_verdict) {
+    if (is_moving(c) || c->discovering || c->prove_first || awaits_verdict
+        || c->reason == ELECT_TRIED) {
         return NULL;
     }
     settle_snapshot(en, c, candidates, &in);
@@ -92,7 +93,8 @@ check_path(const struct engine *en, const struct client *c)
 static const char *
 check_state(const struct client *c)
 {
-    if (c->active != ELECT_NONE && c->active != takeover_winner(&c->takeover)) {
+    if (c->active != ELECT_NONE
+        && c->active != takeover_winner(&c->takeover)) {
         return "its active router is not its takeover's winner";
     }
     if (c->state == CLIENT_ACTIVE && c->active == ELECT_NONE && !c->former) {

@@ -7,7 +7,7 @@
  *   probe, nexthop   who reaches whom
  *   move             from one router to the next
  *   defend           somebody speaks as us
- *   rival            somebody else speaks for a client
+ *   conflict         somebody else speaks for a client
  *   life, taglimit   a client comes, its routers come and go, it is forgotten
  *   settle           which router is to serve it
  *   lease            a client that a DHCP server has given its address

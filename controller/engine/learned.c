@@ -58,8 +58,8 @@ learned_may_ask(const struct client *c, const struct reach *r,
     uint32_t since_ms = (uint32_t) now_ms - r->probed_ms;
     uint32_t doubled = r->sent - ASK_AT_ONCE;
 
-    if (!c->unanswered || c->contested || r->sent < ASK_AT_ONCE) {
-        return !c->unanswered || c->contested || c->asker == r->index;
+    if (!c->unanswered || c->claim.contested || r->sent < ASK_AT_ONCE) {
+        return !c->unanswered || c->claim.contested || c->asker == r->index;
     }
     if (c->discovering || doubled > ASK_DOUBLED) {
         doubled = c->discovering ? 0 : ASK_DOUBLED;

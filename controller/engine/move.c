@@ -413,5 +413,4 @@ move_follow(struct engine *en, struct client *c, struct eth_addr mac)
         client_forget_holding(c, i);
     }
     c->mac = mac;
-    memset(&c->rival_mac, 0, sizeof c->rival_mac);
 }

@@ -19,7 +19,7 @@
 #include "controller/engine/nexthop.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
-#include "controller/engine/rival.h"
+#include "controller/engine/conflict.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/settle.h"
@@ -226,7 +226,7 @@ active_request(struct engine *en, struct client *c, size_t member,
     struct reach *r = &c->reaches[member];
 
     if (r->port != in->port->number && reach_is_up(r)) {
-        rival_claims(en, c, member, in->arp->sha, in->port->number);
+        conflict_claims(en, c, member, in->arp->sha, in->port->number);
     } else if (takeover_is_untold(&c->takeover)) {
         c->asked = in->arp->tpa;
         c->asked_members |= UINT32_C(1) << member;
@@ -319,11 +319,11 @@ access_request(struct engine *en, struct segment *segment, size_t member,
         }
     }
     if (fh_mac_is_zero(c->mac)) {
-        if (!c->contested) {
+        if (!c->claim.contested) {
             c->mac = in->arp->sha;
         }
     } else if (!fh_mac_equal(c->mac, in->arp->sha)
-               && !rival_claims(en, c, member, in->arp->sha,
+               && !conflict_claims(en, c, member, in->arp->sha,
                                 in->port->number)) {
         defend_client(en, c);
         return;
@@ -377,14 +377,14 @@ reply_to_probe(struct engine *en, struct client *c, size_t member,
         return;
     }
     if (!is_at_its_place(c, member, in)) {
-        rival_answers(en, c, in->arp->sha);
+        conflict_answers(en, c, in->arp->sha);
         return;
     }
     if (comes_too_early(c, member, in)) {
-        rival_claims(en, c, member, in->arp->sha, in->port->number);
+        conflict_claims(en, c, member, in->arp->sha, in->port->number);
         return;
     }
-    rival_place_answered(en, c, member, in->arp->sha);
+    conflict_place_answered(en, c, member, in->arp->sha);
     first = c->unanswered;
     learned_prove(c);
     if (first) {
@@ -408,7 +408,7 @@ access_reply_to_all(struct engine *en, size_t member, struct client *c,
 {
     if (c && !fh_mac_is_zero(c->mac)
         && !fh_mac_equal(c->mac, in->arp->sha)) {
-        rival_claims(en, c, member, in->arp->sha, in->port->number);
+        conflict_claims(en, c, member, in->arp->sha, in->port->number);
         defend_client(en, c);
     } else {
         engine_drop(en, DROP_UNASKED);
@@ -428,7 +428,7 @@ access_reply(struct engine *en, struct segment *segment, size_t member,
         return;
     }
     if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, in->arp->sha)) {
-        rival_answers(en, c, in->arp->sha);
+        conflict_answers(en, c, in->arp->sha);
         return;
     }
     if (fh_addr_is_zero(in->arp->tpa)

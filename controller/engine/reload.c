@@ -303,6 +303,8 @@ inherit(struct engine *en, struct client *c, struct client *old)
     inherit_trap(c, old);
     c->adopted = old->adopted;
     c->resume = old->resume;
+    c->discovering = old->discovering;
+    c->discover_at_ms = old->discover_at_ms;
     c->unreported = old->unreported;
     if (old->unreported && old->moved_from != ELECT_NONE) {
         c->moved_from = find_member(c->segment, (old->segment->members

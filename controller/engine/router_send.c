@@ -285,7 +285,7 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
     }
     if (reach_is_up(r)) {
         router_queue_arp(router, r->port, dst, &vlan, &arp);
-    } else if (c->unanswered && r->heard_port && !c->contested) {
+    } else if (c->unanswered && r->heard_port && !c->claim.contested) {
         router_queue_arp(router, r->heard_port, dst, &vlan, &arp);
     } else {
         for (size_t i = 0; i < router->config->n_access_ports; i++) {

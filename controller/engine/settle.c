@@ -13,7 +13,7 @@
 #include "controller/engine/move.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/removed.h"
-#include "controller/engine/rival.h"
+#include "controller/engine/conflict.h"
 #include "controller/engine/route.h"
 #include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
@@ -438,10 +438,10 @@ static void
 judge(struct engine *en, struct client *c, uint32_t silent_members)
 {
     for (size_t i = 0; i < c->n_reaches; i++) {
-        if (silent_members >> i & 1 && rival_place_silent(en, c, i)) {
-            settle_discover(en, c, c->rival_member, c->rival_port,
+        if (silent_members >> i & 1 && conflict_place_silent(en, c, i)) {
+            settle_discover(en, c, c->claim.member, c->claim.port,
                             (struct fh_addr) { 0 });
-            rival_contest(en, c);
+            conflict_ask_all(en, c);
         }
     }
 }

@@ -9,6 +9,7 @@
 
 #include <uthash.h>
 
+#include "controller/decide/claim.h"
 #include "controller/decide/elect.h"
 #include "controller/decide/guard.h"
 #include "controller/base/journal.h"
@@ -102,20 +103,16 @@ struct client {
     int64_t discover_at_ms;
     int64_t elect_at_ms;
     int64_t trap_at_ms;
-    int64_t last_conflict_ms;   /* Monotonic: paces reports. */
+    struct claim claim;         /* Of somebody else, to its address. */
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
     int64_t quiet_again_ms;     /* Not to be had again before. */
     int64_t reminded_ms;        /* Of the gateway, by defend.h. */
     struct guard forged_guard;  /* Of its replies: events. */
     struct guard core_guard;    /* Of its address towards the core. */
-    int64_t rival_ms;           /* Of the last claim. */
-    int64_t rival_ask_ms;       /* The old place is not asked before. */
     int32_t detect_ms;          /* Sign of life to decision. */
     uint32_t decision;          /* Of the present active router. */
     uint32_t moves;
     struct eth_addr mac;        /* Zero while unknown. */
-    struct eth_addr rival_mac;  /* Claims the address; zero: nobody. */
-    struct eth_addr contested_mac;  /* Before it was contested. */
     struct fh_vlan vlan;
     uint32_t silent_members;    /* Which fell silent: bits, as above. */
     uint8_t wants;              /* enum client_want, as bits. */
@@ -142,7 +139,6 @@ struct client {
                                  * it has. */
     bool mac_fixed;             /* Configured: never follows another. */
     bool discovering;           /* Waits for the first answers. */
-    bool contested;             /* Several claim it: 'mac' is who answers. */
     bool withdrawn;             /* Lost for so long that all was removed. */
     bool is_static;             /* Acknowledges, but sends to the old MAC. */
     bool reinstall;             /* Once its router is read: see reload.c. */
@@ -159,8 +155,6 @@ struct client {
     int8_t trial_member;        /* Is to show that it hears the client better
                                  * than the active router, which does not, */
     uint8_t trial_left;         /* by so many answers more; or ELECT_NONE. */
-    uint8_t rival_member;
-    uint32_t rival_port;
     struct holding *holdings;   /* By member: behind the reaches. */
     struct reach reaches[];     /* By member. */
 };

@@ -1,6 +1,6 @@
 /* Whatever happens, and in whatever order: once all is well again, each client
- * has one router, which holds its flows, and nobody else does.  And after every
- * millisecond the invariants of engine_audit() hold.
+ * has one router, which holds its flows, and nobody else does.  And after
+ * every millisecond the invariants of engine_audit() hold.
  *
  *     chaos [SEED...]
  *
