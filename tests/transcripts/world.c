@@ -730,6 +730,15 @@ world_settle(void)
     } while (do_one());
 }
 
+int64_t
+world_next_ms(void)
+{
+    int64_t ms = engine_next_ms(world_engine()) - START_MS;
+
+    return (world.deliveries && world.deliveries->at_ms < ms
+            ? world.deliveries->at_ms : ms);
+}
+
 void
 world_run_to(int64_t ms)
 {

@@ -33,6 +33,9 @@ void world_say(const char *format, ...)
 int64_t world_now_ms(void);
 /* Lets time pass, ms by ms, and everything happen that is due. */
 void world_run_to(int64_t ms);
+/* When something will happen next by itself: a message arrives, or the
+ * controller has something to do. */
+int64_t world_next_ms(void);
 /* Lets everything happen that is due now. */
 void world_settle(void);
 /* Lets time pass at once: what was due in between happens late. */
