@@ -150,11 +150,13 @@ static void
 put_beacon(struct flow_set *out, struct eth_addr router_mac,
            const struct fh_beacon *beacon)
 {
+    struct eth_addr ours = fh_mac_of_beacons(router_mac);
+    struct eth_addr theirs = fh_mac_of_beacons(beacon->mac);
     struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_BEACON);
 
     flow_match_in_port(&flow, beacon->port);
-    flow_match_eth_src(&flow, beacon->mac);
-    flow_match_eth_dst(&flow, router_mac);
+    flow_match_eth_src(&flow, theirs);
+    flow_match_eth_dst(&flow, ours);
     flow_match_vlan(&flow, (beacon->vlan.n ? beacon->vlan.vids[0]
                             : FH_VLAN_NONE));
     flow_match_eth_type(&flow, ETHERTYPE_ARP);
@@ -164,13 +166,29 @@ put_beacon(struct flow_set *out, struct eth_addr router_mac,
     flow.match.arp_tpa = beacon->to.ip4;
     flow.match.arp_spa_mask = flow.match.arp_tpa_mask = UINT32_MAX;
 
-    flow_action(&flow, FH_ACT_SET_ETH_SRC)->u.mac = router_mac;
-    flow_action(&flow, FH_ACT_SET_ETH_DST)->u.mac = beacon->mac;
+    flow_action(&flow, FH_ACT_SET_ETH_SRC)->u.mac = ours;
+    flow_action(&flow, FH_ACT_SET_ETH_DST)->u.mac = theirs;
     flow_action(&flow, FH_ACT_SET_ARP_OP)->u.op = ARP_OP_REPLY;
-    flow_action(&flow, FH_ACT_SET_ARP_SHA)->u.mac = router_mac;
+    flow_action(&flow, FH_ACT_SET_ARP_SHA)->u.mac = ours;
     flow_action(&flow, FH_ACT_SET_ARP_SPA)->u.ip4 = beacon->to.ip4;
     flow_action(&flow, FH_ACT_SET_ARP_TPA)->u.ip4 = beacon->from.ip4;
     flow_act_output(&flow, FH_PORT_IN_PORT);
+    flow_set_put(out, &flow);
+}
+
+/* What answers ours, by that port. */
+static void
+put_beacon_punt(struct flow_set *out, struct eth_addr router_mac,
+                uint32_t port)
+{
+    struct fh_flow flow = base_start(FH_TABLE_CLASSIFY, PRIO_BEACON);
+
+    flow_match_in_port(&flow, port);
+    flow_match_eth_dst(&flow, fh_mac_of_beacons(router_mac));
+    flow_match_eth_type(&flow, ETHERTYPE_ARP);
+    flow.match.fields |= FH_F_ARP_OP;
+    flow.match.arp_op = ARP_OP_REPLY;
+    flow_act_controller(&flow, FLOW_METER_REPLIES(port));
     flow_set_put(out, &flow);
 }
 
@@ -687,6 +705,7 @@ flow_base_build(const struct fh_router *router, struct flow_set *out)
     }
     for (size_t i = 0; i < router->n_beacons; i++) {
         put_beacon(out, router->mac, &router->beacons[i]);
+        put_beacon_punt(out, router->mac, router->beacons[i].port);
     }
 }
 

@@ -2,6 +2,7 @@
  * drops, the way to the core.  Pure.
  *
  * CLASSIFY  a beacon of another router -> its answer -> where it came from
+ *           the answer to ours -> its meter -> controller
  *           from our own MAC, or ARP of a port -> its meter -> controller
  *           DHCP that a client broadcasts -> its port's meter -> controller
  *           to one of the segment's router MACs, by tags -> SENDER

@@ -75,6 +75,9 @@ compare_groups(const struct item *a, const struct item *b)
     if (a->arp.op != b->arp.op) {
         return a->arp.op < b->arp.op ? -1 : 1;
     }
+    if (memcmp(&a->arp.sha, &b->arp.sha, sizeof a->arp.sha)) {
+        return memcmp(&a->arp.sha, &b->arp.sha, sizeof a->arp.sha);
+    }
     if (a->vlan.n != b->vlan.n) {
         return a->vlan.n < b->vlan.n ? -1 : 1;
     }

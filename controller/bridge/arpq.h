@@ -13,8 +13,7 @@ struct arpq;
 struct arpq *arpq_create(void);
 void arpq_destroy(struct arpq *);
 
-/* Queues '*arp' (a copy), from arp->sha to 'dst' under 'vlan' by 'port'.  All
- * of a queue have the same sha. */
+/* Queues '*arp' (a copy), from arp->sha to 'dst' under 'vlan' by 'port'. */
 void arpq_put(struct arpq *, enum arpq_class, uint32_t port,
               struct eth_addr dst, const struct fh_vlan *vlan,
               const struct arp *arp);

@@ -320,12 +320,18 @@ end_address(const struct path_end *end)
            : end->member->config->address;
 }
 
+struct eth_addr
+path_mac(const struct path_end *end)
+{
+    return fh_mac_of_beacons(end->router->config->mac);
+}
+
 void
 path_ask(const struct path_end *end, struct arp *arp, struct fh_vlan *vlan)
 {
     *arp = (struct arp) {
         .op = ARP_OP_REQUEST,
-        .sha = end->router->config->mac,
+        .sha = path_mac(end),
         .spa = end_address(end),
         .tha = number_to_mac(end->beacon.number),
         .tpa = end_address(path_far_end(end)),
@@ -365,7 +371,7 @@ is_answer(const struct path_end *end, const struct router *router,
     }
     path_ask(end, &asked, &vlan);
     return (fh_vlan_equal(&frame->vlan, &vlan)
-            && fh_mac_equal(arp->sha, path_far_end(end)->router->config->mac)
+            && fh_mac_equal(arp->sha, path_mac(path_far_end(end)))
             && fh_addr_equal(arp->spa, asked.tpa)
             && fh_addr_equal(arp->tpa, asked.spa));
 }

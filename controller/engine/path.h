@@ -53,6 +53,8 @@ bool path_heard(struct engine *, const struct router *, uint32_t port,
 struct path_end *path_take_due(struct engine *);
 /* The other end. */
 struct path_end *path_far_end(const struct path_end *);
+/* What its beacons come from, and go to. */
+struct eth_addr path_mac(const struct path_end *);
 /* The beacon of that end, as its number says, and its tags. */
 void path_ask(const struct path_end *, struct arp *, struct fh_vlan *);
 /* A number for the next beacon of that end. */

@@ -316,7 +316,7 @@ static void
 send_beacon(struct engine *en, struct path_end *end)
 {
     struct router *router = end->router;
-    struct eth_addr dst = path_far_end(end)->router->config->mac;
+    struct eth_addr dst = path_mac(path_far_end(end));
     struct beacon *b = &end->beacon;
     struct fh_vlan vlan;
     struct arp arp;

@@ -47,7 +47,7 @@ struct fh_port_limits {
 struct fh_beacon {
     uint32_t port;                  /* By which it comes in. */
     struct fh_vlan vlan;
-    struct eth_addr mac;            /* Who asks, */
+    struct eth_addr mac;            /* The router that asks, */
     struct fh_addr from;            /* from this address, */
     struct fh_addr to;              /* for this one, the router's own. */
 };

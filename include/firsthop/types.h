@@ -81,6 +81,16 @@ fh_mac_broadcast(void)
     return (struct eth_addr) { .ea = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 }
 
+/* What a router's beacons come from.  Not from its own MAC: a switch beyond the
+ * other router's would learn that, and keep from it the frames of clients that
+ * still send there when the path has broken. */
+static inline struct eth_addr
+fh_mac_of_beacons(struct eth_addr router)
+{
+    router.ea[0] = (router.ea[0] ^ 0x40) | 0x02;
+    return router;
+}
+
 static inline bool
 fh_vlan_equal(const struct fh_vlan *a, const struct fh_vlan *b)
 {

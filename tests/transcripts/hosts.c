@@ -341,7 +341,7 @@ is_beacon(struct bridge *b, uint32_t port, const struct frame *frame,
     if (!other) {
         return false;
     }
-    arp.sha = router_of(other)->mac;
+    arp.sha = fh_mac_of_beacons(router_of(other)->mac);
     if (fh_mac_equal(frame->dst, arp.sha)
         && world_path_works(b, other, core)) {
         bridge_punt(b, port, buf, arp_build(buf, asked->sha, &frame->vlan,
@@ -401,10 +401,12 @@ hosts_receive(struct bridge *b, uint32_t port, const uint8_t *data,
         world_say("%s sends by port %u what is no ARP", b->name, port);
         return;
     }
+    if (router && fh_mac_equal(arp.sha, fh_mac_of_beacons(router->mac))
+        && is_beacon(b, port, &frame, &arp)) {
+        return;
+    }
     if (!router || !fh_mac_equal(arp.sha, router->mac)) {
         world_say("%s sends what another router should", b->name);
-    } else if (is_beacon(b, port, &frame, &arp)) {
-        return;
     } else if (port == b->uplink) {
         uplink_arp(b, router, &frame, &arp);
     } else {

@@ -137,6 +137,32 @@ packets_that_differ_in_everything_come_out_as_built_alone(void **state)
 }
 
 static void
+senders_do_not_share_a_message(void **state)
+{
+    struct arpq *q = arpq_create();
+    struct arp a = packet(ARP_OP_REQUEST, 1, 10);
+    struct arp b = packet(ARP_OP_REQUEST, 1, 11);
+    struct sent sent;
+
+    b.sha = mac_of(99);
+    arpq_put(q, ARPQ_CLIENT, 1, mac_of(10), &untagged, &b);
+    arpq_put(q, ARPQ_CLIENT, 1, mac_of(11), &untagged, &a);
+    arpq_put(q, ARPQ_CLIENT, 2, mac_of(12), &untagged, &b);
+    assert_int_equal(flush(q, &sent), 2);
+    assert_int_equal(sent.n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct frame frame;
+        struct arp arp;
+
+        assert_int_equal(frame_parse(sent.frames[i], sent.lens[i], &frame),
+                         0);
+        assert_int_equal(arp_parse(&frame, &arp), 0);
+        assert_true(fh_mac_equal(frame.src, arp.sha));
+    }
+    arpq_destroy(q);
+}
+
+static void
 the_core_goes_first_then_requests_then_replies(void **state)
 {
     struct arpq *q = arpq_create();
@@ -221,6 +247,7 @@ main(void)
         cmocka_unit_test(an_empty_queue_sends_nothing),
         cmocka_unit_test(
             packets_that_differ_in_everything_come_out_as_built_alone),
+        cmocka_unit_test(senders_do_not_share_a_message),
         cmocka_unit_test(the_core_goes_first_then_requests_then_replies),
         cmocka_unit_test(stacks_of_tags_do_not_share_a_message),
         cmocka_unit_test(sixty_four_fit_in_a_message_and_keep_their_order),

@@ -127,19 +127,25 @@ a_beacon_is_answered_to_where_it_came_from(void **state)
     f->router.n_beacons = 3;
     assert_flows(f, FH_TABLE_CLASSIFY, 450,
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_src=02:00:00:00:00:0b eth_dst=02:00:00:00:00:0a eth_type=0x0806 "
+        "eth_src=42:00:00:00:00:0b eth_dst=42:00:00:00:00:0a eth_type=0x0806 "
         "vlan=none arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
-        "actions=set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:00:0b,set_arp_op:2,"
-        "set_arp_sha:02:00:00:00:00:0a,set_arp_spa:10.0.0.2,"
+        "actions=set_eth_src:42:00:00:00:00:0a,"
+        "set_eth_dst:42:00:00:00:00:0b,set_arp_op:2,"
+        "set_arp_sha:42:00:00:00:00:0a,set_arp_spa:10.0.0.2,"
+        "set_arp_tpa:10.0.0.3,output:in_port\n"
+        "table=0 priority=450 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=42:00:00:00:00:0a eth_type=0x0806 arp_op=2 "
+        "actions=meter:25,controller\n"
+        "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_src=42:00:00:00:00:0b eth_dst=42:00:00:00:00:0a eth_type=0x0806 "
+        "vlan=200 arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
+        "actions=set_eth_src:42:00:00:00:00:0a,"
+        "set_eth_dst:42:00:00:00:00:0b,set_arp_op:2,"
+        "set_arp_sha:42:00:00:00:00:0a,set_arp_spa:10.0.0.2,"
         "set_arp_tpa:10.0.0.3,output:in_port\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_src=02:00:00:00:00:0b eth_dst=02:00:00:00:00:0a eth_type=0x0806 "
-        "vlan=200 arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
-        "actions=set_eth_src:02:00:00:00:00:0a,"
-        "set_eth_dst:02:00:00:00:00:0b,set_arp_op:2,"
-        "set_arp_sha:02:00:00:00:00:0a,set_arp_spa:10.0.0.2,"
-        "set_arp_tpa:10.0.0.3,output:in_port\n");
+        "eth_dst=42:00:00:00:00:0a eth_type=0x0806 arp_op=2 "
+        "actions=meter:97,controller\n");
 }
 
 /* Untagged. */
