@@ -10,6 +10,8 @@ and a last line "N passed, N failed, N skipped" that counts single tests.
 
 Each program runs in a session of its own, so that it can be ended with all
 that it started; what it leaves behind falls to this process and is a failure.
+Files of system tests run two at a time, since they mostly wait, each under a
+process of its own to which their orphans fall.
 Started by tests/run, which sets the machine up first.
 """
 
@@ -17,6 +19,7 @@ import argparse
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -24,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import xml.etree.ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -35,6 +39,14 @@ CONFIGURE = [
     "--enable-sanitizers",
     "CFLAGS=-O1 -g",
 ]
+
+SYSTEM_TESTS = os.path.join(TOP, "tests", "system")
+SANITIZER_REPORTS = os.path.join(RESULTS, "sanitizer")
+TIMES = os.path.join(BUILD, "system-times.json")
+# Files that leave no CPU to others while they run.
+ALONE = ("test_flood.py", "test_flood_replies.py")
+# Of a name in a pipe.  Less than PIPE_BUF: it is read whole.
+RECORD_BYTES = 100
 
 PROGRAM_TIMEOUT_S = 600
 SEARCH_S = 5  # For each fuzz target.
@@ -414,29 +426,182 @@ def count_sanitizer_reports(tally, prefix):
             tally.fail(f"a sanitizer reports in {path}")
 
 
-def run_system_tests(tally, expression):
+def pytest_command(*arguments):
+    directory = os.path.join(TOP, "tests", "system")
+    return [
+        *("/usr/bin/python3", "-m", "pytest", "--color=no"),
+        *("-p", "no:cacheprovider", "--rootdir", directory),
+        *arguments,
+    ]
+
+
+def collect_system_tests(expression):
+    """Returns {file: number of tests} of those that fit, or None if pytest
+    cannot read them; its words are shown then."""
+    log = os.path.join(RESULTS, "collect.log")
+    chosen = ["-k", expression] if expression else []
+    status = run_program(
+        pytest_command("--collect-only", "-q", *chosen, SYSTEM_TESTS),
+        test_environment(),
+        PROGRAM_TIMEOUT_S,
+        log=log,
+    )
+    # 5: no test was found or chosen.
+    if status not in (0, 5):
+        say(tail(log, 60))
+        return None
+    counts = {}
+    with open(log, encoding="utf-8") as stream:
+        for line in stream:
+            path, separator, _ = line.partition("::")
+            if separator:
+                name = os.path.basename(path)
+                counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def known_seconds():
+    """Returns {file: seconds} of the last run, as far as is known."""
+    with contextlib.suppress(OSError, ValueError):
+        with open(TIMES, encoding="ascii") as stream:
+            return json.load(stream)
+    return {}
+
+
+def longest_first(names):
+    """Returns the files in the order to begin them: what takes long must not
+    come last.  The length of what has not run yet is guessed by its size."""
+    seconds = known_seconds()
+
+    def length(name):
+        size = os.path.getsize(os.path.join(SYSTEM_TESTS, name))
+        return seconds.get(name, size / 200)
+
+    return sorted(names, key=length, reverse=True)
+
+
+def run_system_file(name, expression):
+    """Runs one file of system tests and notes how it ended."""
+    junit = os.path.join(RESULTS, f"system-{name}.xml")
+    log = os.path.join(RESULTS, f"system-{name}.log")
+    chosen = ["-k", expression] if expression else []
+    started = time.monotonic()
+    status = run_program(
+        pytest_command(
+            *("-v", "--junitxml", junit, *chosen),
+            os.path.join(SYSTEM_TESTS, name),
+        ),
+        test_environment(SANITIZER_REPORTS),
+        None,
+        grace_s=CLEAN_UP_S,
+        log=log,
+    )
+    took_s = time.monotonic() - started
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        say(stream.read() + f"system {name}: {took_s:.1f} s")
+    with open(junit + ".outcome", "w", encoding="utf-8") as stream:
+        outcome = {"status": status, "took_s": took_s}
+        json.dump({**outcome, "left": end_leftovers()}, stream)
+
+
+def start_worker(queue, expression):
+    """Forks a process that runs the files whose names it reads from the pipe
+    'queue'; orphans of what it starts come to it.  Returns its id."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    # Whatever happens, no second copy of this program goes on from here.
+    try:
+        become_subreaper()
+        while True:
+            record = os.read(queue, RECORD_BYTES)
+            if not record:
+                break
+            run_system_file(record.decode().strip(), expression)
+    except Interrupted:
+        end_leftovers()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        # What has not come to its end is noticed by its files.
+        os._exit(0)
+
+
+def run_workers(names, expression, n_workers):
+    """Runs the files, 'n_workers' at a time.  They share nothing but the
+    machine: names of namespaces and directories carry process ids."""
+    queue, entrance = os.pipe()
+    os.set_inheritable(queue, False)
+    for name in names:
+        os.write(entrance, name.ljust(RECORD_BYTES).encode())
+    os.close(entrance)
+    workers = {
+        start_worker(queue, expression)
+        for _ in range(min(n_workers, len(names)))
+    }
+    os.close(queue)
+    try:
+        while workers:
+            workers.discard(os.wait()[0])
+    except Interrupted:
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        for pid in workers:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        raise
+
+
+def count_system_file(tally, name, wanted):
+    """Adds what became of one file, of which 'wanted' tests were to run."""
+    junit = os.path.join(RESULTS, f"system-{name}.xml")
+    before = len(tally.failures)
+    counted = tally.passed + before + len(tally.skips)
+    has_results = count_junit(tally, junit)
+    counted = tally.passed + len(tally.failures) + len(tally.skips) - counted
+    try:
+        with open(junit + ".outcome", encoding="utf-8") as stream:
+            outcome = json.load(stream)
+    except OSError:
+        tally.fail(f"{name}: it did not come to its end")
+        return None
+    if not has_results or counted != wanted:
+        tally.fail(
+            f"{name}: {counted} of {wanted} tests, "
+            + explain_status(outcome["status"])
+        )
+    elif outcome["status"] and len(tally.failures) == before:
+        tally.fail(f"{name}: {explain_status(outcome['status'])}")
+    for command in outcome["left"]:
+        tally.fail(f"{name}: left a process behind: {command}")
+    return outcome["took_s"]
+
+
+def run_system_tests(tally, expression, n_workers):
     if os.geteuid() != 0:
         tally.skip("tests/system", "needs root, for network namespaces")
         return
-    junit = os.path.join(RESULTS, "system.xml")
-    reports = os.path.join(RESULTS, "sanitizer")
-    args = ["/usr/bin/python3", "-m", "pytest", "-v", "--color=no"]
-    args += ["-p", "no:cacheprovider", "--junitxml", junit]
-    args += ["--rootdir", os.path.join(TOP, "tests", "system")]
-    args += ["-k", expression] if expression else []
-    args += [os.path.join(TOP, "tests", "system")]
+    counts = collect_system_tests(expression)
+    if counts is None:
+        tally.fail("tests/system: pytest cannot read the tests")
+        return
+    names = longest_first(counts)
     try:
-        status = run_program(
-            args, test_environment(reports), None, grace_s=CLEAN_UP_S
-        )
+        together = [name for name in names if name not in ALONE]
+        run_workers(together, expression, n_workers)
+        run_workers([n for n in names if n in ALONE], expression, 1)
     finally:
-        count_sanitizer_reports(tally, reports)
-    before = len(tally.failures)
-    if not count_junit(tally, junit):
-        tally.fail(f"tests/system: no results, {explain_status(status)}")
-    # 5: no test was found or chosen.
-    elif status not in (0, 5) and len(tally.failures) == before:
-        tally.fail(f"tests/system: {explain_status(status)}")
+        count_sanitizer_reports(tally, SANITIZER_REPORTS)
+        seconds = {
+            name: count_system_file(tally, name, counts[name])
+            for name in names
+        }
+    if not expression and None not in seconds.values():
+        with open(TIMES, "w", encoding="ascii") as stream:
+            json.dump(seconds, stream)
     check_leftovers(tally, "tests/system")
 
 
@@ -489,7 +654,16 @@ def parse_arguments():
         help="only test programs and system tests whose names fit, as in "
         "pytest: '-k \"flow and not diff\"'",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        default=min(2, os.cpu_count() or 1),
+        help="files of system tests at a time [2, on two CPUs and more]",
+    )
     arguments = parser.parse_args()
+    if arguments.workers < 1:
+        parser.error("--workers takes a number from 1")
     try:
         matcher(arguments.k)("")
     except SyntaxError:
@@ -510,7 +684,7 @@ def run_all(tally, arguments):
     if arguments.search or everything:
         run_search(tally)
     if arguments.system or everything:
-        run_system_tests(tally, arguments.k)
+        run_system_tests(tally, arguments.k, arguments.workers)
 
 
 def on_signal(signum, _frame):
@@ -518,6 +692,11 @@ def on_signal(signum, _frame):
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted(signal.Signals(signum).name)
+
+
+def become_subreaper():
+    """Orphans of what we start come to us and not to init."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def clear_results():
@@ -528,8 +707,7 @@ def clear_results():
 def main():
     arguments = parse_arguments()
     tally = Tally()
-    # Orphans of what we start come to us and not to init.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    become_subreaper()
     os.makedirs(BUILD, exist_ok=True)
     with open(os.path.join(BUILD, "lock"), "w", encoding="ascii") as lock:
         try:
