@@ -228,6 +228,18 @@ bridge_give(struct engine *en, struct router *router)
 }
 
 void
+bridge_renew(struct router *router)
+{
+    struct bridge_options options = options_for(router);
+
+    router->wire->bridge_set_owner(router->bridge, &options, &router_ops,
+                                   router);
+    if (router->openflow) {
+        find_ports(router);
+    }
+}
+
+void
 bridge_offer(struct engine *en)
 {
     en->host.offer(en->host.aux);

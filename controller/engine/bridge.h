@@ -6,6 +6,8 @@
 
 /* Waits for the router's bridge, unless it has one. */
 void bridge_give(struct engine *, struct router *);
+/* The router's configuration is another: its name, its ports. */
+void bridge_renew(struct router *);
 /* Connections that nobody has go to the routers and cores that want them. */
 void bridge_offer(struct engine *);
 /* Gives the bridge of 'from' to 'router', and reads it (if it is not set up

@@ -129,15 +129,6 @@ to_stored(const struct engine *en, const struct config_client *client,
     out->vlan = client->vlan;
 }
 
-/* Can the running client become what is asked for as it is? */
-static bool
-fits(const struct client *c, const struct config_client *client)
-{
-    return fh_vlan_equal(&c->vlan, &client->vlan)
-           && (!client->has_mac || fh_mac_is_zero(c->mac)
-               || fh_mac_equal(c->mac, client->mac));
-}
-
 /* Returns false if the routers' base flows may have to change. */
 static bool
 provision(struct engine *en, const struct config_client *client)
@@ -146,13 +137,8 @@ provision(struct engine *en, const struct config_client *client)
     struct client *c = clients_find(en->clients, client->address,
                                     segment->id);
 
-    if (c && fits(c, client)) {
-        life_set_origin(c, CLIENT_PROVISIONED);
-        c->mac_fixed = client->has_mac;
-        if (client->has_mac) {
-            c->mac = client->mac;
-        }
-        serving_arm(en, c);
+    if (c && runtime_client_fits(c, client)) {
+        runtime_set_client(en, c, client, CLIENT_PROVISIONED);
         return true;
     }
     if (c) {

@@ -23,6 +23,8 @@ leave_depart(struct engine *en, const struct config_router *config)
     d->config.name = fh_xstrdup(config->name);
     d->config.dpid = config->dpid;
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
+    d->config.common_name = (config->common_name
+                             ? fh_xstrdup(config->common_name) : NULL);
     d->router = router_open(en, &d->config);
     d->next = en->departures;
     en->departures = d;
@@ -55,6 +57,7 @@ departure_free(struct departure *d)
     router_close(d->router);
     free(d->config.name);
     free(d->config.connect);
+    free(d->config.common_name);
     free(d);
 }
 
@@ -158,6 +161,7 @@ leave_take_bridge(struct engine *en, struct router *from)
     struct departure *d = find_departure(en, from->config->dpid);
     struct bridge_options options = {
         .dpid = d->config.dpid, .kind = "router", .name = d->config.name,
+        .common_name = d->config.common_name,
     };
 
     router_take_bridge(d->router, from);

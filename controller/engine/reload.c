@@ -12,60 +12,90 @@
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/mark.h"
+#include "controller/engine/path.h"
 #include "controller/engine/removed.h"
 #include "controller/engine/route.h"
+#include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
 
-/* What ran before. */
+/* What ran before.  What goes on is NULL in the arrays. */
 struct old {
     struct config *config;
     struct router **routers;
     size_t n_routers;
     struct segment **segments;
     size_t n_segments;
-    struct clients *clients;
 };
 
-static void
-set_aside(struct engine *en, struct old *old)
+/* What is the same? */
+
+/* Of a segment: what is read from the configuration whenever it is needed, or
+ * followed by follow_segment(). */
+static const char *const followed[] = {
+    "probe", "beacon", "election", "limits", "withdraw_after_ms", "age_s",
+};
+
+static json_t *
+entry(const struct config *config, const char *section, const char *name)
 {
-    *old = (struct old) {
-        .config = en->config,
-        .routers = en->routers, .n_routers = en->n_routers,
-        .segments = en->segments, .n_segments = en->n_segments,
-        .clients = en->clients,
-    };
-    en->routers = NULL;
-    en->segments = NULL;
-    en->n_routers = en->n_segments = 0;
-    en->clients = clients_create();
+    json_t *copy = json_deep_copy(json_object_get(
+        json_object_get(config->json, section), name));
+
+    return copy ? copy : json_object();
+}
+
+static bool
+is_same_router(const struct config *a, const struct config *b,
+               const char *name)
+{
+    json_t *was = entry(a, "routers", name), *is = entry(b, "routers", name);
+    bool same;
+
+    /* Of the connection, not of what it leads to. */
+    json_object_del(was, "connect");
+    json_object_del(is, "connect");
+    json_object_del(was, "common_name");
+    json_object_del(is, "common_name");
+    same = json_equal(was, is);
+    json_decref(was);
+    json_decref(is);
+    return same;
 }
 
 static void
-destroy_old(struct old *old)
+forget_followed(json_t *segment)
 {
-    for (size_t i = 0; i < clients_count(old->clients); i++) {
-        struct client *c = clients_at(old->clients, i);
+    const char *name;
+    json_t *member;
 
-        wheel_cancel(&c->timer);
-        for (size_t j = 0; j < c->n_reaches; j++) {
-            wheel_cancel(&c->reaches[j].timer);
-        }
+    for (size_t i = 0; i < sizeof followed / sizeof followed[0]; i++) {
+        json_object_del(segment, followed[i]);
     }
-    for (size_t i = 0; i < old->n_routers; i++) {
-        router_close(old->routers[i]);
+    json_object_foreach (json_object_get(segment, "routers"), name, member) {
+        json_object_del(member, "priority");
     }
-    for (size_t i = 0; i < old->n_segments; i++) {
-        runtime_segment_destroy(old->segments[i]);
+}
+
+/* 'all': in everything, else in what cannot be followed. */
+static bool
+is_same_segment(const struct config *a, const struct config *b,
+                const char *name, bool all)
+{
+    json_t *was = entry(a, "segments", name), *is = entry(b, "segments", name);
+    bool same;
+
+    if (!all) {
+        forget_followed(was);
+        forget_followed(is);
     }
-    clients_destroy(old->clients);
-    free(old->routers);
-    free(old->segments);
-    config_destroy(old->config);
+    same = json_equal(was, is);
+    json_decref(was);
+    json_decref(is);
+    return same;
 }
 
 /* Clients. */
@@ -90,6 +120,13 @@ find_member(const struct segment *segment, const struct router *router)
 }
 
 static bool
+may_stay_learned(const struct segment *segment, const struct client *c)
+{
+    return (segment->config->learn != LEARN_LISTED
+            && fh_vlan_equal(&segment->config->vlan, &c->vlan));
+}
+
+static bool
 may_stay(const struct segment *segment, const struct client *c)
 {
     const struct config_segment *config = segment->config;
@@ -106,8 +143,7 @@ may_stay(const struct segment *segment, const struct client *c)
     }
     return inside && !ours
            && (c->origin == CLIENT_PROVISIONED
-               || (config->learn != LEARN_LISTED
-                   && fh_vlan_equal(&config->vlan, &c->vlan)));
+               || may_stay_learned(segment, c));
 }
 
 /* The client as the new configuration has it; a configured one is there
@@ -165,6 +201,21 @@ inherit_reach(struct client *c, int member, const struct reach *old)
     r->sent = old->sent;
     r->missed = old->missed;
     r->state = old->state == REACH_SUSPECT ? REACH_UP : old->state;
+}
+
+/* What it holds on a router that goes on is not read again. */
+static void
+inherit_holding(struct client *c, int member, struct client *old,
+                size_t old_member)
+{
+    struct router *router = member_router(c, member);
+
+    if (router == member_router(old, old_member)) {
+        c->holdings[member] = old->holdings[old_member];
+        takeover_found(&c->takeover, member,
+                       takeover_holds(&old->takeover, old_member));
+        router->n_reachable += reach_is_up(&c->reaches[member]);
+    }
 }
 
 /* It counts where it did, if that port is still there. */
@@ -317,6 +368,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
             continue;
         }
         inherit_reach(c, member, &old->reaches[i]);
+        inherit_holding(c, member, old, i);
         if (old->active == (int) i) {
             serving_set_active(en, c, member);
             takeover_adopt(&c->takeover, member);
@@ -334,21 +386,243 @@ inherit(struct engine *en, struct client *c, struct client *old)
     serving_arm(en, c);
 }
 
+/* From where it is no member any more, unless it forwards until another
+ * does. */
 static void
-take_over_clients(struct engine *en, struct old *old)
+remove_elsewhere(const struct client *c, struct client *old)
 {
-    for (size_t i = 0; i < clients_count(old->clients); i++) {
-        struct client *was = clients_at(old->clients, i);
-        struct client *c = place(en, was);
+    for (size_t i = 0; i < old->n_reaches; i++) {
+        struct router *router = member_router(old, i);
 
-        if (c) {
-            inherit(en, c, was);
-        }
-        if (!c || !c->announced) {
-            /* Unknown from now on, or told by nobody, or otherwise. */
-            route_withdraw(en, was);
+        if (takeover_holds(&old->takeover, i) && router->ready
+            && !(c->former && c->former->config->dpid == router->config->dpid)
+            && find_member(c->segment, router) == ELECT_NONE) {
+            router_queue_remove(router, old, i);
         }
     }
+}
+
+/* It goes on as another, with all that it holds. */
+static void
+discard(struct engine *en, struct client *old)
+{
+    mark_clear(en, old);
+    learned_leave(old);
+    serving_set_active(en, old, ELECT_NONE);
+    if (old->former) {
+        old->former->n_former--;
+    }
+    for (size_t i = 0; i < old->n_reaches; i++) {
+        member_router(old, i)->n_reachable -= reach_is_up(&old->reaches[i]);
+        wheel_cancel(&old->reaches[i].timer);
+    }
+    wheel_cancel(&old->timer);
+    clients_remove(en->clients, old);
+}
+
+/* Its routers go on: as if each had just been read. */
+static void
+resume_service(struct engine *en, struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        bool held = takeover_holds(&c->takeover, i);
+        bool was_active = held && c->active == (int) i;
+
+        if (!serving_can(c, i)) {
+            continue;
+        }
+        wheel_cancel(&c->reaches[i].timer);
+        life_member_ready(en, c, i, held);
+        if (was_active && c->active == (int) i
+            && route_is_told(en, c->segment)) {
+            route_announce(en, c, UPSTREAM_RESTORED);
+        }
+    }
+}
+
+static void
+take_over_client(struct engine *en, struct client *old)
+{
+    struct client *c = place(en, old);
+
+    if (!c) {
+        life_forget(en, old, NULL);
+        return;
+    }
+    inherit(en, c, old);
+    if (!c->announced) {
+        route_withdraw(en, old);        /* Told by nobody, or otherwise. */
+    }
+    remove_elsewhere(c, old);
+    discard(en, old);
+    resume_service(en, c);
+}
+
+/* The client's former router is another, or departs. */
+static void
+follow_former(struct engine *en, struct client *c)
+{
+    struct router *now;
+
+    if (!c->former) {
+        return;
+    }
+    now = find_successor(en, c->former);
+    if (now && now != c->former) {
+        c->former->n_former--;
+        c->former = now;
+        now->n_former++;
+        now->keeps = true;
+    }
+}
+
+static void
+take_over_clients(struct engine *en)
+{
+    size_t n = clients_count(en->clients);
+    struct client **clients = fh_xcalloc(n + 1, sizeof *clients);
+
+    for (size_t i = 0; i < n; i++) {
+        clients[i] = clients_at(en->clients, i);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (clients[i]->segment->left) {
+            take_over_client(en, clients[i]);
+        } else {
+            follow_former(en, clients[i]);
+        }
+    }
+    free(clients);
+}
+
+/* Configured clients. */
+
+/* The entry of 'config' for a client of one of 'other', or NULL. */
+static const struct config_client *
+find_entry(const struct config *config, const struct config *other,
+           const struct config_client *client)
+{
+    size_t segment = config_find_segment(
+        config, other->segments[client->segment].name);
+    size_t low = 0, high = config->n_clients;
+
+    while (segment != SIZE_MAX && low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct config_client *at = &config->clients[mid];
+        int cmp = fh_addr_compare(at->address, client->address);
+
+        cmp = cmp ? cmp : (at->segment > segment) - (at->segment < segment);
+        if (!cmp) {
+            return at;
+        } else if (cmp < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return NULL;
+}
+
+static bool
+is_same_entry(const struct config_client *a, const struct config_client *b)
+{
+    return (fh_vlan_equal(&a->vlan, &b->vlan) && a->has_mac == b->has_mac
+            && (!a->has_mac || fh_mac_equal(a->mac, b->mac)));
+}
+
+/* One that is not configured any more stays as if it had been learnt. */
+static void
+drop_configured(struct engine *en, const struct config *was,
+                const struct config_client *client)
+{
+    struct segment *segment = engine_find_segment(
+        en, was->segments[client->segment].name);
+    struct client *c = (segment ? clients_find(en->clients, client->address,
+                                               segment->id) : NULL);
+
+    if (!c || c->origin != CLIENT_CONFIGURED
+        || find_entry(en->config, was, client)) {
+        return;
+    }
+    if (may_stay_learned(segment, c)) {
+        life_set_origin(c, CLIENT_LEARNED);
+        c->mac_fixed = false;
+        serving_arm(en, c);
+    } else {
+        life_forget(en, c, "not configured any more");
+    }
+}
+
+static void
+put_configured(struct engine *en, const struct config *was,
+               const struct config_client *client)
+{
+    struct segment *segment = en->segments[client->segment];
+    struct client *c = clients_find(en->clients, client->address,
+                                    segment->id);
+    const struct config_client *before = find_entry(was, en->config, client);
+
+    if (c && before && is_same_entry(before, client)) {
+        return;
+    }
+    if (c && runtime_client_fits(c, client)) {
+        if (c->origin != CLIENT_PROVISIONED) {
+            runtime_set_client(en, c, client, CLIENT_CONFIGURED);
+        }
+        return;
+    }
+    if (c) {
+        life_forget(en, c, "configured otherwise");
+    }
+    runtime_add_client(en, client, CLIENT_CONFIGURED);
+}
+
+static bool
+has_same_clients(const struct config *a, const struct config *b)
+{
+    bool same = a->n_clients == b->n_clients;
+
+    for (size_t i = 0; same && i < a->n_clients; i++) {
+        const struct config_client *was = &a->clients[i], *is = &b->clients[i];
+
+        same = (fh_addr_equal(was->address, is->address)
+                && !strcmp(a->segments[was->segment].name,
+                           b->segments[is->segment].name)
+                && is_same_entry(was, is));
+    }
+    return same;
+}
+
+static bool
+is_any_left(const struct old *old)
+{
+    for (size_t i = 0; i < old->n_segments; i++) {
+        if (old->segments[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In new segments, all; in those that go on, what has changed.  Returns false
+ * if there is nothing to do. */
+static bool
+follow_configured_clients(struct engine *en, const struct old *old)
+{
+    const struct config *config = en->config, *was = old->config;
+
+    if (has_same_clients(was, config) && !is_any_left(old)
+        && old->n_segments == en->n_segments) {
+        return false;
+    }
+    for (size_t i = 0; i < was->n_clients; i++) {
+        drop_configured(en, was, &was->clients[i]);
+    }
+    for (size_t i = 0; i < config->n_clients; i++) {
+        put_configured(en, was, &config->clients[i]);
+    }
+    runtime_build_stored_clients(en);
+    return true;
 }
 
 /* Routers. */
@@ -394,9 +668,28 @@ depart_routers(struct engine *en, const struct old *old)
     for (size_t i = 0; i < old->n_routers; i++) {
         const struct router *was = old->routers[i];
 
-        if (was->openflow && !find_successor(en, was)) {
+        if (was && was->openflow && !find_successor(en, was)) {
             leave_depart(en, was->config);
         }
+    }
+}
+
+static void
+take_over_router(struct engine *en, struct router *was)
+{
+    struct router *router = engine_router_by_dpid(en, was->config->dpid);
+
+    if (router) {
+        router->draining = was->draining;
+        router->pulse = was->pulse;
+        router->greeted = was->greeted;
+        router->counters = was->counters;
+        router->expected = was->expected || was->ready || was->reading;
+        inherit_uplinks(router, was);
+        inherit_drops(router, was);
+        bridge_hand_over(router, was);
+    } else if (was->openflow) {
+        leave_take_bridge(en, was);
     }
 }
 
@@ -404,23 +697,8 @@ static void
 take_over_routers(struct engine *en, struct old *old)
 {
     for (size_t i = 0; i < old->n_routers; i++) {
-        struct router *was = old->routers[i];
-        struct router *router = engine_router_by_dpid(en,
-                                                      was->config->dpid);
-
-        if (router) {
-            router->draining = was->draining;
-            router->pulse = was->pulse;
-            router->greeted = was->greeted;
-            router->counters = was->counters;
-            router->expected = was->expected || was->ready || was->reading;
-            inherit_uplinks(router, was);
-            inherit_drops(router, was);
-        }
-        if (router) {
-            bridge_hand_over(router, was);
-        } else if (was->openflow) {
-            leave_take_bridge(en, was);
+        if (old->routers[i]) {
+            take_over_router(en, old->routers[i]);
         }
     }
     leave_return(en);
@@ -429,24 +707,261 @@ take_over_routers(struct engine *en, struct old *old)
     }
 }
 
+/* Takes the router that goes on as 'config' says out of 'old', or makes
+ * one. */
+static struct router *
+take_router(struct engine *en, struct old *old,
+            const struct config_router *config)
+{
+    size_t i = config_find_router(old->config, config->name);
+    struct router *router = i != SIZE_MAX ? old->routers[i] : NULL;
+
+    if (router && is_same_router(old->config, en->config, config->name)) {
+        router->config = config;
+        old->routers[i] = NULL;
+        return router;
+    }
+    return router_open(en, config);
+}
+
+static bool
+is_same_uplink(const struct uplink *a, const struct uplink *b)
+{
+    return (!strcmp(a->config->port, b->config->port)
+            && fh_vlan_equal(&a->config->vlan, &b->config->vlan)
+            && fh_addr_equal(a->view.address, b->view.address)
+            && fh_addr_equal(a->config->next_hop, b->config->next_hop));
+}
+
+/* What is known of the uplinks that go on. */
+static void
+keep_uplinks(struct router *router, const struct uplink *was, size_t n)
+{
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        struct uplink *u = &router->uplinks[i];
+
+        for (size_t j = 0; j < n; j++) {
+            const struct uplink *before = &was[(i + j) % n];
+
+            if (is_same_uplink(u, before)) {
+                const struct config_uplink *config = u->config;
+
+                *u = *before;
+                u->config = config;
+                u->view.mtu = config->mtu;
+                break;
+            }
+        }
+    }
+}
+
+/* Segments. */
+
+/* Do all its routers go on? */
+static bool
+keeps_routers(const struct engine *en, const struct segment *segment,
+              const struct config_segment *config)
+{
+    for (size_t i = 0; i < config->n_members; i++) {
+        if (i >= segment->n_members || segment->members[i].router
+            != en->routers[config->members[i].router]) {
+            return false;
+        }
+    }
+    return segment->n_members == config->n_members;
+}
+
+static struct segment *
+take_segment(struct engine *en, struct old *old,
+             const struct config_segment *config)
+{
+    size_t i = config_find_segment(old->config, config->name);
+    struct segment *segment = i != SIZE_MAX ? old->segments[i] : NULL;
+
+    if (segment && keeps_routers(en, segment, config)
+        && is_same_segment(old->config, en->config, config->name, false)) {
+        old->segments[i] = NULL;
+        return segment;
+    }
+    return runtime_build_segment(en, config);
+}
+
+/* A client of a segment that has other timers, limits or priorities: it is
+ * asked at the new pace, and judged anew. */
+static void
+follow_segment(struct engine *en, struct client *c)
+{
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        struct reach *r = &c->reaches[i];
+
+        if (wheel_is_armed(&r->timer) && !r->outstanding) {
+            wheel_arm(en->wheel, &r->timer,
+                      reach_next_ms(r, &c->segment->probe,
+                                    engine_now_ms(en)));
+        }
+    }
+    mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
+    serving_arm(en, c);
+}
+
+static void
+follow_segments(struct engine *en, const struct old *old)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < en->n_segments; i++) {
+        struct segment *segment = en->segments[i];
+        const char *name = segment->config->name;
+        size_t was = config_find_segment(old->config, name);
+
+        segment->followed = (was != SIZE_MAX && !old->segments[was]
+                             && !is_same_segment(old->config, en->config,
+                                                 name, true));
+        any = any || segment->followed;
+    }
+    for (size_t i = 0; any && i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
+
+        if (c->segment->followed) {
+            follow_segment(en, c);
+        }
+    }
+}
+
+/* The whole. */
+
+struct kept {
+    struct router *router;
+    struct uplink *uplinks;
+    size_t n_uplinks;
+    struct fh_meter *meters;
+    size_t n_meters;
+};
+
+/* Makes routers and segments follow en->config.  Returns, new, what the
+ * routers that go on were like, at their places. */
+static struct kept *
+bind(struct engine *en, struct old *old)
+{
+    const struct config *config = en->config;
+    struct kept *kept = fh_xcalloc(config->n_routers + 1, sizeof *kept);
+    struct segment **segments = fh_xcalloc(config->n_segments + 1,
+                                           sizeof *segments);
+    struct router **routers = fh_xcalloc(config->n_routers + 1,
+                                         sizeof *routers);
+
+    for (size_t i = 0; i < config->n_routers; i++) {
+        struct router *router = take_router(en, old, &config->routers[i]);
+        struct kept *k = &kept[i];
+
+        routers[i] = router;
+        k->uplinks = router->uplinks;
+        k->n_uplinks = router->n_uplinks;
+        if (router->bridge) {
+            k->router = router;
+            k->n_meters = router_build_meters(router, &k->meters);
+        }
+    }
+    en->routers = routers;
+    en->n_routers = config->n_routers;
+    for (size_t i = 0; i < config->n_segments; i++) {
+        segments[i] = take_segment(en, old, &config->segments[i]);
+    }
+    for (size_t i = 0; i < config->n_routers; i++) {
+        runtime_bind_router(en, routers[i]);
+    }
+    en->segments = segments;
+    en->n_segments = config->n_segments;
+    for (size_t i = 0; i < config->n_segments; i++) {
+        runtime_bind_segment(en, segments[i], &config->segments[i]);
+    }
+    return kept;
+}
+
+/* A router that goes on has what follows from its segments. */
+static void
+renew(struct router *router, const struct kept *kept)
+{
+    struct fh_meter *meters;
+    size_t n;
+
+    if (!router->ready) {
+        return;
+    }
+    n = router_build_meters(router, &meters);
+    if (n != kept->n_meters
+        || memcmp(meters, kept->meters, n * sizeof *meters)) {
+        router_put_meters(router);
+    }
+    free(meters);
+    router_update_base(router);
+}
+
+static void
+destroy_old(struct old *old)
+{
+    for (size_t i = 0; i < old->n_routers; i++) {
+        if (old->routers[i]) {
+            router_close(old->routers[i]);
+        }
+    }
+    for (size_t i = 0; i < old->n_segments; i++) {
+        runtime_segment_destroy(old->segments[i]);
+    }
+    free(old->routers);
+    free(old->segments);
+    config_destroy(old->config);
+}
+
 char *
 reload(struct engine *en, struct config *config)
 {
-    struct old old;
+    struct old old = {
+        .config = en->config,
+        .routers = en->routers, .n_routers = en->n_routers,
+        .segments = en->segments, .n_segments = en->n_segments,
+    };
+    struct kept *kept;
+    bool other_clients;
     char *error;
 
     sweep_finish(en, NULL);
     settle_all(en);
-    set_aside(en, &old);
     en->config = config;
     en->host.configured(en->host.aux, config);
-    runtime_build(en);
-    removed_recount(en);
+    kept = bind(en, &old);
+    for (size_t i = 0; i < old.n_segments; i++) {
+        if (old.segments[i]) {
+            old.segments[i]->left = true;
+        }
+    }
+    for (size_t i = 0; i < en->n_routers; i++) {
+        keep_uplinks(en->routers[i], kept[i].uplinks, kept[i].n_uplinks);
+        router_index_stacks(en->routers[i]);
+        if (kept[i].router) {
+            bridge_renew(en->routers[i]);
+        }
+    }
+    path_build(en);
+    other_clients = follow_configured_clients(en, &old);
     depart_routers(en, &old);
-    take_over_clients(en, &old);
+    take_over_clients(en);
+    if (other_clients) {
+        runtime_index_vlans(en);
+    }
     take_over_routers(en, &old);
+    follow_segments(en, &old);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        if (kept[i].router) {
+            renew(en->routers[i], &kept[i]);
+        }
+        free(kept[i].meters);
+        free(kept[i].uplinks);
+    }
+    free(kept);
     error = en->host.listen(en->host.aux, config, old.config);
     destroy_old(&old);
     bridge_offer(en);
+    settle_marked(en);
     return error;
 }

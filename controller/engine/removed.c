@@ -10,6 +10,7 @@ void
 removed_begin(struct engine *en, struct client *c, struct router *router)
 {
     c->former = router;
+    router->keeps = true;
     c->elect_at_ms = engine_now_ms(en) + 1 + router->n_former++ / DRAIN_PER_MS;
 }
 
@@ -53,12 +54,4 @@ removed_dials(const struct engine *en, const char *target)
         }
     }
     return false;
-}
-
-void
-removed_recount(struct engine *en)
-{
-    for (struct departure *d = en->departures; d; d = d->next) {
-        d->router->n_former = 0;
-    }
 }

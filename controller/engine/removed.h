@@ -31,9 +31,6 @@ void removed_end(struct engine *, struct client *);
 void removed_router_gone(struct engine *, struct router *);
 /* Looks for routers that may be cleaned up, once the loop turns. */
 void removed_check(struct engine *);
-/* Before clients are taken over from one configuration to the next: nobody
- * has begun to leave yet. */
-void removed_recount(struct engine *);
 /* Is that bridge still dialled for one of those? */
 bool removed_dials(const struct engine *, const char *target);
 

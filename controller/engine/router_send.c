@@ -187,9 +187,19 @@ void
 router_update_base(struct router *router)
 {
     struct flow_set *desired = flow_set_create();
+    struct fh_changes all = { .n = 0 };
 
     router_build_base(router, desired);
-    flow_diff(desired, router->base, queued(router));
+    flow_diff(desired, router->base, &all);
+    for (size_t i = 0; i < all.n; i++) {
+        const struct fh_change *change = &all.items[i];
+
+        /* What former clients need goes when it is read again. */
+        if (change->op == FH_CHANGE_ADD || !router->keeps) {
+            router_queue_change(router, change->op, &change->flow);
+        }
+    }
+    fh_changes_destroy(&all);
     flow_set_destroy(router->base);
     router->base = desired;
 }

@@ -10,6 +10,7 @@
 #include "controller/engine/life.h"
 #include "controller/engine/path.h"
 #include "controller/engine/router_send.h"
+#include "controller/engine/serving.h"
 
 /* The router's uplink with that port and those tags, made if need be.
  * 'router->uplinks' must have room. */
@@ -34,21 +35,29 @@ get_uplink(struct router *router, const struct config_uplink *config)
     return uplink;
 }
 
+void
+runtime_bind_router(struct engine *en, struct router *router)
+{
+    size_t n = en->config->n_segments;
+
+    router->uplinks = fh_xcalloc(n + 1, sizeof *router->uplinks);
+    router->n_uplinks = 0;
+    router->segments = fh_xrealloc(router->segments, ((n + 1)
+                                   * sizeof *router->segments));
+    router->member_index = fh_xrealloc(router->member_index, ((n + 1)
+                                       * sizeof *router->member_index));
+    router->n_segments = 0;
+    get_uplink(router, &router->config->uplink);
+}
+
 static void
 build_routers(struct engine *en)
 {
     en->n_routers = en->config->n_routers;
     en->routers = fh_xcalloc(en->n_routers + 1, sizeof *en->routers);
     for (size_t i = 0; i < en->n_routers; i++) {
-        struct router *router = router_open(en, &en->config->routers[i]);
-        size_t n = en->config->n_segments;
-
-        en->routers[i] = router;
-        router->uplinks = fh_xcalloc(n + 1, sizeof *router->uplinks);
-        router->segments = fh_xcalloc(n + 1, sizeof *router->segments);
-        router->member_index = fh_xcalloc(n + 1,
-                                          sizeof *router->member_index);
-        get_uplink(router, &router->config->uplink);
+        en->routers[i] = router_open(en, &en->config->routers[i]);
+        runtime_bind_router(en, en->routers[i]);
     }
 }
 
@@ -66,12 +75,24 @@ add_vlan(struct segment *segment, const struct fh_vlan *vlan)
     return true;
 }
 
-static void
-build_segment(struct engine *en, const struct config_segment *config)
+struct segment *
+runtime_build_segment(struct engine *en, const struct config_segment *config)
 {
     struct segment *segment = fh_xcalloc(1, sizeof *segment);
 
     segment->id = ++en->next_segment_id;
+    TAILQ_INIT(&segment->guests);
+    segment->n_members = config->n_members;
+    segment->members = fh_xcalloc(config->n_members + 1,
+                                  sizeof *segment->members);
+    add_vlan(segment, &config->vlan);
+    return segment;
+}
+
+void
+runtime_bind_segment(struct engine *en, struct segment *segment,
+                     const struct config_segment *config)
+{
     segment->config = config;
     segment->probe = (struct reach_params) {
         config->probe.interval_ms, config->probe.retry_ms,
@@ -80,31 +101,45 @@ build_segment(struct engine *en, const struct config_segment *config)
     segment->beacon = (struct beacon_params) {
         config->beacon.interval_ms, config->beacon.misses
     };
-    TAILQ_INIT(&segment->guests);
-    segment->n_members = config->n_members;
-    segment->members = fh_xcalloc(config->n_members + 1,
-                                  sizeof *segment->members);
-    add_vlan(segment, &config->vlan);
     for (size_t i = 0; i < config->n_members; i++) {
         const struct config_member *m = &config->members[i];
         struct router *router = en->routers[m->router];
 
-        segment->members[i] = (struct member) {
-            router, get_uplink(router, &m->uplink), m
-        };
+        segment->members[i].router = router;
+        segment->members[i].uplink = get_uplink(router, &m->uplink);
+        segment->members[i].config = m;
         router->segments[router->n_segments] = segment;
         router->member_index[router->n_segments++] = i;
     }
-    en->segments[en->n_segments++] = segment;
 }
 
 static void
 build_segments(struct engine *en)
 {
-    en->segments = fh_xcalloc(en->config->n_segments + 1,
-                              sizeof *en->segments);
-    for (size_t i = 0; i < en->config->n_segments; i++) {
-        build_segment(en, &en->config->segments[i]);
+    const struct config *config = en->config;
+
+    en->n_segments = config->n_segments;
+    en->segments = fh_xcalloc(config->n_segments + 1, sizeof *en->segments);
+    for (size_t i = 0; i < config->n_segments; i++) {
+        en->segments[i] = runtime_build_segment(en, &config->segments[i]);
+        runtime_bind_segment(en, en->segments[i], &config->segments[i]);
+    }
+}
+
+void
+runtime_index_vlans(struct engine *en)
+{
+    for (size_t i = 0; i < en->n_segments; i++) {
+        en->segments[i]->n_vlans = 0;
+        add_vlan(en->segments[i], &en->segments[i]->config->vlan);
+    }
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
+
+        add_vlan(c->segment, &c->vlan);
+    }
+    for (size_t i = 0; i < en->n_routers; i++) {
+        router_index_stacks(en->routers[i]);
     }
 }
 
@@ -125,6 +160,28 @@ runtime_add_client(struct engine *en, const struct config_client *config,
         c->mac = config->mac;
         c->mac_fixed = true;
     }
+}
+
+bool
+runtime_client_fits(const struct client *c,
+                    const struct config_client *client)
+{
+    return fh_vlan_equal(&c->vlan, &client->vlan)
+           && (!client->has_mac || fh_mac_is_zero(c->mac)
+               || fh_mac_equal(c->mac, client->mac));
+}
+
+void
+runtime_set_client(struct engine *en, struct client *c,
+                   const struct config_client *client,
+                   enum client_origin origin)
+{
+    life_set_origin(c, origin);
+    c->mac_fixed = client->has_mac;
+    if (client->has_mac) {
+        c->mac = client->mac;
+    }
+    serving_arm(en, c);
 }
 
 /* What was provisioned, or deleted, over the control socket. */
@@ -148,26 +205,42 @@ build_stored_client(struct engine *en, const struct store_client *stored)
         client.vlan = en->config->segments[i].vlan;
     }
     c = clients_find(en->clients, stored->address, en->segments[i]->id);
-    if (c) {
-        life_forget(en, c, stored->removed ? "deleted over the control "
-                    "socket" : "provisioned over the control socket");
+    if (stored->removed) {
+        if (c && c->origin == CLIENT_CONFIGURED) {
+            life_forget(en, c, "deleted over the control socket");
+        }
+        return;
     }
-    if (!stored->removed) {
-        runtime_add_client(en, &client, CLIENT_PROVISIONED);
+    if (c && c->origin != CLIENT_CONFIGURED
+        && runtime_client_fits(c, &client)) {
+        if (c->origin != CLIENT_PROVISIONED) {
+            runtime_set_client(en, c, &client, CLIENT_PROVISIONED);
+        }
+        return;
+    }
+    if (c) {
+        life_forget(en, c, "provisioned over the control socket");
+    }
+    runtime_add_client(en, &client, CLIENT_PROVISIONED);
+}
+
+void
+runtime_build_stored_clients(struct engine *en)
+{
+    const struct store_state *state = engine_kept(en);
+
+    for (size_t i = 0; state && i < state->n_clients; i++) {
+        build_stored_client(en, &state->clients[i]);
     }
 }
 
 static void
 build_clients(struct engine *en)
 {
-    const struct store_state *state = engine_kept(en);
-
     for (size_t i = 0; i < en->config->n_clients; i++) {
         runtime_add_client(en, &en->config->clients[i], CLIENT_CONFIGURED);
     }
-    for (size_t i = 0; state && i < state->n_clients; i++) {
-        build_stored_client(en, &state->clients[i]);
-    }
+    runtime_build_stored_clients(en);
 }
 
 void

@@ -40,6 +40,8 @@ struct segment {
     int64_t suspected_ms;               /* When that was last so. */
     uint32_t n_clients;
     uint32_t n_learned;
+    bool left;                          /* Another takes its place, or none */
+    bool followed;                      /* Has other timers: see reload.c. */
     struct guests guests;
     struct guard told_guard;            /* Of our addresses: events, */
     struct guard gateway_guard;         /* and defence. */

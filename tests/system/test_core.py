@@ -180,6 +180,27 @@ def test_reload_keeps_the_flows_and_another_upstream_drops_them(article):
     article.wait_for(lambda: article.c.ping(harness.NEXT_HOP, timeout=1))
 
 
+def test_router_that_leaves_the_segment_by_a_reload_loses_nothing(article):
+    """K's flow goes from A to B, with nothing in between."""
+    config = article.config()
+    del config["segments"]["metro"]["routers"]["A"]
+    with article.meter(article.c, article.d) as meter:
+        meter.wait_steady(explain=article.explain)
+        meter.reset()
+        article.daemon.configure(config)
+        article.daemon.reload()
+        for client in (article.c, article.d):
+            article.wait_active(client, article.b)
+            article.wait_sends_to(client, article.b)
+            article.wait_for(
+                lambda client=client: not article.a.flows_of(client),
+                what="A to hold no flows of its former clients",
+            )
+        meter.wait_steady(explain=article.explain)
+        for name in "CD":
+            assert losses(meter.report(), name) == {"up": 0, "down": 0}
+
+
 def test_killed_core_bridge_comes_back_with_its_flows(article):
     """K loses everything it held; whoever moves meanwhile moves."""
     article.k.kill_switch()

@@ -286,6 +286,14 @@ do_flows(struct runner *r, const struct words *w)
 }
 
 static void
+do_messages(struct runner *r, const struct words *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        bridge_say_messages(world_bridge(word(w, i)));
+    }
+}
+
+static void
 do_probes(struct runner *r, const struct words *w)
 {
     for (size_t i = 0; i < w->n; i++) {
@@ -616,6 +624,7 @@ static const struct {
     { "port", do_port },                /* BRIDGE PORT up|down */
     { "renumber", do_renumber },        /* BRIDGE PORT NUMBER */
     { "flows", do_flows },              /* BRIDGE...: say the clients' */
+    { "messages", do_messages },        /* BRIDGE...: how many it was sent */
     { "probes", do_probes },            /* BRIDGE...: say how many */
     { "ask", do_ask },                  /* HOST ADDRESS: ARP request */
     { "announce", do_announce },        /* HOST */

@@ -600,6 +600,7 @@ receive(struct bridge *b, const uint8_t *msg, size_t len)
     if (b->dark) {
         return;
     }
+    b->n_messages += msg[1] != OFPT_PACKET_OUT && msg[1] != OFPT_ECHO_REQUEST;
     switch (msg[1]) {
     case OFPT_ECHO_REQUEST:
         if (!b->stall) {
@@ -1055,6 +1056,13 @@ bool
 bridge_is_connected(const struct bridge *b)
 {
     return b->conn != NULL;
+}
+
+void
+bridge_say_messages(struct bridge *b)
+{
+    world_say("%s was sent %u messages", b->name, b->n_messages);
+    b->n_messages = 0;
 }
 
 void

@@ -83,6 +83,9 @@ uint32_t bridge_holds(const struct bridge *, struct fh_addr);
 bool bridge_is_connected(const struct bridge *);
 /* Says which client flows it holds. */
 void bridge_say_flows(const struct bridge *);
+/* Says how many messages it was sent since it was asked last, frames and echo
+ * requests apart: those that change it, or ask. */
+void bridge_say_messages(struct bridge *);
 /* Says how many probes it has sent since it was asked last. */
 void bridge_say_probes(struct bridge *);
 

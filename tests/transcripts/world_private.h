@@ -20,6 +20,7 @@ struct bridge {
     bool flooded[WORLD_UPLINK_PORT + 1];    /* By port, 0: all punts. */
     uint64_t drops[WORLD_UPLINK_PORT + 1];  /* By the meters of these. */
     unsigned int n_probes;
+    unsigned int n_messages;    /* Those that change it, or ask. */
     bool dark;                  /* Without power. */
     uint8_t cut[2];             /* From which other bridges: of the access
                                  * side, of the core's. */
