@@ -187,6 +187,14 @@ void config_destroy(struct config *);
 json_t *config_read_json(const char *text, size_t len, unsigned max_depth,
                          struct config_errors *errors);
 
+/* Is the router of that name the same in both, but for how it is reached? */
+bool config_is_same_router(const struct config *, const struct config *,
+                           const char *name);
+/* Is the segment?  Without 'all', timers, limits and priorities do not
+ * matter. */
+bool config_is_same_segment(const struct config *, const struct config *,
+                            const char *name, bool all);
+
 /* Checks one client entry as PUT /v1/clients/ADDRESS takes it ({"segment",
  * "mac"?, "vlan"?}) against 'config'.  Returns true and fills '*out', or
  * false and errors whose pointers start at the entry. */

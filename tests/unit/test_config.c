@@ -1421,6 +1421,58 @@ json_is_kept_as_read(void **state)
     config_destroy(config);
 }
 
+static struct config *
+parse_text(const char *text)
+{
+    struct config_errors errors = { .n = 0 };
+    struct config *config = config_parse(text, strlen(text), &errors, NULL);
+
+    assert_non_null(config);
+    return config;
+}
+
+#define SAME_TEXT(CONNECT, MAC, PRIORITY, GATEWAY, INTERVAL)                 \
+    "{ \"routers\": { \"A\": { \"datapath_id\": \"000000000000000a\","      \
+    " \"mac\": \"02:00:00:00:00:" MAC "\", \"access_ports\": [\"a\"],"       \
+    CONNECT " \"uplink\": { \"port\": \"u\", \"address\": \"192.0.2.2/24\"," \
+    " \"next_hop\": \"192.0.2.1\" } } }, \"segments\": { \"metro\": {"       \
+    " \"gateway\": \"" GATEWAY "\", \"prefixes\": [\"10.0.0.0/24\"],"      \
+    " \"probe\": { \"interval_ms\": " INTERVAL " }, \"routers\": { \"A\": {" \
+    " \"priority\": " PRIORITY ", \"address\": \"10.0.0.2\" } } } } }"
+
+static void
+what_is_the_same_over_a_reload(void **state)
+{
+    static const struct {
+        const char *text;
+        bool router, segment, followed;
+    } cases[] = {
+        { SAME_TEXT("", "0a", "100", "10.0.0.1", "1000"), true, true, true },
+        { SAME_TEXT("\"connect\": \"tcp:192.0.2.9:6653\",", "0a", "100",
+                    "10.0.0.1", "1000"), true, true, true },
+        { SAME_TEXT("", "0b", "100", "10.0.0.1", "1000"), false, true, true },
+        { SAME_TEXT("", "0a", "200", "10.0.0.1", "1000"), true, false, true },
+        { SAME_TEXT("", "0a", "100", "10.0.0.1", "500"), true, false, true },
+        { SAME_TEXT("", "0a", "100", "10.0.0.9", "1000"), true, false,
+          false },
+        { "{}", false, false, false },
+    };
+    struct config *was = parse_text(cases[0].text);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config *is = parse_text(cases[i].text);
+
+        assert_int_equal(config_is_same_router(was, is, "A"),
+                         cases[i].router);
+        assert_int_equal(config_is_same_segment(was, is, "metro", true),
+                         cases[i].segment);
+        assert_int_equal(config_is_same_segment(was, is, "metro", false),
+                         cases[i].followed);
+        config_destroy(is);
+    }
+    config_destroy(was);
+}
+
 /* The manual has an entry ".It Cm KEY" for every key, and in it the key's
  * default and bounds. */
 static void
@@ -1514,6 +1566,7 @@ main(void)
         cmocka_unit_test(many_mistakes_are_all_reported),
         cmocka_unit_test(api_client_is_checked_like_a_configured_one),
         cmocka_unit_test(json_is_kept_as_read),
+        cmocka_unit_test(what_is_the_same_over_a_reload),
         cmocka_unit_test(manual_knows_every_key),
     };
 
