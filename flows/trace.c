@@ -133,6 +133,40 @@ pop_tag(struct run *r)
     }
 }
 
+/* Addresses of IPv4 and registers; a register holds one in host order.  What
+ * else is moved belongs to ARP, or turns a question into its answer. */
+static bool
+read_name(const struct run *r, unsigned int name, uint32_t *value)
+{
+    switch (name) {
+    case FH_NAME_IP_SRC: *value = ntohl(r->p.src.ip4); return true;
+    case FH_NAME_IP_DST: *value = ntohl(r->p.dst.ip4); return true;
+    default:
+        if (name < FH_NAME_REG0 || name >= FH_N_NAMES) {
+            return false;
+        }
+        *value = r->regs[name - FH_NAME_REG0];
+        return true;
+    }
+}
+
+static void
+move(struct run *r, unsigned int from, unsigned int to)
+{
+    uint32_t value;
+
+    if (!read_name(r, from, &value)) {
+        return;
+    }
+    if (to == FH_NAME_IP_SRC) {
+        r->p.src.ip4 = htonl(value);
+    } else if (to == FH_NAME_IP_DST) {
+        r->p.dst.ip4 = htonl(value);
+    } else if (to >= FH_NAME_REG0 && to < FH_N_NAMES) {
+        r->regs[to - FH_NAME_REG0] = value;
+    }
+}
+
 static void run_tables(struct run *, uint8_t table);
 
 static void
@@ -169,8 +203,8 @@ act(struct run *r, const struct fh_action *a)
     case FH_ACT_SET_ARP_SPA:
     case FH_ACT_SET_ARP_TPA:
     case FH_ACT_SET_ICMP_TYPE:
-    case FH_ACT_MOVE:
         break;
+    case FH_ACT_MOVE: move(r, a->u.move.from, a->u.move.to); break;
     }
 }
 

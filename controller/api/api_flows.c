@@ -168,9 +168,10 @@ json_step(const struct trace_step *step)
 {
     static const char *const names[FH_N_TABLES] = {
         [FH_TABLE_CLASSIFY] = "classify", [FH_TABLE_INNER] = "inner",
-        [FH_TABLE_SOURCE] = "source", [FH_TABLE_ROUTE] = "route",
-        [FH_TABLE_MTU] = "mtu", [FH_TABLE_OUTPUT] = "output",
-        [FH_TABLE_PUNT] = "punt",
+        [FH_TABLE_SENDER] = "sender", [FH_TABLE_SOURCE] = "source",
+        [FH_TABLE_ROUTE] = "route", [FH_TABLE_CLIENT] = "client",
+        [FH_TABLE_MTU] = "mtu", [FH_TABLE_HOP] = "hop",
+        [FH_TABLE_OUTPUT] = "output", [FH_TABLE_PUNT] = "punt",
     };
     const char *name = (step->table < FH_N_TABLES && names[step->table]
                         ? names[step->table] : "other");

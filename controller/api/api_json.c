@@ -250,7 +250,7 @@ api_json_status(const struct engine *en, const struct api_host *host)
     put(status, "started", time_or_null(engine_started_ms(en)));
     put(status, "uptime_s", json_integer((engine_unix_ms(en)
                                           - engine_started_ms(en)) / 1000));
-    put(status, "role", json_string("master"));
+    put(status, "role", json_string("alone"));
     put(status, "problems", json_problems(host));
     put(status, "counts", object);
     object = json_object();

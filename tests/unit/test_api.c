@@ -1031,7 +1031,7 @@ status_counts(void **state)
     assert_json(json_incref(json_object_get(status, "version")),
                 "\"" PACKAGE_VERSION "\"");
     assert_json(json_incref(json_object_get(status, "uptime_s")), "5");
-    assert_json(json_incref(json_object_get(status, "role")), "\"master\"");
+    assert_json(json_incref(json_object_get(status, "role")), "\"alone\"");
     assert_json(json_incref(json_object_get(status, "counts")),
                 "{\"routers\": 3, \"routers_connected\": 1,"
                 " \"segments\": 2, \"clients\": 3, \"clients_pending\": 2,"

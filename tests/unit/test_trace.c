@@ -151,10 +151,43 @@ flows_are_written_as_ovs_ofctl_does(void **state)
                 "goto_table:5");
 }
 
+/* One table notes the sender's address, the next one looks at it. */
+static void
+what_a_table_notes_is_what_another_matches(void **state)
+{
+    struct flow_set *flows = flow_set_create();
+    struct fh_flow f = flow(0, 1);
+    struct trace_packet p = { .in_port = 1, .ttl = 64 };
+    struct trace t;
+
+    (void) state;
+    assert_true(fh_addr_parse("10.0.0.10", &p.src));
+    f.actions[f.n_actions].type = FH_ACT_MOVE;
+    f.actions[f.n_actions].u.move.from = FH_NAME_IP_SRC;
+    f.actions[f.n_actions++].u.move.to = FH_NAME_REG0 + 1;
+    f.next_table = 1;
+    flow_set_put(flows, &f);
+    f = flow(1, 1);
+    f.match.fields = FH_F_REG(1);
+    f.match.regs[1] = 0x0a00000a;
+    act(&f, FH_ACT_OUTPUT, 7);
+    flow_set_put(flows, &f);
+
+    trace_run(flows, &p, &t);
+    assert_int_equal(t.n_steps, 2);
+    assert_true(t.steps[1].matched);
+    assert_int_equal(t.n_ports, 1);
+    assert_true(fh_addr_parse("10.0.0.11", &p.src));
+    trace_run(flows, &p, &t);
+    assert_false(t.steps[1].matched);
+    flow_set_destroy(flows);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_table_notes_is_what_another_matches),
         cmocka_unit_test(the_highest_priority_decides_table_by_table),
         cmocka_unit_test(what_no_flow_matches_is_dropped),
         cmocka_unit_test(flows_that_lead_in_a_circle_end),
