@@ -6,10 +6,12 @@
 static uint32_t
 min_rto_ms(const struct beacon *b, const struct beacon_params *params)
 {
-    return (b->pressed ? BEACON_PRESSED_RTO_MS
+    uint32_t ms = (b->pressed ? BEACON_PRESSED_RTO_MS
             : params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
             : params->interval_ms < BEACON_MIN_MS ? BEACON_MIN_MS
             : params->interval_ms);
+
+    return ms > params->stall_ms ? ms : params->stall_ms;
 }
 
 uint32_t

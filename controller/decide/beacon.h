@@ -41,6 +41,7 @@ enum beacon_state {
 struct beacon_params {
     uint32_t interval_ms;       /* Not 0. */
     uint32_t misses;            /* In a row, 1...: then it is lost. */
+    uint32_t stall_ms;          /* None is late before that: see rtt.h. */
 };
 
 /* The shortest interval. */

@@ -27,9 +27,11 @@ pulse_add(struct pulse_input *in, const struct beacon *b, bool live)
 }
 
 int64_t
-pulse_timeout_ms(const struct rtt *rtt)
+pulse_timeout_ms(const struct rtt *rtt, uint32_t stall_ms)
 {
     int64_t ms = 4 * rtt_timeout_ms(rtt);
+
+    ms = ms > 3 * stall_ms ? ms : 3 * stall_ms;
 
     return ms < PULSE_MIN_MS ? PULSE_MIN_MS
            : ms > PULSE_MAX_MS ? PULSE_MAX_MS : ms;

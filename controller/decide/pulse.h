@@ -42,8 +42,9 @@ enum pulse pulse_decide(const struct pulse_input *);
  * 'live': the controller hears that sister. */
 void pulse_add(struct pulse_input *, const struct beacon *, bool live);
 
-/* How long an echo may take. */
-int64_t pulse_timeout_ms(const struct rtt *);
+/* How long an echo may take, where 'stall_ms' is the longest that anything has
+ * taken of late. */
+int64_t pulse_timeout_ms(const struct rtt *, uint32_t stall_ms);
 
 const char *pulse_text(enum pulse);
 

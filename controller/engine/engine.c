@@ -76,7 +76,11 @@ pulse_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 
     for (size_t i = 0; i < en->n_routers; i++) {
         struct router *router = en->routers[i];
-        bool overdue = path_is_overdue(en, router);
+        bool overdue;
+
+        stall_note(&en->stall, router->fence_took_ms, now_ms);
+        router->fence_took_ms = 0;
+        overdue = path_is_overdue(en, router);
 
         router->judge = (router->judge || overdue != router->overdue
                          || (router->ready && router->pulse != PULSE_WELL));
@@ -108,6 +112,7 @@ void
 engine_note_lag(struct engine *en, int64_t ms)
 {
     histogram_add(&en->stats.loop_lag, ms);
+    stall_note(&en->stall, ms, engine_now_ms(en));
 }
 
 void

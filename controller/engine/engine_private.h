@@ -37,6 +37,7 @@ struct engine {
     size_t n_paths;
     struct path_end *due, **due_tail;   /* Whose beacon is. */
     bool suspects;                      /* Segments have some. */
+    struct stall stall;                 /* Of bridges, and of this loop. */
     int64_t trials_ms;                  /* Since then have begun so many */
     uint32_t n_trials;                  /* trials; see settle.c. */
     struct stats stats;

@@ -376,6 +376,14 @@ is_answer(const struct path_end *end, const struct router *router,
             && fh_addr_equal(arp->tpa, asked.spa));
 }
 
+/* How long that answer took, 0 where it is of no use. */
+static int64_t
+took_ms(const struct engine *en, const struct path_end *end, uint64_t number)
+{
+    return (end->beacon.outstanding && end->beacon.number == number
+            ? (en->now_us - end->beacon.sent_us) / 1000 : 0);
+}
+
 bool
 path_heard(struct engine *en, const struct router *router, uint32_t port,
            const struct frame *frame, const struct arp *arp)
@@ -393,6 +401,7 @@ path_heard(struct engine *en, const struct router *router, uint32_t port,
     if (!is_answer(end, router, port, frame, arp)) {
         return false;
     }
+    stall_note(&en->stall, took_ms(en, end, number), engine_now_ms(en));
     if (beacon_answered(&end->beacon, &end->params, number, port,
                         en->now_us, &event, &next_ms)) {
         end->tpid = frame->vlan.tpid;
@@ -591,7 +600,9 @@ path_is_overdue(const struct engine *en, const struct router *router)
 
     return (router->ready && asked_us
             && en->now_us - asked_us
-               > 1000 * pulse_timeout_ms(&router->fence_rtt));
+               > 1000 * pulse_timeout_ms(&router->fence_rtt,
+                                         stall_ms(&en->stall,
+                                                  engine_now_ms(en))));
 }
 
 enum pulse

@@ -368,6 +368,7 @@ see_to_beacon(struct engine *en, struct path_end *end)
         return;
     }
     bridge = beacon_evidence(end);
+    end->params.stall_ms = stall_ms(&en->stall, now_ms);
     v = beacon_timer(b, &end->params, &bridge, now_ms);
     end->router->counters.beacons_missed += b->missed - n_missed;
     if (v.look) {

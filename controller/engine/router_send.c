@@ -443,6 +443,9 @@ router_echo_reply(struct router *router, uint32_t xid)
     if (router->wire->sender_echo_reply(router->sender, xid, &took_us)
         && took_us >= 0 && took_us < INT32_MAX) {
         rtt_sample(&router->fence_rtt, took_us);
+        if (took_us / 1000 > router->fence_took_ms) {
+            router->fence_took_ms = took_us / 1000;
+        }
     }
 }
 

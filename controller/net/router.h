@@ -68,7 +68,8 @@ struct router {
     bool overdue;                       /* Has not come to what it was asked
                                          * last. */
     bool judge;                         /* Its sisters have news of it. */
-    struct rtt fence_rtt;               /* How long it takes to come there. */
+    struct rtt fence_rtt;               /* How long it takes to come there, */
+    uint32_t fence_took_ms;             /* and the longest of late. */
     uint32_t n_beacons;                 /* That it sends in the interval. */
     int64_t asked_together_ms;          /* Those to one sister; monotonic. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */

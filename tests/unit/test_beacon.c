@@ -169,6 +169,28 @@ a_short_interval_has_short_timeouts(void **state)
 }
 
 static void
+a_machine_that_stalled_is_given_time(void **state)
+{
+    struct beacon_params stalled = { 50, 3, 80 };
+    struct beacon b = found_at(1000, &params);
+    struct stall stall = { 0, 0 };
+
+    assert_int_equal(beacon_rto_ms(&b, &stalled), 80);
+    beacon_press(&b);
+    assert_int_equal(beacon_rto_ms(&b, &stalled), 80);
+
+    stall_note(&stall, 80, 1000);
+    stall_note(&stall, 3, 2000);
+    assert_int_equal(stall_ms(&stall, 2000), 80);
+    assert_int_equal(stall_ms(&stall, 1000 + STALL_HALF_MS), 40);
+    stall_note(&stall, 41, 1000 + STALL_HALF_MS);
+    assert_int_equal(stall_ms(&stall, 1000 + STALL_HALF_MS), 41);
+    stall_note(&stall, 100000, 50000);
+    assert_int_equal(stall_ms(&stall, 50000), STALL_MOST_MS);
+    assert_int_equal(stall_ms(&stall, 50000 + 20 * STALL_HALF_MS), 0);
+}
+
+static void
 one_that_is_pressed_is_lost_sooner(void **state)
 {
     struct beacon b = found_at(1000, &params);
@@ -399,11 +421,12 @@ an_echo_is_overdue_by_its_own_round_trip(void **state)
 {
     struct rtt rtt = { 400, 100 };
 
-    assert_int_equal(pulse_timeout_ms(&rtt), PULSE_MIN_MS);
+    assert_int_equal(pulse_timeout_ms(&rtt, 0), PULSE_MIN_MS);
+    assert_int_equal(pulse_timeout_ms(&rtt, 100), 300);
     rtt = (struct rtt) { 30000, 5000 };
-    assert_int_equal(pulse_timeout_ms(&rtt), 200);
+    assert_int_equal(pulse_timeout_ms(&rtt, 0), 200);
     rtt = (struct rtt) { UINT32_MAX, UINT32_MAX };
-    assert_int_equal(pulse_timeout_ms(&rtt), PULSE_MAX_MS);
+    assert_int_equal(pulse_timeout_ms(&rtt, 0), PULSE_MAX_MS);
 }
 
 int
@@ -417,6 +440,7 @@ main(void)
         cmocka_unit_test(an_answer_to_a_repetition_is_enough),
         cmocka_unit_test(one_miss_may_be_enough),
         cmocka_unit_test(a_short_interval_has_short_timeouts),
+        cmocka_unit_test(a_machine_that_stalled_is_given_time),
         cmocka_unit_test(one_that_is_pressed_is_lost_sooner),
         cmocka_unit_test(an_answer_takes_the_pressure_off),
         cmocka_unit_test(the_timeout_follows_the_round_trip),
