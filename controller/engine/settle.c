@@ -278,20 +278,27 @@ asks_for_another(struct engine *en, struct client *c)
  * asleep.  So another router, for which one lucky answer would do otherwise,
  * has to be answered some times before the active one is answered once, both
  * being asked in step, before the client moves to it on no other evidence.
- * That takes a few round trips, so only so many are tried at a time: where
- * many are silent, it is not the clients. */
+ * That takes a few round trips.  Where many fall silent at a time, it is not
+ * the clients: then nobody is tried, nor any longer. */
 #define TRIAL_ANSWERS 10
-#define TRIALS_MOST 64
+#define TRIALS_MOST 8
 #define TRIALS_WINDOW_MS 100
 
 static bool
-may_try(struct engine *en)
+are_many(const struct engine *en)
+{
+    return (en->n_trials > TRIALS_MOST
+            && engine_now_ms(en) - en->trials_ms <= TRIALS_WINDOW_MS);
+}
+
+static void
+count_trial(struct engine *en)
 {
     if (engine_now_ms(en) - en->trials_ms > TRIALS_WINDOW_MS) {
         en->trials_ms = engine_now_ms(en);
         en->n_trials = 0;
     }
-    return en->n_trials++ < TRIALS_MOST;
+    en->n_trials++;
 }
 
 /* Has 'winner' yet to show that it hears the client better? */
@@ -304,11 +311,13 @@ is_on_trial(struct engine *en, struct client *c, int winner)
         return false;
     }
     if (c->trial_member != winner) {
-        if (!may_try(en)) {
-            return false;
-        }
+        count_trial(en);
         c->trial_member = winner;
         c->trial_left = TRIAL_ANSWERS;
+        c->elect_at_ms = engine_now_ms(en) + TRIALS_WINDOW_MS / 2;
+    }
+    if (are_many(en)) {
+        return false;
     }
     probe_trial(en, c);
     return true;
