@@ -285,11 +285,14 @@ suspect_client(struct engine *en, struct client *c, size_t *n)
         uint32_t bit = UINT32_C(1) << i;
         struct reach *r = &c->reaches[i];
 
-        if (segment->pressed & bit && reach_press(r)) {
+        bool few = member_router(c, i)->n_reachable <= LATE_FEW;
+
+        /* The answers of many take longer, for being many. */
+        if (segment->pressed & bit && few && c->active == (int) i
+            && reach_press(r)) {
             wheel_arm(en->wheel, &r->timer, engine_now_ms(en));
         } else if (segment->suspects & bit && r->state != REACH_DOWN
-                   && (segment->pressed & bit
-                       || member_router(c, i)->n_reachable <= LATE_FEW)) {
+                   && (segment->pressed & bit || few)) {
             bring_forward(en, r, n);
         }
     }
