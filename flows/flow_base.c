@@ -176,7 +176,8 @@ put_beacon(struct flow_set *out, struct eth_addr router_mac,
     flow_set_put(out, &flow);
 }
 
-/* What answers ours, by that port. */
+/* What answers ours, by that port.  It has a meter of its own: whoever floods
+ * that of the clients' replies must not hide that a router is dead. */
 static void
 put_beacon_punt(struct flow_set *out, struct eth_addr router_mac,
                 uint32_t port)
@@ -188,7 +189,7 @@ put_beacon_punt(struct flow_set *out, struct eth_addr router_mac,
     flow_match_eth_type(&flow, ETHERTYPE_ARP);
     flow.match.fields |= FH_F_ARP_OP;
     flow.match.arp_op = ARP_OP_REPLY;
-    flow_act_controller(&flow, FLOW_METER_REPLIES(port));
+    flow_act_controller(&flow, FLOW_METER_BEACONS(port));
     flow_set_put(out, &flow);
 }
 
@@ -753,7 +754,7 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
     return found;
 }
 
-#define METERS_PER_PORT 7
+#define METERS_PER_PORT 8
 
 size_t
 flow_base_n_meters(const struct fh_router *router)
@@ -780,6 +781,7 @@ put_port_meters(struct fh_meter *meters, const struct fh_port_limits *limits,
         { FLOW_METER_REQUESTS(port), limits->requests_pps },
         { FLOW_METER_REPLIES(port), limits->replies_pps },
         { FLOW_METER_OWN_MAC(port), FLOW_OWN_MAC_PPS },
+        { FLOW_METER_BEACONS(port), FLOW_BEACONS_PPS },
         { FLOW_METER_DHCP(port), limits->dhcp_pps },
         { FLOW_METER_PUNT(port, FLOW_PUNT_ICMP),
           port_share(FLOW_ICMP_PPS, n_ports) },

@@ -87,6 +87,7 @@ enum flow_punt {
 #define FLOW_METER_REPLIES(PORT)  FLOW_METER(PORT, 1)
 #define FLOW_METER_OWN_MAC(PORT)  FLOW_METER(PORT, 2)
 #define FLOW_METER_DHCP(PORT)     FLOW_METER(PORT, 3)
+#define FLOW_METER_BEACONS(PORT)  FLOW_METER(PORT, 7)
 #define FLOW_METER_PUNT(PORT, KIND) FLOW_METER(PORT, 3 + (KIND))
 /* A port's, and of all ports together no more than this times as many. */
 #define FLOW_ICMP_PPS             1000
@@ -94,6 +95,7 @@ enum flow_punt {
 #define FLOW_TOO_LONG_PPS         1000
 #define FLOW_PUNT_PORTS           8
 #define FLOW_OWN_MAC_PPS          20
+#define FLOW_BEACONS_PPS          2000  /* Answers to a port's beacons. */
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core;
                                          * DHCP as well. */
 /* All punts together, at least: what Open vSwitch hands up on a busy

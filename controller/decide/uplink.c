@@ -280,6 +280,7 @@ uplink_inherit(struct uplink *uplink, const struct uplink *old)
     uplink->misses = old->misses;
     uplink->drops = old->drops;
     uplink->request_drops = old->request_drops;
+    uplink->beacon_drops = old->beacon_drops;
     uplink->told_guard = old->told_guard;
     uplink->guard = old->guard;
 }

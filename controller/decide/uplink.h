@@ -60,6 +60,7 @@ struct uplink {
     int64_t early_at_ms;        /* Next early one; monotonic. */
     uint32_t early_ms;          /* So long after the first of them. */
     struct drops drops;         /* Of the meter of its replies, */
+    struct drops beacon_drops;  /* of answers to beacons, */
     struct drops request_drops; /* and of its requests. */
     int64_t dropped_ms;         /* When replies were last found dropped;
                                  * monotonic, 0: never. */

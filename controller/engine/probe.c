@@ -11,6 +11,7 @@
 #include "controller/engine/mark.h"
 #include "controller/engine/path.h"
 #include "controller/engine/router_send.h"
+#include "flows/flow_base.h"
 
 /* Late probes on one port, within so many ms of each other, that make all
  * clients behind it suspect; on a port with few clients the first will do. */
@@ -344,13 +345,17 @@ send_beacon(struct engine *en, struct path_end *end)
 static struct reach_bridge
 beacon_evidence(const struct path_end *end)
 {
-    bool core = end->path->core;
-    struct reach_bridge bridge
-        = router_evidence(end->router, core ? end->uplink->view.port
-                          : end->beacon.port);
+    const struct router *router = end->router;
+    struct reach_bridge bridge = router_evidence(router, UINT32_MAX);
+    const struct drops *drops;
+    uint32_t port, meter;
+    uint32_t its = end->path->core ? end->uplink->view.port : end->beacon.port;
 
-    if (core && end->uplink->drops.grown_us > bridge.dropped_us) {
-        bridge.dropped_us = end->uplink->drops.grown_us;
+    for (size_t i = 0; (drops = router_drops(router, i, &port, &meter)); i++) {
+        if ((!its || port == its) && meter == FLOW_METER_BEACONS(port)
+            && drops->grown_us > bridge.dropped_us) {
+            bridge.dropped_us = drops->grown_us;
+        }
     }
     return bridge;
 }

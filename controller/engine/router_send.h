@@ -84,7 +84,8 @@ void router_echo_reply(struct router *, uint32_t xid);
  * has. */
 int64_t router_asked_us(const struct router *);
 /* What is known of the bridge, for a verdict about a client behind access
- * port 'port' (0: any). */
+ * port 'port' (0: any, UINT32_MAX: none, so that of the replies that were
+ * dropped nothing is said). */
 struct reach_bridge router_evidence(const struct router *, uint32_t port);
 
 /* The same for the next hop of an uplink: fills in 'dropped_ms'.  Before each

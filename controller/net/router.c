@@ -165,24 +165,39 @@ router_find_stack(const struct router *router, const struct fh_vlan *vlan)
 
 /* Meters. */
 
+static struct drops *
+port_drops(struct router_port *port, size_t i, uint32_t *meter)
+{
+    *meter = (i ? FLOW_METER_BEACONS(port->number)
+              : FLOW_METER_REPLIES(port->number));
+    return i ? &port->beacon_drops : &port->drops;
+}
+
+static struct drops *
+uplink_drops(struct uplink *uplink, size_t i, uint32_t *meter)
+{
+    uint32_t port = uplink->view.port;
+
+    *meter = (i == 2 ? FLOW_METER_REQUESTS(port)
+              : i ? FLOW_METER_BEACONS(port) : FLOW_METER_REPLIES(port));
+    return (i == 2 ? &uplink->request_drops
+            : i ? &uplink->beacon_drops : &uplink->drops);
+}
+
 struct drops *
 router_drops(const struct router *router, size_t i, uint32_t *port,
              uint32_t *meter)
 {
-    size_t n = router->config->n_access_ports;
-    struct uplink *uplink;
+    size_t n = 2 * router->config->n_access_ports;
 
     if (i < n) {
-        *port = router->ports[i].number;
-        *meter = FLOW_METER_REPLIES(*port);
-        return &router->ports[i].drops;
+        *port = router->ports[i / 2].number;
+        return port_drops(&router->ports[i / 2], i % 2, meter);
     }
     i -= n;
-    if (i >= 2 * router->n_uplinks) {
+    if (i >= 3 * router->n_uplinks) {
         return NULL;
     }
-    uplink = &router->uplinks[i / 2];
-    *port = uplink->view.port;
-    *meter = i % 2 ? FLOW_METER_REQUESTS(*port) : FLOW_METER_REPLIES(*port);
-    return i % 2 ? &uplink->request_drops : &uplink->drops;
+    *port = router->uplinks[i / 3].view.port;
+    return uplink_drops(&router->uplinks[i / 3], i % 3, meter);
 }

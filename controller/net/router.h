@@ -23,6 +23,7 @@ struct router_port {
     struct guests guests;
     uint32_t n_guests;
     struct drops drops;                 /* Of the meter of its replies. */
+    struct drops beacon_drops;          /* Of that of answers to beacons. */
     uint8_t n_late;                     /* Late probes of late. */
     int64_t late_since_ms;
     int64_t swept_ms;                   /* Last time all were probed. */
@@ -108,8 +109,8 @@ const struct router_stack *router_find_stack(const struct router *,
                                              const struct fh_vlan *);
 
 /* The 'i'-th meter whose drops are read, and of which port: those of replies
- * of the access ports, then those of replies and of requests of the uplinks.
- * NULL behind the last. */
+ * and of answers to beacons of the access ports, then those of replies, of
+ * answers to beacons and of requests of the uplinks.  NULL behind the last. */
 struct drops *router_drops(const struct router *, size_t i, uint32_t *port,
                            uint32_t *meter);
 

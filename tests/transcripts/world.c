@@ -518,7 +518,8 @@ port_of_meter(uint32_t meter)
     for (uint32_t port = 1; port <= WORLD_UPLINK_PORT; port++) {
         if (meter == FLOW_METER_REPLIES(port)) {
             return port;
-        } else if (meter == FLOW_METER_REQUESTS(port)) {
+        } else if (meter == FLOW_METER_REQUESTS(port)
+                   || meter == FLOW_METER_BEACONS(port)) {
             return UINT32_MAX;
         }
     }
@@ -947,6 +948,20 @@ bridge_port_is_up(const struct bridge *b, uint32_t number)
     return false;
 }
 
+/* Of a sister router: its answers to beacons have a meter of their own. */
+static bool
+is_router_mac(struct eth_addr mac)
+{
+    const struct config *config = engine_config(world_engine());
+
+    for (size_t i = 0; i < config->n_routers; i++) {
+        if (fh_mac_equal(fh_mac_of_beacons(config->routers[i].mac), mac)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Does a meter drop it? */
 static bool
 is_dropped(struct bridge *b, uint32_t port, const uint8_t *data, size_t len)
@@ -959,7 +974,8 @@ is_dropped(struct bridge *b, uint32_t port, const uint8_t *data, size_t len)
         return true;
     }
     if (b->flooded[port] && !frame_parse(data, len, &frame)
-        && !arp_parse(&frame, &arp) && arp.op == ARP_OP_REPLY) {
+        && !arp_parse(&frame, &arp) && arp.op == ARP_OP_REPLY
+        && !is_router_mac(arp.sha)) {
         b->drops[port]++;
         return true;
     }

@@ -135,7 +135,7 @@ a_beacon_is_answered_to_where_it_came_from(void **state)
         "set_arp_tpa:10.0.0.3,output:in_port\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=42:00:00:00:00:0a eth_type=0x0806 arp_op=2 "
-        "actions=meter:25,controller\n"
+        "actions=meter:31,controller\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
         "eth_src=42:00:00:00:00:0b eth_dst=42:00:00:00:00:0a eth_type=0x0806 "
         "vlan=200 arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
@@ -145,7 +145,7 @@ a_beacon_is_answered_to_where_it_came_from(void **state)
         "set_arp_tpa:10.0.0.3,output:in_port\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=42:00:00:00:00:0a eth_type=0x0806 arp_op=2 "
-        "actions=meter:97,controller\n");
+        "actions=meter:103,controller\n");
 }
 
 /* Untagged. */
@@ -685,6 +685,7 @@ each_port_has_meters_of_its_own(void **state)
         { FLOW_METER_REQUESTS(ACCESS), 1000 },
         { FLOW_METER_REPLIES(ACCESS), 9000 },
         { FLOW_METER_OWN_MAC(ACCESS), 20 },
+        { FLOW_METER_BEACONS(ACCESS), 2000 },
         { FLOW_METER_DHCP(ACCESS), 2000 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_ICMP), 1000 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_EXPIRED), 200 },
@@ -692,6 +693,7 @@ each_port_has_meters_of_its_own(void **state)
         { FLOW_METER_REQUESTS(UPLINK), 10000 },
         { FLOW_METER_REPLIES(UPLINK), 10000 },
         { FLOW_METER_OWN_MAC(UPLINK), 20 },
+        { FLOW_METER_BEACONS(UPLINK), 2000 },
         { FLOW_METER_DHCP(UPLINK), 10000 },
         { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_ICMP), 1000 },
         { FLOW_METER_PUNT(UPLINK, FLOW_PUNT_EXPIRED), 200 },
@@ -699,7 +701,7 @@ each_port_has_meters_of_its_own(void **state)
     };
     const size_t n = sizeof expected / sizeof *expected;
     struct fixture *f = *state;
-    struct fh_meter meters[20];
+    struct fh_meter meters[30];
 
     assert_int_equal(flow_base_n_meters(&f->router), n);
     assert_int_equal(flow_base_meters(&f->router, meters), n);
@@ -743,7 +745,7 @@ static void
 all_punts_share_what_clients_may_bring_but_50000_at_least(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[20];
+    struct fh_meter meters[30];
 
     f->router.punts_pps = 50001;
     flow_base_meters(&f->router, meters);
@@ -756,13 +758,13 @@ uplinks_that_share_a_port_share_its_meters(void **state)
 {
     struct fixture *f = *state;
     struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
-    struct fh_meter meters[20];
+    struct fh_meter meters[30];
 
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 15);
-    assert_true(flow_base_n_meters(&f->router) >= 15);
+    assert_int_equal(flow_base_meters(&f->router, meters), 17);
+    assert_true(flow_base_n_meters(&f->router) >= 17);
 }
 
 static void
@@ -775,7 +777,8 @@ meters_of_different_ports_differ(void **state)
         assert_true(FLOW_METER_DHCP(port)
                     < FLOW_METER_PUNT(port, FLOW_PUNT_ICMP));
         assert_true(FLOW_METER_PUNT(port, FLOW_PUNT_TOO_LONG)
-                    < FLOW_METER_REQUESTS(port + 1));
+                    < FLOW_METER_BEACONS(port));
+        assert_true(FLOW_METER_BEACONS(port) < FLOW_METER_REQUESTS(port + 1));
     }
     /* Open vSwitch has no more. */
     assert_true(FLOW_METER_PUNT(0xfeff, FLOW_PUNT_TOO_LONG) <= 262144);
