@@ -16,7 +16,8 @@ guard_tells(struct guard *g, int64_t now_ms)
 bool
 guard_defends(struct guard *g, size_t n_frames, int64_t now_ms)
 {
-    if (now_ms < g->defend_ms) {
+    g->pending = now_ms < g->defend_ms;
+    if (g->pending) {
         return false;
     }
     g->defend_ms = now_ms + (n_frames > GUARD_DEFEND_MS

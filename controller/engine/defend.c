@@ -142,20 +142,41 @@ remind_of_neighbour(struct engine *en, struct client *c, size_t member,
     }
 }
 
+static void
+defend_claimed(struct engine *en, struct segment *segment)
+{
+    if (!guard_defends(&segment->neighbour_guard, segment->n_clients,
+                       engine_now_ms(en))) {
+        return;
+    }
+    for (size_t i = 0; i < segment->n_members; i++) {
+        sweep_start(en, segment->members[i].router, remind_of_neighbour,
+                    segment->id);
+    }
+}
+
 void
 defend_client(struct engine *en, const struct client *c)
 {
     struct segment *segment = c->segment;
 
-    if (segment->config->proxy_arp != PROXY_ARP_ALL     /* It does so itself */
-        || !guard_defends(&segment->neighbour_guard, segment->n_clients,
-                          engine_now_ms(en))) {
+    if (segment->config->proxy_arp == PROXY_ARP_ALL) {  /* Else it does so. */
+        segment->claimed = c->key.address;
+        defend_claimed(en, segment);
+    }
+}
+
+static void
+defend_core_claimed(struct engine *en, struct segment *segment)
+{
+    struct client *c;
+
+    if (!guard_defends(&segment->core_guard, 1, engine_now_ms(en))) {
         return;
     }
-    segment->claimed = c->key.address;
-    for (size_t i = 0; i < segment->n_members; i++) {
-        sweep_start(en, segment->members[i].router, remind_of_neighbour,
-                    segment->id);
+    c = clients_find(en->clients, segment->core_claimed, segment->id);
+    if (c && c->active != ELECT_NONE && takeover_is_idle(&c->takeover)) {
+        route_announce(en, c, UPSTREAM_REPEATED);
     }
 }
 
@@ -172,10 +193,9 @@ defend_route(struct engine *en, struct client *c, struct eth_addr mac,
                  fh_mac_format(mac, text));
         engine_report(en, &e);
     }
-    if (to_all && c->segment->config->upstream == UPSTREAM_ARP
-        && takeover_is_idle(&c->takeover)
-        && guard_defends(&c->core_guard, 1, engine_now_ms(en))) {
-        route_announce(en, c, UPSTREAM_REPEATED);
+    if (to_all && c->segment->config->upstream == UPSTREAM_ARP) {
+        c->segment->core_claimed = c->key.address;
+        defend_core_claimed(en, c->segment);
     }
 }
 
@@ -245,5 +265,35 @@ defend_mac_on_uplink(struct engine *en, struct router *router, uint32_t port)
             announce_uplink(router, uplink);
         }
         first = false;
+    }
+}
+
+void
+defend_tick(struct engine *en)
+{
+    for (size_t i = 0; i < en->n_segments; i++) {
+        struct segment *segment = en->segments[i];
+
+        if (segment->gateway_guard.pending) {
+            defend_gateway(en, segment);
+        }
+        if (segment->neighbour_guard.pending) {
+            defend_claimed(en, segment);
+        }
+        if (segment->core_guard.pending) {
+            defend_core_claimed(en, segment);
+        }
+    }
+    for (size_t i = 0; i < en->n_routers; i++) {
+        struct router *router = en->routers[i];
+
+        for (size_t j = 0; j < router->n_uplinks; j++) {
+            struct uplink *uplink = &router->uplinks[j];
+
+            if (uplink->guard.pending
+                && guard_defends(&uplink->guard, 1, engine_now_ms(en))) {
+                announce_uplink(router, uplink);
+            }
+        }
     }
 }

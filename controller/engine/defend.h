@@ -29,4 +29,7 @@ void defend_mac_on_access(struct engine *, struct router *,
                           const char *port);
 void defend_mac_on_uplink(struct engine *, struct router *, uint32_t port);
 
+/* Every UPLINK_TICK_MS: what is pending. */
+void defend_tick(struct engine *);
+
 #endif /* controller/engine/defend.h */

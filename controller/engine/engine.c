@@ -11,6 +11,7 @@
 #include "controller/decide/relay.h"
 #include "controller/engine/audit.h"
 #include "controller/engine/bridge.h"
+#include "controller/engine/defend.h"
 #include "controller/engine/lease.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/mark.h"
@@ -148,6 +149,7 @@ router_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
             router_drops_tick(router, now_ms);
         }
     }
+    defend_tick(en);
     bridge_tick(en, now_ms);
     wheel_arm(en->wheel, timer, now_ms + UPLINK_TICK_MS);
 }

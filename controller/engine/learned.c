@@ -37,6 +37,8 @@ learned_enter(struct client *c, size_t member, uint32_t number)
 
 /* So many guests of a port may be asked like everybody. */
 #define FEW_GUESTS   16
+/* And so many are served without having answered. */
+#define MANY_GUESTS  256
 /* So many questions at once, then after 1, 2, 4 ... 32 s; but when it speaks. */
 #define ASK_AT_ONCE  3
 #define ASK_PAUSE_MS 1000
@@ -49,6 +51,7 @@ learned_press(struct client *c, size_t member)
 
     c->asker = member;
     c->unanswered = port && port->n_guests > FEW_GUESTS;
+    c->prove_first = c->prove_first || (port && port->n_guests > MANY_GUESTS);
 }
 
 bool

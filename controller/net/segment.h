@@ -46,7 +46,9 @@ struct segment {
     struct guard told_guard;            /* Of our addresses: events, */
     struct guard gateway_guard;         /* and defence. */
     struct guard neighbour_guard;       /* Of its clients' addresses, */
-    struct fh_addr claimed;             /* and whose was claimed last. */
+    struct fh_addr claimed;             /* and whose was claimed last; */
+    struct guard core_guard;            /* the same towards the core. */
+    struct fh_addr core_claimed;
 };
 
 #endif /* controller/net/segment.h */
