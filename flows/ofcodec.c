@@ -54,6 +54,7 @@ enum {
 #define MULTIPART_FLOW       1
 #define MULTIPART_METER      9
 #define MULTIPART_PORT_DESC  13
+#define MULTIPART_MONITOR    16     /* From 1.4 on. */
 #define MULTIPART_MORE       1
 
 #define PORT_MIN_LEN 40         /* struct ofp14_port */
@@ -407,6 +408,42 @@ decode_meter_stats(struct ofwire_cursor c, struct of_message *msg,
     return 0;
 }
 
+/* Flows of ours that are to be there until we take them away. */
+static bool
+is_lasting(uint64_t cookie)
+{
+    enum fh_flow_kind kind = fh_cookie_kind(cookie);
+
+    return (fh_cookie_is_ours(cookie)
+            && (kind == FH_KIND_BASE || kind == FH_KIND_UPLINK
+                || kind == FH_KIND_CLIENT || kind == FH_KIND_CORE));
+}
+
+/* 7.3.5.17.2: length 16, event 16; of a change by others table 8, reason 8,
+ * idle 16, hard 16, priority 16, pad 32, cookie 64, match and instructions; of
+ * one of ours, which is no news, only its xid. */
+#define UPDATE_FULL_LEN 24
+
+static int
+decode_flow_updates(struct ofwire_cursor c, struct of_message *msg,
+                    const char **why)
+{
+    msg->type = OF_FLOWS_CHANGED;
+    msg->flows_changed.n = 0;
+    while (c.left) {
+        size_t len = c.left < 4 ? 0 : wire_get_u16(c.p);
+
+        if (len < 4 || len > c.left) {
+            return fail(why, "bad flow update");
+        }
+        msg->flows_changed.n += (len >= UPDATE_FULL_LEN
+                                 && is_lasting(ofwire_get_u64(c.p + 16)));
+        c.p += len;
+        c.left -= len;
+    }
+    return 0;
+}
+
 static int
 decode_multipart(const uint8_t *data, size_t len, int version,
                  struct of_message *msg, const char **why)
@@ -428,6 +465,8 @@ decode_multipart(const uint8_t *data, size_t len, int version,
         return error;
     case MULTIPART_METER:
         return decode_meter_stats(c, msg, why);
+    case MULTIPART_MONITOR:
+        return decode_flow_updates(c, msg, why);
     case MULTIPART_PORT_DESC:
         error = decode_port_desc(c, version, msg, why);
         msg->port_desc.more = more;
@@ -712,6 +751,33 @@ ofcodec_put_meter_stats_request(struct fh_buf *buf, int version, uint32_t xid,
     put_header(p, version, TYPE_MULTIPART_REQUEST, len, xid);
     wire_put_u16(p + 8, MULTIPART_METER);
     ofwire_put_u32(p + MULTIPART_HEADER_LEN, meter);
+}
+
+/* 7.3.5.17.1: monitor 32, port 32, group 32, flags 16, table 8, command 8,
+ * match. */
+#define MONITOR_LEN     24
+#define MONITOR_CHANGES (1 << 1 | 1 << 2 | 1 << 3)  /* Add, remove, modify. */
+
+void
+ofcodec_put_flow_monitor(struct fh_buf *buf, int version, uint32_t xid)
+{
+    size_t len = MULTIPART_HEADER_LEN + MONITOR_LEN;
+    uint8_t *p;
+
+    if (version < OF_14) {
+        return;
+    }
+    p = fh_buf_put(buf, len);
+    memset(p, 0, len);
+    put_header(p, version, TYPE_MULTIPART_REQUEST, len, xid);
+    wire_put_u16(p + 8, MULTIPART_MONITOR);
+    p += MULTIPART_HEADER_LEN;
+    ofwire_put_u32(p, 1);
+    ofwire_put_u32(p + 4, FH_PORT_NONE);
+    ofwire_put_u32(p + 8, OFPG_ANY);
+    wire_put_u16(p + 12, MONITOR_CHANGES);
+    p[14] = 0xff;                           /* All tables. */
+    ofwire_put_u32(p + 16, 1 << 16 | 4);    /* Matches all: OXM, no fields. */
 }
 
 void

@@ -45,6 +45,7 @@ enum of_type {
     OF_PORT_DESC_REPLY,
     OF_FLOW_STATS_REPLY,
     OF_METER_STATS_REPLY,
+    OF_FLOWS_CHANGED,
     OF_BARRIER_REPLY,
     OF_ROLE_REPLY,
     OF_ROLE_STATUS,             /* We have lost the master role. */
@@ -106,6 +107,7 @@ struct of_message {
         struct {
             struct fh_flow flow; uint64_t packets;
         } flow_removed;                     /* Match, table, cookie only. */
+        struct { size_t n; } flows_changed;     /* Of ours. */
         struct { bool master; uint64_t generation; } role;
         struct { uint32_t id; uint16_t type; } bundle;
     };
@@ -162,6 +164,10 @@ void ofcodec_put_meter(struct fh_buf *, int version, uint32_t xid,
                        const struct fh_meter *);
 void ofcodec_put_meter_stats_request(struct fh_buf *, int version,
                                      uint32_t xid, uint32_t meter);
+/* Has the bridge tell of flows that are added, changed or deleted by somebody
+ * else than this connection: OF_FLOWS_CHANGED.  1.4 and later; else it puts
+ * nothing. */
+void ofcodec_put_flow_monitor(struct fh_buf *, int version, uint32_t xid);
 void ofcodec_put_flow_stats_request(struct fh_buf *, int version,
                                     uint32_t xid, uint64_t cookie,
                                     uint64_t cookie_mask);

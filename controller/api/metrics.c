@@ -78,6 +78,7 @@ COUNTER(flow_deletes)
     }
 COMMITS(commits)
 COMMITS(commits_failed)
+COMMITS(flows_repaired)
 COMMITS(dpid_takeovers)
 
 static uint64_t
@@ -170,6 +171,9 @@ static const struct router_metric {
     { "commits_failed_total", "counter",
       "Bundles of flow changes that the bridge has refused.",
       get_commits_failed },
+    { "flows_repaired_total", "counter",
+      "Flows put right that somebody else had changed or deleted.",
+      get_flows_repaired },
     { "datapath_id_takeovers_total", "counter",
       "Connections that replaced an earlier one with the same datapath id.",
       get_dpid_takeovers },

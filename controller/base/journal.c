@@ -227,6 +227,7 @@ incident_type_name(enum incident_type type)
         [INCIDENT_NEXT_HOP_MOVED] = "next_hop.moved",
         [INCIDENT_ROUTER_CONNECTED] = "router.connected",
         [INCIDENT_ROUTER_DISCONNECTED] = "router.disconnected",
+        [INCIDENT_ROUTER_REPAIRED] = "router.repaired",
         [INCIDENT_ROUTER_ADMIN] = "router.admin",
         [INCIDENT_PATH_LOST] = "path.lost",
         [INCIDENT_PATH_FOUND] = "path.found",

@@ -30,6 +30,7 @@ enum incident_type {
     INCIDENT_NEXT_HOP_MOVED,    /* next_hop.moved: to another MAC */
     INCIDENT_ROUTER_CONNECTED,  /* router.connected */
     INCIDENT_ROUTER_DISCONNECTED,/* router.disconnected */
+    INCIDENT_ROUTER_REPAIRED,   /* router.repaired: others had changed flows */
     INCIDENT_ROUTER_ADMIN,      /* router.admin: drained, or up again */
     INCIDENT_PATH_LOST,         /* path.lost: two routers hear each other no
                                  * more */

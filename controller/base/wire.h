@@ -28,6 +28,10 @@ struct bridge_ops {
                                 bool first);
     /* What is wrong is on its way to be changed: it serves.  May be NULL. */
     void (*read)(void *owner, bool first);
+    /* Somebody else had changed flows of ours, or it was looked whether
+     * anybody had: 'n' were wrong, and are on their way to be put right as soon
+     * as this returns.  May be NULL. */
+    void (*repaired)(void *owner, size_t n);
     /* What is not the bridge's own business, packet-ins only while it serves.
      * Returns false for an error that it does not know.  May be NULL. */
     bool (*message)(void *owner, const struct of_message *);

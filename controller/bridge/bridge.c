@@ -17,6 +17,17 @@
  * not to be trusted with clients. */
 #define CONFIRM_WITHIN_MS 10000
 
+/* After flows of ours were changed: the next look, and the one after, so much
+ * later for each flow that it has to list. */
+#define REPAIR_MS           100
+#define REPAIR_FLOWS_PER_MS 100
+/* After one that has found something wrong. */
+#define VERIFY_MS           1000
+/* A look without a reason, at a bridge of no more flows than this: those are
+ * listed in 20 ms, during which it does not forward. */
+#define CHECK_MS            10000
+#define CHECK_MOST_FLOWS    10000
+
 struct bridge {
     TAILQ_ENTRY(bridge) node;
     struct bridges *all;
@@ -41,6 +52,14 @@ struct bridge {
 
     bool read_wanted;           /* Once nothing is under way. */
     bool refused;               /* A change was: read it again. */
+    bool repairing;             /* It is read for what others have done. */
+    bool meddled;               /* Others have changed flows of ours. */
+    uint64_t n_commits;
+    uint64_t n_commits_read;    /* As many had been sent before it was read. */
+    size_t n_flows;             /* As read the last time. */
+    int64_t repair_at_ms;       /* Not looked at before. */
+    int64_t check_at_ms;        /* Looked at anyway; 0: not yet set. */
+    int64_t ticked_ms;
     int64_t reread_at_ms;       /* When that is due, 0: not yet set. */
     uint64_t n_confirmed;       /* Commits whose barrier came back. */
     uint64_t watched;           /* n_confirmed when last looked at. */
@@ -161,6 +180,7 @@ bridge_commit(struct bridge *b)
         return;
     }
     b->counters->commits++;
+    b->n_commits++;
     ofxact_commit(b->xact, &b->changes, commit_done, take_commit(b));
     fh_changes_clear(&b->changes);
 }
@@ -197,11 +217,28 @@ drop_found(struct bridge *b)
     b->reading = false;
 }
 
+/* Once more, soon, where there was something. */
+static void
+tell_repaired(struct bridge *b, size_t n)
+{
+    b->counters->flows_repaired += n;
+    b->repair_at_ms = (b->ticked_ms + (n ? VERIFY_MS : REPAIR_MS)
+                       + (int64_t) (b->n_flows / REPAIR_FLOWS_PER_MS));
+    b->meddled = b->meddled || n;
+    if (b->ops->repaired) {
+        b->ops->repaired(b->owner, n);
+    }
+}
+
 static void
 read_done(int error, void *b_)
 {
     struct bridge *b = b_;
-    bool first = !b->serves;
+    /* What was sent meanwhile is not in the list: no evidence. */
+    bool first = !b->serves, repairing = (b->repairing && !b->changes.n
+                                          && b->n_commits
+                                             == b->n_commits_read);
+    size_t n_before = b->changes.n;
     struct flow_set *desired;
 
     if (error) {
@@ -213,10 +250,18 @@ read_done(int error, void *b_)
     desired = b->ops->desired(b->owner, b->found, first);
     flow_diff(desired, b->found, &b->changes);
     flow_set_destroy(desired);
-    log_info("%s: %zu flows of ours found, %zu changes needed", b->label,
-             flow_set_count(b->found), b->changes.n);
+    b->n_flows = flow_set_count(b->found);
+    if (!repairing) {
+        log_info("%s: %zu flows of ours found, %zu changes needed", b->label,
+                 b->n_flows, b->changes.n);
+    }
     drop_found(b);
     b->serves = true;
+    b->meddled = b->meddled || (b->repairing && !repairing);
+    b->repairing = false;
+    if (repairing) {
+        tell_repaired(b, b->changes.n - n_before);
+    }
     if (b->ops->read) {
         b->ops->read(b->owner, first);
     }
@@ -275,6 +320,10 @@ begin(struct bridge *b)
     b->xact = ofxact_create(ofconn_tx(b->conn), ofconn_version(b->conn),
                             ofconn_xid_for, b->conn);
     ofxact_set_name(b->xact, b->label);
+    b->repairing = b->meddled = false;
+    b->repair_at_ms = b->check_at_ms = 0;
+    ofcodec_put_flow_monitor(ofconn_tx(b->conn), ofconn_version(b->conn),
+                             ofconn_next_xid(b->conn));
     b->ops->up(b->owner);
     start_reading(b);
 }
@@ -433,6 +482,8 @@ on_message(struct ofconn *conn, struct of_message *msg, void *all)
         log_warn("%s: another controller has taken the master role",
                  b->label);
         ofconn_close(conn, "the master role was lost");
+    } else if (msg->type == OF_FLOWS_CHANGED) {
+        b->meddled = b->meddled || msg->flows_changed.n;
     } else if (!ofxact_receive(b->xact, msg) && !tell_message(b, msg)
                && msg->type == OF_ERROR) {
         log_warn_rl(&rl, "%s: the bridge reports an error: %s", b->label,
@@ -507,6 +558,28 @@ reread_when_due(struct bridge *b, int64_t now_ms)
     }
 }
 
+/* Does it still hold what it should?  Only while nothing is under way that
+ * would look like others' doing. */
+static void
+look_when_due(struct bridge *b, int64_t now_ms)
+{
+    b->ticked_ms = now_ms;
+    if (!b->check_at_ms) {
+        b->check_at_ms = now_ms + CHECK_MS;
+    }
+    if (!b->serves || b->refused || bridge_is_busy(b)
+        || now_ms < b->repair_at_ms
+        || (!b->meddled && (now_ms < b->check_at_ms
+                            || b->n_flows > CHECK_MOST_FLOWS))) {
+        return;
+    }
+    b->meddled = false;
+    b->repairing = true;
+    b->check_at_ms = now_ms + CHECK_MS;
+    start_reading(b);
+    b->n_commits_read = b->n_commits;
+}
+
 static void
 watch(struct bridge *b, int64_t now_ms)
 {
@@ -522,6 +595,7 @@ watch(struct bridge *b, int64_t now_ms)
     if (b->refused && b->serves && !is_under_way(b)) {
         reread_when_due(b, now_ms);
     }
+    look_when_due(b, now_ms);
 }
 
 void

@@ -15,6 +15,9 @@
  * A bridge that is read again goes on serving meanwhile: what is sent to it
  * in between is at worst sent twice.
  *
+ * It tells when somebody else changes flows of ours, and is then read again;
+ * and, unless it has so many that this would be felt, every CHECK_MS anyway.
+ *
  * Called by the event loop; never reads a clock, for which bridges_tick() is
  * there. */
 #ifndef BRIDGE_H

@@ -280,6 +280,32 @@ build_desired(struct engine *en, struct router *router,
     }
 }
 
+/* The same for one that serves: what it was last told, of whichever clients it
+ * holds, those on their way to another router included. */
+static void
+build_held(struct engine *en, struct router *router, struct flow_set *held)
+{
+    router_build_base(router, held);
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            struct fh_flow flows[FLOW_CLIENT_N];
+            struct fh_uplink uplink;
+            struct fh_client view;
+
+            if (c->segment->members[j].router != router
+                || !router_held_view(c, j, &view, &uplink)) {
+                continue;
+            }
+            flow_client_build(&view, flows);
+            for (size_t k = 0; k < FLOW_CLIENT_N; k++) {
+                flow_set_put(held, &flows[k]);
+            }
+        }
+    }
+}
+
 static void
 clear_holdings(struct engine *en, struct router *router)
 {
@@ -362,9 +388,11 @@ adopt_desired(struct engine *en, struct router *router,
         flow_set_for_each(found, adopt_client, &adoption);
         flow_set_for_each(found, adopt_tpid, &adoption);
         flow_set_for_each(found, adopt_next_hop, &adoption);
+        build_desired(en, router, desired);
+        flow_set_for_each(found, keep_leaving, &keeping);
+    } else {
+        build_held(en, router, desired);
     }
-    build_desired(en, router, desired);
-    flow_set_for_each(found, keep_leaving, &keeping);
     flow_set_for_each(found, keep_open, &keeping);
     router->keeps = router->n_former;
     if (router->keeps) {

@@ -84,6 +84,7 @@ down(void *router_, const char *reason)
     }
     router->openflow = NULL;
     router->ready = router->reading = router->greeted = false;
+    router->n_repaired = 0;
     router_forget_questions(router);
     router->overdue = false;
     router->pulse = path_judge(en, router);
@@ -115,6 +116,25 @@ confirmed(void *router_, uint64_t token, bool ok)
         move_installed(en, c, router, ok);
     }
     settle_marked(en);
+}
+
+/* Meters first: flows that name one would be refused, and go with it. */
+static void
+repaired(void *router_, size_t n)
+{
+    struct router *router = router_;
+    struct engine *en = router->owner;
+    struct incident e = incident_init(INCIDENT_ROUTER_REPAIRED);
+
+    router->n_repaired = n;
+    if (!n) {
+        return;
+    }
+    engine_read_clock(en);
+    router_put_meters(router);
+    snprintf(e.from, sizeof e.from, "%s", router->config->name);
+    snprintf(e.detail, sizeof e.detail, "%zu flow%s", n, n == 1 ? "" : "s");
+    engine_report(en, &e);
 }
 
 static bool
@@ -197,6 +217,7 @@ static const struct bridge_ops router_ops = {
     .down = down,
     .desired = desired,
     .read = read_done,
+    .repaired = repaired,
     .message = message,
     .port = port_changed,
     .confirmed = confirmed,

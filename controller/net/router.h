@@ -57,6 +57,8 @@ struct router {
     bool draining;
     bool one_tag_only;                  /* Cannot read a second VLAN tag. */
     bool expected;                      /* Held clients before the start. */
+    size_t n_repaired;                  /* Flows that somebody else had changed
+                                         * when it was looked last. */
     uint32_t n_active;                  /* Clients that it is active for. */
     uint32_t n_reachable;
     uint32_t n_former;                  /* Clients of segments that it has

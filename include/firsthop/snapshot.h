@@ -82,6 +82,7 @@ struct fh_client {
 /* What has been asked of a bridge, and what became of it. */
 struct fh_bridge_counters {
     uint64_t commits, commits_failed;
+    uint64_t flows_repaired;        /* That others had changed. */
     uint64_t dpid_takeovers;        /* Another came under its datapath id. */
 };
 

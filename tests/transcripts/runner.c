@@ -196,6 +196,12 @@ do_refuse(struct runner *r, const struct words *w)
 }
 
 static void
+do_wipe(struct runner *r, const struct words *w)
+{
+    bridge_wipe(world_bridge(word(w, 0)));
+}
+
+static void
 do_accept(struct runner *r, const struct words *w)
 {
     bridge_refuse(world_bridge(word(w, 0)), false);
@@ -610,6 +616,7 @@ static const struct {
     { "hold", do_hold },                /* BRIDGE: confirms nothing */
     { "release", do_release },          /* BRIDGE */
     { "refuse", do_refuse },            /* BRIDGE: every change of flows */
+    { "wipe", do_wipe },                /* BRIDGE: of all its flows */
     { "accept", do_accept },            /* BRIDGE */
     { "stall", do_stall },              /* BRIDGE: answers no echo */
     { "unstall", do_unstall },          /* BRIDGE */

@@ -620,7 +620,7 @@ receive(struct bridge *b, const uint8_t *msg, size_t len)
     case OFPT_MULTIPART_REQUEST:
         if (wire_get16(msg + 8) == OFPMP_METER) {
             tell_meter(b, msg);
-        } else {
+        } else if (wire_get16(msg + 8) == OFPMP_FLOW) {
             list_flows(b, msg);
         }
         break;
@@ -857,6 +857,24 @@ bridge_hold(struct bridge *b, bool hold)
     }
     if (!hold) {
         fh_buf_clear(&b->held);
+    }
+}
+
+/* One update is as good as many: 7.3.5.17.2. */
+void
+bridge_wipe(struct bridge *b)
+{
+    uint8_t msg[40] = { OFP14_VERSION, OFPT_MULTIPART_REPLY };
+
+    flowtab_destroy(b->flows);
+    b->flows = flowtab_create(&flowtab_cbs, NULL);
+    wire_put16(msg + 2, sizeof msg);
+    wire_put16(msg + 8, 16);                    /* OFPMP_FLOW_MONITOR */
+    wire_put16(msg + 16, sizeof msg - 16);
+    wire_put16(msg + 18, 2);                    /* OFPFME_REMOVED */
+    wire_put64(msg + 32, fh_cookie(FH_KIND_BASE, 0));
+    if (b->conn) {
+        reply(b, msg, sizeof msg, 0);
     }
 }
 

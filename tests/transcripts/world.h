@@ -58,6 +58,8 @@ void bridge_set_port_up(struct bridge *, const char *port, bool up);
 void bridge_renumber_port(struct bridge *, const char *port, uint32_t number);
 /* Withholds what confirms changes of flows; then lets it go. */
 void bridge_hold(struct bridge *, bool hold);
+/* Somebody else deletes all its flows, and it says so. */
+void bridge_wipe(struct bridge *);
 /* Refuses every bundle. */
 void bridge_refuse(struct bridge *, bool refuse);
 /* Refuses to list its flows. */

@@ -91,6 +91,12 @@ on_read(void *f, bool first)
     note(f, "read ");
 }
 
+static void
+on_repaired(void *f, size_t n)
+{
+    note(f, "repaired:%zu ", n);
+}
+
 static bool
 on_message(void *f, const struct of_message *msg)
 {
@@ -106,7 +112,7 @@ on_confirmed(void *f, uint64_t token, bool ok)
 
 static const struct bridge_ops ops = {
     .up = on_up, .down = on_down, .desired = on_desired, .read = on_read,
-    .message = on_message, .confirmed = on_confirmed,
+    .repaired = on_repaired, .message = on_message, .confirmed = on_confirmed,
 };
 
 static void
@@ -150,6 +156,8 @@ teardown(void **state)
 
     bridge_destroy(f->bridge);
     bridges_destroy(f->bridges);
+    fh_buf_destroy(&f->conn.tx);
+    fh_buf_destroy(&f->other.tx);
     free(f);
     return 0;
 }
@@ -290,6 +298,83 @@ what_is_refused_is_read_again_not_too_soon(void **state)
 }
 
 static void
+say_changed(struct ofconn *conn)
+{
+    struct of_message msg = { .type = OF_FLOWS_CHANGED };
+
+    msg.flows_changed.n = 1;
+    fake_message(conn, &msg);
+}
+
+/* And looked at again, until nothing is found. */
+static void
+what_others_have_changed_is_put_right(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x;
+
+    f->wanted = 3;
+    x = connect_bridge(f, &f->conn);
+    f->log[0] = '\0';
+    bridges_tick(f->bridges, 100000);
+    assert_int_equal(x->n, 0);
+    f->conn.n_flows = 0;
+    say_changed(&f->conn);
+    bridges_tick(f->bridges, 100100);
+    fake_confirm(x);
+    end_turn(f);
+    fake_confirm_all(x);
+    assert_log(f, "again:0 repaired:2 read ");
+    assert_int_equal(f->conn.n_flows, 2);
+    assert_int_equal(f->counters.flows_repaired, 2);
+    bridges_tick(f->bridges, 101099);
+    assert_int_equal(x->n, 0);
+    bridges_tick(f->bridges, 101100);
+    fake_confirm_all(x);
+    assert_log(f, "again:2 repaired:0 read ");
+    bridges_tick(f->bridges, 105000);
+    assert_int_equal(x->n, 0);
+}
+
+static void
+a_bridge_is_looked_at_without_a_reason_now_and_then(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    bridges_tick(f->bridges, 100000);
+    bridges_tick(f->bridges, 109999);
+    assert_int_equal(x->n, 0);
+    bridges_tick(f->bridges, 110000);
+    fake_confirm_all(x);
+    assert_log(f, "again:0 repaired:0 read ");
+}
+
+/* The list does not show what was sent since. */
+static void
+our_own_changes_meanwhile_are_nobodys(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+
+    f->log[0] = '\0';
+    bridges_tick(f->bridges, 100000);
+    say_changed(&f->conn);
+    bridges_tick(f->bridges, 100100);
+    f->wanted = 4;
+    commit_one(f, 2, 7);
+    fake_confirm_all(x);
+    end_turn(f);
+    fake_confirm_all(x);
+    assert_log(f, "again:0 read 7:ok ");
+    assert_int_equal(f->counters.flows_repaired, 0);
+    bridges_tick(f->bridges, 100200);
+    fake_confirm_all(x);
+    assert_log(f, "again:1 repaired:0 read ");
+}
+
+static void
 what_is_under_way_fails_before_the_going_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -404,6 +489,9 @@ main(void)
         TEST(a_reading_waits_for_what_is_under_way),
         TEST(a_reading_asked_for_during_another_follows_it),
         TEST(what_is_refused_is_read_again_not_too_soon),
+        TEST(what_others_have_changed_is_put_right),
+        TEST(a_bridge_is_looked_at_without_a_reason_now_and_then),
+        TEST(our_own_changes_meanwhile_are_nobodys),
         TEST(what_is_under_way_fails_before_the_going_is_told),
         TEST(the_newer_connection_wins),
         TEST(a_datapath_id_may_need_a_certificate),

@@ -682,6 +682,73 @@ a_delete_is_strict_and_keeps_to_its_kind(void **state)
     }
 }
 
+/* Flow monitors. */
+
+static void
+a_monitor_asks_for_what_others_do(void **state)
+{
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct ofputil_flow_monitor_request request;
+        struct fh_buf buf = { 0 };
+        struct ofpbuf msg;
+
+        ofcodec_put_flow_monitor(&buf, versions[i], 7);
+        if (versions[i] < OF_14) {
+            assert_int_equal(buf.len, 0);
+            continue;
+        }
+        msg = ofpbuf_const_initializer(buf.data, buf.len);
+        assert_int_equal(ofputil_decode_flow_monitor_request(&request, &msg),
+                         0);
+        assert_int_equal(request.flags, OFPFMF_ADD | OFPFMF_REMOVED
+                                        | OFPFMF_MODIFY);
+        assert_int_equal(request.table_id, 0xff);
+        assert_int_equal(request.out_port, OFPP_ANY);
+        fh_buf_destroy(&buf);
+    }
+}
+
+static size_t
+put_update(uint8_t *p, uint64_t cookie)
+{
+    memset(p, 0, 32);
+    p[1] = 32;
+    p[3] = 2;
+    for (int i = 0; i < 8; i++) {
+        p[16 + i] = cookie >> (56 - 8 * i);
+    }
+    return 32;
+}
+
+/* Two changes of ours, one of a flow that ends by itself, one of somebody
+ * else's, and the end of one that this connection has asked for. */
+static void
+updates_count_what_is_ours_and_lasts(void **state)
+{
+    uint8_t data[16 + 4 * 32 + 8] = { 5, 19, 0, sizeof data };
+    struct of_message msg;
+    const char *why;
+    size_t n = 16;
+
+    data[9] = 16;
+    n += put_update(data + n, fh_cookie(FH_KIND_CLIENT, 7));
+    n += put_update(data + n, fh_cookie(FH_KIND_BASE, 0));
+    n += put_update(data + n, fh_cookie(FH_KIND_AWAKE, 0));
+    n += put_update(data + n, 0x77);
+    data[n + 1] = 8;
+    data[n + 3] = 4;
+    assert_int_equal(ofcodec_decode(data, sizeof data, OF_14, &msg, &why), 0);
+    assert_int_equal(msg.type, OF_FLOWS_CHANGED);
+    assert_int_equal(msg.flows_changed.n, 2);
+    for (size_t len = 17; len < sizeof data; len++) {
+        bool whole = (len - 16) % 32 == 0;
+
+        data[3] = len;
+        assert_int_equal(!ofcodec_decode(data, len, OF_14, &msg, &why),
+                         whole);
+    }
+}
+
 /* The flow that a bridge would learn, as ovs-ofctl says the action. */
 static void
 a_renewal_reads_as_the_action_that_learns(void **state)
@@ -1629,6 +1696,8 @@ main(void)
         cmocka_unit_test(packet_out_may_carry_a_thousand_probes),
         cmocka_unit_test(a_flow_comes_back_as_it_was_sent),
         cmocka_unit_test(a_renewal_reads_as_the_action_that_learns),
+        cmocka_unit_test(a_monitor_asks_for_what_others_do),
+        cmocka_unit_test(updates_count_what_is_ours_and_lasts),
         cmocka_unit_test(a_delete_is_strict_and_keeps_to_its_kind),
         cmocka_unit_test(foreign_actions_make_a_flow_that_equals_none),
         cmocka_unit_test(a_foreign_match_is_left_out_unless_it_is_ours),

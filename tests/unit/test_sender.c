@@ -60,6 +60,7 @@ setup(void **state)
     fake_identify(&f->conn);
     fake_ready(&f->conn);
     fake_confirm(fake_last_xact);
+    fh_buf_clear(&f->conn.tx);      /* What the bridge was asked for itself. */
     *state = f;
     return 0;
 }

@@ -124,6 +124,8 @@ teardown(void **state)
     f->u->ops->destroy(f->u);
     bridges_destroy(f->bridges);
     event_base_free(f->base);
+    fh_buf_destroy(&f->k.tx);
+    fh_buf_destroy(&f->l.tx);
     free(f);
     return 0;
 }

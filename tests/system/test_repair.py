@@ -1,0 +1,88 @@
+"""Somebody else changes flows of ours on a bridge: they are put right."""
+
+import pytest
+
+import harness
+
+
+def ours(router):
+    """Its flows, but for the one that says that the daemon is there."""
+    return [f for f in router.flows() if "hard_timeout" not in f]
+
+
+def wait_repaired(lab, router, seq, flows):
+    lab.wait_for(
+        lambda: lab.daemon.events(seq, type="router.repaired")
+        and ours(router) == flows,
+        what=f"the flows of {router.name} to be what they were",
+    )
+    assert {
+        event["from"]
+        for event in lab.daemon.events(seq, type="router.repaired")
+    } == {router.name}
+
+
+def base(router):
+    """Those of them that are there whoever the clients are."""
+    return [f for f in ours(router) if "cookie=0xf1a501" in f]
+
+
+@pytest.mark.parametrize("empty", ["del-flows", "del-meters"])
+def test_an_emptied_bridge_is_filled_again(article, empty):
+    """Flows, and the meters that some of them go through.  A bridge without
+    flows is as good as dead, so its clients may move meanwhile."""
+    flows = base(article.a)
+    seq = article.daemon.last_seq()
+    with article.meter(article.c, article.d) as meter:
+        meter.wait_steady(explain=article.explain)
+        meter.reset()
+        article.a.ovs.ofctl(empty, article.a.bridge)
+        article.wait_for(
+            lambda: article.daemon.events(seq, type="router.repaired")
+            and base(article.a) == flows,
+            what="A to have its flows back",
+        )
+        meter.wait_steady()
+        print(empty, meter.report()["pairs"])
+    for client in (article.c, article.d):
+        holders = [r for r in (article.a, article.b) if r.flows_of(client)]
+        assert article.daemon.active(client.address) in {
+            router.name for router in holders
+        }
+    assert article.daemon.metric('flows_repaired_total{router="A"}')
+
+
+def test_a_changed_flow_is_put_right(article):
+    """It is a problem for as long as somebody goes on with it."""
+    flows = ours(article.a)
+    seq = article.daemon.last_seq()
+    match = f"table=5,reg1={harness.as_register(article.c.address)}"
+    article.a.ovs.ofctl(
+        "mod-flows", article.a.bridge, f"{match},actions=drop"
+    )
+    wait_repaired(article, article.a, seq, flows)
+    assert article.c.ping(harness.NEXT_HOP)
+    assert "problem" not in article.daemon.router("B")
+    article.wait_for(
+        lambda: "problem" not in article.daemon.router("A"),
+        what="the problem to be over",
+    )
+
+
+def test_flows_of_others_are_nobodys_problem(article):
+    seq = article.daemon.last_seq()
+    for i in range(20):
+        article.a.ovs.ofctl(
+            "add-flow",
+            article.a.bridge,
+            f"cookie=0x77,table=200,priority={i},actions=drop",
+        )
+    article.a.ovs.ofctl("del-flows", article.a.bridge, "table=200")
+    article.a.ovs.ofctl(
+        "del-flows",
+        article.a.bridge,
+        f"table=5,reg1={harness.as_register(article.c.address)}",
+    )
+    article.wait_for(lambda: article.daemon.events(seq, type="router.repaired"))
+    (event, *_) = article.daemon.events(seq, type="router.repaired")
+    assert event["detail"] == "1 flow"
