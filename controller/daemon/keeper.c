@@ -292,8 +292,8 @@ keeper_stop(struct keeper *keeper, int timeout_ms)
 {
     keeper->stopping = true;
     if (!worker_finish(keeper->worker, timeout_ms)) {
-        log_err("%s; leaving without waiting for it",
-                keeper_problem(keeper));
+        log_err("state directory %s: it does not answer; leaving without "
+                "waiting for it", keeper->dir);
     }
     /* Whose turn it is may still wait; it is told, and the next ones are as
      * soon as that has ended. */

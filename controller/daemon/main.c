@@ -391,6 +391,14 @@ run(struct daemon *d, struct config *config)
     return d->api ? 0 : 1;
 }
 
+/* The libraries run out of memory where we do: in one place, which says so. */
+static void
+share_allocators(void)
+{
+    json_set_alloc_funcs(fh_xmalloc, free);
+    event_set_mem_functions(fh_xmalloc, fh_xrealloc, free);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -402,6 +410,7 @@ main(int argc, char *argv[])
     struct config *config;
     int status = 0;
 
+    share_allocators();
     parse_options(argc, argv, &d.options);
     config = load(d.options.config);
     if (!config) {

@@ -7,6 +7,7 @@ answers is asked over the control socket, each request with its own limit.
 
 import concurrent.futures
 import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -289,3 +290,43 @@ def test_a_removed_control_socket_is_made_again(daemon):
     assert daemon.get("/v1/status")["version"]
     daemon.stop()
     assert not os.path.exists(daemon.socket_path)
+
+
+def test_out_of_descriptors_it_serves_whom_it_has(daemon):
+    """40 descriptors, and 100 connections: who has one is answered, what
+    needs a file is refused, and all is well when they are gone."""
+    daemon.wrapper = ["prlimit", "--nofile=40"]
+    daemon.start()
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.settimeout(5)
+    connection.sock.connect(daemon.socket_path)
+
+    def ask(method, url, body=None):
+        connection.request(method, url, body and json.dumps(body).encode())
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    assert ask("GET", "/v1/status") == 200
+    with contextlib.ExitStack() as stack:
+        for path in (daemon.socket_path, f"{daemon.directory}/openflow.sock"):
+            for _ in range(50):
+                sock = stack.enter_context(
+                    socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                )
+                sock.settimeout(5)
+                sock.connect(path)
+        wait_for(
+            lambda: "Too many open files" in daemon.log(),
+            what="the descriptors to be used up",
+        )
+        assert ask("GET", "/v1/status") == 200
+        assert ask("PATCH", "/v1/routers/A", {"admin": "drain"}) == 409
+        assert ask("GET", "/metrics") == 200
+    wait_for(
+        lambda: ask("PATCH", "/v1/routers/A", {"admin": "drain"}) == 200,
+        what="a file to be written again",
+    )
+    assert daemon.router("A")["admin"] == "drain"
+    connection.close()
