@@ -60,6 +60,8 @@ struct bridge {
     int64_t repair_at_ms;       /* Not looked at before. */
     int64_t check_at_ms;        /* Looked at anyway; 0: not yet set. */
     int64_t ticked_ms;
+    bool refuses;               /* The last change was. */
+    bool had_flows;             /* In our time. */
     int64_t reread_at_ms;       /* When that is due, 0: not yet set. */
     uint64_t n_confirmed;       /* Commits whose barrier came back. */
     uint64_t watched;           /* n_confirmed when last looked at. */
@@ -72,6 +74,7 @@ struct bridges {
     void *aux;
     TAILQ_HEAD(, bridge) list;
     struct fh_bridge_counters uncounted;
+    char problem[320];
 };
 
 /* What a commit's confirmation is for. */
@@ -80,6 +83,7 @@ struct commit {
     unsigned int n_owners;      /* As it was sent. */
     uint64_t *tokens;           /* Owned. */
     size_t n;
+    bool changes;               /* Not a mere barrier. */
 };
 
 static void read_if_wanted(struct bridge *);
@@ -114,7 +118,9 @@ take_commit(struct bridge *b)
 {
     struct commit *commit = fh_xmalloc(sizeof *commit);
 
-    *commit = (struct commit) { b, b->n_owners, b->tokens, b->n_tokens };
+    *commit = (struct commit) {
+        b, b->n_owners, b->tokens, b->n_tokens, b->changes.n > 0
+    };
     b->tokens = NULL;
     b->n_tokens = b->cap_tokens = 0;
     return commit;
@@ -152,6 +158,10 @@ commit_done(int error, void *commit_)
     if (error && error != ECONNRESET) {
         log_warn("%s: the bridge refused a change of flows", b->label);
         b->refused = true;
+        b->refuses = true;
+    } else if (!error && commit->changes) {
+        b->refuses = false;
+        b->had_flows = true;
     }
     tell_confirmed(b, commit, !error);
     commit_free(commit);
@@ -247,6 +257,12 @@ read_done(int error, void *b_)
         }
         return;
     }
+    if (first && b->had_flows && !flow_set_count(b->found)) {
+        log_warn("%s: has come back without its flows: unless it was "
+                 "restarted, its fail_mode is standalone, and empties its "
+                 "tables when it loses its controller; ovs-vsctl "
+                 "set-fail-mode BRIDGE secure", b->label);
+    }
     desired = b->ops->desired(b->owner, b->found, first);
     flow_diff(desired, b->found, &b->changes);
     flow_set_destroy(desired);
@@ -288,6 +304,25 @@ read_if_wanted(struct bridge *b)
     if (b->read_wanted && b->xact && !is_under_way(b)) {
         start_reading(b);
     }
+}
+
+const char *
+bridges_problem(struct bridges *all, size_t i)
+{
+    struct bridge *b;
+
+    TAILQ_FOREACH (b, &all->list, node) {
+        if (b->refuses && b->conn && !i--) {
+            snprintf(all->problem, sizeof all->problem,
+                     "%.100s: its bridge refuses changes of flows (OpenFlow "
+                     "%s): no more clients are served by it; if it has no "
+                     "bundles: ovs-vsctl set bridge BRIDGE "
+                     "protocols=OpenFlow13,OpenFlow14", b->label,
+                     ofconn_version_name(b->conn));
+            return all->problem;
+        }
+    }
+    return NULL;
 }
 
 void

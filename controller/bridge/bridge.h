@@ -46,6 +46,10 @@ void bridges_offer(struct bridges *);
  * again? */
 void bridges_tick(struct bridges *, int64_t now_ms);
 
+/* The i-th thing that is wrong with one of them, and how to mend it, NULL:
+ * there are no more.  Valid until the next call. */
+const char *bridges_problem(struct bridges *, size_t i);
+
 struct bridge *bridge_create(struct bridges *, const struct bridge_options *,
                              const struct bridge_ops *, void *owner);
 /* What was awaited fails; its flows are left alone. */

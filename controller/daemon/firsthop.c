@@ -510,8 +510,10 @@ static const char *
 api_problem(void *fh_, size_t i)
 {
     const struct firsthop *fh = fh_;
+    const char *problem = keeper_problem(fh->keeper);
 
-    return i ? NULL : keeper_problem(fh->keeper);
+    return problem && !i ? problem
+           : bridges_problem(fh->bridges, i - (problem != NULL));
 }
 
 static size_t

@@ -466,6 +466,27 @@ one_that_confirms_nothing_is_closed(void **state)
 }
 
 static void
+who_refuses_changes_is_a_problem_that_can_be_mended(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x = connect_bridge(f, &f->conn);
+    const char *problem;
+
+    assert_null(bridges_problem(f->bridges, 0));
+    commit_one(f, 2, 7);
+    fake_end_first(x, EREMOTEIO);
+    problem = bridges_problem(f->bridges, 0);
+    assert_non_null(problem);
+    assert_non_null(strstr(problem, "router A"));
+    assert_non_null(strstr(problem, "ovs-vsctl set bridge"));
+    assert_null(bridges_problem(f->bridges, 1));
+
+    commit_one(f, 3, 8);
+    fake_confirm(x);
+    assert_null(bridges_problem(f->bridges, 0));
+}
+
+static void
 flows_that_cannot_be_read_end_the_connection(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +513,7 @@ main(void)
         TEST(what_others_have_changed_is_put_right),
         TEST(a_bridge_is_looked_at_without_a_reason_now_and_then),
         TEST(our_own_changes_meanwhile_are_nobodys),
+        TEST(who_refuses_changes_is_a_problem_that_can_be_mended),
         TEST(what_is_under_way_fails_before_the_going_is_told),
         TEST(the_newer_connection_wins),
         TEST(a_datapath_id_may_need_a_certificate),
