@@ -278,7 +278,7 @@ max_body(const struct http_head *head, void *api)
 static void
 end_call(struct api_call *call)
 {
-    api_text_destroy(call->text);
+    api_text_destroy(call);
     free(call->arg);
     free(call);
 }

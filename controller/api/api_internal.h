@@ -125,7 +125,7 @@ struct api_text *api_text_config(struct api_call *, json_t *root);
 struct api_text *api_text_write(struct api_call *, json_t *json);
 /* Reads one that was in force, as both.  'root' stays NULL if it cannot. */
 struct api_text *api_text_version(struct api_call *, uint32_t version);
-void api_text_destroy(struct api_text *);       /* NULL is fine. */
+void api_text_destroy(struct api_call *);
 /* The entity tag of 'json', "" for NULL. */
 const char *api_etag(json_t *, char etag[API_ETAG_STRLEN]);
 

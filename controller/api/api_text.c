@@ -137,12 +137,13 @@ api_text_version(struct api_call *call, uint32_t version)
     return run(call, NULL, version, read_version);
 }
 
-void
-api_text_destroy(struct api_text *text)
+/* In the worker: a hundred thousand clients take as long to be freed as to be
+ * read. */
+static void
+free_text(void *text_)
 {
-    if (!text) {
-        return;
-    }
+    struct api_text *text = text_;
+
     json_decref(text->root);
     json_decref(text->in_force);
     json_decref(text->changes);
@@ -151,4 +152,12 @@ api_text_destroy(struct api_text *text)
     config_errors_destroy(&text->warnings);
     free(text->text);
     free(text);
+}
+
+void
+api_text_destroy(struct api_call *call)
+{
+    if (call->text) {
+        worker_run(call->api->host.parser, free_text, NULL, call->text);
+    }
 }

@@ -99,7 +99,9 @@ hand_back(evutil_socket_t fd, short what, void *worker_)
     }
     while ((job = take_done(worker))) {
         worker->n_open--;
-        job->done(job->aux);
+        if (job->done) {
+            job->done(job->aux);
+        }
         free(job);
     }
 }

@@ -455,6 +455,7 @@ firsthop_destroy(struct firsthop *fh)
     }
     event_free(fh->tick);
     keeper_destroy(fh->keeper);
+    worker_finish(fh->parser, FINISH_MS);   /* It frees what it has read. */
     worker_destroy(fh->parser);
     versions_close(fh->versions);
     free(fh);
