@@ -4,6 +4,7 @@
 #include "controller/bridge/bridge.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
