@@ -274,8 +274,8 @@ plug(struct bytes *in)
 {
     struct bridge *bridge = draw_bridge(in);
 
-    if (bridge_is_connected(bridge) && take_below(in, 2)) {
-        bridge_disconnect(bridge);
+    if (bridge_is_connected(bridge)) {
+        bridge_disconnect(bridge);  /* A second one is for ofserver.c. */
     } else {
         bridge_connect(bridge);
     }
