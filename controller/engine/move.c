@@ -81,6 +81,7 @@ move_begin(struct engine *en, struct client *c, int winner,
     if (!c->unreported) {
         c->moved_from = c->active;
         c->unreported = true;
+        c->told = false;
     }
     stale_take_back_active(c);
     c->cause = cause;
@@ -110,6 +111,7 @@ move_resume(struct engine *en, struct client *c)
     if (!c->unreported) {
         c->moved_from = c->active;      /* So that it is no move. */
         c->unreported = true;
+        c->told = false;
     }
     c->takeover_at_ms = 0;
     c->adopted = c->resume = false;
@@ -190,19 +192,15 @@ send_notices(struct engine *en, struct client *c)
     }
 }
 
+/* Tells of the election or the move. */
 static void
-report(struct engine *en, struct client *c)
+tell(struct engine *en, struct client *c)
 {
     bool moved = c->moved_from != ELECT_NONE || c->former;
     struct incident e = serving_event(c, moved ? INCIDENT_CLIENT_MOVED
                                  : INCIDENT_CLIENT_ELECTED);
     const struct takeover *t = &c->takeover;
 
-    c->unreported = false;
-    if (c->moved_from == c->active) {
-        c->moved_from = ELECT_NONE;     /* Reinstalled where it was. */
-        return;
-    }
     e.cause = c->cause;
     serving_name_forwarder(e.from, c, c->moved_from);
     serving_name_member(e.to, c, c->active);
@@ -218,9 +216,35 @@ report(struct engine *en, struct client *c)
             histogram_add(&en->stats.ack, e.ack_ms);
         }
     }
-    c->moved_from = ELECT_NONE;
     engine_report(en, &e);
     client_note_move(c, &e);
+    if (c->lost_untold) {
+        serving_report_lost(en, c);
+    }
+}
+
+/* It is over: tells of it, unless that has been done. */
+static void
+report(struct engine *en, struct client *c)
+{
+    bool told = c->told || c->moved_from == c->active;  /* Or where it was. */
+
+    c->unreported = false;
+    c->told = false;
+    if (!told) {
+        tell(en, c);
+    }
+    c->moved_from = ELECT_NONE;
+}
+
+void
+move_report_if_installed(struct engine *en, struct client *c)
+{
+    if (c->unreported && !c->told && c->moved_from != c->active
+        && takeover_is_installed(&c->takeover)) {
+        c->told = true;
+        tell(en, c);
+    }
 }
 
 /* An acknowledgement may come from a client whose entry cannot be changed:

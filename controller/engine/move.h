@@ -15,6 +15,9 @@ void move_resume_if_due(struct engine *, struct client *);
 /* Was the decision made so short a time ago that the takeover may have been
  * cut short by our end? */
 bool move_is_recent(const struct engine *, uint32_t decision);
+/* Tells of the election or the move that is under way, if the winner has the
+ * flows: before anything else is told of the client. */
+void move_report_if_installed(struct engine *, struct client *);
 void move_act(struct engine *, struct client *, struct takeover_actions *);
 void move_told(struct engine *, struct client *);
 void move_acked(struct engine *, struct client *, size_t member);

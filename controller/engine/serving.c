@@ -141,3 +141,14 @@ serving_arm(struct engine *en, struct client *c)
         wheel_cancel(&c->timer);
     }
 }
+
+void
+serving_report_lost(struct engine *en, struct client *c)
+{
+    struct incident e = serving_event(c, INCIDENT_CLIENT_LOST);
+
+    serving_name_forwarder(e.from, c, c->active);
+    e.detect_ms = c->lost_ms - c->alive_ms;
+    c->lost_untold = false;
+    engine_report(en, &e);
+}

@@ -24,4 +24,7 @@ void serving_name_member(char *name, const struct client *, int member);
 /* The same, or the router that forwards for it without being one any more. */
 void serving_name_forwarder(char *name, const struct client *, int member);
 
+/* Tells that the client, which is lost, is. */
+void serving_report_lost(struct engine *, struct client *);
+
 #endif /* controller/engine/serving.h */

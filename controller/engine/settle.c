@@ -203,10 +203,13 @@ settle_snapshot(const struct engine *en, const struct client *c,
 static void
 set_lost(struct engine *en, struct client *c)
 {
-    struct incident e = serving_event(c, INCIDENT_CLIENT_LOST);
+    bool tell = !c->unanswered && (!c->guest || !c->lost_told);
 
     if (c->state == CLIENT_LOST) {
         return;
+    }
+    if (tell) {
+        move_report_if_installed(en, c);
     }
     serving_set_state(en, c, CLIENT_LOST);
     c->lost_ms = engine_now_ms(en);
@@ -215,13 +218,14 @@ set_lost(struct engine *en, struct client *c)
     } else {
         route_withdraw(en, c);
     }
-    serving_name_forwarder(e.from, c, c->active);
-    removed_end(en, c);
-    e.detect_ms = engine_now_ms(en) - c->alive_ms;
-    if (!c->unanswered && (!c->guest || !c->lost_told)) {
-        engine_report(en, &e);
+    /* Who has not been told of as elected is not lost yet. */
+    c->lost_untold = (tell && c->unreported && !c->told
+                      && c->moved_from != c->active);
+    if (tell && !c->lost_untold) {
+        serving_report_lost(en, c);
     }
     c->lost_told = true;
+    removed_end(en, c);
 }
 
 static void
@@ -235,9 +239,10 @@ set_found(struct engine *en, struct client *c)
     serving_set_state(en, c, CLIENT_ACTIVE);
     router_queue_lost(member_router(c, c->active), c, c->active);
     serving_name_member(e.to, c, c->active);
-    if (!c->guest) {
+    if (!c->guest && !c->lost_untold) {
         engine_report(en, &e);
     }
+    c->lost_untold = false;
 }
 
 static enum incident_cause

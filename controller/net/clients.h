@@ -132,6 +132,8 @@ struct client {
     uint8_t n_reaches;          /* Members of the segment. */
     bool guest;                 /* May be put out: see learned.h. */
     bool proved;                /* Has answered a probe. */
+    bool told;                  /* 'unreported', and told of all the same. */
+    bool lost_untold;           /* That is told after its election. */
     bool lost_told;             /* That it was lost: once, while a guest. */
     bool unanswered;            /* Was learnt where many have not answered, and
                                  * has not since: see learned.h. */
