@@ -210,6 +210,12 @@ router_update_next_hop(struct router *router, const struct uplink *uplink)
     const struct fh_flow *was;
     struct fh_flow flow;
 
+    if (uplink->view.vlan.n) {
+        /* What the bridge answers by itself has the same outer tag, whose
+         * Ethertype is known with the next hop. */
+        router_update_base(router);
+        return;
+    }
     if (!uplink->view.port
         || !flow_uplink_build(&uplink->view, router->config->mac, &flow)) {
         return;

@@ -61,7 +61,8 @@ void router_queue_core_arp(struct router *, uint32_t port,
 
 /* Sends what has changed in the base flows since the last time. */
 void router_update_base(struct router *);
-/* The same for the one flow that names the next hop's MAC. */
+/* The same for what depends on the next hop: the one flow that names its MAC,
+ * and where the uplink is tagged, all that bear its tags. */
 void router_update_next_hop(struct router *, const struct uplink *);
 void router_put_meters(struct router *);
 

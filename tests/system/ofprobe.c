@@ -612,7 +612,9 @@ int
 main(int argc, char **argv)
 {
     const struct ofserver_config config = {
-        1000, 3000, 5000, 8, 16 << 20,
+        .echo_interval_ms = 1000, .dead_after_ms = 3000,
+        .handshake_ms = 5000, .stranger_ms = 60000, .max_connections = 8,
+        .max_strangers = 8, .max_backlog_bytes = 16 << 20,
     };
     const struct ofserver_cbs cbs = {
         identified_cb, ready_cb, message_cb, port_cb, closed_cb, NULL,
