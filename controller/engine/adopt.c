@@ -342,6 +342,7 @@ static void
 start_service(struct engine *en, struct router *router)
 {
     router->ready = true;
+    router->ready_ms = engine_now_ms(en);
     router->expected = false;
     router->awake_at_ms = engine_now_ms(en) + ROUTER_AWAKE_MS;
     router_say_awake(router);

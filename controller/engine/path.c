@@ -24,6 +24,10 @@
 /* A segment whose clients were suspected is not suspected again before. */
 #define SUSPECT_AGAIN_MS 200
 
+/* A bridge that has just got all its flows is busy with them, and what it has
+ * answered so far tells little of how quick it will be. */
+#define SETTING_UP_MS 1000
+
 /* Of an end's beacon: engine.c sees to it at the end of the turn. */
 static void
 end_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
@@ -599,6 +603,7 @@ path_is_overdue(const struct engine *en, const struct router *router)
     int64_t asked_us = router_asked_us(router);
 
     return (router->ready && asked_us
+            && engine_now_ms(en) - router->ready_ms >= SETTING_UP_MS
             && en->now_us - asked_us
                > 1000 * pulse_timeout_ms(&router->fence_rtt,
                                          stall_ms(&en->stall,

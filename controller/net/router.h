@@ -52,6 +52,7 @@ struct router {
     struct sender *sender;              /* like this. */
     const char *openflow;               /* "1.4"; NULL: not connected. */
     bool ready;                         /* Its flows are read and right. */
+    int64_t ready_ms;                   /* Since when; monotonic. */
     bool reading;                       /* They are read the first time. */
     bool greeted;                       /* That it connected was told. */
     bool draining;
