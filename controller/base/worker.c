@@ -42,7 +42,12 @@ struct worker {
     pthread_cond_t filled;
     struct job_queue todo, done;        /* Under the mutex, as 'stopping'. */
     bool stopping;
+    struct worker *next;        /* In 'abandoned'. */
 };
+
+/* Those whose job did not end; their threads may still use all that they have,
+ * so that it stays theirs until the process ends. */
+static struct worker *abandoned;
 
 static void *
 work(void *worker_)
@@ -210,7 +215,9 @@ worker_destroy(struct worker *worker)
     stuck = worker->n_open > 0;
     if (stuck) {
         pthread_detach(worker->thread);
-        return;                 /* With all it has: it may still use that. */
+        worker->next = abandoned;
+        abandoned = worker;
+        return;
     }
     pthread_join(worker->thread, NULL);
     close(worker->fd);

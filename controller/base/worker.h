@@ -19,8 +19,8 @@ bool worker_finish(struct worker *, int timeout_ms);
 void worker_destroy(struct worker *);       /* NULL is fine. */
 
 /* Has 'work' called in the thread, then 'done' (may be NULL) from the event
- * loop.  Without
- * a worker (NULL) calls 'work' at once, 'done' not at all, and returns true. */
+ * loop.  Without a worker (NULL) calls 'work' at once, 'done' not at all, and
+ * returns true. */
 bool worker_run(struct worker *, void (*work)(void *aux),
                 void (*done)(void *aux), void *aux);
 
