@@ -7,12 +7,40 @@
 
 #define PRIO_BASE   1           /* Above what a bridge comes with, 0. */
 #define PRIO_CLIENT 500
+#define PRIO_TAG    600
+
+/* A priority tag (IEEE 802.1Q) comes off, and what is behind it is taken as it
+ * would be without: NORMAL would take it off as well, unless the port is told
+ * to keep it (`other_config:priority-tags`). */
+static struct fh_flow
+build_untag(void)
+{
+    struct fh_flow flow = flow_start(FH_KIND_CORE, 0, FH_TABLE_CLASSIFY,
+                                     PRIO_TAG);
+
+    flow_match_vlan(&flow, FH_VLAN_PRIORITY);
+    flow_action(&flow, FH_ACT_POP_VLAN);
+    flow_act_resubmit(&flow, FH_TABLE_CLASSIFY);
+    return flow;
+}
+
+static struct fh_flow
+build_switch(void)
+{
+    struct fh_flow flow = flow_start(FH_KIND_CORE, 0, FH_TABLE_CLASSIFY,
+                                     PRIO_BASE);
+
+    flow_act_output(&flow, FH_PORT_NORMAL);
+    return flow;
+}
 
 void
-flow_core_build_base(struct fh_flow *flow)
+flow_core_put_base(struct flow_set *out)
 {
-    *flow = flow_start(FH_KIND_CORE, 0, FH_TABLE_CLASSIFY, PRIO_BASE);
-    flow_act_output(flow, FH_PORT_NORMAL);
+    struct fh_flow untag = build_untag(), normal = build_switch();
+
+    flow_set_put(out, &untag);
+    flow_set_put(out, &normal);
 }
 
 /* Output never goes back where a packet came from (OpenFlow 1.4, 5.10): one

@@ -9,6 +9,8 @@
 
 #include <firsthop/flow.h>
 
+#include "flows/flow_diff.h"
+
 /* A client as a core bridge sees it. */
 struct flow_core_client {
     struct fh_addr address;
@@ -18,8 +20,8 @@ struct flow_core_client {
     uint32_t decision;          /* For the cookie. */
 };
 
-/* Everything that is not a client's: NORMAL. */
-void flow_core_build_base(struct fh_flow *);
+/* Everything that is not a client's: NORMAL.  A priority tag is none. */
+void flow_core_put_base(struct flow_set *out);
 
 /* Returns false, and builds nothing, under two tags: one table sees no
  * further than the outer one. */

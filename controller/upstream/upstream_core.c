@@ -115,8 +115,7 @@ build_desired(const struct core *core)
     struct flow_set *desired = flow_set_create();
     struct fh_flow flow;
 
-    flow_core_build_base(&flow);
-    flow_set_put(desired, &flow);
+    flow_core_put_base(desired);
     for (struct core_route *r = core->owner->routes; r; r = r->hh.next) {
         if (build_flow(core, r, &flow)) {
             flow_set_put(desired, &flow);

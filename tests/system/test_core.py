@@ -1,10 +1,14 @@
 """Upstream "core": an Open vSwitch core bridge that is told where clients are.
 The topology is that of corelab.py."""
 
+import struct
+
 import pytest
 
 import harness
 from corelab import CoreLab
+from frames import is_udp, udp
+from harness import SERVER
 from meter import losses
 
 
@@ -32,6 +36,23 @@ def test_core_bridge_switches_all_else(article):
     assert "\nfirsthop_core_routes 2\n" in article.daemon.get("/metrics")
     assert article.c.ping(harness.NEXT_HOP)
     assert article.c.ping(harness.SERVER)
+
+
+def test_a_priority_tag_is_none(article):
+    """A client's packet goes to its router, whatever MAC its sender believes
+    in, with a tag of VID 0 or without."""
+    mark = b"of no network"
+    frame = udp(
+        article.server.mac, article.b.mac, SERVER, article.c.address, 5, 6, mark
+    )
+    with article.server.tap() as server, article.c.tap() as client:
+        for tag in (0x0000, 0xE000):
+            server.send(
+                frame[:12] + struct.pack("!HH", 0x8100, tag) + frame[12:]
+            )
+            got = client.wait(is_udp(mark))
+            assert got.eth_src == article.a.mac
+            client.take()
 
 
 def test_silent_cut_moves_the_flow_of_one_client(article):
@@ -78,7 +99,7 @@ def test_daemon_killed_and_restarted_changes_nothing(article):
             assert losses(meter.report(), name) == {"up": 0, "down": 0}
     assert article.k.flows("br-K") == flows
     log = article.daemon.log().split("core K: connected")[-1]
-    assert "core K: 3 flows of ours found, 0 changes needed" in log
+    assert "core K: 4 flows of ours found, 0 changes needed" in log
 
 
 def test_move_while_the_core_is_away(article):

@@ -33,13 +33,31 @@ assert_text(const struct fh_flow *flow, const char *expected)
 }
 
 static void
-all_else_is_switched(void **state)
+append_text(const struct fh_flow *flow, void *buf)
 {
-    struct fh_flow flow;
+    char *text = fh_flow_format(flow);
 
-    flow_core_build_base(&flow);
-    assert_text(&flow, "table=0 priority=1 cookie=0xf1a5040000000000 "
-                "actions=output:normal");
+    fh_buf_append(buf, text, strlen(text));
+    fh_buf_append(buf, "\n", 1);
+    free(text);
+}
+
+static void
+all_else_is_switched_and_a_priority_tag_is_none(void **state)
+{
+    struct flow_set *base = flow_set_create();
+    struct fh_buf buf = { 0 };
+
+    flow_core_put_base(base);
+    flow_set_for_each(base, append_text, &buf);
+    fh_buf_append(&buf, "", 1);
+    assert_string_equal((const char *) buf.data,
+        "table=0 priority=600 cookie=0xf1a5040000000000 vlan=0 "
+        "actions=pop_vlan,resubmit:0\n"
+        "table=0 priority=1 cookie=0xf1a5040000000000 "
+        "actions=output:normal\n");
+    fh_buf_destroy(&buf);
+    flow_set_destroy(base);
 }
 
 static void
@@ -110,7 +128,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_else_is_switched),
+        cmocka_unit_test(all_else_is_switched_and_a_priority_tag_is_none),
         cmocka_unit_test(
             a_client_goes_to_its_router_whatever_mac_the_sender_believes_in),
         cmocka_unit_test(one_tag_is_matched_and_kept),
