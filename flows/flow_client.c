@@ -9,7 +9,7 @@
 #include "flows/flow_build.h"
 
 #define PRIO_CLIENT 500         /* In SOURCE and in CLIENT. */
-#define PRIO_TRAP   510
+#define PRIO_STALE  510
 
 static struct fh_flow
 build_source(const struct fh_client *client)
@@ -60,13 +60,13 @@ flow_client_build(const struct fh_client *client,
 }
 
 void
-flow_client_build_trap(const struct fh_client *client,
+flow_client_build_stale(const struct fh_client *client,
                        struct eth_addr old_router, struct fh_flow *flow)
 {
     *flow = build_source(client);
-    flow->cookie = fh_cookie(FH_KIND_TRAP, client->decision);
-    flow->priority = PRIO_TRAP;
-    flow->hard_timeout_s = FLOW_TRAP_S;
+    flow->cookie = fh_cookie(FH_KIND_STALE,client->decision);
+    flow->priority = PRIO_STALE;
+    flow->hard_timeout_s = FLOW_STALE_S;
     flow->send_removed = true;
     flow_match_eth_dst(flow, old_router);
 }
@@ -113,10 +113,10 @@ flow_client_read(const struct fh_flow *flow, struct flow_client_info *info)
 }
 
 bool
-flow_client_read_trap(const struct fh_flow *flow,
+flow_client_read_stale(const struct fh_flow *flow,
                       struct flow_client_info *info)
 {
-    return read_source(flow, FH_KIND_TRAP, SOURCE_FIELDS | FH_F_ETH_DST,
+    return read_source(flow, FH_KIND_STALE,SOURCE_FIELDS | FH_F_ETH_DST,
                        info);
 }
 

@@ -12,7 +12,7 @@
 #include <firsthop/snapshot.h>
 
 #define FLOW_CLIENT_N 2
-#define FLOW_TRAP_S   10        /* For so long a trap listens. */
+#define FLOW_STALE_S  10        /* For so long a stale MAC is watched. */
 
 struct flow_client_info;
 
@@ -27,10 +27,10 @@ void flow_client_build_route(const struct fh_client *client,
 /* Builds the flow that counts what the client still sends to 'old_router', the
  * MAC of the router that it has moved from, and lets it pass like any other:
  * short-lived, its removal tells the count. */
-void flow_client_build_trap(const struct fh_client *client,
+void flow_client_build_stale(const struct fh_client *client,
                             struct eth_addr old_router, struct fh_flow *);
 /* Reads that flow, as its removal names it.  Returns false if it is none. */
-bool flow_client_read_trap(const struct fh_flow *,
+bool flow_client_read_stale(const struct fh_flow *,
                            struct flow_client_info *);
 
 /* What a SOURCE flow that a bridge holds says about its client. */

@@ -1,7 +1,7 @@
 /* /v1/events: what has happened as a list, and what happens as a stream of
  * server-sent events (the HTML standard's text/event-stream).
  *
- * Called by api.c for its route, and by events.c for every event.  Both forms
+ * Called by api.c for its route, and by journal.c for every event.  Both forms
  * read from the ring as the peer takes it, a few hundred events in a turn of
  * the loop, so that neither a long list nor a slow reader costs memory or
  * holds up the probes.  A live reader whom the ring has overtaken is dropped:

@@ -110,7 +110,7 @@ api_reply_problem_with(struct api_call *call, int status, json_t *members,
 }
 
 /* 400 is for what is no JSON at all, 422 for JSON that does not do.  Of the
- * former config_read_json() tells where the reader stopped, "line 1, column
+ * first config_read_json() tells where the reader stopped, "line 1, column
  * 2: ..."; to read it once more, perhaps 16 MiB of it, takes too long. */
 static int
 status_of_bad_body(const struct config_errors *errors)

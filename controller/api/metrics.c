@@ -63,7 +63,7 @@ COUNTER(punts)
 COUNTER(probes)
 COUNTER(probes_missed)
 COUNTER(probes_postponed)
-COUNTER(probes_unjudged)
+COUNTER(probes_inconclusive)
 COUNTER(probe_packets)
 COUNTER(beacons)
 COUNTER(beacons_missed)
@@ -154,8 +154,8 @@ static const struct router_metric {
       "Probes put off because the bridge has not come to earlier ones.",
       get_probes_postponed },
     { "probes_unjudged_total", "counter",
-      "Probes of no consequence because the bridge was dropping replies.",
-      get_probes_unjudged },
+      "Inconclusive probes: the bridge was dropping replies.",
+      get_probes_inconclusive },
     { "punts_dropped_total", "counter",
       "Frames that the bridge's meter of all punts has dropped.",
       get_punts_dropped },

@@ -49,7 +49,7 @@ wheel_is_armed(const struct wheel_timer *t)
  * 'now_ms' or earlier fires in the next advance.  It may free what its timer
  * is embedded in, and what cancelled timers are.  A timer is no longer armed
  * when its fire() is called.  Time never goes back: a 'now_ms' before the
- * former one counts as the former one. */
+ * earlier one counts as the earlier one. */
 void wheel_advance(struct wheel *, int64_t now_ms);
 
 /* When the next timer may be due: never later than the earliest (the present

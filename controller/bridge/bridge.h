@@ -54,8 +54,8 @@ struct bridge *bridge_create(struct bridges *, const struct bridge_options *,
                              const struct bridge_ops *, void *owner);
 /* What was awaited fails; its flows are left alone. */
 void bridge_destroy(struct bridge *);
-/* Another owner from now on, or another name.  What a former owner awaited is
- * told to nobody. */
+/* Another owner from now on, or another name.  Nobody is told of what the
+ * previous owner awaited. */
 void bridge_set_owner(struct bridge *, const struct bridge_options *,
                       const struct bridge_ops *, void *owner);
 

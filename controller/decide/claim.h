@@ -24,7 +24,7 @@
 #include <firsthop/types.h>
 
 /* A claim makes the place be asked, but not more often than this: a client
- * must not drown in probes because somebody else shouts. */
+ * must not drown in probes because somebody else floods claims. */
 #define CLAIM_ASK_MS    100
 /* So long the place's silence may prove a claim right. */
 #define CLAIM_VALID_MS  5000

@@ -301,8 +301,8 @@ static const struct {
         "heard", "it hears the client, the active router's bridge drops "
         "replies" },
     [ELECT_HEADLESS] = {
-        "headless", "it forwards, as its sister routers see, though the "
-        "controller has lost it" },
+        "headless", "it forwards, as its peers see, though the controller has "
+        "lost it" },
     [ELECT_WAITS] = {
         "waits", "waiting for a router that held clients before" },
     [ELECT_LATE] = { "late", "waiting for a late answer to another router" },

@@ -16,7 +16,7 @@
  *      lost), else nobody
  *
  * An active router that is headless forwards, whatever has become of its
- * connection, and is left only when its sisters do not see it any more.
+ * connection, and is left only when its peers do not see it any more.
  *
  * An active router stays a candidate while no verdict about the client has
  * been reached on it (UNKNOWN), as after a restart: no client is moved
@@ -37,7 +37,7 @@ struct elect_candidate {
     bool expected;              /* Held clients before the start, and may
                                  * still be on its way back. */
     bool headless;              /* The controller does not hear it, but its
-                                 * sisters do: it forwards. */
+                                 * peers do: it forwards. */
     bool heard;                 /* No flood keeps the client's answers. */
     uint8_t reach;              /* enum reach_state */
     uint16_t priority;

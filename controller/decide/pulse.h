@@ -1,10 +1,10 @@
-/* Is a router alive?  What the controller sees of it, and what its sisters
- * see, taken together.  Pure.
+/* Is a router alive?  What the controller sees of it, and what its peers
+ * (the other routers of its segments) see, taken together.  Pure.
  *
  *   the controller hears it                                   WELL
  *   it does not, and
- *     a sister has an answer from its bridge                  HEADLESS
- *     no sister can be asked that ever had one, since the
+ *     a peer has an answer from its bridge                  HEADLESS
+ *     no peer can be asked that ever had one, since the
  *     controller hears none of them                           HEADLESS
  *     all that ever had one have none any more, on each side  DEAD
  *     none ever had one: as the connection says
@@ -31,15 +31,15 @@ enum pulse { PULSE_WELL, PULSE_HEADLESS, PULSE_DEAD };
 struct pulse_input {
     bool connected;
     bool overdue;
-    /* Sisters whose beacons it has ever answered; of these, those that can be
+    /* Peers whose beacons it has ever answered; of these, those that can be
      * asked now; and of these, those that have no answer any more. */
     uint32_t n_known, n_asked, n_lost;
 };
 
 enum pulse pulse_decide(const struct pulse_input *);
 
-/* Counts one sister's beacon, which asks the router across one network.
- * 'live': the controller hears that sister. */
+/* Counts one peer's beacon, which asks the router across one network.
+ * 'live': the controller hears that peer. */
 void pulse_add(struct pulse_input *, const struct beacon *, bool live);
 
 /* How long an echo may take, where 'stall_ms' is the longest that anything has

@@ -48,7 +48,7 @@ go_down(struct reach *r)
     r->state = REACH_DOWN;
     r->outstanding = false;
     r->pressed = r->silent = false;
-    r->unjudged = 0;
+    r->inconclusive = 0;
     r->misses = 0;
     r->up_since_ms = 0;
 }
@@ -99,20 +99,20 @@ look(struct reach *r, uint32_t rto_ms, int64_t now_ms)
 /* What the client said may have been dropped on the way: as if it had not
  * been asked. */
 static struct reach_verdict
-leave_unjudged(struct reach *r, const struct reach_params *params,
+count_inconclusive(struct reach *r, const struct reach_params *params,
                int64_t now_ms)
 {
     r->outstanding = false;
     r->misses = 0;
-    if (r->unjudged < UINT8_MAX) {
-        r->unjudged++;
+    if (r->inconclusive < UINT8_MAX) {
+        r->inconclusive++;
     }
     if (r->state == REACH_SUSPECT) {
         r->state = REACH_UP;
     }
     return (struct reach_verdict) {
         .event = REACH_NOTHING,
-        .unjudged = true,
+        .inconclusive = true,
         .next_ms = reach_next_ms(r, params, now_ms),
     };
 }
@@ -142,10 +142,10 @@ reach_timer(struct reach *r, const struct reach_params *params,
         return v;
     }
     if (bridge->dropped_us >= r->sent_us && r->state != REACH_DOWN) {
-        return leave_unjudged(r, params, now_ms);
+        return count_inconclusive(r, params, now_ms);
     }
 
-    r->unjudged = 0;
+    r->inconclusive = 0;
     r->missed++;
     if (r->misses < UINT8_MAX) {
         r->misses++;
@@ -310,7 +310,7 @@ reach_reply(struct reach *r, const struct reach_params *params,
     }
     r->outstanding = false;
     r->owed -= r->owed > 0;
-    r->unjudged = 0;
+    r->inconclusive = 0;
     r->port = port;
     *next_ms = reach_next_ms(r, params, now_ms);
     return go_up(r, now_ms);

@@ -89,7 +89,7 @@ struct reach {
     uint8_t unasked;            /* Those that came beyond, */
     uint8_t unasked_anonymous;  /* and of those the ones to 0.0.0.0. */
     uint32_t unasked_ms;        /* When the last did, modulo 2^32. */
-    uint8_t unjudged;           /* Probes in a row that were no evidence. */
+    uint8_t inconclusive;       /* Probes in a row that were no evidence. */
     uint8_t index;              /* In client.reaches: finds the client. */
 };
 
@@ -113,7 +113,7 @@ struct reach_verdict {
     enum reach_event event;
     bool probe;                 /* Send one now, then reach_probe_sent(). */
     bool look;                  /* Read the meter, then reach_look_sent(). */
-    bool unjudged;              /* Silence that was no evidence. */
+    bool inconclusive;              /* Silence that was no evidence. */
     int64_t next_ms;            /* Arm the timer for this. */
 };
 
@@ -129,7 +129,7 @@ reach_is_up(const struct reach *r)
 static inline bool
 reach_is_heard(const struct reach *r)
 {
-    return r->unjudged < REACH_UNHEARD;
+    return r->inconclusive < REACH_UNHEARD;
 }
 
 /* So many unasked replies, each within so long of the one before, make the

@@ -12,7 +12,7 @@
  * anybody is told.  Their flows go last,
  * and not before the core has had time to look elsewhere: what it still sends
  * to a loser arrives.  Nor does a barrier say that a bridge's datapath has
- * forgotten what it did with the client's packets before; where the former
+ * forgotten what it did with the client's packets before; where the previous
  * router forwards meanwhile (a planned move), it is given time for that.
  * Until the winner's flows are confirmed, and have sunk in, it says nothing to
  * anybody, and whoever served the client before answers for it.
@@ -47,7 +47,7 @@ struct takeover {
     int8_t winner;              /* Member, -1: none. */
     uint8_t phase;              /* enum takeover_phase */
     uint8_t n_notices;          /* Sent so far. */
-    bool planned;               /* The former router forwards meanwhile. */
+    bool planned;               /* The previous router forwards meanwhile. */
     bool core_acked;
     bool client_acked;
 };
@@ -63,7 +63,7 @@ enum takeover_action_type {
     TAKEOVER_ARM,               /* takeover_timer() at 'at_ms'. */
     TAKEOVER_REMOVE,            /* Flows off 'member'. */
     TAKEOVER_DONE,              /* Report it. */
-    TAKEOVER_RELEASE,           /* No former router is needed any more. */
+    TAKEOVER_RELEASE,           /* No previous router is needed any more. */
     TAKEOVER_ELECT,             /* It failed: elect again. */
 };
 
@@ -174,8 +174,8 @@ takeover_ack_ms(const struct takeover *t, int64_t now_ms)
     return t->client_acked ? now_ms - t->noticed_ms : -1;
 }
 
-/* What a bridge, or a former run, tells: 'member' has been found to hold flows
- * for the client (or, 'holds' false, none), ... */
+/* What a bridge, or an earlier run, tells: 'member' has been found to hold
+ * flows for the client (or, 'holds' false, none), ... */
 void takeover_found(struct takeover *, int member, bool holds);
 /* ... and has served it all along, as core and client know. */
 void takeover_adopt(struct takeover *, int member);
@@ -185,7 +185,7 @@ void takeover_put_back(struct takeover *, int member);
 /* What is under way is void: its flows are wrong.  Nothing follows. */
 void takeover_abandon(struct takeover *);
 
-/* The election named 'winner'.  'planned': the client's former router is
+/* The election named 'winner'.  'planned': the client's previous router is
  * there, and forwards for it until it has moved.  Steps append to 'out'. */
 void takeover_begin(struct takeover *, int winner, bool planned,
                     int64_t now_ms, struct takeover_actions *out);
@@ -198,7 +198,7 @@ void takeover_resume(struct takeover *, int winner, int64_t now_ms,
 void takeover_installed(struct takeover *, bool ok, int64_t now_ms,
                         struct takeover_actions *out);
 /* The core driver has passed it on.  For 'linger_ms' the core may still send
- * to the former router. */
+ * to the previous router. */
 void takeover_told(struct takeover *, uint16_t linger_ms, int64_t now_ms,
                    takeover_members ready, struct takeover_actions *out);
 /* The client has acknowledged a notice of 'member'. */

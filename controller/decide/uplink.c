@@ -27,7 +27,7 @@ static void
 believe(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
 {
     if (!fh_mac_equal(uplink->view.next_hop_mac, mac)) {
-        uplink->former_mac = uplink->view.next_hop_mac;
+        uplink->previous_mac = uplink->view.next_hop_mac;
         uplink->view.next_hop_mac = mac;
         uplink->decide_ms = now_ms + UPLINK_DISPUTE_MS;
     }
@@ -147,7 +147,7 @@ settle(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
         uplink->next_ms = now_ms;
         return true;
     }
-    believe(uplink, uplink->rival, now_ms);
+    believe(uplink, uplink->claimant, now_ms);
     uplink->next_ms = now_ms;           /* Does it answer, too? */
     v->event = UPLINK_MOVED;
     return true;
@@ -174,10 +174,10 @@ uplink_tick(struct uplink *uplink, int64_t now_ms)
 
 /* A flood of claims asks by the tick. */
 static void
-hear_rival(struct uplink *uplink, struct eth_addr mac, int64_t now_ms,
+hear_claimant(struct uplink *uplink, struct eth_addr mac, int64_t now_ms,
            struct uplink_verdict *v)
 {
-    uplink->rival = mac;                /* The last one to speak. */
+    uplink->claimant = mac;             /* The last one to speak. */
     if (uplink->state == UPLINK_DISPUTED) {
         return;
     }
@@ -221,14 +221,14 @@ uplink_heard(struct uplink *uplink, struct eth_addr mac, uint16_t tpid,
 
     if (is_other && is_flood(uplink, asks, now_ms)) {
         if (uplink->state != UPLINK_DEAD) {
-            hear_rival(uplink, mac, now_ms, &v);
+            hear_claimant(uplink, mac, now_ms, &v);
         }
-        uplink->rival = mac;
+        uplink->claimant = mac;
         v.event = UPLINK_REFUSED;
         return v;
     }
     if (uplink->state == UPLINK_UNRESOLVED && is_other) {
-        hear_rival(uplink, mac, now_ms, &v);    /* Was the guess right? */
+        hear_claimant(uplink, mac, now_ms, &v); /* Was the guess right? */
         return v;
     }
     if (uplink->state == UPLINK_UNRESOLVED) {
@@ -240,7 +240,7 @@ uplink_heard(struct uplink *uplink, struct eth_addr mac, uint16_t tpid,
     } else if (uplink_is_doubtful(uplink)) {
         v.event = UPLINK_MOVED;
     } else {
-        hear_rival(uplink, mac, now_ms, &v);
+        hear_claimant(uplink, mac, now_ms, &v);
         return v;
     }
     if (v.event != UPLINK_NOTHING && v.event != UPLINK_REFUSED) {

@@ -45,7 +45,8 @@
 enum uplink_state {
     UPLINK_UNRESOLVED,          /* view.next_hop_mac is a guess, or zero. */
     UPLINK_RESOLVED,
-    UPLINK_DISPUTED,            /* 'rival' speaks: does the old one answer? */
+    UPLINK_DISPUTED,            /* 'claimant' speaks; does the old one still
+                                 * answer? */
     UPLINK_DEAD,                /* Was resolved and has fallen silent. */
 };
 
@@ -66,8 +67,8 @@ struct uplink {
                                  * monotonic, 0: never. */
     struct guard guard;         /* Of our own address and MAC there. */
     struct guard told_guard;    /* Of events about its next hop. */
-    struct eth_addr former_mac; /* Of the next hop, before this one. */
-    struct eth_addr rival;      /* The last other MAC that spoke as it. */
+    struct eth_addr previous_mac;   /* The next hop's, before. */
+    struct eth_addr claimant;   /* The last other MAC that spoke as it. */
     bool asked;                 /* DISPUTED: the old one was asked ... */
     int64_t decide_ms;          /* ... and so long it may take.  Before that
                                  * time no further dispute asks at once. */
@@ -97,7 +98,7 @@ enum uplink_event {
     UPLINK_UNHEARD,             /* Never heard, and told so once. */
     UPLINK_WENT_DEAD,
     UPLINK_CAME_BACK,           /* From the dead, maybe at another MAC. */
-    UPLINK_REFUSED,             /* 'rival' is not believed. */
+    UPLINK_REFUSED,             /* 'claimant' is not believed. */
 };
 
 enum uplink_ask {

@@ -117,7 +117,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
                && takeover_is_idle(&c->takeover)) {
         /* The other one may have been announced in the meantime, and this one
          * not yet when the last run ended. */
-        c->resume = (c->active != ELECT_NONE || c->former
+        c->resume = (c->active != ELECT_NONE || c->removed_router
                      || move_is_recent(en, info.decision));
         c->adopted = true;
         c->withdrawn = false;
@@ -395,8 +395,8 @@ adopt_desired(struct engine *en, struct router *router,
         build_held(en, router, desired);
     }
     flow_set_for_each(found, keep_open, &keeping);
-    router->keeps = router->n_former;
-    if (router->keeps) {
+    router->keeps_flows = router->n_remaining;
+    if (router->keeps_flows) {
         flow_set_for_each(found, keep_all, desired);
         removed_check(en);
     }

@@ -39,7 +39,8 @@ is_moving(const struct client *c)
 {
     return (!takeover_is_idle(&c->takeover)
             || takeover_lingers(&c->takeover) || c->reinstall || c->resume
-            || c->former || c->elect_at_ms || c->wants || c->unreported);
+            || c->removed_router || c->elect_at_ms || c->wants
+            || c->unreported);
 }
 
 /* Outside of a takeover nobody but the active router may forward for it, of
@@ -76,7 +77,7 @@ check_path(const struct engine *en, const struct client *c)
                            && serving_can(c, c->active)
                            && c->reaches[c->active].state == REACH_UNKNOWN);
 
-    if (is_moving(c) || c->discovering || c->prove_first || awaits_verdict
+    if (is_moving(c) || c->discovering || c->verify_first || awaits_verdict
         || c->reason == ELECT_TRIED) {
         return NULL;
     }
@@ -97,10 +98,11 @@ check_state(const struct client *c)
         && c->active != takeover_winner(&c->takeover)) {
         return "its active router is not its takeover's winner";
     }
-    if (c->state == CLIENT_ACTIVE && c->active == ELECT_NONE && !c->former) {
+    if (c->state == CLIENT_ACTIVE && c->active == ELECT_NONE
+        && !c->removed_router) {
         return "it is active nowhere";
     }
-    if (c->guest && (c->proved || c->origin != CLIENT_LEARNED)) {
+    if (c->unverified && (c->verified || c->origin != CLIENT_LEARNED)) {
         return "it may be put out, and has answered or was not learnt";
     }
     if (c->wants == 0 && c->silent_members) {
@@ -131,7 +133,7 @@ check_clients(const struct engine *en)
 /* Counters. */
 
 struct counts {
-    uint32_t active, reachable, former;
+    uint32_t active, reachable, remaining;
 };
 
 static struct counts
@@ -142,7 +144,7 @@ count_at(const struct engine *en, const struct router *router)
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         const struct client *c = clients_at(en->clients, i);
 
-        n.former += c->former == router;
+        n.remaining += c->removed_router == router;
         for (size_t j = 0; j < c->n_reaches; j++) {
             if (member_router(c, j) == router) {
                 n.active += c->active == (int) j;
@@ -156,7 +158,7 @@ count_at(const struct engine *en, const struct router *router)
 static char *
 check_port(const struct engine *en, const struct router *router, size_t port)
 {
-    uint32_t n_learned = 0, n_guests = 0, n_listed = 0;
+    uint32_t n_learned = 0, n_unverified = 0, n_listed = 0;
     const struct client *c;
 
     for (size_t i = 0; i < clients_count(en->clients); i++) {
@@ -164,10 +166,10 @@ check_port(const struct engine *en, const struct router *router, size_t port)
         if (c->learned_member != ELECT_NONE && c->learned_port == port
             && member_router(c, c->learned_member) == router) {
             n_learned++;
-            n_guests += c->guest;
+            n_unverified += c->unverified;
         }
     }
-    TAILQ_FOREACH (c, &router->ports[port].guests, port_node) {
+    TAILQ_FOREACH (c, &router->ports[port].unverified, port_node) {
         n_listed++;
     }
     if (router->ports[port].n_learned != n_learned) {
@@ -175,10 +177,12 @@ check_port(const struct engine *en, const struct router *router, size_t port)
                             "counted as %"PRIu32, router->config->name, port,
                             n_learned, router->ports[port].n_learned);
     }
-    if (n_listed != n_guests || router->ports[port].n_guests != n_guests) {
+    if (n_listed != n_unverified
+        || router->ports[port].n_unverified != n_unverified) {
         return fh_xasprintf("router %s, port %zu: %"PRIu32" that have never "
                             "answered, listed as %"PRIu32,
-                            router->config->name, port, n_guests, n_listed);
+                            router->config->name, port, n_unverified,
+                            n_listed);
     }
     return NULL;
 }
@@ -190,12 +194,13 @@ check_router(const struct engine *en, const struct router *router)
     char *problem = NULL;
 
     if (router->n_active != n.active || router->n_reachable != n.reachable
-        || router->n_former != n.former) {
-        return fh_xasprintf("router %s: active, reachable, former %"PRIu32
+        || router->n_remaining != n.remaining) {
+        return fh_xasprintf("router %s: active, reachable, remaining %"PRIu32
                             ", %"PRIu32", %"PRIu32", counted as %"PRIu32
                             ", %"PRIu32", %"PRIu32, router->config->name,
-                            n.active, n.reachable, n.former, router->n_active,
-                            router->n_reachable, router->n_former);
+                            n.active, n.reachable, n.remaining,
+                            router->n_active, router->n_reachable,
+                            router->n_remaining);
     }
     for (size_t i = 0; !problem && i < router->config->n_access_ports; i++) {
         problem = check_port(en, router, i);
@@ -206,7 +211,7 @@ check_router(const struct engine *en, const struct router *router)
 static char *
 check_segment(const struct engine *en, const struct segment *segment)
 {
-    uint32_t n = 0, n_learned = 0, n_guests = 0, n_listed = 0;
+    uint32_t n = 0, n_learned = 0, n_unverified = 0, n_listed = 0;
     const struct client *c;
 
     for (size_t i = 0; i < clients_count(en->clients); i++) {
@@ -214,18 +219,18 @@ check_segment(const struct engine *en, const struct segment *segment)
         if (c->segment == segment) {
             n++;
             n_learned += c->origin == CLIENT_LEARNED;
-            n_guests += c->guest;
+            n_unverified += c->unverified;
         }
     }
-    TAILQ_FOREACH (c, &segment->guests, segment_node) {
+    TAILQ_FOREACH (c, &segment->unverified, segment_node) {
         n_listed++;
     }
     if (segment->n_clients != n || segment->n_learned != n_learned
-        || n_listed != n_guests) {
+        || n_listed != n_unverified) {
         return fh_xasprintf("segment %s: clients, learnt, never answered "
                             "%"PRIu32", %"PRIu32", %"PRIu32", counted as "
                             "%"PRIu32", %"PRIu32", %"PRIu32,
-                            segment->config->name, n, n_learned, n_guests,
+                            segment->config->name, n, n_learned, n_unverified,
                             segment->n_clients, segment->n_learned, n_listed);
     }
     return NULL;

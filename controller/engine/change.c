@@ -44,7 +44,7 @@ why_not(const struct client *c, size_t member)
     if (!reach_is_up(&c->reaches[member])) {
         return fh_xasprintf("router %s does not reach the client", name);
     }
-    if (c->reaches[member].unjudged) {
+    if (c->reaches[member].inconclusive) {
         return fh_xasprintf("router %s cannot hear the client: its bridge is "
                             "flooded and drops replies", name);
     }

@@ -29,7 +29,7 @@ struct engine_driver {
     bool is_there;
     bool acknowledges;          /* Whether takeovers should wait for that. */
     uint16_t settle_ms;         /* So long the core may go on sending to a
-                                 * former router. */
+                                 * previous router. */
 };
 
 /* What the engine needs of its daemon.  All are called with 'aux'. */

@@ -1,6 +1,6 @@
 /* Learnt clients: how many, and who makes room for whom.  See learned.h.
  *
- * Called by punt.c when it learns and when a probe is answered, by serve.c
+ * Called by punt.c when it learns and when a probe is answered, by settle.c
  * when a client goes, by adopt.c and reload.c when one is taken over. */
 #include <config.h>
 
@@ -35,10 +35,10 @@ learned_enter(struct client *c, size_t member, uint32_t number)
 
 /* Unanswered questions. */
 
-/* So many guests of a port may be asked like everybody. */
-#define FEW_GUESTS   16
+/* So many unverified clients of a port may be asked like everybody. */
+#define FEW_UNVERIFIED 16
 /* And so many are served without having answered. */
-#define MANY_GUESTS  256
+#define MANY_UNVERIFIED 256
 /* So many questions at once, then after 1, 2, 4 ... 32 s; but when it speaks. */
 #define ASK_AT_ONCE  3
 #define ASK_PAUSE_MS 1000
@@ -50,8 +50,9 @@ learned_press(struct client *c, size_t member)
     const struct router_port *port = port_of(c);
 
     c->asker = member;
-    c->unanswered = port && port->n_guests > FEW_GUESTS;
-    c->prove_first = c->prove_first || (port && port->n_guests > MANY_GUESTS);
+    c->unanswered = port && port->n_unverified > FEW_UNVERIFIED;
+    c->verify_first = (c->verify_first
+                       || (port && port->n_unverified > MANY_UNVERIFIED));
 }
 
 bool
@@ -70,46 +71,46 @@ learned_may_ask(const struct client *c, const struct reach *r,
     return c->asker == r->index && since_ms >= ASK_PAUSE_MS << doubled;
 }
 
-/* Guests. */
+/* Unverified clients. */
 
 void
-learned_set_guest(struct client *c)
+learned_set_unverified(struct client *c)
 {
     struct router_port *port = port_of(c);
 
-    if (c->guest || c->proved || c->origin != CLIENT_LEARNED) {
+    if (c->unverified || c->verified || c->origin != CLIENT_LEARNED) {
         return;
     }
-    c->guest = true;
-    TAILQ_INSERT_TAIL(&c->segment->guests, c, segment_node);
+    c->unverified = true;
+    TAILQ_INSERT_TAIL(&c->segment->unverified, c, segment_node);
     if (port) {
-        TAILQ_INSERT_TAIL(&port->guests, c, port_node);
-        port->n_guests++;
+        TAILQ_INSERT_TAIL(&port->unverified, c, port_node);
+        port->n_unverified++;
     }
 }
 
 static void
-unset_guest(struct client *c)
+clear_unverified(struct client *c)
 {
     struct router_port *port = port_of(c);
 
-    if (!c->guest) {
+    if (!c->unverified) {
         return;
     }
-    c->guest = false;
-    TAILQ_REMOVE(&c->segment->guests, c, segment_node);
+    c->unverified = false;
+    TAILQ_REMOVE(&c->segment->unverified, c, segment_node);
     if (port) {
-        TAILQ_REMOVE(&port->guests, c, port_node);
-        port->n_guests--;
+        TAILQ_REMOVE(&port->unverified, c, port_node);
+        port->n_unverified--;
     }
 }
 
 void
-learned_prove(struct client *c)
+learned_set_verified(struct client *c)
 {
-    c->proved = true;
-    c->prove_first = c->unanswered = false;
-    unset_guest(c);
+    c->verified = true;
+    c->verify_first = c->unanswered = false;
+    clear_unverified(c);
 }
 
 void
@@ -117,7 +118,7 @@ learned_leave(struct client *c)
 {
     struct router_port *port = port_of(c);
 
-    unset_guest(c);
+    clear_unverified(c);
     if (port) {
         port->n_learned--;
     }
@@ -134,14 +135,14 @@ learned_make_room(struct segment *segment, struct router_port *port,
 
     victims[0] = victims[1] = NULL;
     if (port->n_learned >= segment->config->limits.learned_per_port) {
-        victims[0] = TAILQ_FIRST(&port->guests);
+        victims[0] = TAILQ_FIRST(&port->unverified);
         if (!victims[0]) {
             return false;
         }
         segment_full = segment_full && victims[0]->segment != segment;
     }
     if (segment_full) {
-        victims[1] = TAILQ_FIRST(&segment->guests);
+        victims[1] = TAILQ_FIRST(&segment->unverified);
         if (!victims[1]) {
             return false;
         }

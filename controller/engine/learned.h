@@ -2,18 +2,18 @@
  *
  * Anybody can forge senders, and it takes more to answer for them: to see what
  * is sent to a MAC that one has forged, or to guess when.  A learnt client
- * that has never answered a probe is a guest: where a limit is reached, a new
- * host takes the place of the oldest guest.  Who has answered once is never
- * put out.  All in O(1).
+ * that has never answered a probe is unverified: where a limit is reached, a
+ * new host takes the place of the oldest unverified one.  A client that has
+ * answered once is never displaced.  All in O(1).
  *
  * Nor may forged senders cost more than what they are forged with.  Where a
- * port has several guests already, a new one is asked, until it answers, by
- * the router and the port alone that heard it, and ever more seldom; it is
- * served if it does not answer, but the core is not told.
+ * port has several unverified clients already, a new one is asked, until it
+ * answers, by the router and the port alone that heard it, and ever more
+ * seldom; it is served if it does not answer, but the core is not told.
  *
- * Of a guest that was never elected no event told that it had come, and none
- * tells that it goes: a flood of forged senders must not push all else out of
- * the ring. */
+ * Of an unverified client that was never elected a router no event told that
+ * it had come, and none tells that it goes: a flood of forged senders must not
+ * push all else out of the ring. */
 #ifndef LEARNED_H
 #define LEARNED_H 1
 
@@ -28,21 +28,21 @@ void learned_enter_at(struct client *, size_t member, size_t i);
 void learned_leave(struct client *);
 
 /* May a client be learnt at that port?  Only when the 'victims' (NULL: none)
- * have been put out for it, where a limit is reached. */
+ * have been displaced for it, where a limit is reached. */
 bool learned_make_room(struct segment *, struct router_port *,
                        struct client *victims[2]);
 
-/* A guest has been learnt that 'member' has heard: is it one too many?  Then
- * it is 'unanswered', until it answers. */
+/* An unverified client has been learnt that 'member' has heard.  If its port
+ * has many of them, it is 'unanswered' until it answers. */
 void learned_press(struct client *, size_t member);
 /* May the router of that reach ask it now? */
 bool learned_may_ask(const struct client *, const struct reach *,
                      int64_t now_ms);
 
-/* A client that was not taken for one yet is a guest if it is a learnt one
- * and has never answered. */
-void learned_set_guest(struct client *);
+/* From now on a learnt client that has never answered counts as unverified;
+ * of any other nothing changes. */
+void learned_set_unverified(struct client *);
 /* It has answered a probe. */
-void learned_prove(struct client *);
+void learned_set_verified(struct client *);
 
 #endif /* controller/engine/learned.h */

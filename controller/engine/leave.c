@@ -193,7 +193,7 @@ check_departures(struct engine *en)
         const struct wire_ops *wire = d->router->wire;
         bool there = d->router->openflow;
 
-        if (d->router->n_former) {
+        if (d->router->n_remaining) {
             p = &d->next;
         } else if (there && !d->cleared) {
             d->cleared = true;
@@ -214,8 +214,8 @@ check_routers(struct engine *en)
     for (size_t i = 0; i < en->n_routers; i++) {
         struct router *router = en->routers[i];
 
-        if (router->keeps && !router->n_former && router->ready) {
-            router->keeps = false;
+        if (router->keeps_flows && !router->n_remaining && router->ready) {
+            router->keeps_flows = false;
             router->wire->bridge_read_again(router->bridge);
         }
     }

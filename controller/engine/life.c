@@ -135,13 +135,13 @@ life_member_ready(struct engine *en, struct client *c, size_t member,
         move_act(en, c, &acts);
     }
     if (!wheel_is_armed(&r->timer)) {
-        wheel_arm(en->wheel, &r->timer, c->former ? engine_now_ms(en)
+        wheel_arm(en->wheel, &r->timer, c->removed_router ? engine_now_ms(en)
                   : reach_next_ms(r, &c->segment->probe, engine_now_ms(en)));
     }
     if (c->active == ELECT_NONE
         && (c->state == CLIENT_ACTIVE || reach_is_up(r)
             || c->reason == ELECT_WAITS)) {     /* Perhaps for this one. */
-        if (!c->former || !c->elect_at_ms) {    /* Or in its turn. */
+        if (!c->removed_router || !c->elect_at_ms) {    /* Or in its turn. */
             mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_CONFIG);
         }
     } else if (c->active == (int) member && c->reinstall) {

@@ -1,6 +1,6 @@
 /* A client moves: carries out, action by action, what takeover.h says.
  *
- * Called by serve.c, which has elected, and by whoever brings the news that a
+ * Called by settle.c, which has elected, and by whoever brings the news that a
  * step is done: the bridge (move_installed), the core (move_told), the client
  * (move_acked). */
 #include <config.h>
@@ -17,7 +17,7 @@
 
 /* From an acknowledgement to the question whether the client heeds it: longer
  * than Linux's locktime of 1 s, with the notice that follows it. */
-#define TRAP_AFTER_MS 2500
+#define STALE_AFTER_MS 2500
 
 static void report(struct engine *, struct client *);
 
@@ -53,17 +53,18 @@ move_is_recent(const struct engine *en, uint32_t decision)
 /* Does the router that the client moves from forward until it is told
  * otherwise? */
 static bool
-former_forwards(const struct client *c)
+previous_forwards(const struct client *c)
 {
     return (c->moved_from != ELECT_NONE
-            ? member_router(c, c->moved_from)->ready : c->former != NULL);
+            ? member_router(c, c->moved_from)->ready
+            : c->removed_router != NULL);
 }
 
 /* And does the client still reach it, as far as is known? */
 static bool
 is_planned(const struct client *c, enum incident_cause cause)
 {
-    return (former_forwards(c)
+    return (previous_forwards(c)
             && (cause == CAUSE_MANUAL || cause == CAUSE_DRAIN
                 || cause == CAUSE_PREEMPT || cause == CAUSE_CONFIG));
 }
@@ -196,7 +197,7 @@ send_notices(struct engine *en, struct client *c)
 static void
 tell(struct engine *en, struct client *c)
 {
-    bool moved = c->moved_from != ELECT_NONE || c->former;
+    bool moved = c->moved_from != ELECT_NONE || c->removed_router;
     struct incident e = serving_event(c, moved ? INCIDENT_CLIENT_MOVED
                                  : INCIDENT_CLIENT_ELECTED);
     const struct takeover *t = &c->takeover;
@@ -250,12 +251,12 @@ move_report_if_installed(struct engine *en, struct client *c)
 /* An acknowledgement may come from a client whose entry cannot be changed:
  * find out, once the last notice that it may have waited for is over. */
 static void
-arm_trap(struct engine *en, struct client *c)
+arm_stale(struct engine *en, struct client *c)
 {
     if (takeover_is_acked(&c->takeover) && c->moved_from != ELECT_NONE
         && c->moved_from != c->active) {
-        c->trap_member = c->moved_from;
-        c->trap_at_ms = engine_now_ms(en) + TRAP_AFTER_MS;
+        c->stale_member = c->moved_from;
+        c->stale_at_ms = engine_now_ms(en) + STALE_AFTER_MS;
         serving_arm(en, c);
     }
 }
@@ -298,7 +299,7 @@ act_one(struct engine *en, struct client *c,
         break;
     case TAKEOVER_DONE:
         c->takeover_at_ms = 0;
-        arm_trap(en, c);
+        arm_stale(en, c);
         report(en, c);
         break;
     case TAKEOVER_RELEASE:
@@ -322,11 +323,11 @@ move_act(struct engine *en, struct client *c,
     }
 }
 
-/* Of the flows on the former router, if it is there. */
+/* How long the flows on the previous router stay, if it is there. */
 static uint16_t
 linger_ms(const struct engine *en, const struct client *c)
 {
-    return former_forwards(c) ? route_settle_ms(en, c) : 0;
+    return previous_forwards(c) ? route_settle_ms(en, c) : 0;
 }
 
 void
@@ -383,7 +384,7 @@ take_back(struct engine *en, struct client *c)
         if (!at_home) {                 /* Else once it has been read again. */
             move_resume_if_due(en, c);
         }
-    } else if (!c->former) {
+    } else if (!c->removed_router) {
         serving_set_state(en, c, CLIENT_PENDING);
     }
     lease_ack_send(c);

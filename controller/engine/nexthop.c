@@ -53,7 +53,7 @@ log_next_hop(const struct router *router, const struct uplink *uplink,
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     static struct log_rate_limit refused = LOG_RATE_LIMIT_INIT(10000, 5);
     const char *name = router->config->name;
-    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], rival[FH_MAC_STRLEN];
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], claimant[FH_MAC_STRLEN];
 
     fh_addr_format(uplink->config->next_hop, ip);
     fh_mac_format(uplink->view.next_hop_mac, mac);
@@ -71,7 +71,7 @@ log_next_hop(const struct router *router, const struct uplink *uplink,
     } else if (event == UPLINK_REFUSED) {
         log_warn_rl(&refused, "router %s: %s speaks as its next hop %s, "
                     "which is at %s: not believed", name,
-                    fh_mac_format(uplink->rival, rival), ip, mac);
+                    fh_mac_format(uplink->claimant, claimant), ip, mac);
     }
 }
 
@@ -80,14 +80,14 @@ report_refused(struct engine *en, const struct router *router,
                struct uplink *uplink)
 {
     struct incident e = incident_init(INCIDENT_NEXT_HOP_CONFLICT);
-    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], rival[FH_MAC_STRLEN];
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], claimant[FH_MAC_STRLEN];
 
     if (!guard_tells(&uplink->told_guard, engine_now_ms(en))) {
         return;
     }
     snprintf(e.to, sizeof e.to, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s speaks as %s, which is at %s",
-             fh_mac_format(uplink->rival, rival),
+             fh_mac_format(uplink->claimant, claimant),
              fh_addr_format(uplink->config->next_hop, ip),
              fh_mac_format(uplink->view.next_hop_mac, mac));
     engine_report(en, &e);
@@ -99,17 +99,17 @@ report_moved(struct engine *en, const struct router *router,
              struct uplink *uplink)
 {
     struct incident e = incident_init(INCIDENT_NEXT_HOP_MOVED);
-    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], former[FH_MAC_STRLEN];
+    char ip[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], previous[FH_MAC_STRLEN];
 
-    if (fh_mac_is_zero(uplink->former_mac)) {
+    if (fh_mac_is_zero(uplink->previous_mac)) {
         return;
     }
     snprintf(e.to, sizeof e.to, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s is at %s, and was at %s",
              fh_addr_format(uplink->config->next_hop, ip),
              fh_mac_format(uplink->view.next_hop_mac, mac),
-             fh_mac_format(uplink->former_mac, former));
-    memset(&uplink->former_mac, 0, sizeof uplink->former_mac);
+             fh_mac_format(uplink->previous_mac, previous));
+    memset(&uplink->previous_mac, 0, sizeof uplink->previous_mac);
     engine_report(en, &e);
 }
 

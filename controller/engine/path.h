@@ -66,7 +66,7 @@ void path_forget(struct engine *, struct path_end *);
 
 /* Has the router come to everything in time that it was asked? */
 bool path_is_overdue(const struct engine *, const struct router *);
-/* What is to be thought of the router, and which sisters would know more:
+/* What is to be thought of the router, and which peers would know more:
  * those ask at once. */
 enum pulse path_judge(struct engine *, const struct router *);
 

@@ -198,7 +198,7 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
             c->alive_ms = c->reaches[member].last_reply_ms;
         }
         if (c->active == (int) member) {
-            learned_set_guest(c);       /* If it was adopted. */
+            learned_set_unverified(c);  /* If it was adopted. */
         }
         if (c->active == (int) member || c->reason == ELECT_LATE) {
             mark_client(en, c, CLIENT_WANTS_ELECTION, cause);
@@ -211,9 +211,9 @@ probe_reach_event(struct engine *en, struct client *c, size_t member,
 /* A flood keeps the client's answers from the router.  If it goes on, another
  * may be heard better. */
 static void
-note_unjudged(struct engine *en, struct client *c, const struct reach *r)
+note_inconclusive(struct engine *en, struct client *c, const struct reach *r)
 {
-    member_router(c, r->index)->counters.probes_unjudged++;
+    member_router(c, r->index)->counters.probes_inconclusive++;
     if (c->active == r->index && !reach_is_heard(r)) {
         if (c->alive_ms < r->last_reply_ms) {
             c->alive_ms = r->last_reply_ms;
@@ -249,8 +249,8 @@ probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
     if (v.probe && c->trial_left && c->trial_member == r->index) {
         probe_now(en, c, c->active);
     }
-    if (v.unjudged) {
-        note_unjudged(en, c, r);
+    if (v.inconclusive) {
+        note_inconclusive(en, c, r);
     }
     /* CAUSE_FIRST: it had never been up, there is nothing to count down. */
     probe_reach_event(en, c, r->index, v.event,

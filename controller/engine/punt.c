@@ -180,8 +180,8 @@ learn(struct engine *en, struct segment *segment, size_t member,
     }
     c = life_add(en, segment, in->arp->spa, CLIENT_LEARNED);
     learned_enter(c, member, in->port->number);
-    learned_set_guest(c);
-    c->prove_first = at_limit;
+    learned_set_unverified(c);
+    c->verify_first = at_limit;
     learned_press(c, member);
     c->reaches[member].heard_port = in->port->number;
     return c;
@@ -386,9 +386,9 @@ reply_to_probe(struct engine *en, struct client *c, size_t member,
     }
     conflict_place_answered(en, c, member, in->arp->sha);
     first = c->unanswered;
-    learned_prove(c);
+    learned_set_verified(c);
     if (first) {
-        settle_proved(en, c);
+        settle_verified(en, c);
     }
     if (!c->vlan.tpid) {
         c->vlan.tpid = in->frame->vlan.tpid;
@@ -454,7 +454,7 @@ access_arp(struct engine *en, const struct arp_in *in)
     size_t member;
 
     if (is_router_mac(in->router, in->arp->sha)) {
-        return;                 /* A sister router's probe, flooded to us. */
+        return;                 /* A peer router's probe, flooded to us. */
     }
     if (arp_is_address_probe(in->arp)) {
         address_probe(en, in);

@@ -144,8 +144,8 @@ inherit_learned(struct client *c, const struct client *old)
     const struct config_router *was, *now;
     int member = ELECT_NONE;
 
-    c->proved = old->proved;
-    c->prove_first = old->prove_first;
+    c->verified = old->verified;
+    c->verify_first = old->verify_first;
     if (old->unanswered) {
         c->asker = find_member(c->segment,
                                old->segment->members[old->asker].router);
@@ -168,15 +168,15 @@ inherit_learned(struct client *c, const struct client *old)
             }
         }
     }
-    if (old->guest) {
-        learned_set_guest(c);
+    if (old->unverified) {
+        learned_set_unverified(c);
     }
 }
 
 /* The router that forwards for the client, or did until a moment ago, if the
  * new configuration does not have it do so: NULL, or one of the old ones. */
 static const struct router *
-find_former(const struct client *c, const struct client *old)
+find_removed_router(const struct client *c, const struct client *old)
 {
     bool unconfirmed = takeover_awaits_flows(&old->takeover);
     int members[] = {
@@ -192,7 +192,7 @@ find_former(const struct client *c, const struct client *old)
             return router;
         }
     }
-    return old->former;
+    return old->removed_router;
 }
 
 struct router *
@@ -205,14 +205,14 @@ reload_find_successor(const struct engine *en, const struct router *router)
 }
 
 static void
-inherit_former(struct engine *en, struct client *c,
-               const struct client *old)
+inherit_removed_router(struct engine *en, struct client *c,
+                       const struct client *old)
 {
-    const struct router *former = find_former(c, old);
+    const struct router *router = find_removed_router(c, old);
 
-    if (former && former->openflow && old->state == CLIENT_ACTIVE
+    if (router && router->openflow && old->state == CLIENT_ACTIVE
         && (c->active == ELECT_NONE || c->reinstall)) {
-        removed_begin(en, c, reload_find_successor(en, former));
+        removed_begin(en, c, reload_find_successor(en, router));
     }
 }
 
@@ -224,18 +224,18 @@ same_upstream(const struct client *c, const struct client *old)
 
 /* Whether it heeds a takeover is still asked, or will be. */
 static void
-inherit_trap(struct client *c, const struct client *old)
+inherit_stale(struct client *c, const struct client *old)
 {
-    if (old->trap_member != ELECT_NONE) {
-        c->trap_member = find_member(c->segment, (old->segment->members
-                                                  [old->trap_member].router));
+    if (old->stale_member != ELECT_NONE) {
+        c->stale_member = find_member(c->segment, (old->segment->members
+                                                  [old->stale_member].router));
     }
-    c->trap_at_ms = c->trap_member != ELECT_NONE ? old->trap_at_ms : 0;
+    c->stale_at_ms = c->stale_member != ELECT_NONE ? old->stale_at_ms : 0;
 }
 
 /* Its router has left, and does not forward for it until another does. */
 static void
-orphan(struct engine *en, struct client *c, const struct client *old)
+elect_anew(struct engine *en, struct client *c, const struct client *old)
 {
     if (takeover_awaits_flows(&old->takeover)
         && old->moved_from == ELECT_NONE) {
@@ -269,7 +269,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
     inherit_learned(c, old);
     c->detect_ms = old->detect_ms;
     c->is_static = old->is_static;
-    inherit_trap(c, old);
+    inherit_stale(c, old);
     c->adopted = old->adopted;
     c->resume = old->resume;
     c->discovering = old->discovering;
@@ -295,11 +295,11 @@ inherit(struct engine *en, struct client *c, struct client *old)
             c->announced = old->announced && same_upstream(c, old);
         }
     }
-    inherit_former(en, c, old);
-    if (c->former) {
+    inherit_removed_router(en, c, old);
+    if (c->removed_router) {
         c->announced = old->announced && same_upstream(c, old);
     } else if (c->state == CLIENT_ACTIVE && c->active == ELECT_NONE) {
-        orphan(en, c, old);
+        elect_anew(en, c, old);
     }
     serving_arm(en, c);
 }
@@ -313,7 +313,9 @@ remove_elsewhere(const struct client *c, struct client *old)
         struct router *router = member_router(old, i);
 
         if (takeover_holds(&old->takeover, i) && router->ready
-            && !(c->former && c->former->config->dpid == router->config->dpid)
+            && !(c->removed_router
+                 && (c->removed_router->config->dpid
+                     == router->config->dpid))
             && find_member(c->segment, router) == ELECT_NONE) {
             router_queue_remove(router, old, i);
         }
@@ -327,8 +329,8 @@ discard(struct engine *en, struct client *old)
     mark_clear(en, old);
     learned_leave(old);
     serving_set_active(en, old, ELECT_NONE);
-    if (old->former) {
-        old->former->n_former--;
+    if (old->removed_router) {
+        old->removed_router->n_remaining--;
     }
     for (size_t i = 0; i < old->n_reaches; i++) {
         member_router(old, i)->n_reachable -= reach_is_up(&old->reaches[i]);
@@ -376,21 +378,22 @@ take_over_client(struct engine *en, struct client *old)
     resume_service(en, c);
 }
 
-/* The client's former router is another, or departs. */
+/* The removed router that forwards for the client is configured elsewhere, or
+ * departs: the client follows it to what stands for it now. */
 static void
-follow_former(struct engine *en, struct client *c)
+follow_removed_router(struct engine *en, struct client *c)
 {
     struct router *now;
 
-    if (!c->former) {
+    if (!c->removed_router) {
         return;
     }
-    now = reload_find_successor(en, c->former);
-    if (now && now != c->former) {
-        c->former->n_former--;
-        c->former = now;
-        now->n_former++;
-        now->keeps = true;
+    now = reload_find_successor(en, c->removed_router);
+    if (now && now != c->removed_router) {
+        c->removed_router->n_remaining--;
+        c->removed_router = now;
+        now->n_remaining++;
+        now->keeps_flows = true;
     }
 }
 
@@ -407,7 +410,7 @@ reload_take_over_clients(struct engine *en)
         if (clients[i]->segment->left) {
             take_over_client(en, clients[i]);
         } else {
-            follow_former(en, clients[i]);
+            follow_removed_router(en, clients[i]);
         }
     }
     free(clients);

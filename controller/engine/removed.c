@@ -9,17 +9,18 @@
 void
 removed_begin(struct engine *en, struct client *c, struct router *router)
 {
-    c->former = router;
-    router->keeps = true;
-    c->elect_at_ms = engine_now_ms(en) + 1 + router->n_former++ / DRAIN_PER_MS;
+    c->removed_router = router;
+    router->keeps_flows = true;
+    c->elect_at_ms = (engine_now_ms(en) + 1
+                      + router->n_remaining++ / DRAIN_PER_MS);
 }
 
 void
 removed_end(struct engine *en, struct client *c)
 {
-    if (c->former) {
-        c->former->n_former--;
-        c->former = NULL;
+    if (c->removed_router) {
+        c->removed_router->n_remaining--;
+        c->removed_router = NULL;
         removed_check(en);
     }
 }
@@ -27,11 +28,11 @@ removed_end(struct engine *en, struct client *c)
 void
 removed_router_gone(struct engine *en, struct router *router)
 {
-    for (size_t i = 0; router->n_former && i < clients_count(en->clients);
+    for (size_t i = 0; router->n_remaining && i < clients_count(en->clients);
          i++) {
         struct client *c = clients_at(en->clients, i);
 
-        if (c->former == router && c->elect_at_ms) {
+        if (c->removed_router == router && c->elect_at_ms) {
             c->elect_at_ms = engine_now_ms(en);
             serving_arm(en, c);
         }

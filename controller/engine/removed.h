@@ -1,12 +1,12 @@
 /* Make before break: a router that a reload takes from a segment, or from the
  * configuration, forwards for its clients until others do.
  *
- *   removed_begin()   such a client is elected anew soon; all that its former
- *                     router holds stays meanwhile
+ *   removed_begin()   such a client is elected anew soon; all that the removed
+ *                     router holds for it stays meanwhile
  *   removed_end()     it has moved, or nobody can take it
  *
- * When the last of a router's former clients has been ended, its bridge is
- * read again and holds only what it should: nothing of ours if the
+ * When the last client that remained with a removed router has moved, its
+ * bridge is read again and holds only what it should: nothing of ours if the
  * configuration does not know it, and then it is left alone (leave.h). */
 #ifndef REMOVED_H
 #define REMOVED_H 1
@@ -24,7 +24,7 @@ struct departure {
 
 /* 'router' forwards for the client, of whose segment it is no member. */
 void removed_begin(struct engine *, struct client *, struct router *router);
-/* Does nothing for a client without a former router. */
+/* Does nothing for a client without a removed router. */
 void removed_end(struct engine *, struct client *);
 /* The connection of a router is gone: whoever it forwarded for is elected
  * anew at once. */

@@ -1,6 +1,6 @@
 /* What the core is told of a client.  See route.h.
  *
- * Called by move.c, serve.c, adopt.c and reload.c.  Decides nothing. */
+ * Called by move.c, settle.c, adopt.c and reload.c.  Decides nothing. */
 #include <config.h>
 
 #include "controller/engine/route.h"

@@ -14,7 +14,7 @@ bool route_announce(struct engine *, struct client *, enum fh_route_how);
 /* Nobody is active for the client any more; does nothing where the core was
  * not told of it. */
 void route_withdraw(struct engine *, struct client *);
-/* For so long, in ms, the core may go on sending to a former router. */
+/* For so long, in ms, the core may go on sending to the previous router. */
 uint16_t route_settle_ms(const struct engine *, const struct client *);
 
 #endif /* controller/engine/route.h */

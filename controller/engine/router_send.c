@@ -194,8 +194,8 @@ router_update_base(struct router *router)
     for (size_t i = 0; i < all.n; i++) {
         const struct fh_change *change = &all.items[i];
 
-        /* What former clients need goes when it is read again. */
-        if (change->op == FH_CHANGE_ADD || !router->keeps) {
+        /* What remaining clients need goes when it is read again. */
+        if (change->op == FH_CHANGE_ADD || !router->keeps_flows) {
             router_queue_change(router, change->op, &change->flow);
         }
     }

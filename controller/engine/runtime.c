@@ -81,7 +81,7 @@ runtime_build_segment(struct engine *en, const struct config_segment *config)
     struct segment *segment = fh_xcalloc(1, sizeof *segment);
 
     segment->id = ++en->next_segment_id;
-    TAILQ_INIT(&segment->guests);
+    TAILQ_INIT(&segment->unverified);
     segment->n_members = config->n_members;
     segment->members = fh_xcalloc(config->n_members + 1,
                                   sizeof *segment->members);

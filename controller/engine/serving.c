@@ -84,8 +84,9 @@ serving_name_member(char *name, const struct client *c, int member)
 void
 serving_name_forwarder(char *name, const struct client *c, int member)
 {
-    if (member == ELECT_NONE && c->former) {
-        snprintf(name, INCIDENT_NAME_LEN, "%s", c->former->config->name);
+    if (member == ELECT_NONE && c->removed_router) {
+        snprintf(name, INCIDENT_NAME_LEN, "%s",
+                 c->removed_router->config->name);
     } else {
         serving_name_member(name, c, member);
     }
@@ -108,7 +109,7 @@ serving_withdraw_at_ms(const struct client *c)
             ? c->lost_ms + c->segment->config->withdraw_after_ms : 0);
 }
 
-/* A guest has nothing to keep beyond its flows. */
+/* An unverified client has nothing to keep beyond its flows. */
 int64_t
 serving_age_at_ms(const struct client *c)
 {
@@ -118,7 +119,7 @@ serving_age_at_ms(const struct client *c)
     if (c->state == CLIENT_ACTIVE || c->origin != CLIENT_LEARNED) {
         return 0;
     }
-    if (c->guest && config->withdraw_after_ms < age_ms) {
+    if (c->unverified && config->withdraw_after_ms < age_ms) {
         age_ms = config->withdraw_after_ms;
     }
     return c->lost_ms + age_ms;
@@ -132,7 +133,7 @@ serving_arm(struct engine *en, struct client *c)
     earliest(&at, c->takeover_at_ms);
     earliest(&at, c->discover_at_ms);
     earliest(&at, c->elect_at_ms);
-    earliest(&at, c->trap_at_ms);
+    earliest(&at, c->stale_at_ms);
     earliest(&at, serving_withdraw_at_ms(c));
     earliest(&at, serving_age_at_ms(c));
     if (at) {

@@ -84,7 +84,7 @@ settle_discover(struct engine *en, struct client *c, size_t member,
 }
 
 void
-settle_proved(struct engine *en, struct client *c)
+settle_verified(struct engine *en, struct client *c)
 {
     /* Now the others are asked as well. */
     c->discovering = false;
@@ -112,7 +112,7 @@ discovery_timeout(struct engine *en, struct client *c)
     for (size_t i = 0; i < c->n_reaches; i++) {
         anyone_up = anyone_up || reach_is_up(&c->reaches[i]);
     }
-    for (size_t i = 0; i < c->n_reaches && !anyone_up && !c->prove_first;
+    for (size_t i = 0; i < c->n_reaches && !anyone_up && !c->verify_first;
          i++) {
         struct reach *r = &c->reaches[i];
 
@@ -148,7 +148,7 @@ hears(const struct engine *en, const struct client *c, size_t member)
             && !reach_is_unbelieved(&c->reaches[c->active], now_ms))) {
         return true;
     }
-    if (c->active == (int) member || r->unjudged) {
+    if (c->active == (int) member || r->inconclusive) {
         return false;
     }
     dropped_us = router_evidence(member_router(c, member), r->port).dropped_us;
@@ -203,7 +203,7 @@ settle_snapshot(const struct engine *en, const struct client *c,
 static void
 set_lost(struct engine *en, struct client *c)
 {
-    bool tell = !c->unanswered && (!c->guest || !c->lost_told);
+    bool tell = !c->unanswered && (!c->unverified || !c->lost_told);
 
     if (c->state == CLIENT_LOST) {
         return;
@@ -239,7 +239,7 @@ set_found(struct engine *en, struct client *c)
     serving_set_state(en, c, CLIENT_ACTIVE);
     router_queue_lost(member_router(c, c->active), c, c->active);
     serving_name_member(e.to, c, c->active);
-    if (!c->guest && !c->lost_untold) {
+    if (!c->unverified && !c->lost_untold) {
         engine_report(en, &e);
     }
     c->lost_untold = false;
@@ -255,7 +255,7 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
         return hint;
     }
     if (c->active == ELECT_NONE) {
-        return c->former ? CAUSE_CONFIG : CAUSE_FIRST;
+        return c->removed_router ? CAUSE_CONFIG : CAUSE_FIRST;
     }
     a = &candidates[c->active];
     return (reason == ELECT_PREEMPTS ? CAUSE_PREEMPT
@@ -268,15 +268,15 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
             : CAUSE_UNREACHABLE);
 }
 
-/* Its former router forwards for it until the others have been asked: is that
+/* Its removed router forwards for it until the others have been asked: is that
  * still going on? */
 static bool
 asks_for_another(struct engine *en, struct client *c)
 {
-    if (c->former && !c->discovering) {
+    if (c->removed_router && !c->discovering) {
         start_discovery(en, c);
     }
-    return c->former && c->discover_at_ms;
+    return c->removed_router && c->discover_at_ms;
 }
 
 /* Trials: a client that does not answer its router may be slow, busy, or
@@ -410,7 +410,7 @@ meet_deadlines(struct engine *en, struct client *c)
     if (is_due(&c->elect_at_ms, now_ms)) {
         elect(en, c, CAUSE_NONE);
     }
-    if (is_due(&c->trap_at_ms, now_ms)) {
+    if (is_due(&c->stale_at_ms, now_ms)) {
         stale_ask(c);
     }
     if (serving_withdraw_at_ms(c) && serving_withdraw_at_ms(c) <= now_ms) {
@@ -420,12 +420,12 @@ meet_deadlines(struct engine *en, struct client *c)
         c->withdrawn = true;
         life_withdraw(en, c);
         engine_report(en, &e);
-        learned_set_guest(c);       /* If it was adopted, and never heard. */
+        learned_set_unverified(c);  /* If it was adopted, and never heard. */
         /* It may have been kept by a router that nobody hears of. */
         mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     }
     if (serving_age_at_ms(c) && serving_age_at_ms(c) <= now_ms) {
-        life_forget(en, c, !c->guest ? "lost for longer than age_s"
+        life_forget(en, c, !c->unverified ? "lost for longer than age_s"
                     : c->state == CLIENT_PENDING ? NULL
                     : "never answered a probe");
         return false;

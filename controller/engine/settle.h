@@ -11,7 +11,7 @@ void settle_discover(struct engine *, struct client *, size_t member,
                      uint32_t port, struct fh_addr asked);
 
 /* It has answered for the first time since it was learnt. */
-void settle_proved(struct engine *, struct client *);
+void settle_verified(struct engine *, struct client *);
 
 /* Moves an active client to a member that reaches it. */
 void settle_move(struct engine *, struct client *, int member,

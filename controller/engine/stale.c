@@ -12,15 +12,15 @@
 #include "flows/flow_client.h"
 
 static bool
-build_trap(struct client *c, size_t member, struct fh_flow *flow)
+build_stale(struct client *c, size_t member, struct fh_flow *flow)
 {
     struct fh_client view;
 
-    if (c->trap_member == ELECT_NONE
+    if (c->stale_member == ELECT_NONE
         || !router_client_view(c, member, &view)) {
         return false;
     }
-    flow_client_build_trap(&view, c->segment->members[c->trap_member].router
+    flow_client_build_stale(&view, c->segment->members[c->stale_member].router
                                       ->config->mac, flow);
     return true;
 }
@@ -31,12 +31,12 @@ stale_ask(struct client *c)
     struct fh_flow flow;
     struct router *router;
 
-    if (c->active == ELECT_NONE || c->active == c->trap_member
+    if (c->active == ELECT_NONE || c->active == c->stale_member
         || !takeover_is_idle(&c->takeover)) {
         return;
     }
     router = c->segment->members[c->active].router;
-    if (router->ready && build_trap(c, c->active, &flow)) {
+    if (router->ready && build_stale(c, c->active, &flow)) {
         router_put_change(router, FH_CHANGE_ADD, &flow);
     }
 }
@@ -47,11 +47,11 @@ stale_take_back(struct client *c, size_t member)
     struct router *router = c->segment->members[member].router;
     struct fh_flow flow;
 
-    if (router->openflow && !c->trap_at_ms && build_trap(c, member, &flow)) {
+    if (router->openflow && !c->stale_at_ms && build_stale(c, member, &flow)) {
         router_queue_change(router, FH_CHANGE_DELETE, &flow);
     }
-    c->trap_member = ELECT_NONE;
-    c->trap_at_ms = 0;
+    c->stale_member = ELECT_NONE;
+    c->stale_at_ms = 0;
 }
 
 void
@@ -63,7 +63,7 @@ stale_take_back_active(struct client *c)
 }
 
 static struct client *
-find_trapped(struct engine *en, const struct router *router,
+find_stale(struct engine *en, const struct router *router,
              const struct flow_client_info *info)
 {
     for (size_t i = 0; i < router->n_segments; i++) {
@@ -85,8 +85,8 @@ stale_is_open(struct engine *en, const struct router *router,
 {
     struct flow_client_info info;
 
-    return (flow_client_read_trap(flow, &info)
-            && find_trapped(en, router, &info));
+    return (flow_client_read_stale(flow, &info)
+            && find_stale(en, router, &info));
 }
 
 static void
@@ -98,9 +98,9 @@ report_static(struct engine *en, struct client *c)
     snprintf(e.segment, sizeof e.segment, "%s", c->segment->config->name);
     snprintf(e.to, sizeof e.to, "%s",
              c->segment->members[c->active].router->config->name);
-    if (c->trap_member != ELECT_NONE) {
+    if (c->stale_member != ELECT_NONE) {
         snprintf(e.from, sizeof e.from, "%s",
-                 c->segment->members[c->trap_member].router->config->name);
+                 c->segment->members[c->stale_member].router->config->name);
     }
     snprintf(e.detail, sizeof e.detail, "has acknowledged, but still sends "
              "to the MAC of the router that it was moved from");
@@ -116,14 +116,14 @@ stale_flow_removed(struct engine *en, struct router *router,
     struct client *c;
 
     if (!fh_cookie_is_ours(flow->cookie)
-        || !flow_client_read_trap(flow, &info)) {
+        || !flow_client_read_stale(flow, &info)) {
         return;
     }
-    c = find_trapped(en, router, &info);
+    c = find_stale(en, router, &info);
     if (c && packets) {
         report_static(en, c);
     }
     if (c) {
-        c->trap_member = ELECT_NONE;
+        c->stale_member = ELECT_NONE;
     }
 }

@@ -5,7 +5,7 @@
 #include "controller/engine/engine_private.h"
 
 /* Asks the active router whether the client still sends to the MAC of
- * 'c->trap_member'; the others take the question back. */
+ * 'c->stale_member'; the others take the question back. */
 void stale_ask(struct client *);
 void stale_take_back(struct client *, size_t member);
 void stale_take_back_active(struct client *);       /* If there is one. */

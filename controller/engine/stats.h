@@ -51,7 +51,7 @@ struct stats {
     uint64_t dhcp_relayed;              /* Messages, to a server each. */
     uint64_t fragments;                 /* Sent, of packets too long. */
     uint64_t conflicts;
-    uint64_t displaced;                 /* Guests put out: see learned.h. */
+    uint64_t displaced;                 /* Unverified: see learned.h. */
     struct histogram detect, install, ack, loop_lag;
 };
 

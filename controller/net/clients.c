@@ -180,7 +180,7 @@ clients_add(struct clients *cs, struct segment *segment,
     c->segment = segment;
     c->n_reaches = n;
     c->holdings = (void *) &c->reaches[n];
-    c->active = c->moved_from = c->trap_member = ELECT_NONE;
+    c->active = c->moved_from = c->stale_member = ELECT_NONE;
     c->trial_member = ELECT_NONE;
     c->learned_member = ELECT_NONE;
     c->table = cs;

@@ -85,11 +85,12 @@ struct client {
     struct client_key key;
     struct segment *segment;    /* Borrowed. */
     struct wheel_timer timer;   /* The earliest deadline below. */
-    TAILQ_ENTRY(client) segment_node, port_node;    /* While a guest. */
+    TAILQ_ENTRY(client) segment_node, port_node;    /* If unverified. */
     TAILQ_ENTRY(client) marked_node;    /* While it wants anything. */
     struct takeover takeover;
-    struct router *former;      /* Left by a reload, forwards for it until
-                                 * another does: see leave.h.  Or NULL. */
+    struct router *removed_router;      /* Taken from its segment by a reload,
+                                         * forwards for it until another does:
+                                         * see removed.h.  Or NULL. */
     struct clients *table;      /* That it is in. */
     uint64_t awaited;           /* Flows under way: see client_await(). */
     uint32_t slot;              /* Its place in the table. */
@@ -102,7 +103,7 @@ struct client {
     int64_t takeover_at_ms;     /* Deadlines that 'timer' serves, 0: none. */
     int64_t discover_at_ms;
     int64_t elect_at_ms;
-    int64_t trap_at_ms;
+    int64_t stale_at_ms;
     struct claim claim;         /* Of somebody else, to its address. */
     int64_t quiet_until_ms;     /* It is checking its address, RFC 5227. */
     int64_t quiet_again_ms;     /* Not to be had again before. */
@@ -130,14 +131,15 @@ struct client {
     uint8_t reason;             /* enum elect_reason of the last election. */
     uint8_t n_answered, cap_answered;
     uint8_t n_reaches;          /* Members of the segment. */
-    bool guest;                 /* May be put out: see learned.h. */
-    bool proved;                /* Has answered a probe. */
+    bool unverified;            /* Is listed as such, and may be displaced:
+                                 * see learned.h. */
+    bool verified;              /* Has answered a probe. */
     bool told;                  /* 'unreported', and told of all the same. */
     bool lost_untold;           /* That is told after its election. */
-    bool lost_told;             /* That it was lost: once, while a guest. */
+    bool lost_told;             /* That it was lost: once, if unverified. */
     bool unanswered;            /* Was learnt where many have not answered, and
                                  * has not since: see learned.h. */
-    bool prove_first;           /* Was learnt at a limit: is not served until
+    bool verify_first;          /* Was learnt at a limit: is not served until
                                  * it has. */
     bool mac_fixed;             /* Configured: never follows another. */
     bool discovering;           /* Waits for the first answers. */
@@ -150,8 +152,8 @@ struct client {
                                  * its router is ready. */
     bool announced;             /* The core has been told of it. */
     bool unreported;            /* No event tells of this takeover yet. */
-    int8_t trap_member;         /* Whose MAC it may still send to, or
-                                 * ELECT_NONE; see check.c. */
+    int8_t stale_member;        /* Whose MAC it may still send to, or
+                                 * ELECT_NONE; see stale.h. */
     int8_t asker;               /* Who asks it while it is unanswered: the
                                  * member that heard it last. */
     int8_t trial_member;        /* Is to show that it hears the client better

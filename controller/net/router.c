@@ -20,7 +20,7 @@ router_create(const struct config_router *config, void *owner)
     router->base = flow_set_create();
     router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
     for (size_t i = 0; i < config->n_access_ports; i++) {
-        TAILQ_INIT(&router->ports[i].guests);
+        TAILQ_INIT(&router->ports[i].unverified);
     }
     return router;
 }

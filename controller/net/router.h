@@ -20,8 +20,8 @@ struct router_port {
     uint32_t number;                    /* 0: the bridge has none such. */
     bool up;
     uint32_t n_learned;                 /* Clients learnt behind it. */
-    struct guests guests;
-    uint32_t n_guests;
+    struct unverified_clients unverified;
+    uint32_t n_unverified;
     struct drops drops;                 /* Of the meter of its replies. */
     struct drops beacon_drops;          /* Of that of answers to beacons. */
     uint8_t n_late;                     /* Late probes of late. */
@@ -36,8 +36,9 @@ struct router_stack {
 };
 
 struct router_counters {
-    uint64_t punts, probes, probes_missed, probes_postponed, probes_unjudged,
-             probe_packets, flow_adds, flow_deletes, beacons, beacons_missed;
+    uint64_t punts, probes, probes_missed, probes_postponed,
+             probes_inconclusive, probe_packets, flow_adds, flow_deletes,
+             beacons, beacons_missed;
 };
 
 struct bridge;
@@ -62,20 +63,20 @@ struct router {
                                          * when it was looked last. */
     uint32_t n_active;                  /* Clients that it is active for. */
     uint32_t n_reachable;
-    uint32_t n_former;                  /* Clients of segments that it has
-                                         * left: see leave.h. */
-    bool keeps;                         /* Flows for them. */
+    uint32_t n_remaining;               /* Clients of segments that it was
+                                         * removed from: see removed.h. */
+    bool keeps_flows;                   /* For them. */
     int64_t check_at_ms;                /* Of that: asks again. */
     int64_t awake_at_ms;                /* Its bridge is told that we are here,
                                          * once more. */
     uint8_t pulse;                      /* enum pulse */
     bool overdue;                       /* Has not come to what it was asked
                                          * last. */
-    bool judge;                         /* Its sisters have news of it. */
+    bool judge;                         /* Its peers have news of it. */
     struct rtt fence_rtt;               /* How long it takes to come there, */
     uint32_t fence_took_ms;             /* and the longest of late. */
     uint32_t n_beacons;                 /* That it sends in the interval. */
-    int64_t asked_together_ms;          /* Those to one sister; monotonic. */
+    int64_t asked_together_ms;          /* Those to one peer; monotonic. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
     size_t n_uplinks;
     struct router_port *ports;          /* Owned; as config->access_ports. */

@@ -21,8 +21,8 @@ struct member {
     uint32_t n_active;                  /* Clients that it is active for. */
 };
 
-/* Learnt clients that have never answered, the oldest first. */
-TAILQ_HEAD(guests, client);
+/* Learnt clients that have never answered a probe, the oldest first. */
+TAILQ_HEAD(unverified_clients, client);
 
 struct segment {
     uint32_t id;                        /* Never reused while running. */
@@ -42,7 +42,7 @@ struct segment {
     uint32_t n_learned;
     bool left;                          /* Another takes its place, or none */
     bool followed;                      /* Has other timers: see reload.c. */
-    struct guests guests;
+    struct unverified_clients unverified;
     struct guard told_guard;            /* Of our addresses: events, */
     struct guard gateway_guard;         /* and defence. */
     struct guard neighbour_guard;       /* Of its clients' addresses, */

@@ -37,7 +37,7 @@ static const struct config_key state_keys[] = {
     { .name = "holders", .type = JSON_ARRAY, .required = true,
       .max = CONFIG_MAX_ROUTERS },
     { .name = "decision", .type = JSON_INTEGER, .max = UINT32_MAX },
-                                /* 0, written by former releases. */
+                                /* 0, written by earlier releases. */
     { .name = NULL },
 };
 

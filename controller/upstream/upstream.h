@@ -23,7 +23,7 @@ struct upstream_ops {
     void (*withdraw)(struct upstream *, const struct fh_route *);
     /* Whether takeovers should wait for acknowledgements (and repeat). */
     bool acknowledges;
-    /* For so long the core may send to the former router once the driver has
+    /* For so long the core may send to the previous router once the driver has
      * passed a move on. */
     uint16_t settle_ms;
     void (*destroy)(struct upstream *);

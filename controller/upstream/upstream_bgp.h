@@ -17,7 +17,7 @@
  *      ^                  |                                        |
  *      +--- reader gone --+----------------------------------------+
  *
- * Routes that a former daemon announced stay until 'settle_ms' after the
+ * Routes that an earlier daemon announced stay until 'settle_ms' after the
  * start: only then is it known which clients are gone. */
 #ifndef UPSTREAM_BGP_H
 #define UPSTREAM_BGP_H 1

@@ -4,10 +4,10 @@
  *
  * Routes are written by netlink (rtnetlink(7)), a bounded number a turn, each
  * in place of the one before, and carry a protocol number of their own
- * (UPSTREAM_KERNEL_PROTOCOL), by which routes of a former daemon are known: they
- * stay until 'settle_ms' after the start, when it is clear which clients are
- * gone.  When the device comes up again, whose routes the kernel has dropped
- * meanwhile, all are written again.
+ * (UPSTREAM_KERNEL_PROTOCOL), by which routes of an earlier daemon are known:
+ * they stay until 'settle_ms' after the start, when it is clear which clients
+ * are gone.  When the device comes up again, whose routes the kernel has
+ * dropped meanwhile, all are written again.
  *
  *    no table or device --configured--> dirty routes --written--> none left
  *                                          ^                          |

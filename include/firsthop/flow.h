@@ -202,7 +202,7 @@ enum fh_flow_kind {
     FH_KIND_UPLINK,             /* Towards the core, by next hop. */
     FH_KIND_CLIENT,             /* A client on its active router. */
     FH_KIND_CORE,               /* A client on a core bridge. */
-    FH_KIND_TRAP,               /* Short-lived: who still sends elsewhere. */
+    FH_KIND_STALE,              /* Short-lived: who still sends elsewhere. */
     FH_KIND_CHECK,              /* Short-lived: what can this bridge do. */
     FH_KIND_AWAKE,              /* The controller is there: it renews it. */
 };

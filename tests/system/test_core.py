@@ -215,7 +215,7 @@ def test_router_that_leaves_the_segment_by_a_reload_loses_nothing(article):
             article.wait_sends_to(client, article.b)
             article.wait_for(
                 lambda client=client: not article.a.flows_of(client),
-                what="A to hold no flows of its former clients",
+                what="A to hold no flows of clients that have moved",
             )
         meter.wait_steady(explain=article.explain)
         for name in "CD":

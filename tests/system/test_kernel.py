@@ -64,7 +64,7 @@ def test_route_of_a_client_that_is_gone_is_withdrawn(quick):
     assert quick.d.address in quick.routes()
 
 
-def test_what_a_former_daemon_left_is_removed(quick):
+def test_what_an_earlier_daemon_left_is_removed(quick):
     """Once it is known which clients are gone, and no sooner; other tables
     and protocols are not touched."""
     foreign = f"route add 10.0.0.99/32 via 192.0.2.1 dev core table {T}"

@@ -157,14 +157,14 @@ def test_configured_mac_follows_nobody(lab):
     assert lab.daemon.client(c.address)["mac"] == c.mac
 
 
-SHOUT = """
+FLOOD = """
 import socket, sys
 sys.path.insert(0, sys.argv[1])
 from firsthop.lab.frames import arp_request
 out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 out.bind(("eth0", 0))
 frame = arp_request(sys.argv[2], sys.argv[3], "10.0.0.1")
-print("shouting", flush=True)
+print("flooding", flush=True)
 import time
 while True:
     out.send(frame)
@@ -172,25 +172,25 @@ while True:
 """
 
 
-def shout(host, address):
+def flood_claims(host, address):
     """'host' claims 'address' 500 times a second, and never answers for it,
     until the process that is returned ends."""
     path = os.path.join(TOP, "python")
     process = host.netns.popen(
-        [sys.executable, "-c", SHOUT, path, host.mac, address],
+        [sys.executable, "-c", FLOOD, path, host.mac, address],
         stdout=-1,
         text=True,
     )
-    assert process.stdout.readline() == "shouting\n"
+    assert process.stdout.readline() == "flooding\n"
     return process
 
 
-def test_who_shouts_without_answering_keeps_nobody_from_being_learnt(lab):
+def test_a_flood_of_claims_without_answers_keeps_nobody_from_being_learnt(lab):
     """R claims C's address before C first speaks and all the while."""
     build(lab)
     c = lab.add_client("C", "X")
     rival = lab.add_client("R", "X", address="10.0.0.99")
-    process = shout(rival, c.address)
+    process = flood_claims(rival, c.address)
     try:
         lab.wait_for(
             lambda: lab.daemon.client(c.address), what="R's claim to be heard"
@@ -205,12 +205,12 @@ def test_who_shouts_without_answering_keeps_nobody_from_being_learnt(lab):
         end(process)
 
 
-def test_who_shouts_does_not_make_a_client_drown_in_probes(lab):
+def test_a_flood_of_claims_does_not_make_a_client_drown_in_probes(lab):
     build(lab)
     c = lab.add_client("C", "X")
     lab.settle(c)
     rival = lab.add_client("R", "X", address="10.0.0.99")
-    process = shout(rival, c.address)
+    process = flood_claims(rival, c.address)
     try:
         with c.tap() as tap:
             probe = is_arp_request(c.address)

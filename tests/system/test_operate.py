@@ -172,7 +172,7 @@ def test_a_router_that_leaves_the_segment_loses_nothing(article):
         for client in clients:
             article.wait_for(
                 lambda client=client: not article.a.flows_of(client),
-                what="A to hold no flows of its former clients",
+                what="A to hold no flows of clients that have moved",
             )
         meter.wait_steady(explain=article.explain)
         assert total_lost(meter.report()) == 0

@@ -120,7 +120,7 @@ def uplink_drops(lab):
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_a_next_hop_that_is_shouted_down_stays(net, claim):
+def test_a_next_hop_under_a_flood_of_claims_stays(net, claim):
     """Somebody on the uplink speaks as the next hop as fast as it can.  It is
     not believed, the event names it, and C goes on."""
     intruder = net.add_client(

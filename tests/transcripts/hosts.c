@@ -309,7 +309,7 @@ access_arp(struct bridge *b, uint32_t port, const struct frame *frame,
 
 /* The bridge that has 'addr', in some segment or as its uplink's. */
 static struct bridge *
-find_sister(const struct bridge *b, struct fh_addr addr, bool core)
+find_peer(const struct bridge *b, struct fh_addr addr, bool core)
 {
     struct bridge *other;
 
@@ -333,7 +333,7 @@ is_beacon(struct bridge *b, uint32_t port, const struct frame *frame,
 {
     bool core = port == WORLD_UPLINK_PORT;
     struct bridge *other = (asked->op == ARP_OP_REQUEST
-                            ? find_sister(b, asked->tpa, core) : NULL);
+                            ? find_peer(b, asked->tpa, core) : NULL);
     struct arp arp = { .op = ARP_OP_REPLY, .spa = asked->tpa,
                        .tha = asked->tha, .tpa = asked->spa };
     uint8_t buf[ARP_FRAME_MAX];

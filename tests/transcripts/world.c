@@ -396,8 +396,8 @@ apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
         }
     } else if (fh_cookie_kind(cookie) == FH_KIND_UPLINK) {
         world_say("%s %s uplink", b->name, add ? "adds" : "deletes");
-    } else if (fh_cookie_kind(cookie) == FH_KIND_TRAP) {
-        return;                 /* A question of check.c's is taken back. */
+    } else if (fh_cookie_kind(cookie) == FH_KIND_STALE) {
+        return;                 /* A question of stale.c's is taken back. */
     } else if (add) {
         base->adds++;
     } else {
@@ -632,7 +632,7 @@ receive(struct bridge *b, const uint8_t *msg, size_t len)
             refuse_meter(b, msg);
         }
         break;
-    case OFPT_FLOW_MOD:         /* A question of check.c's. */
+    case OFPT_FLOW_MOD:         /* A question of stale.c's. */
         break;
     default:
         world_say("%s is sent a message of type %u", b->name, msg[1]);
@@ -966,7 +966,7 @@ bridge_port_is_up(const struct bridge *b, uint32_t number)
     return false;
 }
 
-/* Of a sister router: its answers to beacons have a meter of their own. */
+/* Of a peer router: its answers to beacons have a meter of their own. */
 static bool
 is_router_mac(struct eth_addr mac)
 {

@@ -365,7 +365,7 @@ a_router_that_is_heard_is_well(void **state)
 }
 
 static void
-a_silent_router_is_what_its_sisters_say(void **state)
+a_silent_router_is_what_its_peers_say(void **state)
 {
     struct pulse_input in = { .connected = true, .overdue = true,
                               .n_known = 2, .n_asked = 2 };
@@ -398,7 +398,7 @@ whom_nobody_ever_heard_is_what_its_connection_says(void **state)
 }
 
 static void
-only_live_sisters_that_had_answers_count(void **state)
+only_live_peers_that_had_answers_count(void **state)
 {
     struct beacon up = found_at(1000, &params), lost = up, never = { 0 };
     struct pulse_input in = { .connected = false };
@@ -453,10 +453,10 @@ main(void)
         cmocka_unit_test(an_answer_of_another_number_is_none),
         cmocka_unit_test(a_repetition_keeps_the_number),
         cmocka_unit_test(a_router_that_is_heard_is_well),
-        cmocka_unit_test(a_silent_router_is_what_its_sisters_say),
+        cmocka_unit_test(a_silent_router_is_what_its_peers_say),
         cmocka_unit_test(without_witnesses_it_is_taken_to_live),
         cmocka_unit_test(whom_nobody_ever_heard_is_what_its_connection_says),
-        cmocka_unit_test(only_live_sisters_that_had_answers_count),
+        cmocka_unit_test(only_live_peers_that_had_answers_count),
         cmocka_unit_test(an_echo_is_overdue_by_its_own_round_trip),
     };
 

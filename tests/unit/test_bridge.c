@@ -431,7 +431,7 @@ a_datapath_id_may_need_a_certificate(void **state)
 }
 
 static void
-another_owner_is_not_told_of_what_the_former_awaited(void **state)
+another_owner_is_not_told_of_what_the_previous_awaited(void **state)
 {
     struct fixture *f = *state;
     struct bridge_options options = {
@@ -517,7 +517,7 @@ main(void)
         TEST(what_is_under_way_fails_before_the_going_is_told),
         TEST(the_newer_connection_wins),
         TEST(a_datapath_id_may_need_a_certificate),
-        TEST(another_owner_is_not_told_of_what_the_former_awaited),
+        TEST(another_owner_is_not_told_of_what_the_previous_awaited),
         TEST(one_that_confirms_nothing_is_closed),
         TEST(flows_that_cannot_be_read_end_the_connection),
     };

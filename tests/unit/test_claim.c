@@ -60,7 +60,7 @@ a_claim_has_the_place_asked_and_is_refused(void **state)
 }
 
 static void
-whoever_shouts_has_the_place_asked_no_more_often(void **state)
+a_flood_of_claims_has_the_place_asked_no_more_often(void **state)
 {
     struct claim claim = { .at_ms = 0 };
 
@@ -222,7 +222,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_claim_has_the_place_asked_and_is_refused),
-        cmocka_unit_test(whoever_shouts_has_the_place_asked_no_more_often),
+        cmocka_unit_test(a_flood_of_claims_has_the_place_asked_no_more_often),
         cmocka_unit_test(a_place_that_answers_makes_it_a_conflict),
         cmocka_unit_test(conflicts_are_reported_once_in_a_while),
         cmocka_unit_test(

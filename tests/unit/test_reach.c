@@ -411,7 +411,7 @@ no_verdict_before_the_meter_is_read(void **state)
         struct reach_verdict v = fire(&r, 7, 0, now_ms);
 
         assert_int_equal(v.event, REACH_NOTHING);
-        assert_false(v.probe || v.look || v.unjudged);
+        assert_false(v.probe || v.look || v.inconclusive);
         assert_int_equal(v.next_ms, now_ms + 6);
     }
     assert_int_equal(fire(&r, 8, 0, 2200).event, REACH_LATE);
@@ -429,7 +429,7 @@ silence_while_replies_are_dropped_is_no_miss(void **state)
         assert_true(fire(&r, 0, now_ms - 1, now_ms + 15).look);
         reach_look_sent(&r, 0);
         v = fire(&r, 0, now_ms + 16, now_ms + 20);
-        assert_true(v.unjudged);
+        assert_true(v.inconclusive);
         assert_int_equal(v.event, REACH_NOTHING);
         /* A flood is no reason to send more. */
         assert_false(v.probe);
@@ -446,7 +446,7 @@ flooded_probe(struct reach *r, int64_t now_ms)
 {
     send_probe(r, 2, now_ms);
     fire(r, 0, now_ms, now_ms + 15);
-    assert_true(fire(r, 0, now_ms + 16, now_ms + 20).unjudged);
+    assert_true(fire(r, 0, now_ms + 16, now_ms + 20).inconclusive);
 }
 
 static void
@@ -498,7 +498,7 @@ drops_excuse_the_misses_before_them_as_well(void **state)
     assert_int_equal(r.state, REACH_SUSPECT);
     send_probe(&r, 20, 2050);
     fire(&r, 0, 0, 2080);
-    assert_true(fire(&r, 0, 2080, 2090).unjudged);
+    assert_true(fire(&r, 0, 2080, 2090).inconclusive);
     assert_int_equal(r.state, REACH_UP);
     assert_int_equal(r.misses, 0);
 }
@@ -510,7 +510,7 @@ a_client_that_died_in_a_flood_goes_down_after_it(void **state)
 
     send_probe(&r, 2, 2000);
     fire(&r, 0, 0, 2015);
-    assert_true(fire(&r, 0, 2016, 2020).unjudged);
+    assert_true(fire(&r, 0, 2016, 2020).inconclusive);
     for (int i = 0; i <= (int) params.retries; i++) {
         int64_t now_ms = 3000 + 50 * i;
 
@@ -530,7 +530,7 @@ a_flood_leaves_an_unknown_client_unknown(void **state)
 
     send_probe(&r, 1, 1000);
     assert_true(fire(&r, 0, 0, 1075).look);
-    assert_true(fire(&r, 0, 1080, 1100).unjudged);
+    assert_true(fire(&r, 0, 1080, 1100).inconclusive);
     assert_int_equal(r.state, REACH_UNKNOWN);
 }
 

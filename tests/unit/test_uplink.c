@@ -282,20 +282,20 @@ another_mac_makes_the_old_one_be_asked(void **state)
 }
 
 static void
-a_rival_is_refused_if_the_old_one_answers(void **state)
+a_claimant_is_refused_if_the_old_one_answers(void **state)
 {
     struct uplink uplink = settled_at(1000);
 
     hear(&uplink, other, 1000);
     assert_int_equal(hear(&uplink, gateway, 1002).event,
                      UPLINK_REFUSED);
-    assert_true(fh_mac_equal(uplink.rival, other));
+    assert_true(fh_mac_equal(uplink.claimant, other));
     assert_int_equal(tick_until(&uplink, 1050, 3900, UPLINK_MOVED), -1);
     assert_is_at(&uplink, gateway);
 }
 
 static void
-a_rival_is_followed_if_the_old_one_is_silent(void **state)
+a_claimant_is_followed_if_the_old_one_is_silent(void **state)
 {
     struct uplink uplink = settled_at(1000);
     struct uplink_verdict v;
@@ -312,7 +312,7 @@ a_rival_is_followed_if_the_old_one_is_silent(void **state)
 }
 
 static void
-no_rival_is_followed_while_answers_are_dropped(void **state)
+no_claimant_is_followed_while_answers_are_dropped(void **state)
 {
     struct uplink uplink = settled_at(1000);
 
@@ -331,7 +331,7 @@ no_rival_is_followed_while_answers_are_dropped(void **state)
 }
 
 static void
-a_rival_that_does_not_answer_itself_is_left_after_a_second(void **state)
+a_claimant_that_does_not_answer_itself_is_left_after_a_second(void **state)
 {
     struct uplink uplink = settled_at(1000);
 
@@ -387,7 +387,7 @@ each_claim_of_a_flood_is_refused_and_named(void **state)
 
     flood(&uplink, 1000, 1100, 1000);
     assert_int_equal(hear(&uplink, other, 1100).event, UPLINK_REFUSED);
-    assert_true(fh_mac_equal(uplink.rival, other));
+    assert_true(fh_mac_equal(uplink.claimant, other));
 }
 
 /* Nor does a flood make a next hop doubtful, dead, or followed from there. */
@@ -430,7 +430,7 @@ after_a_flood_the_old_one_is_asked_as_if_there_had_been_none(void **state)
     assert_int_equal(uplink.state, UPLINK_RESOLVED);
     v = hear(&uplink, gateway, 4400);
     assert_int_equal(v.event, UPLINK_NOTHING);
-    /* A rival that speaks once is treated as ever. */
+    /* A claimant that speaks once is treated as ever. */
     hear(&uplink, other, 10000);
     assert_int_equal(tick_until(&uplink, 10000, 11000, UPLINK_MOVED), 10100);
 }
@@ -444,7 +444,7 @@ a_gateway_that_says_so_a_few_times_is_followed(void **state)
         hear(&uplink, other, 1000 + i);
     }
     assert_int_equal(tick_until(&uplink, 1100, 2000, UPLINK_MOVED), 1100);
-    assert_true(fh_mac_equal(uplink.former_mac, gateway));
+    assert_true(fh_mac_equal(uplink.previous_mac, gateway));
 }
 
 /* One that knows nobody yet. */
@@ -482,7 +482,7 @@ a_guess_is_asked_before_another_is_believed(void **state)
 }
 
 static void
-the_last_of_several_rivals_is_followed(void **state)
+the_last_of_several_claimants_is_followed(void **state)
 {
     static const struct eth_addr third = { .ea = { 2, 0, 0, 0, 2, 3 } };
     struct uplink uplink = settled_at(1000);
@@ -633,11 +633,11 @@ main(void)
         cmocka_unit_test(a_second_answer_to_the_same_question_is_refused),
         cmocka_unit_test(nobody_is_followed_before_the_old_one_was_asked),
         cmocka_unit_test(another_mac_makes_the_old_one_be_asked),
-        cmocka_unit_test(a_rival_is_refused_if_the_old_one_answers),
-        cmocka_unit_test(a_rival_is_followed_if_the_old_one_is_silent),
-        cmocka_unit_test(no_rival_is_followed_while_answers_are_dropped),
+        cmocka_unit_test(a_claimant_is_refused_if_the_old_one_answers),
+        cmocka_unit_test(a_claimant_is_followed_if_the_old_one_is_silent),
+        cmocka_unit_test(no_claimant_is_followed_while_answers_are_dropped),
         cmocka_unit_test(
-            a_rival_that_does_not_answer_itself_is_left_after_a_second),
+            a_claimant_that_does_not_answer_itself_is_left_after_a_second),
         cmocka_unit_test(nobody_is_followed_who_claims_all_the_time),
         cmocka_unit_test(each_claim_of_a_flood_is_refused_and_named),
         cmocka_unit_test(a_flood_makes_nobody_dead),
@@ -647,7 +647,7 @@ main(void)
         cmocka_unit_test(a_gateway_that_says_so_a_few_times_is_followed),
         cmocka_unit_test(a_gateway_that_asks_for_a_thousand_is_followed),
         cmocka_unit_test(a_guess_is_asked_before_another_is_believed),
-        cmocka_unit_test(the_last_of_several_rivals_is_followed),
+        cmocka_unit_test(the_last_of_several_claimants_is_followed),
         cmocka_unit_test(
             a_next_hop_that_has_missed_two_requests_is_not_asked_again),
         cmocka_unit_test(a_flood_of_claims_costs_one_question_in_100_ms),
