@@ -4,16 +4,15 @@
 #define OFCONN_PRIVATE_H 1
 
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <event2/event.h>
 
 #include "controller/base/log.h"
+#include "controller/base/target.h"
+#include "controller/base/tls.h"
+#include "controller/base/transport.h"
 #include "controller/bridge/ofconn.h"
 #include "controller/bridge/ofserver.h"
-#include "controller/bridge/tls.h"
-#include "controller/bridge/transport.h"
 
 /* One read takes at most this much: some 2,000 punted ARP requests. */
 #define RX_BYTES (256 * 1024)
@@ -113,18 +112,5 @@ void ofconn_flush(struct ofconn *);
 /* A connection has gone (NULL: never came up); 'worked' if it got as far as
  * a datapath id. */
 void dial_ended(struct dial *, bool worked);
-
-/* Where a target leads. */
-struct target_addr {
-    union {
-        struct sockaddr sa;
-        struct sockaddr_storage ss;
-        struct sockaddr_un un;
-    };
-    socklen_t len;
-    bool tls;
-};
-/* Returns NULL, or what is wrong, static. */
-const char *target_parse(const char *target, struct target_addr *);
 
 #endif /* controller/bridge/ofconn_private.h */

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -236,56 +235,6 @@ ofserver_set_tls(struct ofserver *server, struct tls *tls)
 
 /* Targets. */
 
-static const char *
-unix_parse(const char *path, struct target_addr *addr)
-{
-    if (!*path) {
-        return "a path must follow unix:";
-    }
-    if (strlen(path) >= sizeof addr->un.sun_path) {
-        return "the path is too long for a Unix socket";
-    }
-    memset(&addr->un, 0, sizeof addr->un);
-    addr->un.sun_family = AF_UNIX;
-    memcpy(addr->un.sun_path, path, strlen(path) + 1);
-    addr->len = sizeof addr->un;
-    return NULL;
-}
-
-static const char *
-tcp_parse(const char *text, struct target_addr *addr)
-{
-    int len = sizeof addr->ss;
-    const char *colon = strrchr(text, ':');
-
-    /* The digits are checked here, because libevent takes "1x" for 1. */
-    if (!colon || !colon[1] || colon[strspn(colon + 1, "0123456789") + 1]
-        || strlen(colon + 1) > 5 || atoi(colon + 1) < 1
-        || atoi(colon + 1) > 65535) {
-        return "a port from 1 to 65535 must follow the address";
-    }
-    if (evutil_parse_sockaddr_port(text, &addr->sa, &len)) {
-        return "must be tcp:ADDRESS:PORT or ssl:ADDRESS:PORT, a numeric "
-               "address (IPv6 in [])";
-    }
-    addr->len = len;
-    return NULL;
-}
-
-const char *
-target_parse(const char *target, struct target_addr *addr)
-{
-    memset(addr, 0, sizeof *addr);
-    if (!strncmp(target, "unix:", 5)) {
-        return unix_parse(target + 5, addr);
-    } else if (!strncmp(target, "tcp:", 4)
-               || !strncmp(target, "ssl:", 4)) {
-        addr->tls = *target == 's';
-        return tcp_parse(target + 4, addr);
-    }
-    return "must begin with tcp:, ssl: or unix:";
-}
-
 const char *
 ofserver_target_error(const char *target)
 {
@@ -332,17 +281,6 @@ peer_name(const struct listener *listener, const struct sockaddr *sa)
                             ntohs(sin6->sin6_port));
     }
     return fh_xstrdup(listener->target);
-}
-
-/* An answer must not wait for the next one: it is all that there is. */
-static void
-set_nodelay(int fd, int family)
-{
-    int one = 1;
-
-    if (family != AF_UNIX) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
 }
 
 /* A number that is the same for all that come from one address, of IPv6 from
@@ -521,7 +459,7 @@ accept_cb(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *sa,
         return;
     }
     server->counters.accepted++;
-    set_nodelay(fd, sa->sa_family);
+    target_set_nodelay(fd, sa->sa_family);
     peer = peer_name(listener, sa);
     if (listener->tls) {
         greet(listener, fd, peer, source);
@@ -746,7 +684,7 @@ dial_connected(struct dial *dial)
         dial->connect_event = NULL;
     }
     dial->fd = -1;
-    set_nodelay(fd, dial->addr.sa.sa_family);
+    target_set_nodelay(fd, dial->addr.sa.sa_family);
     if (dial->addr.tls) {
         dial->handshake = tls_shake(dial->server->tls, dial->server->base, fd,
                                     true, TLS_WITHIN_MS, dial_shaken, dial);

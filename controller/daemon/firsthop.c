@@ -9,8 +9,8 @@
 
 #include "controller/base/clock.h"
 #include "controller/base/log.h"
+#include "controller/base/tls.h"
 #include "controller/bridge/bridge.h"
-#include "controller/bridge/tls.h"
 #include "controller/bridge/wire.h"
 #include "controller/daemon/keeper.h"
 #include "controller/daemon/listen.h"

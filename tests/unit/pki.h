@@ -2,7 +2,7 @@
 #ifndef PKI_H
 #define PKI_H 1
 
-#include "controller/bridge/tls.h"
+#include "controller/base/tls.h"
 
 struct pki;
 

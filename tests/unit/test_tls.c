@@ -1,7 +1,7 @@
 /* tls: two sides that prove who they are, and whom they do not believe. */
 #include <config.h>
 
-#include "controller/bridge/tls.h"
+#include "controller/base/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

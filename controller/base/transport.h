@@ -61,4 +61,4 @@ transport_close(struct transport *t)
     t->ops->close(t);
 }
 
-#endif /* controller/bridge/transport.h */
+#endif /* controller/base/transport.h */

@@ -7,7 +7,7 @@
 #ifndef TLS_H
 #define TLS_H 1
 
-#include "controller/bridge/transport.h"
+#include "controller/base/transport.h"
 
 struct event_base;
 struct tls;
@@ -39,4 +39,4 @@ struct tls_handshake *tls_shake(struct tls *, struct event_base *, int fd,
 /* Ends it, and closes the socket. 'done' is not called. */
 void tls_abandon(struct tls_handshake *);
 
-#endif /* controller/bridge/tls.h */
+#endif /* controller/base/tls.h */

@@ -6,7 +6,7 @@
  * writing for room to write, as on a plain socket. */
 #include <config.h>
 
-#include "controller/bridge/tls.h"
+#include "controller/base/tls.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* A socket as it is.  See transport.h. */
 #include <config.h>
 
-#include "controller/bridge/transport.h"
+#include "controller/base/transport.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
