@@ -120,30 +120,51 @@ get_router(struct api_call *call)
     }
 }
 
+/* What of a router can be switched: off by a word of its own, on by "up". */
+static const struct {
+    const char *off;
+    char *(*set)(struct engine *, struct router *, bool off);
+} switches[] = {
+    { "drain", engine_set_draining },
+    { "down", engine_set_uplink_down },
+};
+static const char *const switch_keys[] = { "admin", "uplink", NULL };
+
+static void
+set_switch(struct api_call *call, struct router *router, size_t i,
+           const char *word)
+{
+    struct config_errors errors = { NULL, 0, 0, 0 };
+    char *pointer, *reason;
+
+    if (strcmp(word, switches[i].off) && strcmp(word, "up")) {
+        pointer = fh_xasprintf("/%s", switch_keys[i]);
+        config_errors_add(&errors, pointer, "must be \"%s\" or \"up\"",
+                          switches[i].off);
+        free(pointer);
+        api_reply_errors(call, &errors);
+        return;
+    }
+    reason = switches[i].set(call->en, router, *word == 'd');
+    if (reason) {
+        api_reply_refusal(call, reason);
+    } else {
+        api_reply_json(call, 200, api_json_router_details(call->en, router));
+    }
+}
+
 static void
 patch_router(struct api_call *call)
 {
-    struct config_errors errors = { NULL, 0, 0, 0 };
     struct router *router = find_router(call);
-    char *admin = router ? api_read_body_string(call, "admin") : NULL;
+    const char *key;
+    char *word = (router ? api_read_body_choice(call, switch_keys, &key)
+                  : NULL);
 
-    if (!admin) {
-        return;
+    if (word) {
+        set_switch(call, router, !strcmp(key, switch_keys[0]) ? 0 : 1, word);
     }
-    if (strcmp(admin, "drain") && strcmp(admin, "up")) {
-        config_errors_add(&errors, "/admin", "must be \"drain\" or \"up\"");
-        api_reply_errors(call, &errors);
-    } else {
-        char *reason = engine_set_draining(call->en, router,
-                                           *admin == 'd');
-        if (reason) {
-            api_reply_refusal(call, reason);
-        } else {
-            api_reply_json(call, 200,
-                           api_json_router_details(call->en, router));
-        }
-    }
-    free(admin);
+    free(word);
 }
 
 static void

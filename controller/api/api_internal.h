@@ -100,6 +100,9 @@ bool api_query_dry_run(struct api_call *, bool *dry_run);
 json_t *api_read_body(struct api_call *);
 /* A body {"KEY": "a string"}: the string, new, or NULL after an answer. */
 char *api_read_body_string(struct api_call *, const char *key);
+/* The same where it may be any one of 'keys' (ended by NULL), '*keyp'. */
+char *api_read_body_choice(struct api_call *, const char *const keys[],
+                           const char **keyp);
 
 /* api_text.c: large texts, which the worker reads and writes. */
 struct api_text {

@@ -324,6 +324,7 @@ api_json_router(const struct engine *en, const struct router *router)
         string_or_null(router->openflow));
     put(object, "headless", json_boolean(router->pulse == PULSE_HEADLESS));
     put(object, "admin", json_string(router->draining ? "drain" : "up"));
+    put(object, "uplink", json_string(router->uplink_down ? "down" : "up"));
     put(object, "clients_active", json_integer(router->n_active));
     put(object, "clients_reachable", json_integer(router->n_reachable));
     put(object, "ports", ports);
@@ -348,7 +349,8 @@ is_reached_otherwise(const struct router *router, const struct client *client)
         const struct router *other = client->segment->members[i].router;
 
         if (other != router && other->openflow && other->ready
-            && !other->draining && reach_is_up(&client->reaches[i])) {
+            && !other->draining && !other->uplink_down
+            && reach_is_up(&client->reaches[i])) {
             return true;
         }
     }

@@ -221,9 +221,19 @@ api_read_body(struct api_call *call)
     return json;
 }
 
-/* Checks that 'json' is {"KEY": "a string"}. */
+static bool
+is_among(const char *const keys[], const char *key)
+{
+    while (*keys && strcmp(*keys, key)) {
+        keys++;
+    }
+    return *keys != NULL;
+}
+
+/* Checks that 'json' is {"KEY": "a string"}, KEY being one of 'keys'. */
 static void
-check_body_string(json_t *json, const char *key, struct config_errors *errors)
+check_body_string(json_t *json, const char *key, const char *const keys[],
+                  struct config_errors *errors)
 {
     const char *name;
     json_t *value;
@@ -236,7 +246,9 @@ check_body_string(json_t *json, const char *key, struct config_errors *errors)
         char *pointer = fh_xasprintf("/%s", name);
 
         if (strcmp(name, key)) {
-            config_errors_add(errors, pointer, "unknown key");
+            config_errors_add(errors, pointer, is_among(keys, name)
+                              ? "must not stand beside %s" : "unknown key",
+                              key);
         } else if (!json_is_string(value)) {
             config_errors_add(errors, pointer, "must be a string");
         }
@@ -250,17 +262,32 @@ check_body_string(json_t *json, const char *key, struct config_errors *errors)
     }
 }
 
+/* Which of 'keys', the first if it has none. */
+static const char *
+find_key(json_t *json, const char *const keys[])
+{
+    for (size_t i = 0; keys[i]; i++) {
+        if (json_object_get(json, keys[i])) {
+            return keys[i];
+        }
+    }
+    return keys[0];
+}
+
 char *
-api_read_body_string(struct api_call *call, const char *key)
+api_read_body_choice(struct api_call *call, const char *const keys[],
+                     const char **keyp)
 {
     struct config_errors errors = { NULL, 0, 0, 0 };
     json_t *json = api_read_body(call);
     char *string = NULL;
+    const char *key;
 
     if (!json) {
         return NULL;
     }
-    check_body_string(json, key, &errors);
+    *keyp = key = find_key(json, keys);
+    check_body_string(json, key, keys, &errors);
     if (errors.n) {
         api_reply_errors(call, &errors);
     } else {
@@ -268,6 +295,14 @@ api_read_body_string(struct api_call *call, const char *key)
     }
     json_decref(json);
     return string;
+}
+
+char *
+api_read_body_string(struct api_call *call, const char *key)
+{
+    const char *const keys[] = { key, NULL };
+
+    return api_read_body_choice(call, keys, &key);
 }
 
 /* Pages of clients. */

@@ -100,6 +100,12 @@ get_draining(const struct router *router)
 }
 
 static uint64_t
+get_uplink_down(const struct router *router)
+{
+    return router->uplink_down;
+}
+
+static uint64_t
 get_clients_active(const struct router *router)
 {
     return router->n_active;
@@ -136,6 +142,9 @@ static const struct router_metric {
       get_ready },
     { "router_draining", "gauge", "Whether the router is being drained.",
       get_draining },
+    { "router_uplink_down", "gauge",
+      "Whether the router's uplink has been said to be down.",
+      get_uplink_down },
     { "router_clients_active", "gauge",
       "Clients that the router is active for.", get_clients_active },
     { "router_clients_reachable", "gauge",

@@ -229,6 +229,7 @@ incident_type_name(enum incident_type type)
         [INCIDENT_ROUTER_DISCONNECTED] = "router.disconnected",
         [INCIDENT_ROUTER_REPAIRED] = "router.repaired",
         [INCIDENT_ROUTER_ADMIN] = "router.admin",
+        [INCIDENT_ROUTER_UPLINK] = "router.uplink",
         [INCIDENT_PATH_LOST] = "path.lost",
         [INCIDENT_PATH_FOUND] = "path.found",
         [INCIDENT_CONFIG_APPLIED] = "config.applied",
@@ -253,6 +254,7 @@ incident_cause_name(enum incident_cause cause)
         [CAUSE_MANUAL] = "manual",
         [CAUSE_RESTORED] = "restored",
         [CAUSE_CONFIG] = "config",
+        [CAUSE_UPLINK] = "uplink",
     };
 
     assert(cause < CAUSE_N && names[cause]);

@@ -32,6 +32,7 @@ enum incident_type {
     INCIDENT_ROUTER_DISCONNECTED,/* router.disconnected */
     INCIDENT_ROUTER_REPAIRED,   /* router.repaired: others had changed flows */
     INCIDENT_ROUTER_ADMIN,      /* router.admin: drained, or up again */
+    INCIDENT_ROUTER_UPLINK,     /* router.uplink: said to be down, or up */
     INCIDENT_PATH_LOST,         /* path.lost: two routers hear each other no
                                  * more */
     INCIDENT_PATH_FOUND,        /* path.found: lost, then heard again */
@@ -51,6 +52,7 @@ enum incident_cause {
     CAUSE_MANUAL,
     CAUSE_RESTORED,             /* Found on the bridge after a start. */
     CAUSE_CONFIG,               /* The router left the segment. */
+    CAUSE_UPLINK,               /* Somebody has said that it is down. */
     CAUSE_N
 };
 

@@ -99,6 +99,7 @@ static const struct config_key uplink_keys[] = {
     REQUIRED_STRING("address"),
     REQUIRED_STRING("next_hop"),
     NUMBER("mtu", 576, 65535, 1500),
+    OBJECT("watch", 0, 0),
     END
 };
 
@@ -109,6 +110,13 @@ static const struct config_key own_uplink_keys[] = {
     STRING("address"),
     STRING("next_hop"),
     NUMBER("mtu", 576, 65535, 1500),
+    OBJECT("watch", 0, 0),
+    END
+};
+
+static const struct config_key watch_keys[] = {
+    NUMBER("interval_ms", 100, 60000, 3000),
+    NUMBER("misses", 1, 100, 3),
     END
 };
 
@@ -225,6 +233,7 @@ const struct config_object config_objects[] = {
     { "openflow", openflow_keys },
     { "router", router_keys },
     { "uplink", uplink_keys },
+    { "watch", watch_keys },
     { "core", core_keys },
     { "segment", segment_keys },
     { "segment router", member_keys },
@@ -582,6 +591,23 @@ read_openflow(const struct ask *root, struct config *config)
     ask_end(&ask);
 }
 
+/* What is left out is as it was. */
+static void
+read_watch(const struct ask *parent, struct config_uplink *uplink)
+{
+    bool is_new = !uplink->watch.misses;
+    struct ask ask;
+
+    begin_child(&ask, parent, "watch", watch_keys);
+    if (ask_has(&ask, "interval_ms") || is_new) {
+        uplink->watch.interval_ms = ask_number(&ask, "interval_ms");
+    }
+    if (ask_has(&ask, "misses") || is_new) {
+        uplink->watch.misses = ask_number(&ask, "misses");
+    }
+    ask_end(&ask);
+}
+
 /* Reads what is given into '*uplink'. */
 static void
 read_uplink(const struct ask *ask, struct config_uplink *uplink)
@@ -598,6 +624,7 @@ read_uplink(const struct ask *ask, struct config_uplink *uplink)
         uplink->mtu = ask_number(ask, "mtu");
     }
     read_host(ask, "next_hop", &uplink->next_hop);
+    read_watch(ask, uplink);
 
     struct fh_prefix prefix;
     if (!address) {

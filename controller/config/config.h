@@ -30,6 +30,7 @@ struct config_uplink {
     struct fh_prefix address;           /* Interface address: host bits set */
     struct fh_addr next_hop;
     uint16_t mtu;                       /* Bytes of IP, default 1500. */
+    struct { uint32_t interval_ms, misses; } watch;     /* Of the next hop. */
 };
 
 struct config_router {

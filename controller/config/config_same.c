@@ -25,11 +25,13 @@ config_is_same_router(const struct config *a, const struct config *b,
     json_t *was = entry(a, "routers", name), *is = entry(b, "routers", name);
     bool same;
 
-    /* Of the connection, not of what it leads to. */
+    /* Of the connection, not of what it leads to; and a timer. */
     json_object_del(was, "connect");
     json_object_del(is, "connect");
     json_object_del(was, "common_name");
     json_object_del(is, "common_name");
+    json_object_del(json_object_get(was, "uplink"), "watch");
+    json_object_del(json_object_get(is, "uplink"), "watch");
     same = json_equal(was, is);
     json_decref(was);
     json_decref(is);
@@ -47,6 +49,7 @@ forget_followed(json_t *segment)
     }
     json_object_foreach (json_object_get(segment, "routers"), name, member) {
         json_object_del(member, "priority");
+        json_object_del(json_object_get(member, "uplink"), "watch");
     }
 }
 

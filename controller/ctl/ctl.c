@@ -72,6 +72,9 @@ static const struct command {
       "move a router's clients away" },
     { "undrain", 1, 1, 0, ctl_undrain, "undrain ROUTER",
       "let a router take clients again" },
+    { "uplink", 2, 2, 0, ctl_uplink, "uplink ROUTER down|up",
+      "say that a router's way to the core is\n"
+      "                                         down, or up again" },
     { "config", 1, 2, DRY_RUN, ctl_config,
       "config check FILE | show | apply FILE",
       "check a file (without the daemon), show\n"

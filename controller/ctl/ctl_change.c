@@ -1,4 +1,4 @@
-/* firsthopctl move, drain, undrain.
+/* firsthopctl move, drain, undrain, uplink.
  *
  * Called by ctl.c. */
 #include <config.h>
@@ -63,11 +63,11 @@ ctl_move(const struct ctl *ctl)
 }
 
 static int
-set_admin(const struct ctl *ctl, const char *admin,
-          void (*show)(const struct ctl *, json_t *))
+set_switch(const struct ctl *ctl, const char *key, const char *value,
+           void (*show)(const struct ctl *, json_t *))
 {
     char *path = ctl_router_path(ctl);
-    int status = (path ? send_string(ctl, "PATCH", path, "admin", admin, show)
+    int status = (path ? send_string(ctl, "PATCH", path, key, value, show)
                   : CTL_USAGE);
 
     free(path);
@@ -103,7 +103,7 @@ int
 ctl_drain(const struct ctl *ctl)
 {
     return ctl->dry_run ? ctl_dry_drain(ctl)
-                        : set_admin(ctl, "drain", show_drain);
+                        : set_switch(ctl, "admin", "drain", show_drain);
 }
 
 static void
@@ -115,5 +115,20 @@ show_undrain(const struct ctl *ctl, json_t *router)
 int
 ctl_undrain(const struct ctl *ctl)
 {
-    return set_admin(ctl, "up", show_undrain);
+    return set_switch(ctl, "admin", "up", show_undrain);
+}
+
+static void
+show_uplink(const struct ctl *ctl, json_t *router)
+{
+    printf("%s's uplink is %s, it was said; active for %" PRId64
+           " clients now\n", ctl_string(router, "name"),
+           ctl_string(router, "uplink"),
+           ctl_integer(router, "clients_active"));
+}
+
+int
+ctl_uplink(const struct ctl *ctl)
+{
+    return set_switch(ctl, "uplink", ctl_arg(ctl, 1), show_uplink);
 }

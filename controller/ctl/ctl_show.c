@@ -128,6 +128,7 @@ add_router(struct ctl_table *table, json_t *router)
                   : ctl_is_true(router, "ready") ? "ready" : "connected");
     ctl_table_add(table, ctl_or_dash(router, "openflow"));
     ctl_table_add(table, ctl_string(router, "admin"));
+    ctl_table_add(table, ctl_string(router, "uplink"));
     ctl_table_addf(table, "%" PRId64, ctl_integer(router,
                                                   "clients_active"));
     ctl_table_addf(table, "%" PRId64, ctl_integer(router,
@@ -140,7 +141,7 @@ add_router(struct ctl_table *table, json_t *router)
 }
 
 #define ROUTER_HEADS \
-    "NAME DATAPATH-ID BRIDGE OPENFLOW ADMIN ACTIVE> REACHABLE> PORTS"
+    "NAME DATAPATH-ID BRIDGE OPENFLOW ADMIN UPLINK ACTIVE> REACHABLE> PORTS"
 
 static void
 show_routers(const struct ctl *ctl, json_t *json)

@@ -16,7 +16,7 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure flows trace move drain undrain config page report
+        exposure flows trace move drain undrain uplink config page report
         top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
@@ -58,7 +58,7 @@ _firsthopctl()
             return ;;
         --cause)
             COMPREPLY=($(compgen -W "first unreachable router_lost port_down
-                drain preempt manual restored config" -- "$cur"))
+                drain preempt manual restored config uplink" -- "$cur"))
             return ;;
         --since | --type)
             return ;;
@@ -72,13 +72,15 @@ _firsthopctl()
         "0 "*)
             COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
         "1 routers "* | "1 exposure "* | "1 drain "* | "1 undrain "* \
-            | "2 move "*)
+            | "1 uplink "* | "2 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names routers name)" \
                 -- "$cur")) ;;
         "1 clients "* | "1 explain "* | "1 history "* | "1 flows "* \
             | "1 trace "* | "2 trace "* | "1 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
                 -- "$cur")) ;;
+        "2 uplink "*)
+            COMPREPLY=($(compgen -W "down up" -- "$cur")) ;;
         "1 config "*)
             COMPREPLY=($(compgen -W "check show apply diff versions rollback" \
                 -- "$cur")) ;;

@@ -13,7 +13,8 @@ uplink_is_ok(const struct uplink *uplink)
 bool
 uplink_is_doubtful(const struct uplink *uplink)
 {
-    return uplink->misses >= UPLINK_DOUBTFUL;
+    return (uplink->misses >= UPLINK_DOUBTFUL
+            || uplink->misses > uplink->watch.misses);
 }
 
 bool
@@ -33,7 +34,8 @@ believe(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
     }
     uplink->state = UPLINK_RESOLVED;
     uplink->misses = 0;
-    uplink->next_ms = now_ms + UPLINK_REFRESH_MS;
+    uplink->awaited = false;
+    uplink->next_ms = now_ms + uplink->watch.interval_ms;
 }
 
 bool
@@ -77,14 +79,16 @@ is_excused(const struct uplink *uplink, int64_t since_ms, int64_t now_ms)
 static void
 count_miss(struct uplink *uplink, struct uplink_verdict *v)
 {
-    if (uplink->misses == UPLINK_MISSES && uplink->state == UPLINK_RESOLVED) {
+    uint32_t most = uplink->watch.misses;
+
+    if (uplink->misses == most && uplink->state == UPLINK_RESOLVED) {
         uplink->state = UPLINK_DEAD;
+        uplink->awaited = false;
         v->event = UPLINK_WENT_DEAD;
-    } else if (uplink->misses == UPLINK_MISSES
-               && uplink->state == UPLINK_UNRESOLVED) {
+    } else if (uplink->misses == most && uplink->state == UPLINK_UNRESOLVED) {
         v->event = UPLINK_UNHEARD;
     }
-    if (uplink->misses <= UPLINK_MISSES) {
+    if (uplink->misses <= most) {
         uplink->misses++;
     }
 }
@@ -94,10 +98,11 @@ static void
 ask(struct uplink *uplink, int64_t now_ms, struct uplink_verdict *v)
 {
     if (!uplink->misses
-        || !is_excused(uplink, uplink->next_ms - UPLINK_RETRY_MS, now_ms)) {
+        || !is_excused(uplink, uplink->next_ms - uplink_retry_ms(uplink),
+                       now_ms)) {
         count_miss(uplink, v);
     }
-    uplink->next_ms = now_ms + UPLINK_RETRY_MS;
+    uplink->next_ms = now_ms + uplink_retry_ms(uplink);
     v->ask = (uplink->state == UPLINK_UNRESOLVED || uplink->misses > 1
               ? UPLINK_ASK_ALL : UPLINK_ASK_IT);
 }
@@ -262,6 +267,7 @@ void
 uplink_reset(struct uplink *uplink)
 {
     uplink->state = UPLINK_UNRESOLVED;
+    uplink->awaited = false;
     if (!uplink_is_doubtful(uplink)) {
         uplink->misses = 0;
     }

@@ -1,6 +1,6 @@
 /* One way to the core: is its next hop there, and at which MAC?  Pure.
  *
- *                heard              3 requests unanswered
+ *                heard              'misses' requests unanswered
  *   UNRESOLVED --------> RESOLVED -----------------------> DEAD
  *                         ^ |  ^                            |
  *        the old one      | |  |           heard            |
@@ -12,10 +12,10 @@
  *
  * From any of them to UNRESOLVED when the bridge is gone.
  *
- * While the next hop answers, it is asked every UPLINK_REFRESH_MS, at its
- * MAC; once it does not, every UPLINK_RETRY_MS, by broadcast from the second
- * request on.  Each of these requests counts as a miss until there is an
- * answer.  While nothing is resolved there are some more in the first second
+ * While the next hop answers, it is asked every 'interval_ms', at its MAC;
+ * once it does not, every UPLINK_RETRY_MS where that is shorter, by broadcast
+ * from the second request on.  Each of these requests counts as a miss until
+ * there is an answer.  While nothing is resolved there are some more in the first second
  * that count for nothing: the first answer may have come before the flow that
  * punts it, and a next hop that is only asked early is not silent for longer.
  *
@@ -50,13 +50,22 @@ enum uplink_state {
     UPLINK_DEAD,                /* Was resolved and has fallen silent. */
 };
 
+/* How closely it is watched. */
+struct uplink_params {
+    uint32_t interval_ms;
+    uint32_t misses;            /* Then the next hop is dead; 1...100. */
+};
+
 /* A port and its tags, shared by all segments that use it. */
 struct uplink {
     const struct config_uplink *config;     /* Borrowed. */
     struct fh_uplink view;      /* For builders; port 0: absent. */
+    struct uplink_params watch;
     bool port_up;
     enum uplink_state state;
     uint8_t misses;             /* Counted requests since it was heard. */
+    bool awaited;               /* Others wait for what is heard of it: see
+                                 * nexthop.c. */
     int64_t next_ms;            /* Next request that counts; monotonic. */
     int64_t early_at_ms;        /* Next early one; monotonic. */
     uint32_t early_ms;          /* So long after the first of them. */
@@ -82,13 +91,11 @@ struct uplink {
 #define UPLINK_TICK_MS    100
 #define UPLINK_EARLY_MS   100           /* Doubled each time. */
 #define UPLINK_RETRY_MS   1000
-#define UPLINK_REFRESH_MS 3000
 #define UPLINK_DISPUTE_MS 100           /* So long the old MAC may take. */
 #define UPLINK_POUR_N     16            /* More claims than that in */
 #define UPLINK_POUR_ASKS  64
 #define UPLINK_POUR_MS    1000          /* so long are a flood, which is over */
 #define UPLINK_CALM_MS    2000          /* when so long there was none. */
-#define UPLINK_MISSES     3             /* Then the next hop is dead. */
 #define UPLINK_DOUBTFUL   2             /* Then nobody is moved to it. */
 
 enum uplink_event {
@@ -119,6 +126,14 @@ bool uplink_is_ok(const struct uplink *);
 bool uplink_is_doubtful(const struct uplink *);
 /* Was the next hop heard since the bridge is connected? */
 bool uplink_is_resolved(const struct uplink *);
+
+/* So long after a request without an answer comes the next one. */
+static inline uint32_t
+uplink_retry_ms(const struct uplink *uplink)
+{
+    return (uplink->watch.interval_ms < UPLINK_RETRY_MS
+            ? uplink->watch.interval_ms : UPLINK_RETRY_MS);
+}
 
 /* Will something be concluded if no answer comes? */
 bool uplink_waits(const struct uplink *);

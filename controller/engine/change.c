@@ -10,10 +10,12 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/life.h"
+#include "controller/engine/mark.h"
 #include "controller/engine/reload.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/settle.h"
+#include "controller/engine/sweep.h"
 
 char engine_pending[] = "the change is being kept";
 
@@ -40,6 +42,10 @@ why_not(const struct client *c, size_t member)
     }
     if (router->draining) {
         return fh_xasprintf("router %s is draining", name);
+    }
+    if (router->uplink_down) {
+        return fh_xasprintf("router %s has been said to have no uplink",
+                            name);
     }
     if (!reach_is_up(&c->reaches[member])) {
         return fh_xasprintf("router %s does not reach the client", name);
@@ -110,6 +116,34 @@ engine_set_draining(struct engine *en, struct router *router,
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
     snprintf(e.detail, sizeof e.detail, "%s", draining ? "drain" : "up");
     engine_report(en, &e);
+    return NULL;
+}
+
+/* Uplink. */
+
+char *
+engine_set_uplink_down(struct engine *en, struct router *router, bool down)
+{
+    struct incident e = incident_init(INCIDENT_ROUTER_UPLINK);
+    const char *name = router->config->name;
+    const struct store_change change = {
+        down ? STORE_UPLINK_DOWN : STORE_UPLINK_UP, .names = &name, .n = 1
+    };
+    char *error;
+
+    if (router->uplink_down == down) {
+        return NULL;
+    }
+    error = store_error(engine_keep(en, &change));
+    if (error) {
+        return error;
+    }
+    engine_read_clock(en);
+    router->uplink_down = down;
+    snprintf(e.from, sizeof e.from, "%s", name);
+    snprintf(e.detail, sizeof e.detail, "%s", down ? "down" : "up");
+    engine_report(en, &e);
+    sweep_start(en, router, mark_election, 0);
     return NULL;
 }
 

@@ -219,6 +219,9 @@ restore(struct engine *en)
 
         router->draining = is_in(state->draining, state->n_draining,
                                  router->config->name);
+        router->uplink_down = is_in(state->uplinks_down,
+                                    state->n_uplinks_down,
+                                    router->config->name);
         router->expected = is_in(state->holders, state->n_holders,
                                  router->config->name);
     }

@@ -127,6 +127,9 @@ char *engine_audit(const struct engine *);
 extern char engine_pending[];           /* Not to be freed. */
 char *engine_move(struct engine *, struct client *, size_t member);
 char *engine_set_draining(struct engine *, struct router *, bool);
+/* Somebody who knows better than its next hop's ARP tells so.  Its clients
+ * move at once to routers whose uplinks work. */
+char *engine_set_uplink_down(struct engine *, struct router *, bool);
 /* 'n' different clients, all or none. */
 char *engine_provision(struct engine *, const struct config_client *,
                        size_t n);

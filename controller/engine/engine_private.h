@@ -37,6 +37,8 @@ struct engine {
     size_t n_paths;
     struct path_end *due, **due_tail;   /* Whose beacon is. */
     bool suspects;                      /* Segments have some. */
+    int64_t hops_judged_ms;             /* Until then next hops are awaited;
+                                         * 0: none is.  See nexthop.c. */
     struct stall stall;                 /* Of bridges, and of this loop. */
     int64_t trials_ms;                  /* Since then have begun so many */
     uint32_t n_trials;                  /* trials; see settle.c. */

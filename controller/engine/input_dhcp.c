@@ -75,7 +75,7 @@ usable_members(const struct segment *segment)
     for (size_t i = 0; i < segment->n_members; i++) {
         const struct member *m = &segment->members[i];
 
-        if (m->router->ready && uplink_is_ok(m->uplink)
+        if (m->router->ready && member_uplink_is_ok(m)
             && uplink_is_resolved(m->uplink)) {
             usable |= UINT32_C(1) << i;
         }

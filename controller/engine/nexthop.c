@@ -5,34 +5,87 @@
 
 #include "controller/engine/nexthop.h"
 
+#include "controller/engine/mark.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 
-/* How long the other next hops have to show themselves once one has fallen
- * silent or come back, in ms. */
-#define UPLINK_JUDGE_MS (UPLINK_RETRY_MS + 2 * UPLINK_TICK_MS)
+/* Judging: a next hop answers again, or no more.  It may be the core that has
+ * gone or come back, for which nobody should move: the election waits until
+ * the other routers' next hops have answered, or have not when it was time. */
 
-static void
-ask_next_hops(struct engine *en)
+/* Will something be heard of it, if its next hop is there? */
+static bool
+is_awaited(const struct router *router, const struct uplink *uplink,
+           bool also_dead)
 {
+    return (router->ready && uplink->view.port && uplink->port_up
+            && uplink_is_resolved(uplink)
+            && (also_dead || uplink->state != UPLINK_DEAD));
+}
+
+/* Asks them all.  Returns how long, in ms, those have that do not answer. */
+static int64_t
+ask_next_hops(struct engine *en, const struct uplink *except, bool also_dead)
+{
+    int64_t longest_ms = 0;
+
     for (size_t i = 0; i < en->n_routers; i++) {
         struct router *router = en->routers[i];
 
         for (size_t j = 0; j < router->n_uplinks; j++) {
-            uplink_ask_soon(&router->uplinks[j], engine_now_ms(en));
+            struct uplink *uplink = &router->uplinks[j];
+
+            uplink_ask_soon(uplink, engine_now_ms(en));
+            if (uplink != except && is_awaited(router, uplink, also_dead)) {
+                uplink->awaited = true;
+                longest_ms = (uplink_retry_ms(uplink) > longest_ms
+                              ? uplink_retry_ms(uplink) : longest_ms);
+            }
         }
     }
+    return longest_ms + 2 * UPLINK_TICK_MS;
 }
 
-/* A next hop answers again, or no more.  It may be the core that has gone or
- * come back, for which nobody should move: the election waits until the other
- * routers' next hops have been asked. */
-static void
-next_hop_changed(struct engine *en, struct router *router)
+static bool
+is_any_awaited(const struct engine *en)
 {
-    int64_t at_ms = engine_now_ms(en) + UPLINK_JUDGE_MS;
+    for (size_t i = 0; i < en->n_routers; i++) {
+        for (size_t j = 0; j < en->routers[i]->n_uplinks; j++) {
+            if (en->routers[i]->uplinks[j].awaited) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
-    ask_next_hops(en);
+/* Something has been heard of all, or it is time: nobody waits any longer. */
+static void
+judge(struct engine *en)
+{
+    for (size_t i = 0; i < en->n_routers; i++) {
+        for (size_t j = 0; j < en->routers[i]->n_uplinks; j++) {
+            en->routers[i]->uplinks[j].awaited = false;
+        }
+    }
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
+
+        if (c->elect_at_ms && c->elect_at_ms <= en->hops_judged_ms) {
+            mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
+        }
+    }
+    en->hops_judged_ms = 0;
+}
+
+static void
+next_hop_changed(struct engine *en, struct router *router,
+                 const struct uplink *uplink, bool is_back)
+{
+    int64_t at_ms = (engine_now_ms(en)
+                     + ask_next_hops(en, uplink, is_back));
+
+    en->hops_judged_ms = at_ms;
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         struct client *c = clients_at(en->clients, i);
 
@@ -155,10 +208,10 @@ nexthop_act(struct engine *en, struct router *router,
     case UPLINK_CAME_BACK:
         router_update_next_hop(router, uplink);
         report_moved(en, router, uplink);
-        next_hop_changed(en, router);
+        next_hop_changed(en, router, uplink, true);
         break;
     case UPLINK_WENT_DEAD:
-        next_hop_changed(en, router);
+        next_hop_changed(en, router, uplink, false);
         break;
     case UPLINK_REFUSED:
         engine_drop(en, DROP_NEXT_HOP);
@@ -167,6 +220,10 @@ nexthop_act(struct engine *en, struct router *router,
     }
     if (verdict.ask != UPLINK_ASK_NOBODY) {
         ask_next_hop(router, uplink, verdict.ask);
+    }
+    if (en->hops_judged_ms && (engine_now_ms(en) >= en->hops_judged_ms
+                               || !is_any_awaited(en))) {
+        judge(en);
     }
 }
 

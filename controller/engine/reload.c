@@ -84,6 +84,7 @@ take_over_router(struct engine *en, struct router *was)
 
     if (router) {
         router->draining = was->draining;
+        router->uplink_down = was->uplink_down;
         router->pulse = was->pulse;
         router->greeted = was->greeted;
         router->counters = was->counters;
@@ -137,6 +138,23 @@ is_same_uplink(const struct uplink *a, const struct uplink *b)
             && fh_addr_equal(a->config->next_hop, b->config->next_hop));
 }
 
+/* 'u' goes on as 'before', but for how it is watched. */
+static void
+follow_uplink(struct uplink *u, const struct uplink *before)
+{
+    const struct config_uplink *config = u->config;
+    struct uplink_params watch = u->watch;
+
+    *u = *before;
+    u->config = config;
+    u->view.mtu = config->mtu;
+    u->watch = watch;
+    if (watch.interval_ms != before->watch.interval_ms
+        || watch.misses != before->watch.misses) {
+        u->next_ms = 0;
+    }
+}
+
 /* What is known of the uplinks that go on. */
 static void
 keep_uplinks(struct router *router, const struct uplink *was, size_t n)
@@ -148,11 +166,7 @@ keep_uplinks(struct router *router, const struct uplink *was, size_t n)
             const struct uplink *before = &was[(i + j) % n];
 
             if (is_same_uplink(u, before)) {
-                const struct config_uplink *config = u->config;
-
-                *u = *before;
-                u->config = config;
-                u->view.mtu = config->mtu;
+                follow_uplink(u, before);
                 break;
             }
         }

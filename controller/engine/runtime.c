@@ -12,6 +12,18 @@
 #include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
 
+/* It is watched as closely as one of those who use it wants. */
+static void
+watch_uplink(struct uplink *uplink, const struct config_uplink *config)
+{
+    struct uplink_params *watch = &uplink->watch;
+
+    if (!watch->misses || config->watch.interval_ms < watch->interval_ms) {
+        watch->interval_ms = config->watch.interval_ms;
+        watch->misses = config->watch.misses;
+    }
+}
+
 /* The router's uplink with that port and those tags, made if need be.
  * 'router->uplinks' must have room. */
 static struct uplink *
@@ -23,6 +35,7 @@ get_uplink(struct router *router, const struct config_uplink *config)
         uplink = &router->uplinks[i];
         if (!strcmp(uplink->config->port, config->port)
             && fh_vlan_equal(&uplink->config->vlan, &config->vlan)) {
+            watch_uplink(uplink, config);
             return uplink;
         }
     }
@@ -32,6 +45,7 @@ get_uplink(struct router *router, const struct config_uplink *config)
     uplink->view.vlan = config->vlan;
     uplink->view.address = config->address.addr;
     uplink->view.mtu = config->mtu;
+    watch_uplink(uplink, config);
     return uplink;
 }
 

@@ -178,7 +178,7 @@ settle_snapshot(const struct engine *en, const struct client *c,
         candidates[i] = (struct elect_candidate) {
             .connected = serving_can(c, i),
             .draining = m->router->draining,
-            .uplink_ok = (uplink_is_ok(m->uplink)
+            .uplink_ok = (member_uplink_is_ok(m)
                           && (c->active == (int) i
                               || !uplink_is_doubtful(m->uplink))),
             .expected = m->router->expected,
@@ -262,6 +262,8 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
             : reason == ELECT_UPLINK
               && !c->segment->members[c->active].uplink->port_up
             ? CAUSE_PORT_DOWN
+            : reason == ELECT_UPLINK && member_router(c, c->active)->uplink_down
+            ? CAUSE_UPLINK
             : a->draining && a->connected ? CAUSE_DRAIN
             : !a->connected ? CAUSE_ROUTER_LOST
             : hint == CAUSE_PORT_DOWN ? CAUSE_PORT_DOWN

@@ -57,6 +57,7 @@ struct router {
     bool reading;                       /* They are read the first time. */
     bool greeted;                       /* That it connected was told. */
     bool draining;
+    bool uplink_down;                   /* Somebody has said so. */
     bool one_tag_only;                  /* Cannot read a second VLAN tag. */
     bool expected;                      /* Held clients before the start. */
     size_t n_repaired;                  /* Flows that somebody else had changed
@@ -104,6 +105,13 @@ struct router_port *router_access_port(const struct router *, uint32_t port);
 struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
                                      const struct fh_vlan *);
 bool router_is_uplink_port(const struct router *, uint32_t port);
+
+/* May its clients there be served over its uplink, as far as is known? */
+static inline bool
+member_uplink_is_ok(const struct member *m)
+{
+    return !m->router->uplink_down && uplink_is_ok(m->uplink);
+}
 
 /* Makes 'stacks' follow the segments' VLAN stacks. */
 void router_index_stacks(struct router *);

@@ -119,6 +119,8 @@ take_part(struct store_state *state, enum store_file file,
     case STORE_STATE:
         state->draining = part->draining;
         state->n_draining = part->n_draining;
+        state->uplinks_down = part->uplinks_down;
+        state->n_uplinks_down = part->n_uplinks_down;
         state->holders = part->holders;
         state->n_holders = part->n_holders;
         break;
@@ -510,6 +512,21 @@ store_set_draining(struct store *store, const char *router, bool draining)
 }
 
 int
+store_set_uplink_down(struct store *store, const char *router, bool down)
+{
+    struct store_state *state = &store->state;
+    struct store_state next = *state;
+
+    next.uplinks_down = copy_names((const char *const *) state->uplinks_down,
+                                   state->n_uplinks_down, router,
+                                   down ? router : NULL,
+                                   &next.n_uplinks_down);
+    return replace_names(store, &next, state->uplinks_down,
+                         state->n_uplinks_down, next.uplinks_down,
+                         next.n_uplinks_down);
+}
+
+int
 store_set_holders(struct store *store, const char *const *names, size_t n)
 {
     struct store_state *state = &store->state;
@@ -573,6 +590,10 @@ store_apply(struct store *store, const struct store_change *change)
     case STORE_UNDRAIN:
         return store_set_draining(store, change->names[0],
                                   change->type == STORE_DRAIN);
+    case STORE_UPLINK_DOWN:
+    case STORE_UPLINK_UP:
+        return store_set_uplink_down(store, change->names[0],
+                                     change->type == STORE_UPLINK_DOWN);
     case STORE_SET_HOLDERS:
         return store_set_holders(store, change->names, change->n);
     case STORE_SET_LEASES:

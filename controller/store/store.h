@@ -37,6 +37,7 @@ int store_put_clients(struct store *, const struct store_client *, size_t n);
 /* Forgets client or tombstone.  0 if there is none. */
 int store_forget_client(struct store *, const char *segment, struct fh_addr);
 int store_set_draining(struct store *, const char *router, bool draining);
+int store_set_uplink_down(struct store *, const char *router, bool down);
 /* Replaces the set: 'names' in any order, borrowed. */
 int store_set_holders(struct store *, const char *const *names, size_t n);
 /* Replaces the set: different ones in any order, borrowed. */

@@ -34,6 +34,7 @@ static const char *const file_names[STORE_N_FILES] = {
 static const struct config_key state_keys[] = {
     { .name = "draining", .type = JSON_ARRAY, .required = true,
       .max = CONFIG_MAX_ROUTERS },
+    { .name = "uplinks_down", .type = JSON_ARRAY, .max = CONFIG_MAX_ROUTERS },
     { .name = "holders", .type = JSON_ARRAY, .required = true,
       .max = CONFIG_MAX_ROUTERS },
     { .name = "decision", .type = JSON_INTEGER, .max = UINT32_MAX },
@@ -89,10 +90,14 @@ store_state_uninit(struct store_state *state)
     for (size_t i = 0; i < state->n_draining; i++) {
         free(state->draining[i]);
     }
+    for (size_t i = 0; i < state->n_uplinks_down; i++) {
+        free(state->uplinks_down[i]);
+    }
     for (size_t i = 0; i < state->n_holders; i++) {
         free(state->holders[i]);
     }
     free(state->draining);
+    free(state->uplinks_down);
     free(state->holders);
     free(state->clients);
     free(state->leases);
@@ -132,6 +137,8 @@ read_state(json_t *body, struct store_state *state,
 
     ask_begin(&ask, body, fh_xstrdup(""), state_keys, errors);
     read_names(&ask, "draining", &state->draining, &state->n_draining);
+    read_names(&ask, "uplinks_down", &state->uplinks_down,
+               &state->n_uplinks_down);
     read_names(&ask, "holders", &state->holders, &state->n_holders);
     ask_end(&ask);
 }
@@ -415,6 +422,11 @@ body_to_json(enum store_file file, const struct store_state *state)
                                           state->n_draining));
         json_object_set_new(body, "holders",
                             names_to_json(state->holders, state->n_holders));
+        if (state->n_uplinks_down) {    /* Which older releases refuse. */
+            json_object_set_new(body, "uplinks_down",
+                                names_to_json(state->uplinks_down,
+                                              state->n_uplinks_down));
+        }
     } else if (file == STORE_LEASES) {
         json_object_set_new(body, "leases",
                             clients_to_json(state->leases, state->n_leases));

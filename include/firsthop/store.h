@@ -26,6 +26,9 @@ struct store_state {
     size_t n_clients;
     char **draining;                /* Routers, in the order of names. */
     size_t n_draining;
+    char **uplinks_down;            /* Those whose uplink was said to be down,
+                                     * likewise. */
+    size_t n_uplinks_down;
     char **holders;                 /* Routers that held active clients, in
                                      * the order of names. */
     size_t n_holders;
@@ -39,6 +42,8 @@ enum store_change_type {
     STORE_FORGET_CLIENT,        /* 'clients[0]', or its tombstone. */
     STORE_DRAIN,                /* 'names[0]' drains from now on. */
     STORE_UNDRAIN,
+    STORE_UPLINK_DOWN,          /* 'names[0]' has no uplink from now on. */
+    STORE_UPLINK_UP,
     STORE_SET_HOLDERS,          /* 'names', instead of those before. */
     STORE_SET_LEASES,           /* 'clients', instead of those before. */
     STORE_SET_CONFIG,           /* 'config', NULL: none. */

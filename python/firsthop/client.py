@@ -224,15 +224,17 @@ class Client:
         return self.get(_url("/v1/routers", name))
 
     def drain(self, name: str) -> types.Router:
-        return self._set_admin(name, "drain")
+        return self._set_router(name, "admin", "drain")
 
     def undrain(self, name: str) -> types.Router:
-        return self._set_admin(name, "up")
+        return self._set_router(name, "admin", "up")
 
-    def _set_admin(self, name, admin):
-        return self.request(
-            "PATCH", _url("/v1/routers", name), {"admin": admin}
-        )
+    def uplink(self, name: str, state: str) -> types.Router:
+        """Say that the router's way to the core is 'down', or 'up' again."""
+        return self._set_router(name, "uplink", state)
+
+    def _set_router(self, name, key, value):
+        return self.request("PATCH", _url("/v1/routers", name), {key: value})
 
     # Clients.
 

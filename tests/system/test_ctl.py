@@ -261,6 +261,23 @@ def test_drain_says_who_stays_and_undrain_ends_it(article):
     assert article.daemon.router("A")["admin"] == "up"
 
 
+def test_uplink_is_said_to_be_down(article):
+    out, _ = ctl(article, "uplink", "A", "down")
+    assert out.startswith("A's uplink is down, it was said")
+    for client in (article.c, article.d):
+        article.wait_active(client, article.b)
+    assert article.daemon.events(type="client.moved", cause="uplink")
+    assert table(ctl(article, "routers")[0])[0]["UPLINK"] == "down"
+    article.daemon.stop()
+    article.daemon.start()
+    article.wait_connected()
+    assert article.daemon.router("A")["uplink"] == "down"
+    ctl(article, "uplink", "A", "up")
+    assert article.daemon.router("A")["uplink"] == "up"
+    _, err = ctl(article, "uplink", "A", "sideways", status=REFUSED)
+    assert "/uplink" in err
+
+
 def test_exposure_says_what_then_happens(article):
     out, _ = ctl(article, "exposure")
     assert out == "of 2 clients 0 have one router only, 0 have none\n"

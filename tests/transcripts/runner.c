@@ -510,6 +510,15 @@ do_undrain(struct runner *r, const struct words *w)
 }
 
 static void
+do_uplink(struct runner *r, const struct words *w)
+{
+    struct engine *en = world_engine();
+
+    say_refusal(engine_set_uplink_down(en, engine_find_router(en, word(w, 0)),
+                                       !strcmp(word(w, 1), "down")));
+}
+
+static void
 do_provision(struct runner *r, const struct words *w)
 {
     struct engine *en = world_engine();
@@ -647,6 +656,7 @@ static const struct {
     { "move", do_move },                /* ADDRESS ROUTER */
     { "drain", do_drain },              /* ROUTER */
     { "undrain", do_undrain },          /* ROUTER */
+    { "uplink", do_uplink },            /* ROUTER down|up */
     { "provision", do_provision },      /* ADDRESS JSON */
     { "delete", do_delete },            /* ADDRESS */
     { "reload", do_reload },

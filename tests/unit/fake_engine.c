@@ -309,7 +309,7 @@ snapshot(const struct client *client, struct elect_candidate *candidates,
         candidates[i] = (struct elect_candidate) {
             .connected = router->openflow != NULL,
             .draining = router->draining,
-            .uplink_ok = true,
+            .uplink_ok = !router->uplink_down,
             .heard = true,
             .reach = client->reaches[i].state,
             .priority = segment->members[i].config->priority,
@@ -358,6 +358,17 @@ engine_set_draining(struct engine *en, struct router *router, bool drain)
                                             router->config->name));
 
     router->draining = refusal ? router->draining : drain;
+    return refusal;
+}
+
+char *
+engine_set_uplink_down(struct engine *en, struct router *router, bool down)
+{
+    char *refusal = answer(en, fh_xasprintf("uplink %s %s",
+                                            router->config->name,
+                                            down ? "down" : "up"));
+
+    router->uplink_down = refusal ? router->uplink_down : down;
     return refusal;
 }
 

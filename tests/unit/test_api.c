@@ -989,7 +989,7 @@ router_is_shown_as_the_contract_says(void **state)
         "{\"name\": \"A\", \"datapath_id\": \"000000000000000a\","
         " \"connected\": true, \"ready\": true, \"openflow\": \"1.4\","
         " \"headless\": false,"
-        " \"admin\": \"up\", \"clients_active\": 0,"
+        " \"admin\": \"up\", \"uplink\": \"up\", \"clients_active\": 0,"
         " \"clients_reachable\": 0, \"clients_left_behind\": 0,"
         " \"left_behind\": []}");
 }
@@ -1021,6 +1021,20 @@ draining_router_names_who_stays_behind(void **state)
     json_decref(router);
     ask_only(w, "PATCH", "/v1/routers/A", "{\"admin\": \"up\"}", 200);
     assert_string_equal(fake_last(w->en), "up A");
+}
+
+static void
+uplink_is_said_to_be_down_and_up(void **state)
+{
+    struct world *w = *state;
+    json_t *router = ask(w, "PATCH", "/v1/routers/A",
+                         "{\"uplink\": \"down\"}", 200);
+
+    assert_string_equal(fake_last(w->en), "uplink A down");
+    assert_json(json_incref(json_object_get(router, "uplink")), "\"down\"");
+    json_decref(router);
+    ask_only(w, "PATCH", "/v1/routers/A", "{\"uplink\": \"up\"}", 200);
+    assert_string_equal(fake_last(w->en), "uplink A up");
 }
 
 static void
@@ -1375,6 +1389,11 @@ bad_bodies_are_refused_with_pointers(void **state)
           "/mac" },
         { "PATCH", "/v1/routers/A",
           "{\"admin\": \"up\", \"admin\": \"drain\"}", 422, "/admin" },
+        { "PATCH", "/v1/routers/A", "{\"uplink\": \"drain\"}", 422,
+          "/uplink" },
+        { "PATCH", "/v1/routers/A", "{\"uplink\": null}", 422, "/uplink" },
+        { "PATCH", "/v1/routers/A",
+          "{\"uplink\": \"up\", \"admin\": \"up\"}", 422, "/uplink" },
         { "PATCH", "/v1/routers/A",
           "{\"admin\": [[[[[[[[[[1]]]]]]]]]]}", 422,
           "/admin/0/0/0/0/0/0/0" },
@@ -2041,6 +2060,7 @@ main(void)
         TEST(paths_show_both_sides_of_a_pair),
         TEST(a_writer_has_what_it_changed_carried_out),
         TEST(draining_router_names_who_stays_behind),
+        TEST(uplink_is_said_to_be_down_and_up),
         TEST(status_counts),
         TEST(explain_shows_the_candidates),
         TEST(explain_tells_the_last_move),

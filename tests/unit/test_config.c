@@ -352,6 +352,8 @@ defaults_are_those_of_the_example(void **state)
     assert_int_equal(bare->echo_interval_ms, 1000);
     assert_int_equal(bare->dead_after_ms, 3000);
     assert_int_equal(bare->routers[0].uplink.mtu, 1500);
+    assert_int_equal(bare->routers[0].uplink.watch.interval_ms, 3000);
+    assert_int_equal(bare->routers[0].uplink.watch.misses, 3);
 
     config_destroy(full);
     config_destroy(bare);
@@ -423,12 +425,15 @@ own_uplink_inherits_what_it_leaves_out(void **state)
     json_t *json = load_example();
     struct config_errors errors = { NULL, 0, 0, 0 };
     struct edit mtu = { A_UPLINK "/mtu", "9000" };
+    struct edit watch = { A_UPLINK "/watch", "{\"interval_ms\": 200}" };
     struct edit edit = {
         METRO "/routers/A/uplink",
-        "{\"vlan\": [7], \"next_hop\": \"192.0.2.9\"}"
+        "{\"vlan\": [7], \"next_hop\": \"192.0.2.9\","
+        " \"watch\": {\"misses\": 5}}"
     };
 
     apply_edit(json, &mtu);
+    apply_edit(json, &watch);
     apply_edit(json, &edit);
     struct config *config = config_from_json(json, &errors, NULL);
     assert_non_null(config);
@@ -437,6 +442,8 @@ own_uplink_inherits_what_it_leaves_out(void **state)
     assert_true(member->own_uplink);
     assert_string_equal(member->uplink.port, "a-uplink");
     assert_int_equal(member->uplink.mtu, 9000);
+    assert_int_equal(member->uplink.watch.interval_ms, 200);
+    assert_int_equal(member->uplink.watch.misses, 5);
     assert_int_equal(member->uplink.vlan.vids[0], 7);
     assert_string_equal(fh_addr_format(member->uplink.next_hop, buf),
                         "192.0.2.9");
@@ -1015,6 +1022,18 @@ numbers_keep_their_bounds(void **state)
         BAD(METRO "/age_s", "0"),
         GOOD(METRO "/age_s", "2592000"),
         BAD(METRO "/age_s", "2592001"),
+        { { { A_UPLINK "/watch", "{\"interval_ms\":99}" } },
+          { A_UPLINK "/watch/interval_ms" } },
+        { { { A_UPLINK "/watch", "{\"interval_ms\":100}" } },
+          { NULL } },
+        { { { A_UPLINK "/watch", "{\"interval_ms\":60001}" } },
+          { A_UPLINK "/watch/interval_ms" } },
+        { { { A_UPLINK "/watch", "{\"misses\":0}" } },
+          { A_UPLINK "/watch/misses" } },
+        { { { A_UPLINK "/watch", "{\"misses\":1}" } },
+          { NULL } },
+        { { { A_UPLINK "/watch", "{\"x\":1}" } },
+          { A_UPLINK "/watch/x" } },
         BAD(A_UPLINK "/mtu", "575"),
         GOOD(A_UPLINK "/mtu", "65535"),
         BAD(A_UPLINK "/mtu", "65536"),

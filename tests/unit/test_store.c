@@ -219,6 +219,9 @@ fill(struct store *store)
     assert_int_equal(store_put_client(store, &client), 0);
     assert_int_equal(store_set_draining(store, "B", true), 0);
     assert_int_equal(store_set_draining(store, "A", true), 0);
+    assert_int_equal(store_set_uplink_down(store, "B", true), 0);
+    assert_int_equal(store_set_uplink_down(store, "A", true), 0);
+    assert_int_equal(store_set_uplink_down(store, "B", false), 0);
     assert_int_equal(store_set_holders(store, holders, 3), 0);
     assert_int_equal(store_set_config(store, config), 0);
     json_decref(config);
@@ -249,6 +252,8 @@ check_filled(const struct store *store)
     assert_int_equal(s->n_draining, 2);
     assert_string_equal(s->draining[0], "A");
     assert_string_equal(s->draining[1], "B");
+    assert_int_equal(s->n_uplinks_down, 1);
+    assert_string_equal(s->uplinks_down[0], "A");
     assert_int_equal(s->n_holders, 2);
     assert_string_equal(s->holders[1], "B");
     assert_int_equal(json_integer_value(json_array_get(

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#define REFRESH_MS 3000
+
 static const struct eth_addr gateway = { .ea = { 2, 0, 0, 0, 2, 1 } };
 static const struct eth_addr other = { .ea = { 2, 0, 0, 0, 2, 2 } };
 
@@ -21,7 +23,9 @@ hear(struct uplink *uplink, struct eth_addr mac, int64_t now_ms)
 static struct uplink
 fresh(void)
 {
-    struct uplink uplink = { .view.port = 7, .port_up = true };
+    struct uplink uplink = {
+        .view.port = 7, .port_up = true, .watch = { REFRESH_MS, 3 },
+    };
 
     return uplink;
 }
@@ -67,6 +71,47 @@ assert_is_at(const struct uplink *uplink, struct eth_addr mac)
 }
 
 /* Asking. */
+
+static void
+a_closely_watched_next_hop_is_dead_soon(void **state)
+{
+    struct uplink uplink = resolved_at(0);
+
+    uplink.watch = (struct uplink_params) { 100, 3 };
+    hear(&uplink, gateway, 1000);
+    assert_int_equal(uplink_tick(&uplink, 1050).ask, UPLINK_ASK_NOBODY);
+    assert_int_equal(uplink_tick(&uplink, 1100).ask, UPLINK_ASK_IT);
+    hear(&uplink, gateway, 1101);
+    assert_int_equal(uplink.misses, 0);
+    assert_int_equal(tick_until(&uplink, 1200, 9000, UPLINK_WENT_DEAD), 1600);
+    assert_int_equal(hear(&uplink, gateway, 1601).event, UPLINK_CAME_BACK);
+}
+
+static void
+one_miss_may_be_enough(void **state)
+{
+    struct uplink uplink = resolved_at(0);
+
+    uplink.watch = (struct uplink_params) { 100, 1 };
+    hear(&uplink, gateway, 1000);
+    uplink_tick(&uplink, 1100);
+    assert_false(uplink_is_doubtful(&uplink));
+    assert_int_equal(uplink_tick(&uplink, 1200).event, UPLINK_WENT_DEAD);
+    assert_true(uplink_is_doubtful(&uplink));
+}
+
+static void
+what_is_awaited_ends_with_an_answer_or_without(void **state)
+{
+    struct uplink uplink = resolved_at(0);
+
+    uplink.awaited = true;
+    hear(&uplink, gateway, 100);
+    assert_false(uplink.awaited);
+    uplink.awaited = true;
+    tick_until(&uplink, 200, 9000, UPLINK_WENT_DEAD);
+    assert_false(uplink.awaited);
+}
 
 static void
 an_unknown_next_hop_is_asked_early_and_then_by_the_second(void **state)
@@ -127,10 +172,10 @@ a_known_next_hop_is_refreshed_at_its_mac(void **state)
 {
     struct uplink uplink = resolved_at(0);
 
-    for (int64_t ms = 100; ms < UPLINK_REFRESH_MS; ms += UPLINK_TICK_MS) {
+    for (int64_t ms = 100; ms < REFRESH_MS; ms += UPLINK_TICK_MS) {
         assert_int_equal(uplink_tick(&uplink, ms).ask, UPLINK_ASK_NOBODY);
     }
-    assert_int_equal(uplink_tick(&uplink, UPLINK_REFRESH_MS).ask,
+    assert_int_equal(uplink_tick(&uplink, REFRESH_MS).ask,
                      UPLINK_ASK_IT);
     assert_int_equal(hear(&uplink, gateway, 3001).event,
                      UPLINK_NOTHING);
@@ -621,6 +666,10 @@ main(void)
         cmocka_unit_test(a_next_hop_that_never_answered_is_told_once),
         cmocka_unit_test(a_known_next_hop_is_refreshed_at_its_mac),
         cmocka_unit_test(three_unanswered_requests_are_death),
+        cmocka_unit_test(a_closely_watched_next_hop_is_dead_soon),
+        cmocka_unit_test(one_miss_may_be_enough),
+        cmocka_unit_test(
+            what_is_awaited_ends_with_an_answer_or_without),
         cmocka_unit_test(requests_whose_answers_were_dropped_are_no_misses),
         cmocka_unit_test(
             answers_that_were_dropped_before_the_request_excuse_nothing),

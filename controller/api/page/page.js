@@ -99,6 +99,7 @@ function stateOf(router) {
   if (router.headless) return ["warn", "headless"];
   if (!router.connected) return ["bad", "away"];
   if (router.admin === "drain") return ["warn", "drains"];
+  if (router.uplink === "down") return ["warn", "no uplink"];
   if (!router.ready) return ["warn", "connected"];
   return router.clients_active ? ["good", "serves"] : ["idle", "standby"];
 }
@@ -329,7 +330,7 @@ let paused = false;
 
 const KINDS = [
   [/^client\.(lost|conflict|refused)|disconnected$|^path\.lost/, "bad"],
-  [/^client\.(moved|withdrawn|static)|^router\.(admin|repaired)/, "warn"],
+  [/^client\.(moved|withdrawn|static)|^router\.(admin|uplink|repaired)/, "warn"],
   [/^client\.(elected|found)|connected$|^path\.found/, "good"],
 ];
 
