@@ -213,7 +213,8 @@ decode_role_reply(const struct ofp_header *oh, struct of_message *msg,
     }
     msg->type = OF_ROLE_REPLY;
     msg->role.master = role.role == OFPCR12_ROLE_PRIMARY;
-    msg->role.generation = role.generation_id;
+    msg->role.generation = (role.have_generation_id ? role.generation_id
+                            : OF_GENERATION_NONE);
     return 0;
 }
 
@@ -700,17 +701,30 @@ ofcodec_put_set_async(struct fh_buf *buf, int version, uint32_t xid)
                    &ac, oams, (enum ofp_version) version), xid);
 }
 
-void
-ofcodec_put_role_master(struct fh_buf *buf, int version, uint32_t xid,
-                        uint64_t generation)
+static void
+put_role(struct fh_buf *buf, int version, uint32_t xid,
+         enum ofp12_controller_role wanted, uint64_t generation)
 {
     struct ofpbuf *msg = ofpraw_alloc_xid(OFPRAW_OFPT12_ROLE_REQUEST,
                                           (uint8_t) version, htonl(xid), 0);
     struct ofp12_role_request *role = ofpbuf_put_zeros(msg, sizeof *role);
 
-    role->role = htonl(OFPCR12_ROLE_PRIMARY);
+    role->role = htonl(wanted);
     role->generation_id = be64(generation);
     put_ofpbuf(buf, msg, xid);
+}
+
+void
+ofcodec_put_role_query(struct fh_buf *buf, int version, uint32_t xid)
+{
+    put_role(buf, version, xid, OFPCR12_ROLE_NOCHANGE, 0);
+}
+
+void
+ofcodec_put_role_master(struct fh_buf *buf, int version, uint32_t xid,
+                        uint64_t generation)
+{
+    put_role(buf, version, xid, OFPCR12_ROLE_PRIMARY, generation);
 }
 
 void

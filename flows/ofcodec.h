@@ -33,6 +33,8 @@ enum of_version { OF_13 = 4, OF_14 = 5, OF_15 = 6 };
 #define OF_ERROR_METER_FAILED 12
 #define OF_ERROR_METER_EXISTS 1     /* Code. */
 
+#define OF_GENERATION_NONE UINT64_MAX
+
 enum of_type {
     OF_HELLO,
     OF_ERROR,
@@ -153,6 +155,9 @@ void ofcodec_put_set_config(struct fh_buf *, int version, uint32_t xid);
 /* Packet-in: actions, and no invalid TTL; port status; flow removed; all as
  * master or equal. */
 void ofcodec_put_set_async(struct fh_buf *, int version, uint32_t xid);
+/* Asks for the role as it is.  The reply tells the generation id that the
+ * bridge has seen last, OF_GENERATION_NONE: none. */
+void ofcodec_put_role_query(struct fh_buf *, int version, uint32_t xid);
 void ofcodec_put_role_master(struct fh_buf *, int version, uint32_t xid,
                              uint64_t generation);
 void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);

@@ -29,6 +29,10 @@
 #define CHECK_MS            10000
 #define CHECK_MOST_FLOWS    10000
 
+/* Open vSwitch never fails open sooner: three times its inactivity probe, in
+ * whole seconds.  Less a tick at either end. */
+#define FAIL_OPEN_LEAST_MS 2800
+
 struct bridge {
     TAILQ_ENTRY(bridge) node;
     struct bridges *all;
@@ -62,7 +66,8 @@ struct bridge {
     int64_t check_at_ms;        /* Looked at anyway; 0: not yet set. */
     int64_t ticked_ms;
     bool refuses;               /* The last change was. */
-    bool had_flows;             /* In our time. */
+    bool emptied;               /* When it came back; see judge_flows(). */
+    int64_t gone_ms;            /* 0: has not been here before. */
     int64_t reread_at_ms;       /* When that is due, 0: not yet set. */
     uint64_t n_confirmed;       /* Commits whose barrier came back. */
     uint64_t watched;           /* n_confirmed when last looked at. */
@@ -75,7 +80,8 @@ struct bridges {
     void *aux;
     TAILQ_HEAD(, bridge) list;
     struct fh_bridge_counters uncounted;
-    char problem[320];
+    int64_t now_ms;             /* As of the last tick. */
+    char problem[512];
 };
 
 /* What a commit's confirmation is for. */
@@ -162,7 +168,6 @@ commit_done(int error, void *commit_)
         b->refuses = true;
     } else if (!error && commit->changes) {
         b->refuses = false;
-        b->had_flows = true;
     }
     tell_confirmed(b, commit, !error);
     commit_free(commit);
@@ -241,6 +246,36 @@ tell_repaired(struct bridge *b, size_t n)
     }
 }
 
+static const char *
+say_emptied(struct bridge *b)
+{
+    snprintf(b->all->problem, sizeof b->all->problem,
+             "%.100s: its bridge has lost its flows without having been "
+             "restarted: unless it was emptied, or its controller changed, "
+             "by hand, its fail_mode is standalone, and whenever its "
+             "controller is away it joins the access network to the core; "
+             "ovs-vsctl set-fail-mode BRIDGE secure (shown until it comes "
+             "back with its flows)", b->label);
+    return b->all->problem;
+}
+
+/* Does a bridge that has come still have its flows?  One that has lost them,
+ * and had a master before, was not restarted.  OpenFlow does not show
+ * fail_mode, but this is what `standalone' does when the controller has been
+ * away for long enough. */
+static bool
+judge_flows(struct bridge *b)
+{
+    if (flow_set_count(b->found)) {
+        b->emptied = false;
+    } else if (ofconn_had_master(b->conn)) {
+        b->emptied = (!b->gone_ms
+                      || b->all->now_ms - b->gone_ms >= FAIL_OPEN_LEAST_MS);
+        return b->emptied;
+    }
+    return false;
+}
+
 static void
 read_done(int error, void *b_)
 {
@@ -258,11 +293,8 @@ read_done(int error, void *b_)
         }
         return;
     }
-    if (first && b->had_flows && !flow_set_count(b->found)) {
-        log_warn("%s: has come back without its flows: unless it was "
-                 "restarted, its fail_mode is standalone, and empties its "
-                 "tables when it loses its controller; ovs-vsctl "
-                 "set-fail-mode BRIDGE secure", b->label);
+    if (first && judge_flows(b)) {
+        log_warn("%s", say_emptied(b));
     }
     desired = b->ops->desired(b->owner, b->found, first);
     flow_diff(desired, b->found, &b->changes);
@@ -307,6 +339,17 @@ read_if_wanted(struct bridge *b)
     }
 }
 
+static const char *
+say_refuses(struct bridge *b)
+{
+    snprintf(b->all->problem, sizeof b->all->problem,
+             "%.100s: its bridge refuses changes of flows (OpenFlow %s): no "
+             "more clients are served by it; if it has no bundles: ovs-vsctl "
+             "set bridge BRIDGE protocols=OpenFlow13,OpenFlow14", b->label,
+             ofconn_version_name(b->conn));
+    return b->all->problem;
+}
+
 const char *
 bridges_problem(struct bridges *all, size_t i)
 {
@@ -314,13 +357,10 @@ bridges_problem(struct bridges *all, size_t i)
 
     TAILQ_FOREACH (b, &all->list, node) {
         if (b->refuses && b->conn && !i--) {
-            snprintf(all->problem, sizeof all->problem,
-                     "%.100s: its bridge refuses changes of flows (OpenFlow "
-                     "%s): no more clients are served by it; if it has no "
-                     "bundles: ovs-vsctl set bridge BRIDGE "
-                     "protocols=OpenFlow13,OpenFlow14", b->label,
-                     ofconn_version_name(b->conn));
-            return all->problem;
+            return say_refuses(b);
+        }
+        if (b->emptied && !i--) {
+            return say_emptied(b);
         }
     }
     return NULL;
@@ -390,6 +430,7 @@ detach(struct bridge *b, const char *reason)
 {
     ofconn_set_aux(b->conn, NULL);
     b->conn = NULL;
+    b->gone_ms = b->all->now_ms;
     b->serves = b->read_wanted = b->refused = false;
     b->reread_at_ms = 0;
     drop_xact(b);
@@ -639,6 +680,7 @@ bridges_tick(struct bridges *all, int64_t now_ms)
 {
     struct bridge *b;
 
+    all->now_ms = now_ms;
     TAILQ_FOREACH (b, &all->list, node) {
         if (b->xact) {
             watch(b, now_ms);

@@ -385,6 +385,8 @@ ofconn_take(struct ofconn *conn)
     }
     conn->state = CONN_SETUP;
     conn->deadline_ms = clock_mono_ms() + conn->server->config.handshake_ms;
+    conn->query_xid = ofconn_next_xid(conn);
+    ofcodec_put_role_query(&conn->tx, conn->version, conn->query_xid);
     conn->ports_xid = ofconn_next_xid(conn);
     ofcodec_put_port_desc_request(&conn->tx, conn->version, conn->ports_xid);
     ofcodec_put_set_config(&conn->tx, conn->version, ofconn_next_xid(conn));
@@ -476,6 +478,17 @@ receive_port_status(struct ofconn *conn, const struct of_message *msg)
     }
 }
 
+/* The role before ours, or ours. */
+static void
+receive_role(struct ofconn *conn, const struct of_message *msg)
+{
+    if (msg->xid == conn->query_xid) {
+        conn->had_master = msg->role.generation != OF_GENERATION_NONE;
+    } else if (msg->xid == conn->role_xid) {
+        conn->master |= msg->role.master;
+    }
+}
+
 static void
 receive_setup_error(struct ofconn *conn, const struct of_message *msg)
 {
@@ -486,7 +499,7 @@ receive_setup_error(struct ofconn *conn, const struct of_message *msg)
         ask_for_role(conn);
     } else if (msg->xid == conn->role_xid || msg->xid == conn->ports_xid) {
         close_with(conn, "refused to be set up: %s", msg->error.text);
-    } else {
+    } else if (msg->xid != conn->query_xid) {
         log_warn_rl(&close_rl, "%s: error in setup: %s", conn->peer,
                     msg->error.text);
     }
@@ -503,7 +516,7 @@ receive_in_setup(struct ofconn *conn, const struct of_message *msg)
         receive_port_status(conn, msg);
         break;
     case OF_ROLE_REPLY:
-        conn->master |= msg->xid == conn->role_xid && msg->role.master;
+        receive_role(conn, msg);
         break;
     case OF_BARRIER_REPLY:
         conn->settled |= msg->xid == conn->barrier_xid;
@@ -753,6 +766,12 @@ const char *
 ofconn_peer_name(const struct ofconn *conn)
 {
     return conn->transport ? transport_peer_name(conn->transport) : NULL;
+}
+
+bool
+ofconn_had_master(const struct ofconn *conn)
+{
+    return conn->had_master;
 }
 
 bool

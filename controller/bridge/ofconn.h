@@ -33,6 +33,9 @@ const char *ofconn_peer(const struct ofconn *);         /* For logs. */
 /* The common name of the peer's certificate, or NULL: it has shown none. */
 const char *ofconn_peer_name(const struct ofconn *);
 bool ofconn_is_ready(const struct ofconn *);
+/* Has the bridge had a master before this connection, since its process was
+ * started?  Known from READY on. */
+bool ofconn_had_master(const struct ofconn *);
 void *ofconn_get_aux(const struct ofconn *);            /* The owner's. */
 void ofconn_set_aux(struct ofconn *, void *);
 

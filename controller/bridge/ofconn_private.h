@@ -62,7 +62,8 @@ struct ofconn {
     struct of_port *ports;      /* Owned. */
     size_t n_ports, cap_ports;
     bool ports_complete, master, settled;   /* What SETUP waits for. */
-    uint32_t ports_xid, role_xid, barrier_xid;
+    bool had_master;            /* Before this connection. */
+    uint32_t query_xid, ports_xid, role_xid, barrier_xid;
     unsigned int role_tries;
 };
 

@@ -99,6 +99,7 @@ bridge_init(struct bridge *b, struct loadgen *lg, int id)
     b->id = id;
     b->dpid = lg->opt.first_dpid + (uint64_t) id;
     b->fd = -1;
+    b->generation_id = UINT64_MAX;          /* None so far. */
     b->ft = flowtab_create(&cbs, b);
 }
 

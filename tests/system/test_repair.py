@@ -86,3 +86,42 @@ def test_flows_of_others_are_nobodys_problem(article):
     article.wait_for(lambda: article.daemon.events(seq, type="router.repaired"))
     (event, *_) = article.daemon.events(seq, type="router.repaired")
     assert event["detail"] == "1 flow"
+
+
+def problems(lab):
+    return lab.daemon.get("/v1/status")["problems"]
+
+
+def test_a_bridge_that_fails_open_is_a_problem(article):
+    """One that is restarted is none, and one that has been told to be secure
+    is none any more, once it has come back."""
+    a = article.a
+    assert a.ovs.vsctl("get", "bridge", a.bridge, "fail_mode") == "secure\n"
+    a.kill()
+    article.wait_for(lambda: not article.daemon.router("A")["connected"])
+    a.revive()
+    article.wait_connected()
+    assert problems(article) == []
+
+    a.ovs.vsctl("set-fail-mode", a.bridge, "standalone")
+    record = a.ovs.vsctl("get", "bridge", a.bridge, "controller").strip()
+    a.ovs.vsctl(
+        "set", "controller", record.strip("[]"), "inactivity_probe=1000"
+    )
+    article.daemon.kill()
+    article.wait_for(lambda: not ours(a), 30, "A to empty its tables")
+    article.daemon.start()
+    article.wait_connected()
+    (problem,) = article.wait_for(lambda: problems(article))
+    assert problem.startswith("router A:")
+    assert "ovs-vsctl set-fail-mode BRIDGE secure" in problem
+
+    a.ovs.vsctl("set-fail-mode", a.bridge, "secure")
+    article.wait_for(lambda: ours(a), what="A to have flows")
+    a.ovs.management.silence()
+    article.wait_for(
+        lambda: not article.daemon.router("A")["connected"], 20, "A to go"
+    )
+    a.ovs.management.unsilence()
+    article.wait_connected()
+    article.wait_for(lambda: problems(article) == [])

@@ -1233,6 +1233,12 @@ ofconn_peer(const struct ofconn *conn)
 }
 
 bool
+ofconn_had_master(const struct ofconn *conn)
+{
+    return false;
+}
+
+bool
 ofconn_is_ready(const struct ofconn *conn)
 {
     return conn->ready;

@@ -14,6 +14,12 @@
 /* Fakes of ofconn. */
 
 bool
+ofconn_had_master(const struct ofconn *c)
+{
+    return c->had_master;
+}
+
+bool
 ofconn_is_ready(const struct ofconn *c)
 {
     return c->ready;

@@ -13,6 +13,7 @@
 struct ofconn {
     uint64_t dpid;
     bool taken, ready, closed;
+    bool had_master;            /* The bridge, before. */
     void *aux;
     const char *peer_name;      /* Of its certificate. */
     struct fh_buf tx;           /* What was sent past ofxact. */

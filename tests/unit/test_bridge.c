@@ -486,6 +486,77 @@ who_refuses_changes_is_a_problem_that_can_be_mended(void **state)
     assert_null(bridges_problem(f->bridges, 0));
 }
 
+/* It has had a master before, or not, and so many flows. */
+static void
+come_back(struct fixture *f, bool had_master, size_t n_flows)
+{
+    f->conn.had_master = had_master;
+    f->conn.n_flows = n_flows;
+    fake_identify(&f->conn);
+    fake_ready(&f->conn);
+    fake_confirm(fake_last_xact);
+    end_turn(f);
+    fake_confirm_all(fake_last_xact);
+}
+
+static void
+assert_fails_open(struct fixture *f, bool expected)
+{
+    const char *problem = bridges_problem(f->bridges, 0);
+
+    assert_int_equal(problem != NULL, expected);
+    if (expected) {
+        assert_non_null(strstr(problem, "router A"));
+        assert_non_null(strstr(problem, "set-fail-mode BRIDGE secure"));
+        assert_null(bridges_problem(f->bridges, 1));
+    }
+}
+
+static void
+one_that_lost_its_flows_and_was_not_restarted_fails_open(void **state)
+{
+    struct fixture *f = *state;
+
+    f->wanted = 1;
+    come_back(f, true, 0);      /* After a start of the daemon. */
+    assert_fails_open(f, true);
+    fake_close(&f->conn);
+    assert_fails_open(f, true);
+    come_back(f, true, 1);
+    assert_fails_open(f, false);
+}
+
+static void
+one_that_was_restarted_does_not(void **state)
+{
+    struct fixture *f = *state;
+
+    f->wanted = 1;
+    come_back(f, false, 0);
+    assert_fails_open(f, false);
+    fake_close(&f->conn);
+    come_back(f, false, 0);
+    assert_fails_open(f, false);
+}
+
+static void
+nor_does_one_that_was_away_for_a_moment(void **state)
+{
+    struct fixture *f = *state;
+
+    f->wanted = 1;
+    come_back(f, false, 0);
+    bridges_tick(f->bridges, 100000);
+    fake_close(&f->conn);
+    bridges_tick(f->bridges, 102700);
+    come_back(f, true, 0);      /* set-controller, say. */
+    assert_fails_open(f, false);
+    fake_close(&f->conn);
+    bridges_tick(f->bridges, 105500);
+    come_back(f, true, 0);
+    assert_fails_open(f, true);
+}
+
 static void
 flows_that_cannot_be_read_end_the_connection(void **state)
 {
@@ -514,6 +585,9 @@ main(void)
         TEST(a_bridge_is_looked_at_without_a_reason_now_and_then),
         TEST(our_own_changes_meanwhile_are_nobodys),
         TEST(who_refuses_changes_is_a_problem_that_can_be_mended),
+        TEST(one_that_lost_its_flows_and_was_not_restarted_fails_open),
+        TEST(one_that_was_restarted_does_not),
+        TEST(nor_does_one_that_was_away_for_a_moment),
         TEST(what_is_under_way_fails_before_the_going_is_told),
         TEST(the_newer_connection_wins),
         TEST(a_datapath_id_may_need_a_certificate),

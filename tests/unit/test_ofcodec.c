@@ -1141,6 +1141,30 @@ the_master_role_is_asked_for_with_its_generation(void **state)
     }
 }
 
+static void
+the_role_is_asked_for_without_changing_it(void **state)
+{
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct ofputil_role_request role;
+        struct fh_buf buf = { 0 };
+        struct of_message msg;
+        uint8_t *copy;
+
+        ofcodec_put_role_query(&buf, versions[i], 9);
+        assert_int_equal(ofputil_decode_role_message(header_of(&buf), &role),
+                         0);
+        assert_int_equal(role.role, OFPCR12_ROLE_NOCHANGE);
+        role = (struct ofputil_role_request) { .role = OFPCR12_ROLE_EQUAL };
+        decode_ofpbuf(ofputil_encode_role_reply(header_of(&buf), &role),
+                      versions[i], &msg, &copy);
+        assert_int_equal(msg.type, OF_ROLE_REPLY);
+        assert_false(msg.role.master);
+        assert_true(msg.role.generation == OF_GENERATION_NONE);
+        free(copy);
+        fh_buf_destroy(&buf);
+    }
+}
+
 static struct ofpbuf *
 encode_role_status(int version)
 {
@@ -1714,6 +1738,7 @@ main(void)
         cmocka_unit_test(async_asks_for_actions_and_not_for_invalid_ttl),
         cmocka_unit_test(whole_frames_are_asked_for),
         cmocka_unit_test(the_master_role_is_asked_for_with_its_generation),
+        cmocka_unit_test(the_role_is_asked_for_without_changing_it),
         cmocka_unit_test(losing_the_role_is_told),
         cmocka_unit_test(a_dump_asks_for_all_tables_by_cookie),
         cmocka_unit_test(bare_requests_are_what_libopenvswitch_takes_them_for),

@@ -64,6 +64,7 @@ struct peer {
     struct fh_buf rx;
     bool eof;
     uint8_t version;
+    bool had_master;
 };
 
 static void
@@ -358,6 +359,16 @@ peer_say_role(struct peer *p, uint32_t xid)
     peer_say(p, ROLE_REPLY, xid, body, sizeof body);
 }
 
+/* What the bridge knows of masters before. */
+static void
+peer_say_generation(struct peer *p, uint32_t xid, bool had_master)
+{
+    uint8_t body[16] = { 0, 0, 0, 1 };
+
+    memset(body + 8, had_master ? 0 : 0xff, 8);
+    peer_say(p, ROLE_REPLY, xid, body, sizeof body);
+}
+
 static void
 peer_say_error(struct peer *p, uint32_t xid, uint8_t type, uint8_t code)
 {
@@ -385,6 +396,7 @@ peer_become_ready(struct peer *p)
     int n = p->f->n_ready;
 
     peer_identify(p, 10);
+    peer_say_generation(p, peer_expect(p, ROLE_REQUEST), p->had_master);
     peer_say_ports(p, peer_expect(p, MULTIPART_REQUEST));
     peer_expect(p, SET_CONFIG);
     peer_expect(p, SET_ASYNC);
@@ -595,6 +607,24 @@ idle_comes_once_behind_what_was_read_and_its_answers_go_out(void **state)
 }
 
 static void
+a_bridge_says_whether_it_has_had_a_master(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    for (int i = 0; i < 2; i++) {
+        struct peer p;
+
+        peer_connect(f, &p);
+        p.had_master = i;
+        peer_become_ready(&p);
+        assert_int_equal(ofconn_had_master(f->conn), i);
+        peer_close(&p);
+        run_until(f, f->n_closed == i + 1);
+    }
+}
+
+static void
 a_stale_generation_is_tried_again_with_a_larger_one(void **state)
 {
     struct fixture *f = *state;
@@ -604,6 +634,7 @@ a_stale_generation_is_tried_again_with_a_larger_one(void **state)
     start(f);
     peer_connect(f, &p);
     peer_identify(&p, 10);
+    peer_expect(&p, ROLE_REQUEST);      /* What it is. */
     peer_say_ports(&p, peer_expect(&p, MULTIPART_REQUEST));
     peer_expect(&p, SET_CONFIG);
     peer_expect(&p, SET_ASYNC);
@@ -632,7 +663,7 @@ static void
 a_generation_that_stays_stale_ends_the_connection(void **state)
 {
     struct fixture *f = *state;
-    int n_tries = 0;
+    int n_asked = 0, n_tries = 0;
     struct peer p;
 
     start(f);
@@ -644,7 +675,7 @@ a_generation_that_stays_stale_ends_the_connection(void **state)
             int type = p.rx.data[1];
             uint32_t xid = peer_expect(&p, type);
 
-            if (type == ROLE_REQUEST) {
+            if (type == ROLE_REQUEST && n_asked++) {
                 n_tries++;
                 peer_say_error(&p, xid, OF_ERROR_ROLE_FAILED,
                                OF_ERROR_ROLE_STALE);
@@ -670,6 +701,7 @@ the_generation_grows_with_each_take(void **state)
 
         peer_connect(f, &p);
         peer_identify(&p, 10);
+        peer_expect(&p, ROLE_REQUEST);      /* What it is. */
         peer_expect(&p, MULTIPART_REQUEST);
         peer_expect(&p, SET_CONFIG);
         peer_expect(&p, SET_ASYNC);
@@ -794,6 +826,7 @@ more_ports_than_a_bridge_can_have_end_the_connection(void **state)
     start(f);
     peer_connect(f, &p);
     peer_identify(&p, 10);
+    peer_expect(&p, ROLE_REQUEST);      /* What it is. */
     xid = peer_expect(&p, MULTIPART_REQUEST);
     for (uint32_t number = 1; !f->n_closed; ) {
         uint64_t before = counters(f).messages_in;
@@ -1331,6 +1364,7 @@ main(void)
         TEST(byte_by_byte_is_as_good_as_in_one_piece),
         TEST(all_in_one_piece_is_as_good_as_in_turn),
         TEST(idle_comes_once_behind_what_was_read_and_its_answers_go_out),
+        TEST(a_bridge_says_whether_it_has_had_a_master),
         TEST(a_stale_generation_is_tried_again_with_a_larger_one),
         TEST(a_generation_that_stays_stale_ends_the_connection),
         TEST(the_generation_grows_with_each_take),
