@@ -33,6 +33,13 @@ enum frame_error {
 enum frame_error frame_parse(const uint8_t *data, size_t len,
                              struct frame *out);
 
+/* Does it go to everybody, or to a group? */
+static inline bool
+frame_is_to_all(const struct frame *frame)
+{
+    return !fh_mac_is_unicast(frame->dst);
+}
+
 /* Room for what frame_put_header() writes: addresses, two tags, type. */
 #define FRAME_HEADER_MAX 22
 

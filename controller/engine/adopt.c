@@ -11,7 +11,6 @@
 
 #include <firsthop/buf.h>
 
-#include "controller/engine/learned.h"
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
 #include "controller/engine/removed.h"
@@ -37,18 +36,13 @@ find_segment(const struct router *router, const struct flow_client_info *info,
 {
     for (size_t i = 0; i < router->n_segments; i++) {
         struct segment *segment = router->segments[i];
-        bool vlan_ok = false, addr_ok = false;
+        bool vlan_ok = false;
 
         for (size_t j = 0; j < segment->n_vlans; j++) {
             vlan_ok = vlan_ok || fh_vlan_equal(&segment->vlans[j],
                                                &info->vlan);
         }
-        for (size_t j = 0; j < segment->config->n_prefixes; j++) {
-            addr_ok = addr_ok
-                || fh_prefix_contains(&segment->config->prefixes[j],
-                                      info->address);
-        }
-        if (vlan_ok && addr_ok) {
+        if (vlan_ok && segment_contains(segment, info->address)) {
             *memberp = router->member_index[i];
             return segment;
         }
@@ -65,16 +59,30 @@ is_later(const struct client *c, uint32_t decision)
             || (int32_t) (decision - c->decision) > 0);
 }
 
+/* May what the bridge tells be about that client? */
 static bool
-may_adopt(const struct segment *segment, const struct client *c,
-          const struct flow_client_info *info)
+may_be(const struct client *c, const struct flow_client_info *info)
 {
-    if (!c) {
-        return (segment->config->learn != LEARN_LISTED
-                && fh_vlan_equal(&segment->config->vlan, &info->vlan));
-    }
     return fh_vlan_equal(&c->vlan, &info->vlan)
            && (fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
+}
+
+/* The client that it tells of, one that is known or a new one; or NULL. */
+static struct client *
+find_or_add(struct engine *en, struct segment *segment, size_t member,
+            const struct flow_client_info *info)
+{
+    struct client *c = clients_find(en->clients, info->address, segment->id);
+    const struct sighting seen = {
+        .how = SIGHTED_FLOW, .origin = CLIENT_LEARNED, .segment = segment,
+        .address = info->address, .mac = info->mac, .vlan = &info->vlan,
+        .member = member, .port = info->port,
+    };
+
+    if (!c) {
+        return life_sighted(en, &seen);
+    }
+    return may_be(c, info) ? c : NULL;
 }
 
 static void
@@ -94,13 +102,9 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     if (!segment || !router_access_port(adoption->router, info.port)) {
         return;
     }
-    c = clients_find(en->clients, info.address, segment->id);
-    if (!may_adopt(segment, c, &info)) {
-        return;
-    }
+    c = find_or_add(en, segment, member, &info);
     if (!c) {
-        c = life_add(en, segment, info.address, CLIENT_LEARNED);
-        learned_enter(c, member, info.port);
+        return;
     }
     c->mac = info.mac;
     c->holdings[member] = (struct holding) {
@@ -220,7 +224,7 @@ keep_leaving(const struct fh_flow *flow, void *keeping_)
     segment = find_segment(router, &info, &member);
     c = (segment ? clients_find(keeping->adoption->en->clients, info.address,
                                 segment->id) : NULL);
-    if (!c || !is_leaving(c, member) || !may_adopt(segment, c, &info)) {
+    if (!c || !is_leaving(c, member) || !may_be(c, &info)) {
         return;
     }
     if (router_held_view(c, member, &view, &uplink)) {

@@ -7,12 +7,12 @@
 #include "controller/engine/bridge.h"
 
 #include "controller/engine/adopt.h"
+#include "controller/engine/input.h"
 #include "controller/engine/life.h"
 #include "controller/engine/mark.h"
 #include "controller/engine/move.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
-#include "controller/engine/punt.h"
 #include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/settle.h"
@@ -145,7 +145,7 @@ message(void *router_, const struct of_message *msg)
 
     if (msg->type == OF_PACKET_IN) {
         engine_wake(en);
-        punt_packet_in(en, router, &msg->packet_in);
+        input_frame(en, router, &msg->packet_in);
     } else if (msg->type == OF_FLOW_REMOVED) {
         engine_read_clock(en);
         stale_flow_removed(en, router, &msg->flow_removed.flow,

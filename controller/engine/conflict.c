@@ -1,7 +1,7 @@
 /* Somebody else speaks for a client.  See conflict.h.
  *
- * Called by punt.c with what has been heard, and by settle.c when the client's
- * place has fallen silent.  What follows is claim.h's to say. */
+ * Called by input_arp.c with what has been heard, and by settle.c when the
+ * client's place has fallen silent.  What follows is claim.h's to say. */
 #include <config.h>
 
 #include "controller/engine/conflict.h"

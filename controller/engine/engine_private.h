@@ -11,7 +11,10 @@
  *   life, taglimit   a client comes, its routers come and go, it is forgotten
  *   settle           which router is to serve it
  *   lease            a client that a DHCP server has given its address
- *   punt, input_dhcp, adopt, bridge, leave, runtime, reload, change
+ *   locate           whose address is that
+ *   input_arp, input_uplink, input_icmp, input_dhcp: a handler a protocol
+ *   input            frames come in, and go to who deals with them
+ *   adopt, bridge, leave, runtime, reload, change
  *   engine           begins and ends; the timers of the whole
  *
  * Nobody else includes this. */

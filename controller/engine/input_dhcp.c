@@ -22,19 +22,6 @@
 #include "controller/engine/router_send.h"
 #include "flows/dhcp.h"
 
-bool
-input_is_dhcp(const struct ipv4 *ip)
-{
-    uint16_t dst;
-
-    if (ip->proto != IPV4_PROTO_UDP || ip->later_fragment
-        || ip->payload_len < 4) {
-        return false;
-    }
-    dst = (uint16_t) (ip->payload[2] << 8 | ip->payload[3]);
-    return dst == DHCP_SERVER_PORT || dst == DHCP_CLIENT_PORT;
-}
-
 static bool
 is_server(const struct segment *segment, struct fh_addr addr)
 {
@@ -173,19 +160,21 @@ is_clients_own(const struct dhcp *dhcp, const struct frame *frame)
            && fh_mac_equal(dhcp->mac, frame->src);
 }
 
-void
-input_dhcp_broadcast(struct engine *en, struct router *router, uint32_t port,
-                     const struct frame *frame, const struct ipv4 *ip)
+static void
+take_broadcast(struct engine *en, const struct input *in)
 {
-    struct relay_heard heard = { .port = port, .vlan = frame->vlan };
+    const struct frame *frame = in->frame;
+    struct relay_heard heard = { .port = in->port->number,
+                                 .vlan = frame->vlan };
     struct relay_key key = { .zero = 0 };
-    struct segment *segment = find_segment(router, &frame->vlan,
+    struct segment *segment = find_segment(in->router, &frame->vlan,
                                            &heard.member);
     struct dhcp dhcp;
     struct client *c;
     int by;
 
-    if (!segment || dhcp_parse(ip, &dhcp) || !is_clients_own(&dhcp, frame)) {
+    if (!segment || dhcp_parse(&in->ip, &dhcp)
+        || !is_clients_own(&dhcp, frame)) {
         engine_drop(en, DROP_DHCP);
         return;
     }
@@ -202,6 +191,16 @@ input_dhcp_broadcast(struct engine *en, struct router *router, uint32_t port,
     }
     send_to_servers(en, segment, by, &frame->vlan, &dhcp);
     note_end(en, segment, &dhcp);
+}
+
+bool
+input_dhcp_broadcast(struct engine *en, const struct input *in)
+{
+    if (!frame_is_to_all(in->frame)) {
+        return false;           /* To a client that is lost, perhaps. */
+    }
+    take_broadcast(en, in);
+    return true;
 }
 
 /* Replies. */
@@ -378,14 +377,19 @@ from_client(struct engine *en, struct router *router,
     }
 }
 
-void
-input_dhcp_routed(struct engine *en, struct router *router,
-                  struct uplink *uplink, bool from_access,
-                  const struct ipv4 *ip)
+bool
+input_dhcp_routed(struct engine *en, const struct input *in)
 {
+    struct router *router = in->router;
+    const struct uplink *uplink = router_uplink_by_domain(router,
+                                                          input_domain(in));
+    const struct ipv4 *ip = &in->ip;
     struct dhcp dhcp;
 
-    if (from_access) {
+    if (!uplink) {
+        return true;
+    }
+    if (in->pin->metadata & FLOW_META_FROM_ACCESS) {
         from_client(en, router, uplink, ip);
     } else if (!fh_addr_equal(ip->dst, uplink->config->address.addr)) {
         to_client(en, router, uplink, ip);
@@ -395,4 +399,5 @@ input_dhcp_routed(struct engine *en, struct router *router,
     } else {
         engine_drop(en, DROP_DHCP);
     }
+    return true;
 }

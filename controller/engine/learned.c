@@ -1,7 +1,7 @@
 /* Learnt clients: how many, and who makes room for whom.  See learned.h.
  *
- * Called by punt.c when it learns and when a probe is answered, by settle.c
- * when a client goes, by adopt.c and reload.c when one is taken over. */
+ * Called by life.c when a client comes and goes, by input_arp.c when a probe
+ * is answered, and by reload_clients.c when one is taken over. */
 #include <config.h>
 
 #include "controller/engine/learned.h"

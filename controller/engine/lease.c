@@ -22,22 +22,6 @@
  * in use (RFC 5227: dhcpcd takes 6.8 s), and answers nobody meanwhile. */
 #define QUIET_MS 10000
 
-static bool
-may_have(const struct segment *segment, struct fh_addr addr)
-{
-    bool inside = false;
-
-    for (size_t i = 0; i < segment->config->n_prefixes; i++) {
-        inside = inside || fh_prefix_contains(&segment->config->prefixes[i],
-                                              addr);
-    }
-    for (size_t i = 0; i < segment->n_members; i++) {
-        inside = inside && !fh_addr_equal(segment->members[i].config->address,
-                                          addr);
-    }
-    return inside && !fh_addr_equal(segment->config->gateway, addr);
-}
-
 /* Leases change by the thousand; all are written, so seldom. */
 #define KEEP_MS         2000
 #define KEEP_PER_MS     10      /* Leases that put that off by 1 ms. */
@@ -159,6 +143,10 @@ claim(struct engine *en, struct segment *segment,
       const struct lease_grant *grant)
 {
     struct client *c = clients_find(en->clients, grant->address, segment->id);
+    const struct sighting seen = {
+        .how = SIGHTED_LEASE, .origin = CLIENT_LEASED, .segment = segment,
+        .address = grant->address, .mac = grant->mac, .vlan = &grant->vlan,
+    };
 
     if (c && c->origin == CLIENT_LEARNED
         && !fh_mac_equal(c->mac, grant->mac)) {
@@ -166,10 +154,7 @@ claim(struct engine *en, struct segment *segment,
         c = NULL;
     }
     if (!c) {
-        c = life_add(en, segment, grant->address, CLIENT_LEASED);
-        c->mac = grant->mac;
-        c->vlan = grant->vlan;
-        return c;
+        return life_sighted(en, &seen);
     }
     if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, grant->mac)) {
         return NULL;
@@ -185,8 +170,7 @@ bool
 lease_granted(struct engine *en, struct segment *segment,
               const struct lease_grant *grant, const struct lease_ack *ack)
 {
-    struct client *c = (may_have(segment, grant->address)
-                        ? claim(en, segment, grant) : NULL);
+    struct client *c = claim(en, segment, grant);
 
     if (!c || !ack->len) {
         return false;
@@ -235,8 +219,7 @@ restore_one(struct engine *en, const struct store_client *kept)
 
     if (!segment || !segment->config->dhcp.lease_clients
         || !segment->config->dhcp.n_servers
-        || (kept->end_ms && left_ms <= 0)
-        || !may_have(segment, kept->address)) {
+        || (kept->end_ms && left_ms <= 0)) {
         return;
     }
     c = claim(en, segment, &grant);

@@ -25,35 +25,6 @@ timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en)
     mark_client(en, c, CLIENT_WANTS_DEADLINES, CAUSE_NONE);
 }
 
-struct client *
-life_add(struct engine *en, struct segment *segment, struct fh_addr addr,
-         enum client_origin origin)
-{
-    struct client_key key = { addr, segment->id };
-    struct client *c = clients_add(en->clients, segment, key,
-                                   segment->n_members);
-    int64_t now_ms = engine_now_ms(en);
-
-    c->origin = origin;
-    c->vlan = segment->config->vlan;
-    c->since_ms = now_ms + en->unix_off_ms;
-    c->lost_ms = now_ms;
-    c->timer.fire = timer_fired;
-    segment->n_clients++;
-    segment->n_learned += origin == CLIENT_LEARNED;
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        c->reaches[i].timer.fire = probe_timer_fired;
-        c->reaches[i].phase = elect_hash(addr, i);
-    }
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        if (serving_can(c, i)) {
-            life_member_ready(en, c, i, false);
-        }
-    }
-    serving_arm(en, c);
-    return c;
-}
-
 void
 life_withdraw(struct engine *en, struct client *c)
 {
@@ -105,8 +76,41 @@ life_set_origin(struct client *c, enum client_origin origin)
     c->segment->n_learned += c->origin == CLIENT_LEARNED;
 }
 
-void
-life_put_out(struct engine *en, struct client *c)
+/* Coming to be known. */
+
+static struct client *
+add(struct engine *en, const struct sighting *s)
+{
+    struct segment *segment = s->segment;
+    struct client_key key = { s->address, segment->id };
+    struct client *c = clients_add(en->clients, segment, key,
+                                   segment->n_members);
+    int64_t now_ms = engine_now_ms(en);
+
+    c->origin = s->origin;
+    c->mac = s->mac;
+    c->vlan = s->vlan ? *s->vlan : segment->config->vlan;
+    c->since_ms = now_ms + en->unix_off_ms;
+    c->lost_ms = now_ms;
+    c->timer.fire = timer_fired;
+    segment->n_clients++;
+    segment->n_learned += s->origin == CLIENT_LEARNED;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        c->reaches[i].timer.fire = probe_timer_fired;
+        c->reaches[i].phase = elect_hash(s->address, i);
+    }
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (serving_can(c, i)) {
+            life_member_ready(en, c, i, false);
+        }
+    }
+    serving_arm(en, c);
+    return c;
+}
+
+/* It has never answered, and makes room for another. */
+static void
+put_out(struct engine *en, struct client *c)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
     char text[FH_ADDR_STRLEN];
@@ -118,6 +122,91 @@ life_put_out(struct engine *en, struct client *c)
                 fh_addr_format(c->key.address, text));
     life_forget(en, c, c->state == CLIENT_PENDING ? NULL
                 : "never answered a probe, and made room for another");
+}
+
+/* A host that asks by ARP comes to be known where whoever speaks may, and
+ * where there is room. */
+static bool
+may_be_learned(struct engine *en, const struct sighting *s,
+               struct client *victims[2])
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(1000, 10);
+    const struct router *router = s->segment->members[s->member].router;
+    char text[FH_ADDR_STRLEN];
+
+    if (s->segment->config->learn != LEARN_ALL) {
+        engine_drop(en, DROP_UNLISTED);
+        return false;
+    }
+    if (learned_make_room(s->segment, router_access_port(router, s->port),
+                          victims)) {
+        return true;
+    }
+    engine_drop(en, DROP_LIMIT);
+    log_warn_rl(&rl, "segment %s: %s on router %s is not learnt: its limit "
+                "is reached", s->segment->config->name,
+                fh_addr_format(s->address, text), router->config->name);
+    return false;
+}
+
+static struct client *
+add_asking(struct engine *en, const struct sighting *s)
+{
+    struct client *victims[2], *c;
+    bool at_limit = false;
+
+    if (!may_be_learned(en, s, victims)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (victims[i]) {
+            at_limit = true;
+            put_out(en, victims[i]);
+        }
+    }
+    c = add(en, s);
+    learned_enter(c, s->member, s->port);
+    learned_set_unverified(c);
+    c->verify_first = at_limit;
+    learned_press(c, s->member);
+    c->reaches[s->member].heard_port = s->port;
+    return c;
+}
+
+bool
+life_may_stay(const struct segment *segment, const struct fh_vlan *vlan)
+{
+    return segment->config->learn != LEARN_LISTED
+           && fh_vlan_equal(&segment->config->vlan, vlan);
+}
+
+struct client *
+life_sighted(struct engine *en, const struct sighting *s)
+{
+    struct client *c;
+
+    switch (s->how) {
+    case SIGHTED_REQUEST:
+        return add_asking(en, s);
+    case SIGHTED_LEASE:
+        return segment_may_have(s->segment, s->address) ? add(en, s) : NULL;
+    case SIGHTED_FLOW:
+        if (!segment_may_have(s->segment, s->address)
+            || !life_may_stay(s->segment, s->vlan)) {
+            return NULL;
+        }
+        c = add(en, s);
+        learned_enter(c, s->member, s->port);
+        return c;
+    case SIGHTED_BEFORE:
+        return (segment_may_have(s->segment, s->address)
+                && (s->origin == CLIENT_PROVISIONED
+                    || life_may_stay(s->segment, s->vlan))
+                ? add(en, s) : NULL);
+    case SIGHTED_ENTRY:
+        break;                  /* What may not be was refused as a whole. */
+    }
+    return add(en, s);
 }
 
 /* Routers come and go. */

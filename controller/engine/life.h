@@ -5,13 +5,36 @@
 
 #include "controller/engine/engine_private.h"
 
-struct client *life_add(struct engine *, struct segment *, struct fh_addr,
-                        enum client_origin);
+/* How a client comes to be known. */
+enum sighted {
+    SIGHTED_REQUEST,            /* It asks by ARP. */
+    SIGHTED_LEASE,              /* A DHCP server has given it its address. */
+    SIGHTED_FLOW,               /* A bridge holds flows for it. */
+    SIGHTED_BEFORE,             /* It was known before a reload. */
+    SIGHTED_ENTRY,              /* It is configured or provisioned. */
+};
+
+struct sighting {
+    enum sighted how;
+    enum client_origin origin;
+    struct segment *segment;
+    struct fh_addr address;
+    struct eth_addr mac;        /* Zero: not known. */
+    const struct fh_vlan *vlan; /* Its tags; NULL: the segment's. */
+    size_t member;              /* With REQUEST and FLOW: who has seen it, */
+    uint32_t port;              /* and by which port. */
+};
+
+/* The one way for a client to come to be known.  The address must not be a
+ * client's already.  Returns the new client, or NULL if there may be none:
+ * with REQUEST, that is counted and logged. */
+struct client *life_sighted(struct engine *, const struct sighting *);
+
+/* May a client with these tags be on the segment without being listed? */
+bool life_may_stay(const struct segment *, const struct fh_vlan *);
 /* Cancels all that is under way for it, removes its flows and frees it.
  * 'why' is for the event; NULL: none. */
 void life_forget(struct engine *, struct client *, const char *why);
-/* It makes room for another: has never answered. */
-void life_put_out(struct engine *, struct client *);
 /* Nobody is to forward for it: flows and route are removed. */
 void life_withdraw(struct engine *, struct client *);
 void life_set_origin(struct client *, enum client_origin);

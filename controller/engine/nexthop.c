@@ -1,6 +1,6 @@
 /* The next hops of the routers: carries out what uplink.h says.
  *
- * Called by punt.c when one has spoken, and by a timer of engine.c. */
+ * Called by input_uplink.c when one has spoken, and by a timer of engine.c. */
 #include <config.h>
 
 #include "controller/engine/nexthop.h"

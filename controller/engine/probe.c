@@ -1,8 +1,8 @@
 /* Who reaches whom: probes go out, and what they tell comes in.
  *
  * Runs reach.h for one client on one router and hands its verdicts to the
- * election.  Called by the wheel, by punt.c when somebody has answered, and by
- * whoever wants to know at once. */
+ * election.  Called by the wheel, by input_arp.c when somebody has answered,
+ * and by whoever wants to know at once. */
 #include <config.h>
 
 #include "controller/engine/probe.h"

@@ -38,39 +38,19 @@ find_member(const struct segment *segment, const struct router *router)
     return ELECT_NONE;
 }
 
-static bool
-may_stay_learned(const struct segment *segment, const struct client *c)
-{
-    return (segment->config->learn != LEARN_LISTED
-            && fh_vlan_equal(&segment->config->vlan, &c->vlan));
-}
-
-static bool
-may_stay(const struct segment *segment, const struct client *c)
-{
-    const struct config_segment *config = segment->config;
-    bool inside = false, ours;
-
-    for (size_t i = 0; i < config->n_prefixes; i++) {
-        inside = inside || fh_prefix_contains(&config->prefixes[i],
-                                              c->key.address);
-    }
-    ours = fh_addr_equal(config->gateway, c->key.address);
-    for (size_t i = 0; i < config->n_members; i++) {
-        ours = ours || fh_addr_equal(config->members[i].address,
-                                     c->key.address);
-    }
-    return inside && !ours
-           && (c->origin == CLIENT_PROVISIONED
-               || may_stay_learned(segment, c));
-}
-
 /* The client as the new configuration has it; a configured one is there
  * already.  NULL: it has no place. */
 static struct client *
 place(struct engine *en, const struct client *old)
 {
     struct segment *segment = new_segment(en, old);
+    /* One that is not configured any more stays as if it had been learnt. */
+    const struct sighting seen = {
+        .how = SIGHTED_BEFORE,
+        .origin = (old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
+                   : old->origin),
+        .segment = segment, .address = old->key.address, .vlan = &old->vlan,
+    };
     struct client *c;
 
     if (!segment) {
@@ -83,15 +63,11 @@ place(struct engine *en, const struct client *old)
 
         return same_mac && fh_vlan_equal(&c->vlan, &old->vlan) ? c : NULL;
     }
-    if (!may_stay(segment, old)) {
-        return NULL;
+    c = life_sighted(en, &seen);
+    if (c) {
+        c->mac_fixed = (old->mac_fixed && (c->origin == CLIENT_PROVISIONED
+                                           || c->origin == CLIENT_LEASED));
     }
-    /* One that is not configured any more stays as if it had been learnt. */
-    c = life_add(en, segment, old->key.address,
-                 old->origin == CLIENT_CONFIGURED ? CLIENT_LEARNED
-                 : old->origin);
-    c->mac_fixed = (old->mac_fixed && (c->origin == CLIENT_PROVISIONED
-                                       || c->origin == CLIENT_LEASED));
     return c;
 }
 
@@ -465,7 +441,7 @@ drop_configured(struct engine *en, const struct config *was,
         || find_entry(en->config, was, client)) {
         return;
     }
-    if (may_stay_learned(segment, c)) {
+    if (life_may_stay(segment, &c->vlan)) {
         life_set_origin(c, CLIENT_LEARNED);
         c->mac_fixed = false;
         serving_arm(en, c);

@@ -162,9 +162,12 @@ runtime_add_client(struct engine *en, const struct config_client *config,
                    enum client_origin origin)
 {
     struct segment *segment = en->segments[config->segment];
-    struct client *c = life_add(en, segment, config->address, origin);
+    const struct sighting seen = {
+        .how = SIGHTED_ENTRY, .origin = origin, .segment = segment,
+        .address = config->address, .vlan = &config->vlan,
+    };
+    struct client *c = life_sighted(en, &seen);
 
-    c->vlan = config->vlan;
     if (add_vlan(segment, &c->vlan)) {
         for (size_t i = 0; i < segment->n_members; i++) {
             router_index_stacks(segment->members[i].router);

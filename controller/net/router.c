@@ -98,12 +98,41 @@ router_uplink_by_port(const struct router *router, uint32_t port,
     return NULL;
 }
 
+struct uplink *
+router_uplink_by_domain(const struct router *router, uint64_t domain)
+{
+    for (size_t i = 0; i < router->n_uplinks; i++) {
+        if (flow_meta_domain(&router->uplinks[i].view) == domain) {
+            return &router->uplinks[i];
+        }
+    }
+    return NULL;
+}
+
 bool
 router_is_uplink_port(const struct router *router, uint32_t port)
 {
     for (size_t i = 0; port && i < router->n_uplinks; i++) {
         if (router->uplinks[i].view.port == port) {
             return true;
+        }
+    }
+    return false;
+}
+
+bool
+router_knows_mac(const struct router *router, struct eth_addr mac)
+{
+    if (fh_mac_equal(router->config->mac, mac)) {
+        return true;
+    }
+    for (size_t i = 0; i < router->n_segments; i++) {
+        const struct segment *segment = router->segments[i];
+
+        for (size_t j = 0; j < segment->n_members; j++) {
+            if (fh_mac_equal(segment->members[j].router->config->mac, mac)) {
+                return true;
+            }
         }
     }
     return false;

@@ -104,7 +104,11 @@ void router_find_ports(struct router *, const struct of_port *, size_t n);
 struct router_port *router_access_port(const struct router *, uint32_t port);
 struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
                                      const struct fh_vlan *);
+/* The one of that routing domain, flow_meta_domain(), or NULL. */
+struct uplink *router_uplink_by_domain(const struct router *, uint64_t domain);
 bool router_is_uplink_port(const struct router *, uint32_t port);
+/* Is that the router's own MAC, or that of a router of its segments? */
+bool router_knows_mac(const struct router *, struct eth_addr mac);
 
 /* May its clients there be served over its uplink, as far as is known? */
 static inline bool

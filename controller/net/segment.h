@@ -51,4 +51,13 @@ struct segment {
     struct fh_addr core_claimed;
 };
 
+/* Is the address in one of the segment's prefixes? */
+bool segment_contains(const struct segment *, struct fh_addr);
+/* Is it one that a host may have: not a network's own, nor its broadcast? */
+bool segment_is_host_address(const struct segment *, struct fh_addr);
+/* Is it the gateway, or a router's local address? */
+bool segment_owns(const struct segment *, struct fh_addr);
+/* May a client of the segment have it, by what the segment is? */
+bool segment_may_have(const struct segment *, struct fh_addr);
+
 #endif /* controller/net/segment.h */

@@ -1,5 +1,5 @@
 /* The core learns by ARP: the active router answers for its clients on the
- * uplink (punt.c), and a move is told to the next hop. */
+ * uplink (input_uplink.c), and a move is told to the next hop. */
 #ifndef UPSTREAM_ARP_H
 #define UPSTREAM_ARP_H 1
 
