@@ -21,6 +21,7 @@ build_source(const struct fh_client *client)
     flow_match_metadata(&flow, flow_meta_stack(&client->vlan), UINT64_MAX);
     flow_match_eth_src(&flow, client->mac);
     flow_match_reg(&flow, FLOW_REG_SENDER, ntohl(client->address.ip4));
+    flow.send_removed = true;   /* It says what it has counted last. */
     flow_write_metadata(&flow,
                         flow_meta_domain(client->uplink)
                         | FLOW_META_FROM_ACCESS
@@ -38,6 +39,7 @@ build_route(const struct fh_client *client)
     flow_match_metadata(&flow, flow_meta_domain(client->uplink),
                         FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING);
     flow_match_reg(&flow, FLOW_REG_CLIENT, ntohl(client->address.ip4));
+    flow.send_removed = true;
     flow_act_frame(&flow, client->router_mac, client->mac, &client->vlan);
     flow_write_metadata(&flow, client->port, FH_TABLE_HOP);
     flow.metadata |= ((client->lost ? FLOW_META_LOST : 0)
@@ -64,10 +66,9 @@ flow_client_build_stale(const struct fh_client *client,
                        struct eth_addr old_router, struct fh_flow *flow)
 {
     *flow = build_source(client);
-    flow->cookie = fh_cookie(FH_KIND_STALE,client->decision);
+    flow->cookie = fh_cookie(FH_KIND_STALE, client->decision);
     flow->priority = PRIO_STALE;
     flow->hard_timeout_s = FLOW_STALE_S;
-    flow->send_removed = true;
     flow_match_eth_dst(flow, old_router);
 }
 

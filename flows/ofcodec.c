@@ -514,8 +514,7 @@ ofcodec_decode(const uint8_t *data, size_t len, int version,
     case TYPE_FLOW_REMOVED:
         msg->type = OF_FLOW_REMOVED;
         return ofwire_get_flow_removed(data, len, version,
-                                       &msg->flow_removed.flow,
-                                       &msg->flow_removed.packets, why);
+                                       &msg->flow_removed.flow, why);
 
     case TYPE_CONTROLLER_STATUS:
         msg->type = OF_OTHER;

@@ -107,8 +107,9 @@ struct of_message {
             struct of_meter_drops *meters; size_t n;
         } meter_stats;                      /* Owned: of_message_uninit(). */
         struct {
-            struct fh_flow flow; uint64_t packets;
-        } flow_removed;                     /* Match, table, cookie only. */
+            struct fh_flow flow;
+        } flow_removed;                     /* Match, table, cookie and counts
+                                             * only. */
         struct { size_t n; } flows_changed;     /* Of ours. */
         struct { bool master; uint64_t generation; } role;
         struct { uint32_t id; uint16_t type; } bundle;

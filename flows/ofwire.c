@@ -808,15 +808,17 @@ ofwire_pull_meter_stats(struct ofwire_cursor *c, struct of_meter_drops *drops)
 
 /* Flow stats. */
 
-/* Pulls the OXS statistics of 1.5 (7.2.4.1 there).  Stores the packet count,
- * 0 where there is none. */
+/* OXS fields of 1.5, 7.2.4.2 there. */
+enum oxs_field { OXS_PACKET_COUNT = 4, OXS_BYTE_COUNT = 5 };
+
+/* Pulls the OXS statistics of 1.5 (7.2.4.1 there).  Stores the counts, 0 where
+ * there are none. */
 static bool
-pull_stats(struct ofwire_cursor *c, uint64_t *packets)
+pull_stats(struct ofwire_cursor *c, struct fh_flow *flow)
 {
     struct ofwire_cursor fields;
     size_t len;
 
-    *packets = 0;
     if (c->left < 4) {
         return false;
     }
@@ -831,8 +833,12 @@ pull_stats(struct ofwire_cursor *c, uint64_t *packets)
         if (!oxm_pull(&fields, &oxs)) {
             return false;
         }
-        if (oxs.class == 0x8002 && oxs.field == 4 && oxs.len == 8) {
-            *packets = ofwire_get_u64(oxs.value);
+        if (oxs.class == 0x8002 && oxs.len == 8) {
+            if (oxs.field == OXS_PACKET_COUNT) {
+                flow->n_packets = ofwire_get_u64(oxs.value);
+            } else if (oxs.field == OXS_BYTE_COUNT) {
+                flow->n_bytes = ofwire_get_u64(oxs.value);
+            }
         }
     }
     cursor_advance(c, ofwire_pad8(len));
@@ -863,6 +869,8 @@ entry_read_13(struct ofwire_cursor *c, struct fh_flow *flow, struct entry *e)
     e->flags = wire_get_u16(c->p + 18);
     e->importance = wire_get_u16(c->p + 20);
     flow->cookie = ofwire_get_u64(c->p + 24);
+    flow->n_packets = ofwire_get_u64(c->p + 32);
+    flow->n_bytes = ofwire_get_u64(c->p + 40);
     cursor_advance(c, 48);
     return true;
 }
@@ -902,7 +910,6 @@ static enum ofwire_verdict
 entry_read(struct ofwire_cursor c, int version, struct fh_flow *flow)
 {
     enum ofwire_verdict match, rest;
-    uint64_t packets;
     struct entry e;
 
     memset(flow, 0, sizeof *flow);
@@ -913,7 +920,7 @@ entry_read(struct ofwire_cursor c, int version, struct fh_flow *flow)
     flow->send_removed = e.flags & FLAG_SEND_REMOVED;
     match = ofwire_pull_match(&c, &flow->match);
     if (match == OFWIRE_MALFORMED
-        || (version >= OF_15 && !pull_stats(&c, &packets))) {
+        || (version >= OF_15 && !pull_stats(&c, flow))) {
         return OFWIRE_MALFORMED;
     }
     rest = instructions_read(c, version, flow);
@@ -955,8 +962,7 @@ ofwire_pull_flow_stats(struct ofwire_cursor *c, int version,
 /* Flow removed. */
 
 static bool
-removed_read_13(struct ofwire_cursor *c, struct fh_flow *flow,
-                uint64_t *packets)
+removed_read_13(struct ofwire_cursor *c, struct fh_flow *flow)
 {
     if (c->left < 40) {
         return false;
@@ -965,7 +971,8 @@ removed_read_13(struct ofwire_cursor *c, struct fh_flow *flow,
     flow->priority = wire_get_u16(c->p + 8);
     flow->table = c->p[11];
     flow->hard_timeout_s = wire_get_u16(c->p + 22);
-    *packets = ofwire_get_u64(c->p + 24);
+    flow->n_packets = ofwire_get_u64(c->p + 24);
+    flow->n_bytes = ofwire_get_u64(c->p + 32);
     cursor_advance(c, 40);
     return true;
 }
@@ -986,15 +993,14 @@ removed_read_15(struct ofwire_cursor *c, struct fh_flow *flow)
 
 int
 ofwire_get_flow_removed(const uint8_t *data, size_t len, int version,
-                        struct fh_flow *flow, uint64_t *packets,
-                        const char **why)
+                        struct fh_flow *flow, const char **why)
 {
     struct ofwire_cursor c = { data + OF_HEADER_LEN, len - OF_HEADER_LEN };
     enum ofwire_verdict match;
 
     memset(flow, 0, sizeof *flow);
     if (!(version >= OF_15 ? removed_read_15(&c, flow)
-                           : removed_read_13(&c, flow, packets))) {
+                           : removed_read_13(&c, flow))) {
         *why = "flow-removed is too short";
         return EPROTO;
     }
@@ -1007,7 +1013,7 @@ ofwire_get_flow_removed(const uint8_t *data, size_t len, int version,
         memset(&flow->match, 0, sizeof flow->match);
         flow->match.fields = UINT32_MAX;
     }
-    if (version >= OF_15 && !pull_stats(&c, packets)) {
+    if (version >= OF_15 && !pull_stats(&c, flow)) {
         *why = "flow-removed with bad statistics";
         return EPROTO;
     }

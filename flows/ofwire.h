@@ -72,8 +72,7 @@ int ofwire_pull_meter_stats(struct ofwire_cursor *, struct of_meter_drops *);
 /* Reads the flow removed of 'len' bytes, header included.  Returns 0, or
  * EPROTO and '*why', static. */
 int ofwire_get_flow_removed(const uint8_t *data, size_t len, int version,
-                            struct fh_flow *flow, uint64_t *packets,
-                            const char **why);
+                            struct fh_flow *flow, const char **why);
 
 /* Bytes that 'action' takes on the wire. */
 size_t ofwire_action_len(const struct fh_action *);

@@ -1,4 +1,4 @@
-/* /v1/clients and below.
+/* /v1/clients and below, /v1/usage.
  *
  * Called by api.c for its routes. */
 #include <config.h>
@@ -83,8 +83,10 @@ read_filter(struct api_call *call, struct filter *f)
     return true;
 }
 
-void
-api_get_clients(struct api_call *call)
+/* A page of those that fit, each as 'item' has it. */
+static void
+list_clients(struct api_call *call,
+             json_t *(*item)(const struct engine *, const struct client *))
 {
     const struct clients *clients = engine_clients(call->en);
     uint64_t limit = LIMIT_DEFAULT;
@@ -108,7 +110,7 @@ api_get_clients(struct api_call *call)
         if (json_array_size(list) == limit) {
             next = api_cursor_before(clients, last + 1);
         } else {
-            json_array_append_new(list, api_json_client(call->en, c));
+            json_array_append_new(list, item(call->en, c));
             last = i;
         }
     }
@@ -116,6 +118,18 @@ api_get_clients(struct api_call *call)
     json_object_set_new(json, "clients", list);
     json_object_set_new(json, "next", next ? next : json_null());
     api_reply_json(call, 200, json);
+}
+
+void
+api_get_clients(struct api_call *call)
+{
+    list_clients(call, api_json_client);
+}
+
+void
+api_get_usage(struct api_call *call)
+{
+    list_clients(call, api_json_usage);
 }
 
 /* The names of the segments that know an address, from the i-th client on. */
@@ -204,6 +218,16 @@ api_get_client(struct api_call *call)
 
     if (client) {
         api_reply_json(call, 200, api_json_client(call->en, client));
+    }
+}
+
+void
+api_get_client_usage(struct api_call *call)
+{
+    const struct client *client = api_find_client(call);
+
+    if (client) {
+        api_reply_json(call, 200, api_json_usage(call->en, client));
     }
 }
 

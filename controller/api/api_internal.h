@@ -139,7 +139,7 @@ api_handler api_get_client_flows, api_get_client_trace;
 struct client *api_find_client(struct api_call *);
 api_handler api_get_clients, api_post_clients, api_get_client,
             api_put_client, api_delete_client, api_post_client_move,
-            api_get_client_explain;
+            api_get_client_explain, api_get_usage, api_get_client_usage;
 /* api_paths.c */
 api_handler api_get_paths;
 /* api_config.c */

@@ -517,6 +517,31 @@ api_json_client(const struct engine *en, const struct client *client)
 }
 
 static json_t *
+json_count(const struct usage_count *count)
+{
+    json_t *object = json_object();
+
+    put(object, "packets", json_integer(count->packets));
+    put(object, "bytes", json_integer(count->bytes));
+    return object;
+}
+
+json_t *
+api_json_usage(const struct engine *en, const struct client *client)
+{
+    static const struct usage nothing = { 0 };
+    const struct usage *usage = client->usage ? client->usage : &nothing;
+    json_t *object = api_json_name(client);
+
+    put(object, "active", string_or_null(api_member_name(client->segment,
+                                                         client->active)));
+    put(object, "from_client", json_count(&usage->total[USAGE_FROM_CLIENT]));
+    put(object, "to_client", json_count(&usage->total[USAGE_TO_CLIENT]));
+    put(object, "read", time_or_null(usage->read_ms));
+    return object;
+}
+
+static json_t *
 json_candidate(const struct engine *en, const struct client *client,
                size_t i, const struct elect_candidate *candidate)
 {

@@ -23,6 +23,8 @@ json_t *api_json_router(const struct engine *, const struct router *);
 json_t *api_json_router_details(const struct engine *,
                                 const struct router *);
 json_t *api_json_client(const struct engine *, const struct client *);
+/* What it has sent and was sent. */
+json_t *api_json_usage(const struct engine *, const struct client *);
 /* {"address", "segment"} */
 json_t *api_json_name(const struct client *);
 /* Why no other router takes the client from 'router', for a person. */

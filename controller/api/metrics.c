@@ -206,6 +206,35 @@ write_routers(const struct engine *en, struct fh_buf *out)
     }
 }
 
+/* What clients have sent and were sent, by the router that forwarded it. */
+static void
+write_usage(const struct engine *en, struct fh_buf *out)
+{
+    static const char *const directions[USAGE_N_DIRECTIONS] = {
+        [USAGE_FROM_CLIENT] = "from_client", [USAGE_TO_CLIENT] = "to_client",
+    };
+
+    for (int bytes = 0; bytes < 2; bytes++) {
+        const char *name = bytes ? "client_bytes_total"
+                                 : "client_packets_total";
+
+        head(out, name, "counter", bytes
+             ? "Bytes of clients' packets, as bridges have counted them."
+             : "Clients' packets, as bridges have counted them.");
+        for (size_t i = 0; i < engine_n_routers(en); i++) {
+            const struct router *router = engine_router(en, i);
+
+            for (int d = 0; d < USAGE_N_DIRECTIONS; d++) {
+                const struct usage_count *n = &router->counters.clients[d];
+
+                put(out, "firsthop_%s{router=\"%s\",direction=\"%s\"} %"
+                    PRIu64 "\n", name, router->config->name, directions[d],
+                    bytes ? n->bytes : n->packets);
+            }
+        }
+    }
+}
+
 /* A port's name may have any printable character. */
 static void
 escape(const char *name, char escaped[2 * OF_PORT_NAME_LEN])
@@ -510,6 +539,7 @@ metrics_write(const struct engine *en, const struct api_host *host,
     put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
     write_clients(en, out);
     write_routers(en, out);
+    write_usage(en, out);
     write_ports(en, out);
     write_uplinks(en, out);
     write_paths(out, en);

@@ -22,6 +22,9 @@ struct bridge_ops {
     void (*up)(void *owner);
     /* It has gone; nothing that was asked of it will be answered. */
     void (*down)(void *owner, const char *reason);
+    /* It serves, and lists a flow, which says what it has counted.  May be
+     * NULL. */
+    void (*counted)(void *owner, const struct fh_flow *);
     /* 'found' are its flows of ours.  Returns those that it should have
      * instead, new.  'first': it has not served yet. */
     struct flow_set *(*desired)(void *owner, const struct flow_set *found,

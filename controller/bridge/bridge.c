@@ -223,6 +223,10 @@ collect_flow(const struct fh_flow *flow, void *b_)
     struct bridge *b = b_;
 
     flow_set_put(b->found, flow);
+    /* In the order in which the bridge says it, removals between. */
+    if (b->serves && b->ops->counted) {
+        b->ops->counted(b->owner, flow);
+    }
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "controller/ctl/ctl.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@
 #include <curl/curl.h>
 
 #define DEFAULT_SOCKET "/run/firsthop/control.sock"
+
+/* Arguments of a command that takes any number of them. */
+#define MANY INT_MAX
 
 /* Options that some commands have. */
 enum {
@@ -62,6 +66,8 @@ static const struct command {
     { "exposure", 0, 1, 0, ctl_exposure, "exposure [ROUTER]",
       "who has one router only; who would be\n"
       "                                         cut off if a router died" },
+    { "usage", 0, MANY, SEGMENT | ACTIVE, ctl_usage, "usage [ADDRESS...]",
+      "packets and bytes of all clients, or some" },
     { "flows", 1, 1, SEGMENT, ctl_flows, "flows ADDRESS",
       "a client's flows on every bridge" },
     { "trace", 2, 2, SEGMENT, ctl_trace, "trace FROM TO",
@@ -219,7 +225,8 @@ check_options(const struct ctl *ctl, unsigned int allowed)
 static unsigned int
 allowed_options(const struct command *command, const struct ctl *ctl)
 {
-    if (command->run == ctl_clients && ctl->n_args) {
+    if ((command->run == ctl_clients || command->run == ctl_usage)
+        && ctl->n_args) {
         return SEGMENT;
     }
     if (command->run == ctl_config && strcmp(ctl->args[0], "apply")

@@ -107,6 +107,12 @@ char *ctl_add_query(char *path, const char *key, const char *value);
 ctl_command ctl_status, ctl_routers, ctl_paths, ctl_clients, ctl_explain;
 /* "A:up B:down".  Returns new. */
 char *ctl_reach(json_t *reach);
+/* Appends to 'clients' what all pages of 'resource', "/v1/clients" or the
+ * like, list of those that the options choose.  Returns an exit status. */
+int ctl_read_clients(const struct ctl *, const char *resource,
+                     json_t *clients);
+/* Those as one page, for --json. */
+void ctl_print_clients(json_t *clients);
 /* ctl_exposure.c */
 ctl_command ctl_exposure;
 /* The same of the router that the first argument names, before a drain. */
@@ -127,5 +133,7 @@ ctl_command ctl_page;
 ctl_command ctl_report;
 /* ctl_top.c */
 ctl_command ctl_top;
+/* ctl_usage.c */
+ctl_command ctl_usage;
 
 #endif /* controller/ctl/ctl.h */

@@ -310,16 +310,15 @@ add_client(struct ctl_table *table, json_t *client)
     free(reach);
 }
 
-/* Reads all pages into 'clients'.  Small ones: the daemon has other work, and
- * does not interrupt one. */
-static int
-read_clients(const struct ctl *ctl, json_t *clients)
+/* Small pages: the daemon has other work, and does not interrupt one. */
+int
+ctl_read_clients(const struct ctl *ctl, const char *resource, json_t *clients)
 {
     char *after = NULL;
     int status;
 
     do {
-        char *path = fh_xstrdup("/v1/clients?limit=250");
+        char *path = ctl_add_query(fh_xstrdup(resource), "limit", "250");
         struct ctl_reply reply;
 
         path = ctl_add_query(path, "segment", ctl->segment);
@@ -342,20 +341,26 @@ read_clients(const struct ctl *ctl, json_t *clients)
     return status;
 }
 
+void
+ctl_print_clients(json_t *clients)
+{
+    json_t *all = json_pack("{s:O, s:n}", "clients", clients, "next");
+
+    json_dumpf(all, stdout, JSON_INDENT(1));
+    putchar('\n');
+    json_decref(all);
+}
+
 static int
 list_clients(const struct ctl *ctl)
 {
     json_t *clients = json_array();
-    int status = read_clients(ctl, clients);
+    int status = ctl_read_clients(ctl, "/v1/clients", clients);
     json_t *client;
     size_t i;
 
     if (status == CTL_DONE && ctl->json) {
-        json_t *all = json_pack("{s:O, s:n}", "clients", clients, "next");
-
-        json_dumpf(all, stdout, JSON_INDENT(1));
-        putchar('\n');
-        json_decref(all);
+        ctl_print_clients(clients);
     } else if (status == CTL_DONE) {
         struct ctl_table *table = ctl_table_create(CLIENT_HEADS);
 

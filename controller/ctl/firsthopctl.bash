@@ -16,8 +16,8 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure flows trace move drain undrain uplink config page report
-        top"
+        exposure usage flows trace move drain undrain uplink config page
+        report top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
         --help"
@@ -86,6 +86,9 @@ _firsthopctl()
                 -- "$cur")) ;;
         "1 report "* | "2 config check" | "2 config apply" | "2 config diff")
             COMPREPLY=($(compgen -f -- "$cur")) ;;
+        *" usage "*)
+            COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
+                -- "$cur")) ;;
     esac
 }
 

@@ -11,6 +11,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/counts.h"
 #include "controller/engine/life.h"
 #include "controller/engine/move.h"
 #include "controller/engine/removed.h"
@@ -137,6 +138,15 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     } else if (c->adopted && !is_later(c, info.decision)) {
         c->resume = true;       /* It was on its way from here. */
     }
+}
+
+/* What it has counted while we were not there is the client's as well. */
+static void
+adopt_counts(const struct fh_flow *flow, void *adoption_)
+{
+    struct adoption *adoption = adoption_;
+
+    counts_flow(adoption->en, adoption->router, flow);
 }
 
 /* What only a ROUTE flow knows: the outer Ethertype. */
@@ -393,6 +403,7 @@ adopt_desired(struct engine *en, struct router *router,
         flow_set_for_each(found, adopt_client, &adoption);
         flow_set_for_each(found, adopt_tpid, &adoption);
         flow_set_for_each(found, adopt_next_hop, &adoption);
+        flow_set_for_each(found, adopt_counts, &adoption);
         build_desired(en, router, desired);
         flow_set_for_each(found, keep_leaving, &keeping);
     } else {

@@ -7,6 +7,7 @@
 #include "controller/engine/bridge.h"
 
 #include "controller/engine/adopt.h"
+#include "controller/engine/counts.h"
 #include "controller/engine/input.h"
 #include "controller/engine/life.h"
 #include "controller/engine/mark.h"
@@ -46,6 +47,14 @@ up(void *router_)
     router->reading = true;
     find_ports(router);
     adopt_begin(en, router);
+}
+
+static void
+counted(void *router_, const struct fh_flow *flow)
+{
+    struct router *router = router_;
+
+    counts_flow(router->owner, router, flow);
 }
 
 static struct flow_set *
@@ -148,10 +157,9 @@ message(void *router_, const struct of_message *msg)
         input_frame(en, router, &msg->packet_in);
     } else if (msg->type == OF_FLOW_REMOVED) {
         engine_read_clock(en);
-        stale_flow_removed(en, router, &msg->flow_removed.flow,
-                           msg->flow_removed.packets);
-        taglimit_flow_removed(en, router, &msg->flow_removed.flow,
-                              msg->flow_removed.packets);
+        counts_flow_removed(en, router, &msg->flow_removed.flow);
+        stale_flow_removed(en, router, &msg->flow_removed.flow);
+        taglimit_flow_removed(en, router, &msg->flow_removed.flow);
     } else if (msg->type == OF_ECHO_REPLY) {
         router_echo_reply(router, msg->xid);
     } else if (msg->type == OF_METER_STATS_REPLY) {
@@ -215,6 +223,7 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
 static const struct bridge_ops router_ops = {
     .up = up,
     .down = down,
+    .counted = counted,
     .desired = desired,
     .read = read_done,
     .repaired = repaired,

@@ -110,7 +110,7 @@ report_static(struct engine *en, struct client *c)
 
 void
 stale_flow_removed(struct engine *en, struct router *router,
-                   const struct fh_flow *flow, uint64_t packets)
+                   const struct fh_flow *flow)
 {
     struct flow_client_info info;
     struct client *c;
@@ -120,7 +120,7 @@ stale_flow_removed(struct engine *en, struct router *router,
         return;
     }
     c = find_stale(en, router, &info);
-    if (c && packets) {
+    if (c && flow->n_packets) {
         report_static(en, c);
     }
     if (c) {

@@ -15,6 +15,6 @@ bool stale_is_open(struct engine *, const struct router *,
                    const struct fh_flow *);
 /* A flow was removed: was it an answer? */
 void stale_flow_removed(struct engine *, struct router *,
-                        const struct fh_flow *, uint64_t packets);
+                        const struct fh_flow *);
 
 #endif /* controller/engine/stale.h */

@@ -114,9 +114,9 @@ taglimit_is_open(const struct fh_flow *flow)
 
 void
 taglimit_flow_removed(struct engine *en, struct router *router,
-                      const struct fh_flow *flow, uint64_t packets)
+                      const struct fh_flow *flow)
 {
     if (fh_cookie_is_ours(flow->cookie) && taglimit_is_open(flow)) {
-        two_tags_told(en, router, !packets);
+        two_tags_told(en, router, !flow->n_packets);
     }
 }

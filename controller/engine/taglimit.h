@@ -11,6 +11,6 @@ void taglimit_ask(struct router *, int64_t now_ms);
 bool taglimit_is_open(const struct fh_flow *);
 /* A flow was removed: was it an answer? */
 void taglimit_flow_removed(struct engine *, struct router *,
-                           const struct fh_flow *, uint64_t packets);
+                           const struct fh_flow *);
 
 #endif /* controller/engine/taglimit.h */

@@ -62,6 +62,7 @@ client_free(struct client *c)
 {
     free(c->answered);
     free(c->last_move);
+    free(c->usage);
     client_drop_lease(c);
     free(c);
 }

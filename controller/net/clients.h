@@ -15,6 +15,7 @@
 #include "controller/base/journal.h"
 #include "controller/decide/reach.h"
 #include "controller/decide/takeover.h"
+#include "controller/decide/usage.h"
 
 enum client_origin {
     CLIENT_LEARNED,
@@ -97,6 +98,7 @@ struct client {
     struct client_answered *answered;   /* Owned, grows on demand. */
     struct client_move *last_move;      /* Owned; NULL: none since the start. */
     struct client_lease *lease;         /* Owned; NULL: it has none. */
+    struct usage *usage;                /* Owned; NULL: nothing was counted. */
     int64_t since_ms;           /* Unix: of the present state and active. */
     int64_t lost_ms;            /* Monotonic: since when it is lost. */
     int64_t alive_ms;           /* Last sign of life before the decision. */

@@ -39,6 +39,7 @@ struct router_counters {
     uint64_t punts, probes, probes_missed, probes_postponed,
              probes_inconclusive, probe_packets, flow_adds, flow_deletes,
              beacons, beacons_missed;
+    struct usage_count clients[USAGE_N_DIRECTIONS];     /* Of its clients. */
 };
 
 struct bridge;

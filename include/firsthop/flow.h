@@ -180,6 +180,8 @@ struct fh_flow {
     uint32_t meter;             /* 0: none. */
     uint64_t metadata, metadata_mask;   /* Write-metadata, mask 0: none. */
     struct fh_action actions[FH_FLOW_MAX_ACTIONS];
+    uint64_t n_packets, n_bytes;    /* As a bridge has counted; no part of
+                                     * what the flow is. */
 };
 
 /* Cookies: whose flow it is, what it is for, and which decision made it.
@@ -257,7 +259,7 @@ void fh_changes_destroy(struct fh_changes *);
 
 /* Same table, priority and match: one replaces the other. */
 bool fh_flow_same_key(const struct fh_flow *, const struct fh_flow *);
-/* The same in everything, cookie included. */
+/* The same in everything, cookie included; whatever they have counted. */
 bool fh_flow_same(const struct fh_flow *, const struct fh_flow *);
 /* For reading: "table=2 priority=100 in_port=1 ... actions=...".  Returns
  * new. */

@@ -241,15 +241,29 @@ class Client:
     def iter_clients(self, **filters: str | None) -> Iterator[types.Client]:
         """All clients, page by page, ordered by address; 'filters' are
         segment, active and state."""
+        yield from self._pages("/v1/clients", filters)
+
+    def _pages(self, resource, filters):
         after = None
         while True:
             page = self.get(
-                _url("/v1/clients", limit=PAGE, after=after, **filters)
+                _url(resource, limit=PAGE, after=after, **filters)
             )
             yield from page["clients"]
             after = page["next"]
             if after is None:
                 return
+
+    def iter_usage(self, **filters: str | None) -> Iterator[types.Usage]:
+        """What all clients have sent and were sent; 'filters' are segment
+        and active."""
+        yield from self._pages("/v1/usage", filters)
+
+    def usage(
+        self, address: str, segment: str | None = None
+    ) -> types.Usage:
+        """What it has sent and was sent, as bridges have counted."""
+        return self.get(_url("/v1/clients", address, "usage", segment=segment))
 
     def clients(self, **filters: str | None) -> list[types.Client]:
         return list(self.iter_clients(**filters))

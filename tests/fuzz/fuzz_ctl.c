@@ -133,7 +133,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         { ctl_status, 0 }, { ctl_routers, 0 }, { ctl_clients, 0 },
         { ctl_explain, 1 }, { ctl_paths, 0 }, { ctl_exposure, 0 },
         { ctl_events, 0 }, { ctl_history, 1 }, { ctl_move, 2 },
-        { ctl_drain, 1 }, { stream, 0 },
+        { ctl_drain, 1 }, { stream, 0 }, { ctl_usage, 0 },
+        { ctl_usage, 1 },
     };
     static char *args[] = { "10.0.0.10", "A", NULL };
     struct bytes in = { data, data + size };

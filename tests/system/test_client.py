@@ -78,6 +78,11 @@ def test_every_operation_answers_as_described(article, control):
     ]
     assert control.clients(active="B") == []
     assert control.explain(c)["address"] == c
+    assert [x["address"] for x in control.iter_usage(active="A")] == [
+        c,
+        article.d.address,
+    ]
+    assert control.usage(c)["active"] == "A"
     assert len(control.flows(c)["routers"][0]["flows"]) == 2
     assert control.trace(c, to="198.51.100.1")["hops"][0]["router"] == "A"
     assert control.trace(c, source="198.51.100.1")["verdict"] == "delivered"

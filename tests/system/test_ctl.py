@@ -445,6 +445,106 @@ def test_flows_are_those_of_the_bridges(article):
     )
 
 
+def counted(router, client):
+    """What the bridge's flows of 'client' have counted: packets and bytes
+    that it sent, and that it was sent."""
+    name = harness.as_register(client.address)
+    counts = [0, 0, 0, 0]
+    for line in router.ovs.ofctl("dump-flows", router.bridge).splitlines():
+        for register, place in ((0, 0), (1, 2)):
+            if f"reg{register}={name}," in line or (
+                f"reg{register}={name} " in line
+            ):
+                numbers = re.search(r"n_packets=(\d+), n_bytes=(\d+)", line)
+                counts[place] += int(numbers.group(1))
+                counts[place + 1] += int(numbers.group(2))
+    return counts
+
+
+def usage(article, client):
+    row = table(ctl(article, "usage", client.address)[0])[0]
+    return [
+        int(row[head])
+        for head in ("SENT", "SENT-BYTES", "RECEIVED", "RECEIVED-BYTES")
+    ]
+
+
+def look_at(router):
+    """Has the daemon read the bridge now, not in ten seconds: somebody has
+    changed flows of ours, it seems."""
+    router.ovs.ofctl(
+        "add-flow",
+        router.bridge,
+        "cookie=0xf1a5010000000000,table=200,priority=1,actions=drop",
+    )
+
+
+def ping_and_count(article, router, packets):
+    """Sends and receives that many, and waits until the bridge, which hears
+    of its datapath's doing a moment later, has counted them."""
+    before = counted(router, article.c)
+    article.c.netns.run(
+        *("ping", "-n", "-q", "-i", "0.01", "-c", packets),
+        harness.NEXT_HOP,
+    )
+    article.wait_for(
+        lambda: counted(router, article.c)
+        == [
+            before[0] + packets,
+            before[1] + 98 * packets,
+            before[2] + packets,
+            before[3] + 98 * packets,
+        ],
+        what=f"{router.name} to count {packets} packets",
+    )
+
+
+def test_usage_is_kept_over_moves_and_restarts(article):
+    """Known packets over A, then over B, then a restart of the daemon, which
+    keeps what the present flows have counted."""
+    ping_and_count(article, article.a, 40)
+    before = counted(article.a, article.c)
+    look_at(article.a)
+    article.wait_for(
+        lambda: usage(article, article.c) == before, what="A to be read"
+    )
+    # What A counts from here on it tells when its flows go.
+    ping_and_count(article, article.a, 20)
+    before = counted(article.a, article.c)
+    article.daemon.move(article.c.address, "B")
+    article.wait_active(article.c, article.b)
+    article.wait_for(
+        lambda: usage(article, article.c) == before, what="A's last word"
+    )
+    ping_and_count(article, article.b, 30)
+    on_b = counted(article.b, article.c)
+    look_at(article.b)
+    total = [a + b for a, b in zip(before, on_b)]
+    article.wait_for(
+        lambda: usage(article, article.c) == total, what="B to be read"
+    )
+    print(ctl(article, "usage")[0])
+    metrics = article.daemon.get("/metrics")
+    for direction, packets in (
+        ("from_client", on_b[0]),
+        ("to_client", on_b[2]),
+    ):
+        assert (
+            f'firsthop_client_packets_total{{router="B",'
+            f'direction="{direction}"}} {packets}\n' in metrics
+        )
+    article.daemon.restart()
+    article.wait_for(
+        lambda: usage(article, article.c) == on_b, what="B to be adopted"
+    )
+    document = json.loads(ctl(article, "--json", "usage", "--active", "B")[0])
+    assert [c["address"] for c in document["clients"]] == [article.c.address]
+    _, err = ctl(
+        article, "usage", article.c.address, "10.9.9.9", status=REFUSED
+    )
+    assert "10.9.9.9" in err
+
+
 def traced(article, *args):
     out, _ = ctl(article, "trace", *args)
     print(out)

@@ -642,6 +642,20 @@ static const struct walk {
       NULL },
     { "GET", "/v1/clients/{address}/trace",
       "/v1/clients/10.0.0.10/trace", NULL, 422, NULL },
+    { "GET", "/v1/clients/{address}/usage", "/v1/clients/10.0.0.10/usage",
+      NULL, 200, NULL },
+    { "GET", "/v1/clients/{address}/usage", "/v1/clients/10.0/usage", NULL,
+      400, NULL },
+    { "GET", "/v1/clients/{address}/usage", "/v1/clients/10.0.0.9/usage", NULL,
+      404, NULL },
+    { "GET", "/v1/clients/{address}/usage", "/v1/clients/10.0.0.11/usage",
+      NULL, 409, NULL },
+    { "GET", "/v1/usage", "/v1/usage", NULL, 200, NULL },
+    { "GET", "/v1/usage", "/v1/usage?segment=metro&active=A&limit=1", NULL,
+      200, NULL },
+    { "GET", "/v1/usage", "/v1/usage?state=lost", NULL, 400, NULL },
+    { "GET", "/v1/usage", "/v1/usage?segment=none", NULL, 404, NULL },
+    { "GET", "/v1/usage", "/v1/usage?limit=0", NULL, 422, NULL },
     { "GET", "/v1/exposure", "/v1/exposure", NULL, 200, NULL },
     { "GET", "/v1/exposure", "/v1/exposure?router=A", NULL, 200, NULL },
     { "GET", "/v1/exposure", "/v1/exposure?limit=x", NULL, 400, NULL },
@@ -1263,6 +1277,35 @@ page_takes_nothing_from_elsewhere(void **state)
         assert_null(strstr(reply_body(reply), " style="));
         free(reply);
     }
+}
+
+/* Usage. */
+
+static void
+usage_tells_what_was_counted(void **state)
+{
+    struct world *w = *state;
+    struct client *c = clients_at(engine_clients(w->en), 0);
+
+    assert_json(ask(w, "GET", "/v1/usage?limit=1", NULL, 200),
+        "{\"clients\": [{\"address\": \"10.0.0.10\","
+        " \"segment\": \"metro\", \"active\": \"A\","
+        " \"from_client\": {\"packets\": 0, \"bytes\": 0},"
+        " \"to_client\": {\"packets\": 0, \"bytes\": 0},"
+        " \"read\": null}], \"next\": \"10.0.0.10\"}");
+    c->usage = fh_xcalloc(1, sizeof *c->usage);
+    usage_read(c->usage, 10, 7, USAGE_FROM_CLIENT,
+               (struct usage_count) { 3, 300 });
+    usage_read(c->usage, 10, 7, USAGE_TO_CLIENT,
+               (struct usage_count) { 4, INT64_MAX });
+    c->usage->read_ms = FAKE_UNIX_MS;
+    assert_json(ask(w, "GET", "/v1/clients/10.0.0.10/usage", NULL, 200),
+        "{\"address\": \"10.0.0.10\","
+        " \"segment\": \"metro\", \"active\": \"A\","
+        " \"from_client\": {\"packets\": 3, \"bytes\": 300},"
+        " \"to_client\": {\"packets\": 4,"
+        " \"bytes\": 9223372036854775807},"
+        " \"read\": \"2026-11-23T04:00:00.123Z\"}");
 }
 
 /* Exposure. */
@@ -2070,6 +2113,7 @@ main(void)
         TEST(cursor_need_not_be_a_client),
         TEST(segments_count_their_clients),
         TEST(page_takes_nothing_from_elsewhere),
+        TEST(usage_tells_what_was_counted),
         TEST(exposure_tells_who_would_be_cut_off),
         TEST(exposure_looks_at_all_clients_a_few_at_a_time),
         TEST(bad_bodies_are_refused_with_pointers),

@@ -68,6 +68,14 @@ on_down(void *f, const char *reason)
     note(f, "down ");
 }
 
+static void
+on_counted(void *f, const struct fh_flow *flow)
+{
+    if (flow->n_packets) {
+        note(f, "%u=%u ", flow->priority, (unsigned int) flow->n_packets);
+    }
+}
+
 static struct flow_set *
 on_desired(void *f_, const struct flow_set *found, bool first)
 {
@@ -111,8 +119,8 @@ on_confirmed(void *f, uint64_t token, bool ok)
 }
 
 static const struct bridge_ops ops = {
-    .up = on_up, .down = on_down, .desired = on_desired, .read = on_read,
-    .repaired = on_repaired, .message = on_message, .confirmed = on_confirmed,
+    .up = on_up, .down = on_down, .counted = on_counted, .desired = on_desired,
+    .read = on_read, .repaired = on_repaired, .message = on_message, .confirmed = on_confirmed,
 };
 
 static void
@@ -351,6 +359,24 @@ a_bridge_is_looked_at_without_a_reason_now_and_then(void **state)
     assert_log(f, "again:0 repaired:0 read ");
 }
 
+/* The first list is for its owner to look at as a whole. */
+static void
+what_flows_have_counted_is_told_as_it_comes(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x;
+
+    f->wanted = 2;
+    f->conn.flows[f->conn.n_flows] = flow(1);
+    f->conn.flows[f->conn.n_flows++].n_packets = 5;
+    x = connect_bridge(f, &f->conn);
+    assert_log(f, "up first:1 read ");
+    f->conn.flows[0].n_packets = 7;
+    bridge_read_again(f->bridge);
+    fake_confirm_all(x);
+    assert_log(f, "1=7 again:1 read ");
+}
+
 /* The list does not show what was sent since. */
 static void
 our_own_changes_meanwhile_are_nobodys(void **state)
@@ -583,6 +609,7 @@ main(void)
         TEST(what_is_refused_is_read_again_not_too_soon),
         TEST(what_others_have_changed_is_put_right),
         TEST(a_bridge_is_looked_at_without_a_reason_now_and_then),
+        TEST(what_flows_have_counted_is_told_as_it_comes),
         TEST(our_own_changes_meanwhile_are_nobodys),
         TEST(who_refuses_changes_is_a_problem_that_can_be_mended),
         TEST(one_that_lost_its_flows_and_was_not_restarted_fails_open),

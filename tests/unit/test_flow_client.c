@@ -69,11 +69,12 @@ an_untagged_client(void **state)
     struct fh_client c = client();
 
     assert_client(&c,
-        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "table=3 priority=500 cookie=0xf1a5030000000007 send_removed "
+        "in_port=1 "
         "metadata=0x0 eth_src=02:00:00:00:01:0a "
         "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
         "goto:4",
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:7");
@@ -86,11 +87,12 @@ a_client_under_one_tag(void **state)
 
     c.vlan = (struct fh_vlan) { .n = 1, .vids = { 100 } };
     assert_client(&c,
-        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "table=3 priority=500 cookie=0xf1a5030000000007 send_removed "
+        "in_port=1 "
         "metadata=0x1000064 eth_src=02:00:00:00:01:0a "
         "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
         "goto:4",
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:100,"
@@ -104,11 +106,12 @@ a_client_under_two_tags(void **state)
 
     c.vlan = (struct fh_vlan) { .n = 2, .vids = { 200, 100 } };
     assert_client(&c,
-        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "table=3 priority=500 cookie=0xf1a5030000000007 send_removed "
+        "in_port=1 "
         "metadata=0x20640c8 eth_src=02:00:00:00:01:0a "
         "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
         "goto:4",
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:100,"
@@ -123,11 +126,12 @@ a_client_whose_outer_ethertype_was_seen(void **state)
     c.vlan = (struct fh_vlan) { .n = 2, .vids = { 4094, 1 },
                                 .tpid = 0x8100 };
     assert_client(&c,
-        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "table=3 priority=500 cookie=0xf1a5030000000007 send_removed "
+        "in_port=1 "
         "metadata=0x2001ffe eth_src=02:00:00:00:01:0a "
         "reg0=0xa00000a actions=write_metadata:0xc000000a00000000,"
         "goto:4",
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,push_vlan:0x8100,set_vlan:1,"
@@ -141,11 +145,12 @@ an_isolated_client_is_marked(void **state)
 
     c.isolate = true;
     assert_client(&c,
-        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "table=3 priority=500 cookie=0xf1a5030000000007 send_removed "
+        "in_port=1 "
         "metadata=0x0 eth_src=02:00:00:00:01:0a "
         "reg0=0xa00000a actions=write_metadata:0xe000000a00000000,"
         "goto:4",
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:7");
@@ -161,11 +166,12 @@ a_tagged_uplink_is_another_domain(void **state)
 
     c.uplink = &uplink;
     assert_client(&c,
-        "table=3 priority=500 cookie=0xf1a5030000000007 in_port=1 "
+        "table=3 priority=500 cookie=0xf1a5030000000007 send_removed "
+        "in_port=1 "
         "metadata=0x0 eth_src=02:00:00:00:01:0a "
         "reg0=0xa00000a actions=write_metadata:0xc000000a01000007,"
         "goto:4",
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a01000007/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x1,goto:7");
@@ -182,7 +188,7 @@ a_client_that_is_lost_is_told_of_where_it_was_sent_to(void **state)
     flow_client_build_route(&c, &route);
     assert_true(fh_flow_same(&flows[1], &route));
     assert_flow(&route,
-        "table=5 priority=500 cookie=0xf1a5030000000007 "
+        "table=5 priority=500 cookie=0xf1a5030000000007 send_removed "
         "metadata=0x8000000a00000000/0x80ffffff03ffffff "
         "reg1=0xa00000a actions=set_eth_src:02:00:00:00:00:0a,"
         "set_eth_dst:02:00:00:00:01:0a,write_metadata:0x100000000000001,"

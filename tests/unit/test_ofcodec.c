@@ -598,6 +598,7 @@ flow_mod_to_stats(const struct ofp_header *oh, int version)
     fs.hard_timeout = fm.hard_timeout;
     fs.idle_timeout = fm.idle_timeout;
     fs.packet_count = 3;
+    fs.byte_count = 300;
     fs.flags = fm.flags;
     fs.ofpacts = fm.ofpacts;
     fs.ofpacts_len = fm.ofpacts_len;
@@ -629,6 +630,8 @@ assert_round_trip(const struct fh_flow *flow, int version)
     assert_int_equal(msg.type, OF_FLOW_STATS_REPLY);
     assert_int_equal(msg.flow_stats.n, 1);
     assert_false(msg.flow_stats.more);
+    assert_int_equal(msg.flow_stats.flows[0].n_packets, 3);
+    assert_int_equal(msg.flow_stats.flows[0].n_bytes, 300);
     if (!fh_flow_same(&msg.flow_stats.flows[0], flow)) {
         fail_msg("version %d: sent %s, got %s", version, fh_flow_format(flow),
                  fh_flow_format(&msg.flow_stats.flows[0]));
@@ -943,7 +946,7 @@ encode_flow_removed(int version)
 }
 
 static void
-flow_removed_tells_flow_and_packets(void **state)
+flow_removed_tells_flow_and_counts(void **state)
 {
     for (size_t i = 0; i < N_ELEMS(versions); i++) {
         struct of_message msg;
@@ -952,7 +955,8 @@ flow_removed_tells_flow_and_packets(void **state)
         decode_ofpbuf(encode_flow_removed(versions[i]), versions[i], &msg,
                       &copy);
         assert_int_equal(msg.type, OF_FLOW_REMOVED);
-        assert_int_equal(msg.flow_removed.packets, 42);
+        assert_int_equal(msg.flow_removed.flow.n_packets, 42);
+        assert_int_equal(msg.flow_removed.flow.n_bytes, 4200);
         assert_int_equal(msg.flow_removed.flow.cookie,
                          UINT64_C(0xf1a5050000000001));
         assert_int_equal(msg.flow_removed.flow.table, 2);
@@ -1727,7 +1731,7 @@ main(void)
         cmocka_unit_test(a_foreign_match_is_left_out_unless_it_is_ours),
         cmocka_unit_test(a_change_to_a_flow_without_expression_puts_nothing),
         cmocka_unit_test(many_flows_of_one_message_all_arrive),
-        cmocka_unit_test(flow_removed_tells_flow_and_packets),
+        cmocka_unit_test(flow_removed_tells_flow_and_counts),
         cmocka_unit_test(a_bundled_change_is_the_change),
         cmocka_unit_test(a_bundle_opens_and_commits_with_the_same_flags),
         cmocka_unit_test(bundle_replies_name_bundle_and_kind),

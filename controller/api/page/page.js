@@ -433,12 +433,13 @@ async function showClient(name, focus) {
   try {
     const query = name.segment ? `?segment=${encodeURIComponent(name.segment)}` : "";
     const client = await ask(`/v1/clients/${encodeURIComponent(name.address)}${query}`);
-    const [explain, events] = await Promise.all([
+    const [explain, usage, events] = await Promise.all([
       ask(clientPath(client, "/explain")),
+      ask(clientPath(client, "/usage")),
       ask(`/v1/events?client=${client.address}&segment=${encodeURIComponent(client.segment)}`),
     ]);
     shownClient = { address: client.address, segment: client.segment };
-    show($("story"), ...story(client, explain, events.events));
+    show($("story"), ...story(client, explain, usage, events.events));
   } catch (error) {
     shownClient = null;
     show($("story"), ...trouble(name, error));
@@ -447,7 +448,9 @@ async function showClient(name, focus) {
   if (focus) section.focus();
 }
 
-function story(client, explain, events) {
+const amount = (count) => `${number(count.packets)} packets, ${number(count.bytes)} bytes`;
+
+function story(client, explain, usage, events) {
   const tags = client.vlan.length ? client.vlan.join(".") : "none";
   return [
     h("dl", {}, ...[
@@ -456,6 +459,7 @@ function story(client, explain, events) {
       ["Since", client.since ? new Date(client.since).toLocaleString("en-GB") : "–"],
       ["MAC", client.mac || "unknown"], ["VLAN", tags], ["Origin", client.origin],
       ["Moves", number(client.moves)], ["Election", explain.decision],
+      ["Sent", amount(usage.from_client)], ["Received", amount(usage.to_client)],
     ].flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])),
     h("table", {}, h("thead", {}, h(
       "tr", {}, ...["Router", "State"].map((t) => h("th", { scope: "col" }, t)),
