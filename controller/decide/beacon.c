@@ -146,6 +146,9 @@ beacon_timer(struct beacon *b, const struct beacon_params *params,
     } else if (!is_done(b->fence, bridge->fence_done)) {
         /* The bridge has not come to it yet: hold still. */
         wait.next_ms = now_ms + rto_ms;
+    } else if (bridge->full_ms && (int32_t) ((uint32_t) bridge->full_ms
+                                             - b->asked_ms) >= 0) {
+        return ask(b, params, BEACON_NOTHING, now_ms);
     } else if (bridge->dropped_us >= b->sent_us) {
         b->misses = 0;
         if (b->state == BEACON_LATE) {

@@ -141,6 +141,12 @@ reach_timer(struct reach *r, const struct reach_params *params,
         v.next_ms = now_ms + 1 + look_ahead_ms(rto_ms);
         return v;
     }
+    if (bridge->full_ms && r->state != REACH_DOWN
+        && (int32_t) ((uint32_t) bridge->full_ms - r->probed_ms) >= 0) {
+        v.probe = true;         /* Its answer may have been lost in a queue. */
+        v.next_ms = after_probe_ms(r, params, now_ms);
+        return v;
+    }
     if (bridge->dropped_us >= r->sent_us && r->state != REACH_DOWN) {
         return count_inconclusive(r, params, now_ms);
     }

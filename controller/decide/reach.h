@@ -17,9 +17,10 @@
  * while that has not come back it is the bridge that is slow, not the client
  * that is dead.
  *
- * Nor is silence evidence while the bridge drops what is said: somebody may
- * flood the meter that all the replies of a port go through.  So shortly
- * before a probe is late the meter's drops are read, and if it has dropped
+ * Nor is silence evidence while so many answer at a time that they fill the
+ * queues on the way (window.h); nor while the bridge drops what is said:
+ * somebody may flood the meter that all the replies of a port go through.  So
+ * shortly before a probe is late the meter's drops are read, and if it has dropped
  * anything since the first probe that was not answered, nothing is concluded
  * from those; the client is probed again in its turn.  But if that goes on,
  * the router is one that has not heard of the client for some time, and
@@ -106,6 +107,8 @@ struct reach_bridge {
     uint32_t reading_done;      /* and the last reading of the meters. */
     int64_t dropped_us;         /* When replies on the client's port were last
                                  * found dropped; monotonic, 0: never. */
+    int64_t full_ms;            /* When its window was last full; see
+                                 * window.h. */
 };
 
 /* What to do when the timer has fired. */

@@ -255,6 +255,7 @@ reply_to_probe(struct engine *en, struct client *c, size_t member,
     if (!c->vlan.tpid) {
         c->vlan.tpid = in->frame->vlan.tpid;
     }
+    window_answered(&in->port->window, r->probed_ms, engine_now_ms(en));
     event = reach_reply(r, &c->segment->probe, in->port->number, en->now_us,
                         &next_ms);
     wheel_arm(en->wheel, &r->timer, next_ms);
@@ -279,6 +280,18 @@ reply_to_all(struct engine *en, const struct location *at,
     }
 }
 
+/* It answered the first notice, or one of those that repeated it. */
+static void
+note_ack(const struct engine *en, const struct client *c,
+         const struct input *in)
+{
+    int64_t now_ms = engine_now_ms(en);
+
+    window_answered(&in->port->window,
+                    (uint32_t) (now_ms - takeover_ack_ms(&c->takeover,
+                                                         now_ms)), now_ms);
+}
+
 /* A reply to the router, from the MAC that the client has, as far as that is
  * known. */
 static void
@@ -295,6 +308,7 @@ reply_of_client(struct engine *en, struct client *c, size_t member,
     } else if (takeover_awaits_ack(&c->takeover, (int) member)
                && c->reaches[member].port == in->port->number) {
         move_acked(en, c, member);
+        note_ack(en, c, in);
     } else {
         engine_drop(en, DROP_UNASKED);
     }

@@ -183,6 +183,8 @@ send_notices(struct engine *en, struct client *c)
     lease_ack_send(c);
     move_answer_asked(en, c);
     router_queue_notice(router, c, c->active, gateway);
+    router_expect_answer(router, c->reaches[c->active].port,
+                         engine_now_ms(en));
     for (size_t i = 0; i < c->n_answered; i++) {
         const struct client_answered *a = &c->answered[i];
 

@@ -40,6 +40,29 @@ send_probe(struct engine *en, struct client *c, size_t member)
     router_queue_probe(router, c, member, en->now_us);
 }
 
+/* When the client may be asked, where its port has many answers to hand up
+ * first; 0: now. */
+static int64_t
+wait_until_ms(const struct engine *en, const struct client *c, size_t member)
+{
+    const struct router *router = member_router(c, member);
+    struct router_port *port
+        = router_access_port(router, c->reaches[member].port);
+    int64_t now_ms = engine_now_ms(en);
+
+    return (!port || window_is_open(&port->window, router_asked_us(router),
+                                    now_ms) ? 0
+            : window_retry_ms(&port->window, now_ms));
+}
+
+static int64_t
+full_ms(const struct router *router, uint32_t number)
+{
+    const struct router_port *port = router_access_port(router, number);
+
+    return port ? port->window.full_ms : 0;
+}
+
 void
 probe_now(struct engine *en, struct client *c, size_t member)
 {
@@ -131,16 +154,26 @@ note_late(struct engine *en, struct client *c, size_t member)
 }
 
 /* The active router's probe is late.  If it is the client that is gone, the
- * others must know by the time that an election would move it there. */
+ * others must know by the time that an election would move it there: all who
+ * have not heard it since that probe left. */
 static void
 ask_the_others(struct engine *en, struct client *c, size_t member)
 {
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        const struct reach *r = &c->reaches[i];
+    int64_t since_ms = c->reaches[member].sent_us / 1000;
 
-        if (i != member && reach_is_up(r) && !r->outstanding
-            && member_router(c, i)->ready) {
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        struct reach *r = &c->reaches[i];
+        int64_t at_ms;
+
+        if (i == member || !reach_is_up(r) || r->outstanding
+            || r->last_reply_ms > since_ms || !member_router(c, i)->ready) {
+            continue;
+        }
+        at_ms = wait_until_ms(en, c, i);
+        if (!at_ms) {
             probe_now(en, c, i);
+        } else if (wheel_due_ms(&r->timer) > at_ms) {
+            wheel_arm(en->wheel, &r->timer, at_ms);
         }
     }
 }
@@ -232,11 +265,19 @@ probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
     struct router *router = member_router(c, r->index);
     bool was_up = reach_is_up(r);
     uint32_t n_missed = r->missed;
+    int64_t wait_ms = (was_up && !r->outstanding
+                       ? wait_until_ms(en, c, r->index) : 0);
     struct reach_bridge bridge = (r->outstanding
                                   ? router_evidence(router, r->port)
                                   : (struct reach_bridge) { 0 });
-    struct reach_verdict v = reach_timer(r, &c->segment->probe, &bridge,
-                                         now_ms);
+    struct reach_verdict v;
+
+    if (wait_ms) {
+        wheel_arm(en->wheel, timer, wait_ms);
+        return;
+    }
+    bridge.full_ms = full_ms(router, r->port);
+    v = reach_timer(r, &c->segment->probe, &bridge, now_ms);
 
     router->counters.probes_missed += r->missed - n_missed;
     if (v.look) {
@@ -357,6 +398,7 @@ beacon_evidence(const struct path_end *end)
             bridge.dropped_us = drops->grown_us;
         }
     }
+    bridge.full_ms = end->path->core ? 0 : full_ms(router, its);
     return bridge;
 }
 

@@ -276,6 +276,16 @@ router_has_probe_budget(const struct router *router)
 }
 
 void
+router_expect_answer(struct router *router, uint32_t number, int64_t now_ms)
+{
+    struct router_port *port = router_access_port(router, number);
+
+    if (port) {
+        window_sent(&port->window, now_ms);
+    }
+}
+
+void
 router_queue_probe(struct router *router, struct client *c, size_t member,
                    int64_t now_us)
 {
@@ -301,6 +311,7 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
     }
     if (reach_is_up(r)) {
         router_queue_arp(router, r->port, dst, &vlan, &arp);
+        router_expect_answer(router, r->port, now_us / 1000);
     } else if (c->unanswered && r->heard_port && !c->claim.contested) {
         router_queue_arp(router, r->heard_port, dst, &vlan, &arp);
     } else {

@@ -36,6 +36,8 @@ void router_queue_silence(struct router *, struct client *, size_t member);
 /* Queues one ARP request to the client, and notes it in its reach: to its
  * MAC, or to all while that is unknown; by its port, or by every port while
  * it is not up. */
+/* One answer more will come in by the port. */
+void router_expect_answer(struct router *, uint32_t port, int64_t now_ms);
 void router_queue_probe(struct router *, struct client *, size_t member,
                         int64_t now_us);
 

@@ -11,6 +11,7 @@
 #include "controller/config/config.h"
 #include "controller/decide/drops.h"
 #include "controller/decide/uplink.h"
+#include "controller/decide/window.h"
 #include "controller/net/clients.h"
 #include "controller/net/segment.h"
 #include "flows/flow_diff.h"
@@ -27,6 +28,7 @@ struct router_port {
     uint8_t n_late;                     /* Late probes of late. */
     int64_t late_since_ms;
     int64_t swept_ms;                   /* Last time all were probed. */
+    struct window window;               /* Probes under way. */
 };
 
 /* Which segments have clients under these tags. */

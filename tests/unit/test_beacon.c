@@ -77,6 +77,28 @@ silent_until(struct beacon *b, const struct beacon_params *p, int64_t now_ms,
     return -1;
 }
 
+/* The port may have had no room for its answer. */
+static void
+silence_while_the_window_was_full_is_no_miss(void **state)
+{
+    struct beacon b = found_at(1000, &params);
+    struct reach_bridge bridge;
+    struct beacon_verdict v;
+
+    assert_true(fire(&b, &params, 1050).ask);
+    b.looked = true;
+    bridge = prompt(&b);
+    bridge.full_ms = 1055;
+    v = beacon_timer(&b, &params, &bridge, 1070);
+    assert_true(v.ask);
+    assert_int_equal(v.event, BEACON_NOTHING);
+    assert_int_equal(b.misses, 0);
+    beacon_sent(&b, 1070, b.fence, 1070 * 1000);
+    b.looked = true;
+    assert_int_equal(beacon_timer(&b, &params, &bridge, 1090).event,
+                     BEACON_WENT_LATE);
+}
+
 /* States. */
 
 static void
@@ -433,6 +455,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(silence_while_the_window_was_full_is_no_miss),
         cmocka_unit_test(an_answer_finds_it),
         cmocka_unit_test(a_beacon_is_due_once_an_interval),
         cmocka_unit_test(each_has_its_place_in_the_interval),

@@ -440,6 +440,28 @@ silence_while_replies_are_dropped_is_no_miss(void **state)
     assert_int_equal(r.missed, 0);
 }
 
+/* Its answer may have been among those that had no room. */
+static void
+silence_while_the_window_was_full_is_no_miss(void **state)
+{
+    struct reach_bridge bridge = { .fence_done = 9, .reading_done = 9 };
+    struct reach r = up_since(1000);
+    struct reach_verdict v;
+
+    send_probe(&r, 2, 2000);
+    reach_look_sent(&r, 1);
+    r.looked = true;
+    bridge.full_ms = 2000;
+    v = reach_timer(&r, &params, &bridge, 2020);
+    assert_true(v.probe);
+    assert_int_equal(v.event, REACH_NOTHING);
+    assert_int_equal(r.misses, 0);
+    send_probe(&r, 3, 2020);
+    r.looked = true;
+    assert_int_equal(reach_timer(&r, &params, &bridge, 2040).event,
+                     REACH_LATE);
+}
+
 /* One probe in its turn whose answer, if there is one, is dropped. */
 static void
 flooded_probe(struct reach *r, int64_t now_ms)
@@ -717,6 +739,7 @@ main(void)
         cmocka_unit_test(a_client_that_is_down_is_not_worth_a_look),
         cmocka_unit_test(no_verdict_before_the_meter_is_read),
         cmocka_unit_test(silence_while_replies_are_dropped_is_no_miss),
+        cmocka_unit_test(silence_while_the_window_was_full_is_no_miss),
         cmocka_unit_test(
             a_flood_that_goes_on_leaves_a_client_unheard),
         cmocka_unit_test(
