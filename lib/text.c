@@ -104,19 +104,6 @@ fh_addr_format(struct fh_addr addr, char *buf)
     return buf;
 }
 
-ovs_be32
-fh_prefix_mask(uint8_t plen)
-{
-    assert(plen <= 32);
-    return plen ? htonl(UINT32_MAX << (32 - plen)) : 0;
-}
-
-bool
-fh_prefix_contains(const struct fh_prefix *prefix, struct fh_addr addr)
-{
-    return !((prefix->addr.ip4 ^ addr.ip4) & fh_prefix_mask(prefix->plen));
-}
-
 bool
 fh_prefix_overlaps(const struct fh_prefix *a, const struct fh_prefix *b)
 {

@@ -146,10 +146,7 @@ input_frame(struct engine *en, struct router *router,
             const struct of_packet_in *pin)
 {
     struct frame frame;
-    struct input in = {
-        .router = router, .pin = pin, .frame = &frame,
-        .port = router_access_port(router, pin->in_port),
-    };
+    struct input in;            /* Of its union, parse() fills what is read. */
 
     router->counters.punts++;
     switch (frame_parse(pin->frame, pin->len, &frame)) {
@@ -164,6 +161,10 @@ input_frame(struct engine *en, struct router *router,
         engine_drop(en, DROP_MALFORMED);
         return;
     }
+    in.router = router;
+    in.port = router_access_port(router, pin->in_port);
+    in.pin = pin;
+    in.frame = &frame;
     if (!pin->metadata && fh_mac_equal(frame.src, router->config->mac)) {
         from_our_mac(en, &in);
     } else if (parse(&frame, &in)) {

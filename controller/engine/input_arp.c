@@ -168,11 +168,11 @@ take_request(struct engine *en, const struct location *at,
 {
     struct client *c = at->client;
 
-    if (!segment_is_host_address(at->segment, in->arp.spa)) {
-        engine_drop(en, DROP_OUTSIDE);
-        return;
-    }
     if (!c) {
+        if (!segment_is_host_address(at->segment, in->arp.spa)) {
+            engine_drop(en, DROP_OUTSIDE);
+            return;
+        }
         c = learn(en, at, in);
         if (!c) {
             return;
@@ -349,14 +349,25 @@ claims_ours(struct engine *en, struct segment *segment,
                    frame_is_to_all(in->frame));
 }
 
-/* A client speaks for itself, from its own MAC. */
 static void
-from_host(struct engine *en, const struct input *in)
+take(struct engine *en, const struct location *at, const struct input *in)
 {
-    struct location at;
+    if (in->arp.op == ARP_OP_REQUEST) {
+        take_request(en, at, in);
+    } else {
+        take_reply(en, at, in);
+    }
+}
 
-    switch (locate_by_tags(en, in->router, &in->frame->vlan, in->arp.spa,
-                           &at)) {
+/* Somebody who is not the client that we know by that address. */
+static void
+from_other(struct engine *en, enum locate_result result,
+           const struct location *at, const struct input *in)
+{
+    if (router_knows_mac(in->router, in->arp.sha)) {
+        return;                 /* A peer router's probe, flooded to us. */
+    }
+    switch (result) {
     case LOCATE_OUTSIDE:
         engine_drop(en, DROP_OUTSIDE);
         return;
@@ -366,26 +377,38 @@ from_host(struct engine *en, const struct input *in)
     case LOCATE_OK:
         break;
     }
-    if (segment_owns(at.segment, in->arp.spa)) {
-        claims_ours(en, at.segment, in);
-    } else if (in->arp.op == ARP_OP_REQUEST) {
-        take_request(en, &at, in);
+    if (segment_owns(at->segment, in->arp.spa)) {
+        claims_ours(en, at->segment, in);
     } else {
-        take_reply(en, &at, in);
+        take(en, at, in);
     }
 }
 
+static void
+from_host(struct engine *en, const struct input *in)
+{
+    struct location at;
+    enum locate_result result = locate_by_tags(
+        en, in->router, &in->frame->vlan, in->arp.spa, &at);
+
+    if (result == LOCATE_OK && at.client
+        && fh_mac_equal(at.client->mac, in->arp.sha)) {
+        take(en, &at, in);      /* Most of what comes in. */
+    } else {
+        from_other(en, result, &at, in);
+    }
+}
+
+/* A client speaks for itself, from its own MAC. */
 bool
 input_arp(struct engine *en, const struct input *in)
 {
     if (!fh_mac_equal(in->arp.sha, in->frame->src)) {
         engine_drop(en, DROP_MALFORMED);
-    } else if (router_knows_mac(in->router, in->arp.sha)) {
-        return true;            /* A peer router's probe, flooded to us. */
-    } else if (arp_is_address_probe(&in->arp)) {
-        address_probe(en, in);
-    } else {
+    } else if (!arp_is_address_probe(&in->arp)) {
         from_host(en, in);
+    } else if (!router_knows_mac(in->router, in->arp.sha)) {
+        address_probe(en, in);
     }
     return true;
 }
@@ -393,5 +416,7 @@ input_arp(struct engine *en, const struct input *in)
 bool
 input_beacon(struct engine *en, const struct input *in)
 {
-    return path_heard(en, in->router, in->pin->in_port, in->frame, &in->arp);
+    return in->arp.op == ARP_OP_REPLY
+           && path_heard(en, in->router, in->pin->in_port, in->frame,
+                         &in->arp);
 }

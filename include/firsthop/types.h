@@ -6,6 +6,7 @@
 #ifndef FIRSTHOP_TYPES_H
 #define FIRSTHOP_TYPES_H 1
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -91,6 +92,19 @@ fh_mac_of_beacons(struct eth_addr router)
     return router;
 }
 
+/* 'plen' is 32 at most. */
+static inline ovs_be32
+fh_prefix_mask(uint8_t plen)
+{
+    return plen ? htobe32(UINT32_MAX << (32 - plen)) : 0;
+}
+
+static inline bool
+fh_prefix_contains(const struct fh_prefix *prefix, struct fh_addr addr)
+{
+    return !((prefix->addr.ip4 ^ addr.ip4) & fh_prefix_mask(prefix->plen));
+}
+
 static inline bool
 fh_vlan_equal(const struct fh_vlan *a, const struct fh_vlan *b)
 {
@@ -106,8 +120,6 @@ int fh_addr_compare(struct fh_addr, struct fh_addr);    /* By number. */
 bool fh_addr_parse(const char *, struct fh_addr *out);
 char *fh_addr_format(struct fh_addr, char *buf);
 
-ovs_be32 fh_prefix_mask(uint8_t plen);
-bool fh_prefix_contains(const struct fh_prefix *, struct fh_addr);
 bool fh_prefix_overlaps(const struct fh_prefix *, const struct fh_prefix *);
 /* "10.0.0.0/24".  Host bits are kept, as an interface address has them. */
 bool fh_prefix_parse(const char *, struct fh_prefix *out);
