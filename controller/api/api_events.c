@@ -153,6 +153,48 @@ end_list(struct event_stream *stream, bool cut)
     http_stream_end(conn);
 }
 
+/* A list of one client's events begins with those of its changes that the ring
+ * has forgotten.  The first after 'seq', in '*event', among all clients with
+ * the address. */
+static bool
+find_forgotten(const struct event_stream *stream, uint64_t seq,
+               struct incident *event)
+{
+    const struct clients *clients
+        = engine_clients(stream->owner->api->en);
+    struct client_key key = { .address = stream->filter.client };
+    uint64_t end = journal_first_seq(ring(stream));
+    const struct client *c;
+    bool found = false;
+
+    if (fh_addr_is_zero(key.address) || is_live(stream) || seq + 1 >= end) {
+        return false;
+    }
+    for (size_t i = clients_lower_bound(clients, key);
+         (c = clients_at(clients, i))
+         && fh_addr_equal(c->key.address, key.address); i++) {
+        struct incident e;
+
+        if (history_after(c->history, seq, &e) && e.seq < end) {
+            end = e.seq;
+            found = true;
+            *event = e;
+            event->client = key.address;
+            snprintf(event->segment, sizeof event->segment, "%s",
+                     c->segment->config->name);
+        }
+    }
+    return found;
+}
+
+/* The next event for the stream to look at, or NULL.  'copy' may hold it. */
+static const struct incident *
+next_event(const struct event_stream *stream, struct incident *copy)
+{
+    return (find_forgotten(stream, stream->cursor, copy) ? copy
+            : journal_after(ring(stream), stream->cursor));
+}
+
 /* Writes what there is, up to what one turn of the loop may take. */
 static void
 stream_writable(struct http_conn *conn, void *stream_)
@@ -165,8 +207,8 @@ stream_writable(struct http_conn *conn, void *stream_)
     }
     for (int n = 0, skips = 0; n < EVENTS_PER_TURN
          && skips < SKIPS_PER_TURN;) {
-        const struct incident *event = journal_after(ring(stream),
-                                                     stream->cursor);
+        struct incident forgotten;
+        const struct incident *event = next_event(stream, &forgotten);
         bool over = !event || event->seq > stream->end;
 
         if (!over && !filter_matches(&stream->filter, event)) {

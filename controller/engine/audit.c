@@ -108,6 +108,9 @@ check_state(const struct client *c)
     if (c->wants == 0 && c->silent_members) {
         return "silence is noted, and it is not marked";
     }
+    if (c->last_move && !c->history) {
+        return "it has moved, and has no history";
+    }
     return NULL;
 }
 

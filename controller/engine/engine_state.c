@@ -31,8 +31,15 @@ engine_wake(struct engine *en)
 void
 engine_report(struct engine *en, struct incident *e)
 {
+    struct client *c = (fh_addr_is_zero(e->client) ? NULL
+                        : clients_find_in(en->clients, e->client,
+                                          e->segment));
+
     e->time_ms = engine_unix_ms(en);
-    journal_add(en->journal, e);
+    e->seq = journal_add(en->journal, e);
+    if (c) {
+        history_add(&c->history, e);
+    }
     incident_log(e);
 }
 

@@ -241,6 +241,8 @@ inherit(struct engine *en, struct client *c, struct client *old)
     old->answered = NULL;
     c->last_move = old->last_move;
     old->last_move = NULL;
+    c->history = old->history;
+    old->history = NULL;
     c->usage = old->usage;
     old->usage = NULL;
     client_take_lease(c, old);

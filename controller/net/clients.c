@@ -9,6 +9,8 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/net/segment.h"
+
 /* A key is 8 bytes without padding: one multiplication mixes them. */
 static uint32_t
 hash_key(const struct client_key *key)
@@ -62,6 +64,7 @@ client_free(struct client *c)
 {
     free(c->answered);
     free(c->last_move);
+    history_destroy(c->history);
     free(c->usage);
     client_drop_lease(c);
     free(c);
@@ -220,6 +223,23 @@ clients_find(const struct clients *cs, struct fh_addr address,
     HASH_FIND_BYHASHVALUE(hh, cs->by_key, &key, sizeof key, hash_key(&key),
                           c);
     return c;
+}
+
+struct client *
+clients_find_in(const struct clients *cs, struct fh_addr address,
+                const char *segment)
+{
+    struct client_key key = { .address = address };
+    size_t i = clients_lower_bound(cs, key);
+    struct client *c;
+
+    while ((c = clients_at(cs, i++))
+           && fh_addr_equal(c->key.address, address)) {
+        if (!strcmp(c->segment->config->name, segment)) {
+            return c;
+        }
+    }
+    return NULL;
 }
 
 size_t

@@ -12,6 +12,7 @@
 #include "controller/decide/claim.h"
 #include "controller/decide/elect.h"
 #include "controller/decide/guard.h"
+#include "controller/base/history.h"
 #include "controller/base/journal.h"
 #include "controller/decide/reach.h"
 #include "controller/decide/takeover.h"
@@ -98,6 +99,7 @@ struct client {
     struct client_answered *answered;   /* Owned, grows on demand. */
     struct client_move *last_move;      /* Owned; NULL: none since the start. */
     struct client_lease *lease;         /* Owned; NULL: it has none. */
+    struct history *history;            /* Owned; NULL: no changes yet. */
     struct usage *usage;                /* Owned; NULL: nothing was counted. */
     int64_t since_ms;           /* Unix: of the present state and active. */
     int64_t lost_ms;            /* Monotonic: since when it is lost. */
@@ -199,6 +201,9 @@ void clients_remove(struct clients *, struct client *);
 
 struct client *clients_find(const struct clients *, struct fh_addr,
                             uint32_t segment);
+/* The same by the name of its segment. */
+struct client *clients_find_in(const struct clients *, struct fh_addr,
+                               const char *segment);
 size_t clients_count(const struct clients *);
 
 /* The i-th in order of address, then segment; NULL beyond the last. */

@@ -104,6 +104,50 @@ events_are_chosen_by_what_is_asked(void **state)
     ask_only(w, "GET", "/v1/events?max_age_s=1h", NULL, 400);
 }
 
+/* Others were noisy meanwhile. */
+static void
+a_clients_changes_outlive_the_ring(void **state)
+{
+    struct world *w = *state;
+    struct client *c = clients_at(engine_clients(w->en), 0);
+    struct incident e = incident_init(INCIDENT_CLIENT_ELECTED);
+    struct incident noise = incident_init(INCIDENT_CLIENT_LOST);
+    json_t *json;
+
+    e.time_ms = noise.time_ms = FAKE_UNIX_MS;
+    e.client = c->key.address;
+    e.cause = CAUSE_FIRST;
+    snprintf(e.segment, sizeof e.segment, "metro");
+    snprintf(e.to, sizeof e.to, "A");
+    e.seq = journal_add(engine_journal(w->en), &e);
+    history_add(&c->history, &e);
+    for (int i = 0; i < N_EVENTS; i++) {
+        journal_add(engine_journal(w->en), &noise);
+    }
+    e.type = INCIDENT_CLIENT_LOST;
+    e.seq = journal_add(engine_journal(w->en), &e);
+    history_add(&c->history, &e);
+    assert_int_equal(count_events(w, "since=0"), N_EVENTS);
+    json = ask(w, "GET", "/v1/events?client=10.0.0.10", NULL, 200);
+    json_object_set_new(json, "n", json_integer(
+        json_array_size(json_object_get(json, "events"))));
+    json_object_set(json, "first", json_array_get(
+        json_object_get(json, "events"), 0));
+    json_object_del(json, "events");
+    assert_json(json,
+        "{\"next\": null, \"n\": 2, \"first\": {\"seq\": 1,"
+        " \"time\": \"2026-11-23T04:00:00.123Z\","
+        " \"type\": \"client.elected\", \"segment\": \"metro\","
+        " \"client\": \"10.0.0.10\", \"from\": null, \"to\": \"A\","
+        " \"cause\": \"first\", \"detect_ms\": null,"
+        " \"install_ms\": null, \"ack_ms\": null}}");
+    assert_int_equal(count_events(w, "client=10.0.0.10&since=1"), 1);
+    assert_int_equal(count_events(w, "client=10.0.0.10&limit=1"), 1);
+    assert_int_equal(count_events(w, "client=10.0.0.10&segment=campus"), 0);
+    assert_int_equal(count_events(w, "client=10.0.0.10&type=client.lost"), 1);
+    assert_int_equal(count_events(w, "client=10.0.0.9"), 0);
+}
+
 static void
 open_stream(struct world *w, struct peer *peer, const char *target,
             const char *fields)
@@ -277,6 +321,7 @@ main(void)
         TEST(events_are_shown_as_the_contract_says),
         TEST(list_of_events_goes_from_since_to_limit),
         TEST(events_are_chosen_by_what_is_asked),
+        TEST(a_clients_changes_outlive_the_ring),
         TEST(stream_holds_what_is_asked_for_only),
         TEST(stream_begins_with_the_present),
         TEST(stream_resumes_behind_the_last_event_id),
