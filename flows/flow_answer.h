@@ -2,8 +2,9 @@
  * the clients that it serves: ARP, and ping to the router.  Pure.
  *
  * The switch is a flow in AWAKE with a hard timeout, which the controller
- * renews while it is there (flow_answer_awake()).  Every ARP request, and every
- * ping to ourselves, asks AWAKE first:
+ * renews while it is there (flow_answer_awake()).  Every ARP request, every
+ * ping to ourselves, and what passes between a client and its DHCP server, asks
+ * AWAKE first:
  *
  *   CLASSIFY  request -> AWAKE, CLASSIFY again
  *   AWAKE     the controller's flow: FLOW_AWAKE, and the request is punted

@@ -456,6 +456,24 @@ put_expired(struct flow_set *out, uint64_t meta, uint64_t mask,
     }
 }
 
+/* What matches 'flow' is punted while the controller is there.  Without it, it
+ * goes the way of all packets: who renews a lease keeps the address. */
+static void
+put_punt_if_awake(struct flow_set *out, const struct fh_flow *flow,
+                  uint32_t meter)
+{
+    struct fh_flow ask = *flow, punt = *flow;
+
+    flow_match_reg(&ask, FLOW_REG_AWAKE, 0);
+    flow_act_resubmit(&ask, FH_TABLE_AWAKE);
+    flow_act_resubmit(&ask, flow->table);
+    flow_set_put(out, &ask);
+
+    flow_match_reg(&punt, FLOW_REG_AWAKE, FLOW_AWAKE);
+    flow_act_controller(&punt, meter);
+    flow_set_put(out, &punt);
+}
+
 /* What a client sends to a server that has given it an address: the controller
  * learns when that is released, and passes it on as it is. */
 static void
@@ -474,8 +492,7 @@ put_dhcp_to_server(struct flow_set *out, const struct fh_router *router,
         match_udp(&flow);
         flow_match_ip_dst_host(&flow, server);
         match_udp_dst(&flow, DHCP_SERVER_PORT);
-        flow_act_controller(&flow, FLOW_METER_DHCP(port));
-        flow_set_put(out, &flow);
+        put_punt_if_awake(out, &flow, FLOW_METER_DHCP(port));
     }
 }
 
@@ -494,8 +511,7 @@ put_dhcp_from_server(struct flow_set *out, const struct fh_segment *segment,
     flow_match_ip_src_host(&flow, server);
     flow_match_ip_dst(&flow, dst);
     match_udp_dst(&flow, udp_dst);
-    flow_act_controller(&flow, FLOW_METER_DHCP(segment->uplink->port));
-    flow_set_put(out, &flow);
+    put_punt_if_awake(out, &flow, FLOW_METER_DHCP(segment->uplink->port));
 }
 
 static void

@@ -12,7 +12,8 @@
  * SENDER    IPv4 or ARP from an address of a segment, noted -> SOURCE
  * SOURCE    (flow_client)
  * ROUTE     ping to one of our addresses -> ECHO
- *           DHCP between a client and a server, or a server and us -> controller
+ *           DHCP between a client and a server, or a server and us, while the
+ *           controller is there -> controller
  *           no host's address, or a neighbour under isolation -> nowhere
  *           at the end of its TTL -> PUNT
  *           to an address of a segment, noted -> CLIENT

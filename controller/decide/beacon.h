@@ -25,7 +25,8 @@
  * not while the bridge drops what it should hand up.
  *
  * Each beacon carries a number that nobody can guess, and its answer must
- * carry the same. */
+ * carry the same: it is fresh.  That it is the bridge's nothing proves: flows
+ * know no keyed function, so who sees a beacon can answer it. */
 #ifndef BEACON_H
 #define BEACON_H 1
 

@@ -26,6 +26,11 @@
 #define KEEP_MS         2000
 #define KEEP_PER_MS     10      /* Leases that put that off by 1 ms. */
 
+/* A lease that ended while we were away, or ends before it is renewed under
+ * our eyes: its client was forwarded for, and may have renewed it by unicast.
+ * So long it has to show that it is there, and as long again each time. */
+#define UNSEEN_S 60
+
 /* Keeping. */
 
 static void
@@ -82,8 +87,10 @@ lease_init(struct engine *en)
     en->lease_timer.fire = keep_timer;
 }
 
+static void set_end(struct engine *, struct client *, uint32_t lease_s);
+
 /* Its time is up.  A client that still answers stays, where whoever answers is
- * served. */
+ * served; and where its lease may have been renewed behind our back. */
 static void
 lease_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 {
@@ -92,9 +99,15 @@ lease_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
                                            - offsetof(struct client_lease,
                                                       timer));
     struct client *c = lease->client;
+    bool answers = (c->active != ELECT_NONE
+                    && reach_is_up(&c->reaches[c->active]));
 
-    if (c->origin == CLIENT_LEASED && c->active != ELECT_NONE
-        && reach_is_up(&c->reaches[c->active])
+    if (answers && lease->restored) {
+        set_end(en, c, UNSEEN_S);
+        lease->restored = true;
+        return;
+    }
+    if (c->origin == CLIENT_LEASED && answers
         && c->segment->config->learn == LEARN_ALL) {
         life_set_origin(c, CLIENT_LEARNED);
         learned_enter(c, (size_t) c->active, c->reaches[c->active].port);
@@ -111,6 +124,7 @@ set_end(struct engine *en, struct client *c, uint32_t lease_s)
     keep_later(en);
     lease->timer.fire = lease_timer;
     lease->client = c;
+    lease->restored = false;
     if (lease_s == DHCP_LEASE_FOREVER) {
         lease->end_ms = 0;
         wheel_cancel(&lease->timer);
@@ -218,9 +232,11 @@ restore_one(struct engine *en, const struct store_client *kept)
     struct client *c;
 
     if (!segment || !segment->config->dhcp.lease_clients
-        || !segment->config->dhcp.n_servers
-        || (kept->end_ms && left_ms <= 0)) {
+        || !segment->config->dhcp.n_servers) {
         return;
+    }
+    if (left_ms < UNSEEN_S * 1000) {
+        left_ms = UNSEEN_S * 1000;
     }
     c = claim(en, segment, &grant);
     if (c && !c->lease) {
@@ -228,6 +244,7 @@ restore_one(struct engine *en, const struct store_client *kept)
         c->mac_fixed = true;
         set_end(en, c, kept->end_ms ? (uint32_t) (left_ms / 1000 + 1)
                        : DHCP_LEASE_FOREVER);
+        c->lease->restored = true;
     }
 }
 

@@ -50,6 +50,8 @@ struct client_lease {
     struct wheel_timer timer;   /* Of its end. */
     struct client *client;      /* Whose it is. */
     int64_t end_ms;             /* Monotonic; 0: never. */
+    bool restored;              /* From a former run: it may have been renewed
+                                 * meanwhile. */
     uint8_t *ack;               /* Owned frame that waits until the flows are
                                  * in force (lease_ack.c), or NULL. */
     size_t ack_len;

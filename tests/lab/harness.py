@@ -110,6 +110,10 @@ class Router:
     def flows(self, match=""):
         return self.ovs.flows(self.bridge, match)
 
+    def is_alone(self):
+        """Does its bridge take the daemon to be away?"""
+        return not any("hard_timeout" in f for f in self.flows("table=15"))
+
     def flows_of(self, client):
         """The flows that name the address or the MAC of 'client'."""
         marks = (
@@ -340,6 +344,13 @@ class Lab:
             for router in self.routers.values():
                 router.ovs.reconnect_quickly(router.bridge)
         return self.daemon
+
+    def wait_alone(self):
+        """Until every bridge answers by itself."""
+        for router in self.routers.values():
+            self.wait_for(
+                router.is_alone, what=f"{router.name} to answer by itself"
+            )
 
     def wait_connected(self, names=None, timeout=15.0):
         for name in names or self.routers:

@@ -39,19 +39,6 @@ def all_pairs(lab):
     }
 
 
-def is_alone(router):
-    """Does its bridge take the daemon to be away?"""
-    return not any("hard_timeout" in f for f in router.flows("table=15"))
-
-
-def wait_alone(lab):
-    for router in (lab.a, lab.b):
-        lab.wait_for(
-            lambda router=router: is_alone(router),
-            what=f"{router.name} to answer by itself",
-        )
-
-
 class LwipLike:
     """A host that asks for the gateway by broadcast twice a second, whatever
     it knows, and counts the questions that nobody, or that several, answer."""
@@ -102,7 +89,7 @@ def test_nothing_is_lost_without_the_daemon(upstream):
             meter.wait_steady(explain=lab.explain)
             meter.reset()
             lab.daemon.kill()
-            wait_alone(lab)
+            lab.wait_alone()
             lwip.run(ABSENCE_S)
             assert lwip.asked and not lwip.unanswered and not lwip.doubly
             assert lost(meter.report()) == {}
@@ -126,7 +113,7 @@ def test_a_hung_daemon_is_as_good_as_none(article):
         meter.wait_steady(explain=article.explain)
         meter.reset()
         article.daemon.process.send_signal(signal.SIGSTOP)
-        wait_alone(article)
+        article.wait_alone()
         time.sleep(ABSENCE_S)
         assert lost(meter.report()) == {}
         article.daemon.process.send_signal(signal.SIGCONT)
@@ -144,7 +131,7 @@ def test_what_is_answered_and_what_not(article):
     that asks without an address, or in another's name."""
     c, d = article.c, article.d
     article.daemon.kill()
-    wait_alone(article)
+    article.wait_alone()
     assert c.ping(harness.GATEWAY) and c.ping(article.a.local)
     assert article.server.ping(article.a.uplink_address)
     assert harness.arping(c, "10.0.0.77") == article.a.mac
@@ -175,7 +162,7 @@ def test_a_standby_answers_nobody(article):
         what="C to have moved",
     )
     article.daemon.kill()
-    wait_alone(article)
+    article.wait_alone()
     with article.c.tap() as tap, article.server.tap() as core:
         tap.send(
             arp_request(article.c.mac, article.c.address, harness.GATEWAY)

@@ -2,7 +2,9 @@
 
 Real servers (dnsmasq, Kea) behind the uplinks, real clients in namespaces."""
 
+import os
 import signal
+import time
 
 import pytest
 
@@ -139,6 +141,54 @@ def test_renewal_moves_the_end(lab):
         lambda: lab.daemon.client(address)["expires"] > before,
         what="its end to move",
     )
+    client.stop()
+    server.stop()
+
+
+def read_text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def renews(client, patience_s=1):
+    """Has udhcpc's lease been renewed, when it is told to?  It asks once."""
+    n = len(client.events())
+    client.signal(signal.SIGUSR1)
+    deadline = time.monotonic() + patience_s
+    while len(client.events()) == n and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return client.events()[n:] and client.events()[-1].startswith("renew")
+
+
+def test_renewal_without_the_daemon(lab):
+    """The bridge passes it on; and when the daemon is back, after the end
+    that it knew, the client is served all the same."""
+    build(lab)
+    server = dhcplab.Server(lab, "kea", lease_s=10).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    wait_uplinks(lab)
+    client = dhcplab.DhcpClient(lab, lab.c).start()
+    address = client.wait_bound()
+    end = lab.daemon.client(address)["expires"]
+    leases = os.path.join(lab.daemon.state_dir, "leases")
+    lab.wait_for(
+        lambda: os.path.exists(leases) and address in read_text(leases),
+        what="the lease to be written",
+    )
+    lab.daemon.kill()
+    lab.wait_alone()
+    lab.wait_for(
+        lambda: renews(client),
+        what="the lease to be renewed",
+    )
+    lab.wait_for(
+        lambda: dhcplab.seconds_until(end) < 0, 15, "the first lease's end"
+    )
+    lab.daemon.start()
+    lab.wait_connected()
+    assert lab.daemon.client(address)["origin"] == "leased"
+    lab.wait_active(lab.c, lab.a)
+    assert lab.c.ping(harness.SERVER, timeout=2)
     client.stop()
     server.stop()
 

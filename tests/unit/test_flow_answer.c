@@ -39,6 +39,7 @@ struct packet {
     struct eth_addr sha, tha;
     struct fh_addr from, to;    /* spa and tpa, or IPv4 source and destination */
     uint8_t ip_proto, icmp_type, ttl;
+    uint16_t udp_dst;
 };
 
 struct fixture {
@@ -150,7 +151,9 @@ l3_matches(const struct fh_match *m, const struct packet *p)
             && !(m->fields & FH_F_IP_PROTO && m->ip_proto != p->ip_proto)
             && !(m->fields & FH_F_ICMP_TYPE && m->icmp_type != p->icmp_type)
             && !(m->fields & FH_F_IP_TTL && m->ip_ttl != p->ttl)
-            && !(m->fields & (FH_F_UDP_SRC | FH_F_UDP_DST)));
+            && !(m->fields & FH_F_UDP_DST
+                 && (p->ip_proto != 17 || m->udp_dst != p->udp_dst))
+            && !(m->fields & FH_F_UDP_SRC));
 }
 
 struct search {
@@ -231,6 +234,10 @@ say_output(struct fixture *f, const struct packet *p, uint32_t port)
                  port == FH_PORT_IN_PORT ? p->in_port : port, tags, src + 12,
                  dst + 12, p->arp_op, from, fh_mac_format(p->sha, sha) + 12,
                  to, fh_mac_format(p->tha, tha) + 12);
+    } else if (p->ip_proto == 17) {
+        snprintf(text, sizeof text, "%u: %s%s>%s udp %u ttl %u %s to %s",
+                 port == FH_PORT_IN_PORT ? p->in_port : port, tags, src + 12,
+                 dst + 12, p->udp_dst, p->ttl, from, to);
     } else {
         snprintf(text, sizeof text, "%u: %s%s>%s icmp %u ttl %u %s to %s",
                  port == FH_PORT_IN_PORT ? p->in_port : port, tags, src + 12,
@@ -621,6 +628,63 @@ what_is_not_for_us_is_forwarded(void **state)
     assert_string_equal(ping(f, UPLINK, "10.0.0.11"), "punted");
 }
 
+/* DHCP: what a client renews by unicast, and what its server answers. */
+
+static const char *
+renew(struct fixture *f, bool answer)
+{
+    struct packet p = {
+        .in_port = answer ? UPLINK : ACCESS, .dst = ROUTER_MAC,
+        .eth_type = ETHERTYPE_IPV4, .ip_proto = 17, .ttl = 9,
+        .src = f->client.mac, .from = f->client.address,
+        .to = addr("198.51.100.67"), .udp_dst = 67,
+    };
+
+    if (answer) {
+        p.src = (struct eth_addr) CORE_MAC;
+        p.from = addr("198.51.100.67");
+        p.to = f->client.address;
+        p.udp_dst = 68;
+    }
+    return send_frame(f, &p);
+}
+
+static void
+a_lease_is_renewed_past_a_controller_that_is_away(void **state)
+{
+    const struct fh_addr server = addr("198.51.100.67");
+    struct fixture *f = *state;
+
+    f->segment.dhcp_servers = &server;
+    f->segment.n_dhcp_servers = 1;
+    assert_string_equal(renew(f, false),
+                        "10: 00:0a>00:01 udp 67 ttl 8"
+                        " 10.0.0.10 to 198.51.100.67");
+    assert_string_equal(renew(f, true),
+                        "1: 00:0a>01:0a udp 68 ttl 8"
+                        " 198.51.100.67 to 10.0.0.10");
+    f->away = false;
+    assert_string_equal(renew(f, false), "punted");
+    assert_string_equal(renew(f, true), "punted");
+}
+
+/* Which relays, and nobody else can. */
+static void
+what_a_server_sends_to_us_goes_nowhere_meanwhile(void **state)
+{
+    const struct fh_addr server = addr("198.51.100.67");
+    struct fixture *f = *state;
+    struct packet p = {
+        .in_port = UPLINK, .src = CORE_MAC, .dst = ROUTER_MAC,
+        .eth_type = ETHERTYPE_IPV4, .ip_proto = 17, .ttl = 9,
+        .from = server, .to = addr("192.0.2.2"), .udp_dst = 67,
+    };
+
+    f->segment.dhcp_servers = &server;
+    f->segment.n_dhcp_servers = 1;
+    assert_string_equal(send_frame(f, &p), "");
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -643,6 +707,8 @@ main(void)
         TEST(a_silent_client_is_forwarded_for_only),
         TEST(a_ping_to_us_is_answered),
         TEST(what_is_not_for_us_is_forwarded),
+        TEST(a_lease_is_renewed_past_a_controller_that_is_away),
+        TEST(what_a_server_sends_to_us_goes_nowhere_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

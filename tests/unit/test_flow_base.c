@@ -663,16 +663,28 @@ dhcp_with_a_server_is_punted(void **state)
     assert_flows(f, FH_TABLE_ROUTE, 895,
         "table=4 priority=895 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
-        "ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
+        "reg3=0x0 ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
+        "actions=resubmit:15,resubmit:4\n"
+        "table=4 priority=895 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "reg3=0x2 ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
         "actions=meter:27,controller\n"
         "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
-        "ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 udp_dst=67 "
-        "actions=meter:99,controller\n"
+        "reg3=0x0 ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 "
+        "udp_dst=67 actions=resubmit:15,resubmit:4\n"
         "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
-        "ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 ip_proto=17 "
-        "udp_dst=68 actions=meter:99,controller\n");
+        "reg3=0x2 ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 "
+        "udp_dst=67 actions=meter:99,controller\n"
+        "table=4 priority=895 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "reg3=0x0 ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 "
+        "ip_proto=17 udp_dst=68 actions=resubmit:15,resubmit:4\n"
+        "table=4 priority=895 cookie=0xf1a5010000000000 "
+        "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
+        "reg3=0x2 ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 "
+        "ip_proto=17 udp_dst=68 actions=meter:99,controller\n");
 }
 
 /* Meters. */
