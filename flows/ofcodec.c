@@ -1245,8 +1245,7 @@ ofcodec_put_packet_out(struct fh_buf *buf, int version, uint32_t xid,
     put_header(p, version, TYPE_PACKET_OUT, total, xid);
     p = put_packet_out_head(p + OF_HEADER_LEN, version, in_port, actions_len);
     for (size_t i = 0; i < n_actions; i++) {
-        ofwire_put_action(p, &actions[i]);
-        p += ofwire_action_len(&actions[i]);
+        p += ofwire_put_action(p, &actions[i]);
     }
     memcpy(p, frame, len);
 }

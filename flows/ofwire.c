@@ -1067,13 +1067,16 @@ put_set_field(uint8_t *p, enum oxm_field field, const void *value, size_t len)
     memcpy(p + 8, value, len);
 }
 
-void
+size_t
 ofwire_put_action(uint8_t *p, const struct fh_action *action)
 {
-    size_t len = ofwire_action_len(action);
+    const size_t len = ofwire_action_len(action);
     ovs_be16 vid;
 
-    memset(p, 0, len);
+    memset(p, 0, 8);
+    if (len > 8) {
+        memset(p + 8, 0, 8);
+    }
     wire_put_u16(p + 2, (uint16_t) len);
     switch ((enum fh_action_type) action->type) {
     case FH_ACT_OUTPUT:
@@ -1134,4 +1137,5 @@ ofwire_put_action(uint8_t *p, const struct fh_action *action)
     case FH_ACT_RESUBMIT:
         break;                  /* ofwire_action_len() refuses them. */
     }
+    return len;
 }

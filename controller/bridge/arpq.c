@@ -21,6 +21,7 @@ struct item {
 struct arpq {
     struct item *items;
     size_t n, cap;
+    bool out_of_order;          /* They are to be sorted. */
 };
 
 struct arpq *
@@ -38,6 +39,30 @@ arpq_destroy(struct arpq *q)
     }
 }
 
+/* What packets of one message have in common: the order of messages. */
+static int
+compare_groups(const struct item *a, const struct item *b)
+{
+    if (a->class != b->class) {
+        return a->class < b->class ? -1 : 1;
+    }
+    if (a->arp.op != b->arp.op) {
+        return a->arp.op < b->arp.op ? -1 : 1;
+    }
+    if (!fh_mac_equal(a->arp.sha, b->arp.sha)) {
+        return memcmp(&a->arp.sha, &b->arp.sha, sizeof a->arp.sha);
+    }
+    if (a->vlan.n != b->vlan.n) {
+        return a->vlan.n < b->vlan.n ? -1 : 1;
+    }
+    for (size_t i = 0; i < a->vlan.n; i++) {
+        if (a->vlan.vids[i] != b->vlan.vids[i]) {
+            return a->vlan.vids[i] < b->vlan.vids[i] ? -1 : 1;
+        }
+    }
+    return (a->vlan.tpid > b->vlan.tpid) - (a->vlan.tpid < b->vlan.tpid);
+}
+
 void
 arpq_put(struct arpq *q, enum arpq_class class, uint32_t port,
          struct eth_addr dst, const struct fh_vlan *vlan,
@@ -50,6 +75,9 @@ arpq_put(struct arpq *q, enum arpq_class class, uint32_t port,
     q->items[q->n] = (struct item) {
         *arp, *vlan, dst, port, q->n, class
     };
+    if (q->n && compare_groups(&q->items[q->n - 1], &q->items[q->n]) > 0) {
+        q->out_of_order = true;
+    }
     q->n++;
 }
 
@@ -63,30 +91,7 @@ void
 arpq_clear(struct arpq *q)
 {
     q->n = 0;
-}
-
-/* What packets of one message have in common: the order of messages. */
-static int
-compare_groups(const struct item *a, const struct item *b)
-{
-    if (a->class != b->class) {
-        return a->class < b->class ? -1 : 1;
-    }
-    if (a->arp.op != b->arp.op) {
-        return a->arp.op < b->arp.op ? -1 : 1;
-    }
-    if (memcmp(&a->arp.sha, &b->arp.sha, sizeof a->arp.sha)) {
-        return memcmp(&a->arp.sha, &b->arp.sha, sizeof a->arp.sha);
-    }
-    if (a->vlan.n != b->vlan.n) {
-        return a->vlan.n < b->vlan.n ? -1 : 1;
-    }
-    for (size_t i = 0; i < a->vlan.n; i++) {
-        if (a->vlan.vids[i] != b->vlan.vids[i]) {
-            return a->vlan.vids[i] < b->vlan.vids[i] ? -1 : 1;
-        }
-    }
-    return (a->vlan.tpid > b->vlan.tpid) - (a->vlan.tpid < b->vlan.tpid);
+    q->out_of_order = false;
 }
 
 static int
@@ -155,7 +160,7 @@ arpq_flush(struct arpq *q, struct fh_buf *tx, int version,
 {
     size_t start = 0, n_messages = 0;
 
-    if (q->n > 1) {
+    if (q->out_of_order) {      /* Probes of one segment are not. */
         qsort(q->items, q->n, sizeof *q->items, compare_items);
     }
     for (size_t i = 1; i <= q->n; i++) {
@@ -167,6 +172,6 @@ arpq_flush(struct arpq *q, struct fh_buf *tx, int version,
             start = i;
         }
     }
-    q->n = 0;
+    arpq_clear(q);
     return n_messages;
 }

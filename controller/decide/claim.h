@@ -65,6 +65,13 @@ struct claim_verdict {
     struct eth_addr mac;
 };
 
+/* NONE above: the place's answers mean nothing to it. */
+static inline bool
+claim_is_none(const struct claim *claim)
+{
+    return fh_mac_is_zero(claim->mac) && !claim->contested;
+}
+
 /* Does the claim say anything about what 'member' hears of the place?  That a
  * client is at another port of one router is no matter to the others. */
 bool claim_is_about(const struct claim *, const struct claim_place *,

@@ -61,7 +61,7 @@ window_answered(struct window *w, uint32_t sent_ms, int64_t now_ms)
 bool
 window_is_open(const struct window *w, int64_t asked_us, int64_t now_ms)
 {
-    if (count_under_way(w) < WINDOW_MOST) {
+    if (window_has_room(w)) {
         return true;
     }
     return (now_ms - w->progress_ms >= WINDOW_SILENT_MS

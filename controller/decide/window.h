@@ -46,6 +46,13 @@ void window_sent(struct window *, int64_t now_ms);
 /* One was answered that was sent at 'sent_ms', modulo 2^32. */
 void window_answered(struct window *, uint32_t sent_ms, int64_t now_ms);
 
+/* Is it open, whatever the bridge does? */
+static inline bool
+window_has_room(const struct window *w)
+{
+    return w->sent - w->passed < WINDOW_MOST;
+}
+
 /* May another leave?  'asked_us': when the bridge was asked something that it
  * has not come to, monotonic, 0: it has come to everything. */
 bool window_is_open(const struct window *, int64_t asked_us, int64_t now_ms);

@@ -152,18 +152,20 @@ void
 conflict_place_answered(struct engine *en, struct client *c, size_t member,
                         struct eth_addr mac)
 {
-    const struct claim_place place = place_of(c);
-    struct claim_verdict v = claim_place_answered(&c->claim, &place, member,
-                                                  mac, engine_now_ms(en));
+    if (!claim_is_none(&c->claim)) {
+        const struct claim_place place = place_of(c);
+        struct claim_verdict v = claim_place_answered(
+            &c->claim, &place, member, mac, engine_now_ms(en));
 
-    if (v.conflict) {
-        report_conflict(en, c, &v);
+        if (v.conflict) {
+            report_conflict(en, c, &v);
+        }
+        if (v.moved) {
+            report_moved(en, c, mac);
+        }
     }
     if (fh_mac_is_zero(c->mac)) {
         c->mac = mac;
-    }
-    if (v.moved) {
-        report_moved(en, c, mac);
     }
 }
 

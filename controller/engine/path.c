@@ -311,10 +311,8 @@ number_from_mac(struct eth_addr mac)
 {
     uint64_t number = 0;
 
-    for (int i = 0; i < 6; i++) {
-        number = number << 8 | mac.ea[i];
-    }
-    return number;
+    memcpy((uint8_t *) &number + 2, mac.ea, sizeof mac.ea);
+    return be64toh(number);
 }
 
 static struct fh_addr

@@ -48,10 +48,13 @@ wait_until_ms(const struct engine *en, const struct client *c, size_t member)
     const struct router *router = member_router(c, member);
     struct router_port *port
         = router_access_port(router, c->reaches[member].port);
-    int64_t now_ms = engine_now_ms(en);
+    int64_t now_ms;
 
-    return (!port || window_is_open(&port->window, router_asked_us(router),
-                                    now_ms) ? 0
+    if (!port || window_has_room(&port->window)) {
+        return 0;
+    }
+    now_ms = engine_now_ms(en);
+    return (window_is_open(&port->window, router_asked_us(router), now_ms) ? 0
             : window_retry_ms(&port->window, now_ms));
 }
 
