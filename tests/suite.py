@@ -10,8 +10,10 @@ and a last line "N passed, N failed, N skipped" that counts single tests.
 
 Each program runs in a session of its own, so that it can be ended with all
 that it started; what it leaves behind falls to this process and is a failure.
-Files of system tests run two at a time, since they mostly wait, each under a
-process of its own to which their orphans fall.
+Programs run as many at a time as there are processors, files of system tests
+some more, since they mostly wait; each under a process of its own to which
+their orphans fall.  What leaves no processor to others, or bears no others
+beside it, runs alone.
 Started by tests/run, which sets the machine up first.
 """
 
@@ -43,11 +45,31 @@ CONFIGURE = [
 SYSTEM_TESTS = os.path.join(TOP, "tests", "system")
 SANITIZER_REPORTS = os.path.join(RESULTS, "sanitizer")
 TIMES = os.path.join(BUILD, "system-times.json")
-# Files that leave no CPU to others while they run.
-ALONE = ("test_flood.py", "test_flood_replies.py")
+# Files that leave no CPU to others while they run, or that tell how the
+# silence of milliseconds is judged.
+ALONE = (
+    "test_beacons.py",
+    "test_flood.py",
+    "test_flood_replies.py",
+)
+# Where no run has told yet what takes how long: these take longest.
+LONGEST = (
+    "test_absence.py",
+    "test_mininet.py",
+    "test_ctl.py",
+    "test_dhcp.py",
+    "test_bgp.py",
+    "test_failover.py",
+    "test_hostile.py",
+    "test_core.py",
+    "test_kernel.py",
+    "chaos",
+)
 # Of a name in a pipe.  Less than PIPE_BUF: it is read whole.
 RECORD_BYTES = 100
 
+# Files of system tests at a time.  They use half a processor each.
+WORKERS = max(1, min(8, (os.cpu_count() or 1) * 3 // 2))
 PROGRAM_TIMEOUT_S = 600
 SEARCH_S = 5  # For each fuzz target.
 # A system test that is told to stop takes its bridges down first.
@@ -352,18 +374,34 @@ def count_program(tally, name, status, output):
 
 def run_search(tally):
     """Builds the fuzz targets once more, with clang, and searches."""
-    run_test_program(
-        tally,
-        "script",
-        os.path.join("tests", "fuzz", "search"),
-        "--seconds",
-        str(SEARCH_S),
-        "--build",
-        os.path.join(BUILD, "fuzz"),
-    )
+    path = os.path.join("tests", "fuzz", "search")
+    arguments = ("--seconds", str(SEARCH_S))
+    arguments += ("--build", os.path.join(BUILD, "fuzz"))
+    run_workers([f"script {path}"], lambda job: run_job(job, *arguments), 1)
+    count_job(tally, path)
 
 
-def run_test_program(tally, kind, path, *args):
+def run_programs(tally, programs):
+    """Runs pairs of kind and path, some at a time."""
+    first = [p for p in programs if os.path.basename(p[1]) in LONGEST]
+    rest = [p for p in programs if p not in first]
+    jobs = [f"{kind} {path}" for kind, path in first + rest]
+    try:
+        run_workers(jobs, run_job, os.cpu_count() or 1)
+    finally:
+        for _, path in programs:
+            count_job(tally, path)
+
+
+def read_log(name):
+    path = os.path.join(RESULTS, name + ".log")
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return stream.read()
+
+
+def run_job(job, *args):
+    """Runs one program, "KIND PATH", and notes how it ended."""
+    kind, path = job.split()
     name = os.path.basename(path)
     log = os.path.join(RESULTS, name + ".log")
     directory = TOP if kind == "script" else BUILD
@@ -378,16 +416,41 @@ def run_test_program(tally, kind, path, *args):
         log=log,
     )
     took_s = time.monotonic() - started
-    with open(log, encoding="utf-8", errors="replace") as stream:
-        output = stream.read()
-    counts = count_program(tally, name, status, output)
+    counts = count_program(Tally(), name, status, read_log(name))
     say(
         f"{kind:6} {name:32} {counts[0]:4} passed {counts[1]:3} failed "
         f"{counts[2]:3} skipped  {took_s:6.1f} s"
+        + ("\n" + tail(log, 60) if counts[1] else "")
     )
-    if counts[1]:
-        say(tail(log, 60))
-    check_leftovers(tally, name)
+    note_outcome(os.path.join(RESULTS, name), status, took_s)
+
+
+def note_outcome(path, status, took_s):
+    """For the process that counts: and what was left behind."""
+    with open(path + ".outcome", "w", encoding="utf-8") as stream:
+        outcome = {"status": status, "took_s": took_s}
+        json.dump({**outcome, "left": end_leftovers()}, stream)
+
+
+def read_outcome(tally, path, name):
+    """Returns what was noted, or None, which is a failure."""
+    try:
+        with open(path + ".outcome", encoding="utf-8") as stream:
+            return json.load(stream)
+    except OSError:
+        tally.fail(f"{name}: it did not come to its end")
+        return None
+
+
+def count_job(tally, path):
+    """Adds what became of one program."""
+    name = os.path.basename(path)
+    outcome = read_outcome(tally, os.path.join(RESULTS, name), name)
+    if outcome is None:
+        return
+    count_program(tally, name, outcome["status"], read_log(name))
+    for command in outcome["left"]:
+        tally.fail(f"{name}: left a process behind: {command}")
 
 
 def check_leftovers(tally, name):
@@ -470,12 +533,13 @@ def known_seconds():
 
 def longest_first(names):
     """Returns the files in the order to begin them: what takes long must not
-    come last.  The length of what has not run yet is guessed by its size."""
+    come last.  LONGEST tells of what has not run yet."""
     seconds = known_seconds()
 
     def length(name):
-        size = os.path.getsize(os.path.join(SYSTEM_TESTS, name))
-        return seconds.get(name, size / 200)
+        if name in seconds or name not in LONGEST:
+            return seconds.get(name, 0)
+        return 1000 - LONGEST.index(name)
 
     return sorted(names, key=length, reverse=True)
 
@@ -499,14 +563,15 @@ def run_system_file(name, expression):
     took_s = time.monotonic() - started
     with open(log, encoding="utf-8", errors="replace") as stream:
         say(stream.read() + f"system {name}: {took_s:.1f} s")
-    with open(junit + ".outcome", "w", encoding="utf-8") as stream:
-        outcome = {"status": status, "took_s": took_s}
-        json.dump({**outcome, "left": end_leftovers()}, stream)
+    note_outcome(junit, status, took_s)
 
 
-def start_worker(queue, expression):
-    """Forks a process that runs the files whose names it reads from the pipe
-    'queue'; orphans of what it starts come to it.  Returns its id."""
+# Workers.
+
+
+def start_worker(queue, run):
+    """Forks a process that calls run() with the texts that it reads from the
+    pipe 'queue'; orphans of what it starts come to it.  Returns its id."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:
@@ -518,28 +583,27 @@ def start_worker(queue, expression):
             record = os.read(queue, RECORD_BYTES)
             if not record:
                 break
-            run_system_file(record.decode().strip(), expression)
+            run(record.decode().strip())
     except Interrupted:
         end_leftovers()
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
-        # What has not come to its end is noticed by its files.
+        # What has not come to its end is noticed: it has no outcome.
         os._exit(0)
 
 
-def run_workers(names, expression, n_workers):
-    """Runs the files, 'n_workers' at a time.  They share nothing but the
-    machine: names of namespaces and directories carry process ids."""
+def run_workers(jobs, run, n_workers):
+    """Calls run() with each of the texts 'jobs', 'n_workers' at a time, each
+    in a process of its own."""
     queue, entrance = os.pipe()
     os.set_inheritable(queue, False)
-    for name in names:
-        os.write(entrance, name.ljust(RECORD_BYTES).encode())
+    for job in jobs:
+        os.write(entrance, job.ljust(RECORD_BYTES).encode())
     os.close(entrance)
     workers = {
-        start_worker(queue, expression)
-        for _ in range(min(n_workers, len(names)))
+        start_worker(queue, run) for _ in range(min(n_workers, len(jobs)))
     }
     os.close(queue)
     try:
@@ -562,11 +626,8 @@ def count_system_file(tally, name, wanted):
     counted = tally.passed + before + len(tally.skips)
     has_results = count_junit(tally, junit)
     counted = tally.passed + len(tally.failures) + len(tally.skips) - counted
-    try:
-        with open(junit + ".outcome", encoding="utf-8") as stream:
-            outcome = json.load(stream)
-    except OSError:
-        tally.fail(f"{name}: it did not come to its end")
+    outcome = read_outcome(tally, junit, name)
+    if outcome is None:
         return None
     if not has_results or counted != wanted:
         tally.fail(
@@ -581,6 +642,8 @@ def count_system_file(tally, name, wanted):
 
 
 def run_system_tests(tally, expression, n_workers):
+    """Some files at a time: they share nothing but the machine, since names
+    of namespaces and directories carry process ids."""
     if os.geteuid() != 0:
         tally.skip("tests/system", "needs root, for network namespaces")
         return
@@ -589,10 +652,13 @@ def run_system_tests(tally, expression, n_workers):
         tally.fail("tests/system: pytest cannot read the tests")
         return
     names = longest_first(counts)
+
+    def run(name):
+        run_system_file(name, expression)
+
     try:
-        together = [name for name in names if name not in ALONE]
-        run_workers(together, expression, n_workers)
-        run_workers([n for n in names if n in ALONE], expression, 1)
+        run_workers([n for n in names if n not in ALONE], run, n_workers)
+        run_workers([n for n in names if n in ALONE], run, 1)
     finally:
         count_sanitizer_reports(tally, SANITIZER_REPORTS)
         seconds = {
@@ -658,9 +724,8 @@ def parse_arguments():
         "--workers",
         type=int,
         metavar="N",
-        default=1,
-        help="files of system tests at a time [1: what measures silence is "
-        "disturbed by others]; 2 take two thirds of the time",
+        default=WORKERS,
+        help=f"files of system tests at a time [{WORKERS}]",
     )
     arguments = parser.parse_args()
     if arguments.workers < 1:
@@ -679,9 +744,7 @@ def run_all(tally, arguments):
         return
     if arguments.unit or everything:
         fits = matcher(arguments.k)
-        for kind, path in list_tests():
-            if fits(path):
-                run_test_program(tally, kind, path)
+        run_programs(tally, [test for test in list_tests() if fits(test[1])])
     if arguments.search or everything:
         run_search(tally)
     if arguments.system or everything:

@@ -538,7 +538,8 @@ def test_usage_is_kept_over_moves_and_restarts(article):
         lambda: usage(article, article.c) == on_b, what="B to be adopted"
     )
     document = json.loads(ctl(article, "--json", "usage", "--active", "B")[0])
-    assert [c["address"] for c in document["clients"]] == [article.c.address]
+    active = {c["address"]: c["active"] for c in document["clients"]}
+    assert active[article.c.address] == "B" and set(active.values()) == {"B"}
     _, err = ctl(
         article, "usage", article.c.address, "10.9.9.9", status=REFUSED
     )
@@ -976,7 +977,7 @@ def test_bash_completes(article):
         (["exposure", ""], ["A", "B"]),
         (["trace", "10.0.0.10", "10"], ["10.0.0.10", "10.0.0.11"]),
         (["history", "10"], ["10.0.0.10", "10.0.0.11"]),
-        (["--cause", "u"], ["unreachable"]),
+        (["--cause", "u"], ["unreachable", "uplink"]),
         (["routers", ""], ["A", "B"]),
         (["drain", "B"], ["B"]),
         (["clients", "10"], ["10.0.0.10", "10.0.0.11"]),
