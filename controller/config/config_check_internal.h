@@ -1,5 +1,5 @@
-/* What config_check.c, config_overlap.c and config_find.c share.  Nobody else includes
- * this. */
+/* What config_check*.c, config_overlap.c and config_find.c share.  Nobody else
+ * includes this. */
 #ifndef CONFIG_CHECK_INTERNAL_H
 #define CONFIG_CHECK_INTERNAL_H 1
 

@@ -1,5 +1,5 @@
-/* What the checks of a configuration look up.  Pure.  See
- * config_check_internal.h. */
+/* What is looked up in a configuration: by name, and for its checks.  Pure.
+ * See config.h and config_check_internal.h. */
 #include <config.h>
 
 #include "controller/config/config_check_internal.h"
@@ -74,4 +74,42 @@ config_shared_router(const struct config_segment *a,
         }
     }
     return SIZE_MAX;
+}
+
+/* Where, among 'n' items of 'size' bytes that begin with their names and are
+ * in the order of these, 'name' is, or SIZE_MAX. */
+static size_t
+find_name(const void *items, size_t n, size_t size, const char *name)
+{
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int cmp = strcmp(name, *(char *const *) (const void *)
+                               ((const char *) items + mid * size));
+
+        if (!cmp) {
+            return mid;
+        }
+        if (cmp < 0) {
+            high = mid;
+        } else {
+            low = mid + 1;
+        }
+    }
+    return SIZE_MAX;
+}
+
+size_t
+config_find_router(const struct config *config, const char *name)
+{
+    return find_name(config->routers, config->n_routers,
+                     sizeof *config->routers, name);
+}
+
+size_t
+config_find_segment(const struct config *config, const char *name)
+{
+    return find_name(config->segments, config->n_segments,
+                     sizeof *config->segments, name);
 }
