@@ -60,6 +60,64 @@ const struct config_member *config_find_member(const struct config_segment *,
 size_t config_shared_router(const struct config_segment *,
                             const struct config_segment *);
 
+/* config_check_common.c */
+uint64_t config_mac_number(struct eth_addr mac);
+
+/* Are both known and the same? */
+bool config_vlans_match(const struct fh_vlan *a, const struct fh_vlan *b);
+
+/* An address on a network told apart by tags alone. */
+uint64_t config_place_number(struct fh_addr addr, const struct fh_vlan *vlan);
+
+/* "network" or "broadcast" where 'addr' is that of 'prefix', else NULL.  A
+ * /31 has neither, RFC 3021. */
+const char *config_special_name(const struct fh_prefix *prefix,
+                                struct fh_addr addr);
+
+/* Is 'addr' outside all prefixes?  Unreadable prefixes might contain it. */
+bool config_is_outside(const struct config_segment *segment,
+                       struct fh_addr addr);
+
+/* NULL for one that could not be read. */
+const struct config_router *
+config_member_router(const struct config *config,
+                     const struct config_member *member);
+/* An error at the pointer of these tokens, see CONFIG_AT(). */
+void check_error(struct check *check, const char *const at[],
+                 const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* config_check_router.c */
+/* Datapath ids. */
+void config_check_dpids(struct check *check);
+void config_check_client_mac(const struct config *config,
+                             const struct config_client *client,
+                             const struct tagged *macs, size_t n,
+                             const char *pointer,
+                             struct config_errors *errors);
+
+/* The routers' MACs, sorted.  Returns new. */
+struct tagged *config_collect_macs(const struct config *config, size_t *n);
+
+void config_check_macs(struct check *check);
+void config_check_uplinks(struct check *check);
+void config_check_core_ports(struct check *check,
+                             const struct config_core *core);
+
+/* config_check_segment.c */
+/* An address in the segment's prefixes that a host may have? */
+const char *config_host_in_segment_error(const struct config_segment *segment,
+                                         struct fh_addr addr);
+
+void config_check_segment(struct check *check,
+                          const struct config_segment *segment);
+/* Gateways and local addresses of different segments. */
+void config_check_specials(struct check *check);
+
+/* config_check_client.c */
+/* Those of the configuration itself. */
+void config_check_listed_clients(struct check *check);
+
 /* config_overlap.c: prefixes, and clients with tags of their own, that
  * nothing tells apart: on the access ports, the uplinks, or as routes. */
 void config_check_overlaps(struct check *);
