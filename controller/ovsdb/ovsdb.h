@@ -53,7 +53,7 @@ struct ovsdb_options {
 /* Any may be NULL. */
 struct ovsdb_handler {
     /* A server has been found, transactions may be sent.  'leads': it is the
-     * RAFT leader, or the only server. */
+     * RAFT leader, or the only server.  The rows are told next. */
     void (*up)(void *aux, bool leads);
     /* Transactions without an answer have ended as OVSDB_UNKNOWN before. */
     void (*down)(void *aux, const char *why);
@@ -71,7 +71,10 @@ struct ovsdb_handler {
 
 enum ovsdb_outcome {
     OVSDB_COMMITTED,            /* Durable, in a cluster on a majority. */
-    OVSDB_UNMET,                /* A "wait" did not hold: nothing changed. */
+    OVSDB_UNMET,                /* A "wait" did not hold: nothing changed, or
+                                 * this very transaction had been committed
+                                 * before: a server that loses its leader
+                                 * tries again. */
     OVSDB_REFUSED,              /* The server says why: nothing changed. */
     OVSDB_UNKNOWN,              /* The connection ended first: committed, or
                                  * not, or it will be yet. */
@@ -104,8 +107,6 @@ void ovsdb_forget(struct ovsdb *, uint64_t transaction);
 void ovsdb_reconnect_elsewhere(struct ovsdb *, const char *why);
 
 bool ovsdb_is_up(const struct ovsdb *);
-/* All rows of this connection have been told. */
-bool ovsdb_is_synced(const struct ovsdb *);
 bool ovsdb_server_leads(const struct ovsdb *);
 /* The server of the connection, or the one that is tried. */
 const char *ovsdb_server(const struct ovsdb *);
