@@ -14,6 +14,7 @@
 
 #include "controller/base/clock.h"
 #include "controller/base/log.h"
+#include "controller/store/dbstore.h"
 #include "controller/store/store.h"
 
 #define SLOW_MS 2000            /* A write that takes longer is a problem. */
@@ -22,7 +23,8 @@ enum keeper_state { KEEPER_IDLE, KEEPER_WRITING, KEEPER_WRITTEN };
 
 struct keeper {
     char *dir;
-    struct store *store;        /* NULL: nothing is kept. */
+    struct store *store;        /* NULL: nothing is kept on disk. */
+    struct dbstore *shared;     /* Borrowed; NULL: 'store' it is. */
     struct worker *worker;      /* NULL: everything is written at once. */
     struct turns turns;
     enum keeper_state state;
@@ -36,40 +38,7 @@ struct keeper {
     char problem[256];
 };
 
-/* Changes as values of our own. */
-
-static struct store_change *
-change_copy(const struct store_change *change)
-{
-    struct store_change *copy = fh_xmemdup(change, sizeof *change);
-    char **names = fh_xcalloc(change->n + 1, sizeof *names);
-
-    for (size_t i = 0; change->names && i < change->n; i++) {
-        names[i] = fh_xstrdup(change->names[i]);
-    }
-    copy->names = (const char *const *) names;
-    copy->clients = (change->clients
-                     ? fh_xmemdup(change->clients,
-                                  change->n * sizeof *change->clients)
-                     : NULL);
-    json_incref(copy->config);
-    return copy;
-}
-
-static void
-change_destroy(struct store_change *change)
-{
-    if (!change) {
-        return;
-    }
-    for (size_t i = 0; change->names[i]; i++) {
-        free((char *) change->names[i]);
-    }
-    free((void *) change->names);
-    free((void *) change->clients);
-    json_decref(change->config);
-    free(change);
-}
+/* Changes. */
 
 static bool
 same_client(const struct store_client *a, const struct store_client *b)
@@ -115,8 +84,13 @@ write_change(void *keeper_)
 static void
 note_error(struct keeper *keeper, int error)
 {
+    if (error == ECANCELED) {
+        return;                 /* Another controller leads. */
+    }
     if (error && error != keeper->last_error) {
-        log_err("state directory %s: %s", keeper->dir, strerror(error));
+        log_err("%s %s: %s", keeper->shared ? "database" : "state directory",
+                keeper->shared ? "of the controllers" : keeper->dir,
+                strerror(error));
     }
     keeper->last_error = error;
 }
@@ -142,10 +116,35 @@ written(void *keeper_)
     if (!own_slot(keeper, keeper->change->type)) {
         turns_resume(&keeper->turns);
     }
-    change_destroy(keeper->change);
+    store_change_destroy(keeper->change);
     keeper->change = NULL;
     keeper->state = KEEPER_IDLE;
     pump(keeper);
+}
+
+static void
+shared_written(void *keeper_, int error)
+{
+    struct keeper *keeper = keeper_;
+
+    keeper->error = error;
+    written(keeper);
+}
+
+/* Starts to write 'keeper->change'. */
+static void
+write_beside(struct keeper *keeper)
+{
+    if (keeper->shared) {
+        int error = dbstore_apply(keeper->shared, keeper->change,
+                                  shared_written, keeper);
+
+        if (error != EINPROGRESS) {
+            shared_written(keeper, error);
+        }
+    } else if (worker_run(keeper->worker, write_change, written, keeper)) {
+        written(keeper);
+    }
 }
 
 /* Starts to write what waits: the turn's change first. */
@@ -163,9 +162,7 @@ pump(struct keeper *keeper)
     *next = NULL;
     keeper->state = KEEPER_WRITING;
     keeper->since_ms = clock_mono_ms();
-    if (worker_run(keeper->worker, write_change, written, keeper)) {
-        written(keeper);
-    }
+    write_beside(keeper);
 }
 
 /* The same, at once: there is no worker. */
@@ -181,18 +178,18 @@ write_now(struct keeper *keeper, const struct store_change *change)
 int
 keeper_keep(struct keeper *keeper, const struct store_change *change)
 {
-    if (!keeper->store) {
+    if (!keeper->store && !keeper->shared) {
         return 0;
     }
-    if (!keeper->worker) {
+    if (!keeper->worker && !keeper->shared) {
         return write_now(keeper, change);
     }
     if (own_slot(keeper, change->type)) {
         struct store_change **slot = own_slot(keeper, change->type);
 
         if (!keeper->stopping) {
-            change_destroy(*slot);
-            *slot = change_copy(change);
+            store_change_destroy(*slot);
+            *slot = store_change_copy(change);
             pump(keeper);
         }
         return 0;
@@ -204,8 +201,8 @@ keeper_keep(struct keeper *keeper, const struct store_change *change)
     if (keeper->stopping) {
         return ESHUTDOWN;
     }
-    change_destroy(keeper->wanted);
-    keeper->wanted = change_copy(change);
+    store_change_destroy(keeper->wanted);
+    keeper->wanted = store_change_copy(change);
     pump(keeper);
     return EINPROGRESS;
 }
@@ -213,7 +210,8 @@ keeper_keep(struct keeper *keeper, const struct store_change *change)
 const struct store_state *
 keeper_kept(const struct keeper *keeper)
 {
-    return keeper->store ? store_get(keeper->store) : NULL;
+    return (keeper->shared ? dbstore_get(keeper->shared)
+            : keeper->store ? store_get(keeper->store) : NULL);
 }
 
 struct turns *
@@ -229,6 +227,9 @@ keeper_problem(struct keeper *keeper)
                       ? clock_mono_ms() - keeper->since_ms : 0);
     int read_only = keeper->store ? store_read_only(keeper->store) : 0;
 
+    if (keeper->shared) {
+        return dbstore_problem(keeper->shared);
+    }
     if (read_only) {
         snprintf(keeper->problem, sizeof keeper->problem,
                  "state directory %.100s: cannot be written: %s; changes are "
@@ -245,6 +246,12 @@ keeper_problem(struct keeper *keeper)
         return NULL;
     }
     return keeper->problem;
+}
+
+void
+keeper_share(struct keeper *keeper, struct dbstore *shared)
+{
+    keeper->shared = shared;
 }
 
 /* Start and end. */
@@ -306,14 +313,14 @@ keeper_destroy(struct keeper *keeper)
     if (!keeper) {
         return;
     }
-    change_destroy(keeper->wanted);
-    change_destroy(keeper->own[0]);
-    change_destroy(keeper->own[1]);
+    store_change_destroy(keeper->wanted);
+    store_change_destroy(keeper->own[0]);
+    store_change_destroy(keeper->own[1]);
     worker_destroy(keeper->worker);
-    if (keeper->state == KEEPER_WRITING) {
+    if (keeper->state == KEEPER_WRITING && !keeper->shared) {
         return;                 /* The worker still has it. */
     }
-    change_destroy(keeper->change);
+    store_change_destroy(keeper->change);
     store_close(keeper->store);
     free(keeper->dir);
     free(keeper);

@@ -1,11 +1,12 @@
 /* What must survive a restart goes to disk beside the event loop, one change
  * after another.
  *
- * Owns the store; called by firsthop.c for the engine.  An operator's change
- * is made by turns (turn.h): who has its turn asks the engine for the change,
- * the engine asks to keep it, gets EINPROGRESS and leaves everything as it
- * is; once the change is on disk, or cannot be, the turn is resumed, asks
- * again, and this time the answer is 0 or the error.
+ * Owns the store, or borrows the one that several controllers share; called by
+ * firsthop.c for the engine.  An operator's change is made by turns (turn.h):
+ * who has its turn asks the engine for the change, the engine asks to keep it,
+ * gets EINPROGRESS and leaves everything as it is; once the change is on disk,
+ * or cannot be, the turn is resumed, asks again, and this time the answer is 0
+ * or the error.
  *
  *   IDLE --keep--> WRITING --written--> WRITTEN --the turn has resumed--> IDLE
  *
@@ -19,6 +20,7 @@
 #include "controller/base/turn.h"
 #include "controller/base/worker.h"
 
+struct dbstore;
 struct keeper;
 
 /* Opens the state directory 'dir', NULL: nothing is kept.  Without a worker
@@ -30,6 +32,12 @@ struct keeper *keeper_create(struct event_base *, const char *dir,
  * further changes: every turn ends. */
 void keeper_stop(struct keeper *, int timeout_ms);
 void keeper_destroy(struct keeper *);       /* NULL is fine. */
+
+/* From now on what must survive is in the database that several controllers
+ * share (borrowed), and the state directory is left as it is; NULL: the other
+ * way round.  A change that is under way ends where it began.  The database's
+ * must be destroyed, or let go of here, before the keeper is. */
+void keeper_share(struct keeper *, struct dbstore *);
 
 /* NULL if nothing is kept.  Not while something is being written, but for the
  * one whose turn it is. */

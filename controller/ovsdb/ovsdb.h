@@ -33,8 +33,9 @@ struct ovsdb;
  * that their comment says. */
 struct ovsdb_options {
     const char *database;       /* "Firsthop". */
-    const char *version;        /* Of the schema, "1.0.0": the same first number
-                                 * and at least the second. NULL: any. */
+    const char *version;        /* Of the schema, "1.0.0": the same first
+                                 * number and at least the second. NULL:
+                                 * any. */
     const char *schema_path;    /* For the words that say how to convert. */
     const char *const *servers; /* "tcp:IP:PORT", "ssl:IP:PORT", "unix:PATH";
                                  * the nearest first. */

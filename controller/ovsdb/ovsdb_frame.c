@@ -8,7 +8,7 @@
 void
 ovsdb_frame_put(struct ovsdb_frame *frame, const void *data, size_t n)
 {
-    /* What has been taken goes here, once for all that one read has brought. */
+    /* What has been taken goes here: once for all that a read has brought. */
     fh_buf_pull(&frame->bytes, frame->start);
     if (!frame->bytes.len && frame->bytes.cap > KEEP_BYTES) {
         fh_buf_destroy(&frame->bytes);

@@ -48,6 +48,10 @@ int store_set_config(struct store *, json_t *config);
 /* Any of these. */
 int store_apply(struct store *, const struct store_change *);
 
+/* A change as a value of one's own, new.  NULL is fine to destroy. */
+struct store_change *store_change_copy(const struct store_change *);
+void store_change_destroy(struct store_change *);
+
 /* Decoders, for their fuzzer.  'text' is a file as a whole.  Return 0, or
  * EINVAL and a new '*whyp'. */
 enum store_file { STORE_STATE, STORE_CLIENTS, STORE_CONFIG, STORE_LEASES,

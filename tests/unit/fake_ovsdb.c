@@ -15,6 +15,25 @@
 
 #include "controller/ovsdb/ovsdb_value.h"
 
+static void
+flush(struct fake_ovsdb *f)
+{
+    ssize_t n = send(f->fd, f->tx.data, f->tx.len, MSG_NOSIGNAL);
+
+    if (n > 0) {
+        fh_buf_pull(&f->tx, n);
+    }
+    if (f->tx.len) {
+        event_add(f->writable, NULL);
+    }
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *f)
+{
+    flush(f);
+}
+
 void
 fake_ovsdb_say(struct fake_ovsdb *f, const char *format, ...)
 {
@@ -25,11 +44,13 @@ fake_ovsdb_say(struct fake_ovsdb *f, const char *format, ...)
     va_start(args, format);
     n = vasprintf(&text, format, args);
     va_end(args);
-    if (n < 0 || f->fd < 0 || send(f->fd, text, n, MSG_NOSIGNAL) != n) {
+    if (n < 0 || f->fd < 0) {
         fprintf(stderr, "fake_ovsdb: nobody hears\n");
         abort();
     }
+    fh_buf_append(&f->tx, text, n);
     free(text);
+    flush(f);
 }
 
 void
@@ -47,7 +68,9 @@ fake_ovsdb_cut(struct fake_ovsdb *f)
 {
     if (f->readable) {
         event_free(f->readable);
+        event_free(f->writable);
         f->readable = NULL;
+        fh_buf_destroy(&f->tx);
         close(f->fd);
         f->fd = -1;
         ovsdb_frame_reset(&f->frame);
@@ -161,6 +184,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     f->fd = fd;
     f->readable = event_new(f->base, fd, EV_READ | EV_PERSIST, on_readable,
                             f);
+    f->writable = event_new(f->base, fd, EV_WRITE, on_writable, f);
     event_add(f->readable, NULL);
 }
 

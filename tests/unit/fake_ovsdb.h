@@ -31,7 +31,8 @@ struct fake_ovsdb {
 
     struct event_base *base;
     struct evconnlistener *listener;
-    struct event *readable;     /* NULL: nobody is connected. */
+    struct event *readable, *writable;  /* NULL: nobody is connected. */
+    struct fh_buf tx;           /* Waits to be sent. */
     int fd;                     /* Likewise -1. */
     struct ovsdb_frame frame;
 };
