@@ -45,11 +45,22 @@ struct firsthop {
 /* The tick: timers, then all that was queued goes out. */
 
 static void
+flush_routers(struct engine *engine, bool only_silenced)
+{
+    for (size_t i = 0; i < engine_n_routers(engine); i++) {
+        struct router *router = engine_router(engine, i);
+
+        if (!only_silenced || router->silences) {
+            router_flush(router);
+        }
+    }
+}
+
+static void
 flush(struct firsthop *fh)
 {
-    for (size_t i = 0; i < engine_n_routers(fh->engine); i++) {
-        router_flush(engine_router(fh->engine, i));
-    }
+    flush_routers(fh->engine, true);
+    flush_routers(fh->engine, false);
     upstream_core_flush(fh->upstreams[UPSTREAM_CORE]);
 }
 

@@ -157,6 +157,9 @@ tell_core(struct takeover *t, struct takeover_actions *out)
             act(out, TAKEOVER_SILENCE, i, 0);
         }
     }
+    if (t->planned) {
+        act(out, TAKEOVER_VOICE, t->winner, 0);
+    }
     t->phase = TAKEOVER_CORE;
     act(out, TAKEOVER_TELL_CORE, t->winner, 0);
 }

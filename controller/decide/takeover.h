@@ -9,9 +9,10 @@
  *                           was told
  *
  * Every step returns what to do, in order.  The losers are silenced before
- * anybody is told.  Their flows go last,
- * and not before the core has had time to look elsewhere: what it still sends
- * to a loser arrives.  Nor does a barrier say that a bridge's datapath has
+ * anybody is told, and before a winner that was silent as long as they spoke is
+ * given its voice: if we end at any point, one bridge answers for the client.
+ * The losers' flows go last, and not before the core has had time to look
+ * elsewhere: what it still sends to a loser arrives.  Nor does a barrier say that a bridge's datapath has
  * forgotten what it did with the client's packets before; where the previous
  * router forwards meanwhile (a planned move), it is given time for that.
  * Until the winner's flows are confirmed, and have sunk in, it says nothing to
@@ -53,10 +54,12 @@ struct takeover {
 };
 
 enum takeover_action_type {
-    TAKEOVER_INSTALL,           /* Flows on 'member'. */
+    TAKEOVER_INSTALL,           /* Flows on 'member': see
+                                 * takeover_is_planned(). */
     TAKEOVER_CONFIRM,           /* It holds them: by a barrier alone. */
     TAKEOVER_SILENCE,           /* 'member', if it is there, is to forward
                                  * only. */
+    TAKEOVER_VOICE,             /* 'member' is to answer as well. */
     TAKEOVER_TELL_CORE,         /* The client is behind 'member'. */
     TAKEOVER_REPEAT_CORE,       /* Once more: it has not acknowledged. */
     TAKEOVER_SEND_NOTICE,       /* From 'member'. */
@@ -104,6 +107,14 @@ static inline bool
 takeover_is_unconfirmed(const struct takeover *t)
 {
     return t->phase == TAKEOVER_FLOWS || t->phase == TAKEOVER_SETTLE;
+}
+
+/* The previous router forwards until the winner does, and answers should we go
+ * away: so the winner is to forward only, until TAKEOVER_VOICE. */
+static inline bool
+takeover_is_planned(const struct takeover *t)
+{
+    return t->planned;
 }
 
 /* The winner is named, but nobody has been told. */

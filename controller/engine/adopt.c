@@ -149,16 +149,16 @@ adopt_counts(const struct fh_flow *flow, void *adoption_)
     counts_flow(adoption->en, adoption->router, flow);
 }
 
-/* What only a ROUTE flow knows: the outer Ethertype. */
+/* What only a ROUTE flow knows: the outer Ethertype, and that it is silent. */
 static void
-adopt_tpid(const struct fh_flow *flow, void *adoption_)
+adopt_route(const struct fh_flow *flow, void *adoption_)
 {
     struct adoption *adoption = adoption_;
     const struct router *router = adoption->router;
     struct fh_addr addr;
     uint16_t tpid;
 
-    if (!flow_client_read_route(flow, &addr, &tpid) || !tpid) {
+    if (!flow_client_read_route(flow, &addr, &tpid)) {
         return;
     }
     for (size_t i = 0; i < router->n_segments; i++) {
@@ -167,12 +167,17 @@ adopt_tpid(const struct fh_flow *flow, void *adoption_)
         struct client *c = clients_find(adoption->en->clients, addr,
                                         segment->id);
 
-        if (c && c->active == (int) member && !c->vlan.tpid
-            && flow_meta_domain(&segment->members[member].uplink->view)
-               == (flow->match.metadata & (FLOW_META_DOMAIN_MASK
-                                           | FLOW_META_ROUTING))) {
+        if (!c || flow_meta_domain(&segment->members[member].uplink->view)
+                  != (flow->match.metadata & (FLOW_META_DOMAIN_MASK
+                                              | FLOW_META_ROUTING))) {
+            continue;
+        }
+        if (c->active == (int) member && !c->vlan.tpid) {
             c->vlan.tpid = tpid;
         }
+        /* Who served it before the takeover that was cut short. */
+        c->holdings[member].silent = (c->active != (int) member
+                                      && flow->metadata & FLOW_META_SILENT);
     }
 }
 
@@ -401,7 +406,7 @@ adopt_desired(struct engine *en, struct router *router,
 
     if (first) {
         flow_set_for_each(found, adopt_client, &adoption);
-        flow_set_for_each(found, adopt_tpid, &adoption);
+        flow_set_for_each(found, adopt_route, &adoption);
         flow_set_for_each(found, adopt_next_hop, &adoption);
         flow_set_for_each(found, adopt_counts, &adoption);
         build_desired(en, router, desired);

@@ -60,6 +60,10 @@ check_holders(const struct client *c)
             && !is_moving(c)) {
             return "two routers forward for it";
         }
+        if (c->active == (int) i && c->holdings[i].silent
+            && !is_moving(c)) {
+            return "nobody answers for it should we go away";
+        }
     }
     return NULL;
 }

@@ -269,7 +269,8 @@ act_one(struct engine *en, struct client *c,
 {
     switch (a->type) {
     case TAKEOVER_INSTALL:
-        router_queue_install(member_router(c, a->member), c, a->member);
+        router_queue_install(member_router(c, a->member), c, a->member,
+                             takeover_is_planned(&c->takeover));
         break;
     case TAKEOVER_CONFIRM:
         router_queue_confirm(member_router(c, a->member), c, a->member);
@@ -278,6 +279,9 @@ act_one(struct engine *en, struct client *c,
         if (member_router(c, a->member)->ready) {
             router_queue_silence(member_router(c, a->member), c, a->member);
         }
+        break;
+    case TAKEOVER_VOICE:
+        router_queue_voice(member_router(c, a->member), c, a->member);
         break;
     case TAKEOVER_TELL_CORE:
         if (route_announce(en, c, UPSTREAM_MOVED)) {

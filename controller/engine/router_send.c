@@ -107,7 +107,8 @@ router_queue_remove(struct router *router, struct client *c, size_t member)
 }
 
 void
-router_queue_install(struct router *router, struct client *c, size_t member)
+router_queue_install(struct router *router, struct client *c, size_t member,
+                     bool silent)
 {
     struct holding *h = &c->holdings[member];
     struct fh_client view;
@@ -116,9 +117,10 @@ router_queue_install(struct router *router, struct client *c, size_t member)
         router_queue_remove(router, c, member);
     }
     if (router_client_view(c, member, &view)) {
+        view.silent = silent;
         queue_flows(router, FH_CHANGE_ADD, &view);
         *h = (struct holding) { view.port, view.uplink->port, view.decision,
-                                view.mac, false };
+                                view.mac, silent };
     }
     router->wire->bridge_await(router->bridge, client_await(c));
     router->wire->sender_many(router->sender);
@@ -140,7 +142,7 @@ queue_held_route(struct router *router, struct client *c, size_t member)
 }
 
 void
-router_queue_confirm(struct router *router, struct client *c, size_t member)
+router_queue_voice(struct router *router, struct client *c, size_t member)
 {
     struct holding *h = &c->holdings[member];
 
@@ -148,6 +150,12 @@ router_queue_confirm(struct router *router, struct client *c, size_t member)
         h->silent = false;
         queue_held_route(router, c, member);
     }
+}
+
+void
+router_queue_confirm(struct router *router, struct client *c, size_t member)
+{
+    router_queue_voice(router, c, member);
     router->wire->bridge_await(router->bridge, client_await(c));
     router->wire->sender_many(router->sender);
 }
@@ -162,6 +170,7 @@ void
 router_queue_silence(struct router *router, struct client *c, size_t member)
 {
     c->holdings[member].silent = true;
+    router->silences = true;
     queue_held_route(router, c, member);
 }
 
@@ -495,6 +504,7 @@ router_forget_questions(struct router *router)
 void
 router_flush(struct router *router)
 {
+    router->silences = false;
     router->counters.probe_packets
         += router->wire->sender_flush(router->sender);
 }

@@ -21,8 +21,10 @@ void router_take_bridge(struct router *, struct router *from);
 
 /* Queue changes; router_flush() sends them.  What becomes of an 'install' is
  * told to the bridge's owner with the client's token, which is void once the
- * install is cancelled. */
-void router_queue_install(struct router *, struct client *, size_t member);
+ * install is cancelled.  'silent': the flows forward only, until
+ * router_queue_voice(). */
+void router_queue_install(struct router *, struct client *, size_t member,
+                          bool silent);
 /* The same for one that it holds already: asks for the barrier. */
 void router_queue_confirm(struct router *, struct client *, size_t member);
 void router_queue_remove(struct router *, struct client *, size_t member);
@@ -32,6 +34,8 @@ void router_queue_lost(struct router *, struct client *, size_t member);
 /* Another router is about to be the client's: what still comes for it passes,
  * but should we go away, the bridge is not to answer for it any more. */
 void router_queue_silence(struct router *, struct client *, size_t member);
+/* The opposite. */
+void router_queue_voice(struct router *, struct client *, size_t member);
 
 /* Queues one ARP request to the client, and notes it in its reach: to its
  * MAC, or to all while that is unknown; by its port, or by every port while

@@ -70,6 +70,9 @@ struct router {
     uint32_t n_remaining;               /* Clients of segments that it was
                                          * removed from: see removed.h. */
     bool keeps_flows;                   /* For them. */
+    bool silences;                      /* What is queued takes its voice from
+                                         * it, for some client: goes out before
+                                         * others are given theirs. */
     int64_t check_at_ms;                /* Of that: asks again. */
     int64_t awake_at_ms;                /* Its bridge is told that we are here,
                                          * once more. */

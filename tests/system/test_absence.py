@@ -154,7 +154,6 @@ def test_what_is_answered_and_what_not(article):
 def test_a_standby_answers_nobody(article):
     """Nor does a router that a client has just moved from."""
     article.daemon.move(article.c.address, "B")
-    # Between B's flows and A's silence both would answer, for 50 ms.
     article.wait_for(
         lambda: article.daemon.events(
             type="client.moved", client=article.c.address

@@ -375,7 +375,12 @@ apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
     bool add = !fm[25];
     const uint8_t *oxms = fm + 52;
     size_t oxms_len = wire_get16(fm + 50) - 4;
+    size_t n_before = flowtab_count(b->flows);
     char addr[FH_ADDR_STRLEN];
+
+    if (flowtab_apply(b->flows, fm, len, 0)) {
+        world_say("%s cannot read a flow mod", b->name);
+    }
 
     if (fh_cookie_kind(cookie) == FH_KIND_CLIENT) {
         struct fh_addr host = { htonl(oxm_ip_host(oxms, oxms_len)) };
@@ -389,7 +394,9 @@ apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
             world_say("%s deletes source %s port %u", b->name, addr,
                       in_port_of(oxms, oxms_len));
         } else if (add && metadata_of(fm, len) & FLOW_META_SILENT) {
-            world_say("%s silences %s", b->name, addr);
+            world_say("%s %s %s", b->name,
+                      flowtab_count(b->flows) > n_before ? "adds silent route"
+                      : "silences", addr);
         } else {
             world_say("%s %s route %s", b->name, add ? "adds" : "deletes",
                       addr);
@@ -402,9 +409,6 @@ apply_flow_mod(struct bridge *b, const uint8_t *fm, size_t len,
         base->adds++;
     } else {
         base->deletes++;
-    }
-    if (flowtab_apply(b->flows, fm, len, 0)) {
-        world_say("%s cannot read a flow mod", b->name);
     }
 }
 
@@ -1040,6 +1044,7 @@ bridge_say_flows(const struct bridge *b)
         const struct fh_flow *flow = &msg.flow_stats.flows[i];
         struct flow_client_info info;
         char addr[FH_ADDR_STRLEN], mac[FH_MAC_STRLEN], vlan[FH_VLAN_STRLEN];
+        uint16_t tpid;
 
         n_flows += fh_cookie_kind(flow->cookie) == FH_KIND_CLIENT;
         if (flow_client_read(flow, &info)) {
@@ -1049,6 +1054,10 @@ bridge_say_flows(const struct bridge *b)
                       fh_vlan_format(&info.vlan, vlan), info.port,
                       (int) info.decision - DECISION_ZERO);
             n_clients++;
+        } else if (flow_client_read_route(flow, &info.address, &tpid)
+                   && flow->metadata & FLOW_META_SILENT) {
+            world_say("%s answers nobody for %s", b->name,
+                      fh_addr_format(info.address, addr));
         }
     }
     if (n_flows != n_clients * FLOW_CLIENT_N) {

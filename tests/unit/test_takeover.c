@@ -18,6 +18,7 @@
 static const char *const action_names[] = {
     [TAKEOVER_INSTALL] = "install", [TAKEOVER_CONFIRM] = "confirm",
     [TAKEOVER_TELL_CORE] = "tell", [TAKEOVER_SILENCE] = "silence",
+    [TAKEOVER_VOICE] = "voice",
     [TAKEOVER_REPEAT_CORE] = "retell", [TAKEOVER_SEND_NOTICE] = "notice",
     [TAKEOVER_ARM] = "arm", [TAKEOVER_REMOVE] = "remove",
     [TAKEOVER_DONE] = "done", [TAKEOVER_RELEASE] = "release",
@@ -435,7 +436,7 @@ a_planned_move_lets_the_flows_sink_in(void **state)
     takeover_told(&f->t, 0, 1020, ALL, &f->acts);
     assert_string_equal(acts(f), "");
     takeover_timer(&f->t, 1060, ALL, &f->acts);
-    assert_string_equal(acts(f), "silence A; tell B");
+    assert_string_equal(acts(f), "silence A; voice B; tell B");
     assert_int_equal(f->t.install_ms, 10);
 }
 
