@@ -68,8 +68,8 @@ LONGEST = (
 # Of a name in a pipe.  Less than PIPE_BUF: it is read whole.
 RECORD_BYTES = 100
 
-# Files of system tests at a time.  They use half a processor each.
-WORKERS = max(1, min(8, (os.cpu_count() or 1) * 3 // 2))
+# Files of system tests at a time.  They use a quarter of a processor each.
+WORKERS = 2 * max(1, min(8, os.cpu_count() or 1))
 PROGRAM_TIMEOUT_S = 600
 SEARCH_S = 5  # For each fuzz target.
 # A system test that is told to stop takes its bridges down first.
