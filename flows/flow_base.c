@@ -15,6 +15,7 @@
 #define PRIO_ARP      400
 #define PRIO_DHCP     350
 #define PRIO_IP       300
+#define PRIO_STRANGER 100   /* In SOURCE. */
 #define PRIO_DROP       1   /* Below what others may have, above their 0. */
 
 /* Priorities of ROUTE. */
@@ -347,6 +348,21 @@ put_entry(struct flow_set *out, uint32_t port, struct eth_addr dst,
     }
 }
 
+/* A host that is not known sends something: there it is, perhaps. */
+static void
+put_sender_punt(struct flow_set *out, uint32_t port,
+                struct eth_addr router_mac, const struct fh_vlan *vlan)
+{
+    struct fh_flow flow = base_start(FH_TABLE_SOURCE, PRIO_STRANGER);
+
+    flow_match_in_port(&flow, port);
+    flow_match_metadata(&flow, flow_meta_stack(vlan), UINT64_MAX);
+    flow_match_eth_dst(&flow, router_mac);
+    flow_match_eth_type(&flow, ETHERTYPE_IPV4);
+    flow_act_controller(&flow, FLOW_METER_SENDERS(port));
+    flow_set_put(out, &flow);
+}
+
 static void
 put_access_port(struct flow_set *out, const struct fh_router *router,
                 const struct fh_port_limits *access)
@@ -365,6 +381,10 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct fh_segment *segment = &router->segments[i];
 
+        if (segment->learns) {  /* Its own tags are the first. */
+            put_sender_punt(out, access->port, router->mac,
+                            &segment->vlans[0]);
+        }
         for (size_t j = 0; j < segment->n_vlans; j++) {
             const struct fh_vlan *vlan = &segment->vlans[j];
             uint64_t stack = flow_meta_stack(vlan);
@@ -770,12 +790,13 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
     return found;
 }
 
-#define METERS_PER_PORT 8
+#define METERS_PER_PORT 8           /* And one more of each access port. */
 
 size_t
 flow_base_n_meters(const struct fh_router *router)
 {
-    return 1 + METERS_PER_PORT * (router->n_access + router->n_uplinks);
+    return (1 + METERS_PER_PORT * (router->n_access + router->n_uplinks)
+            + router->n_access);
 }
 
 /* One of 'n_ports': as if there were FLOW_PUNT_PORTS, once there are more. */
@@ -825,7 +846,13 @@ flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
     meters[n++] = (struct fh_meter) { FH_METER_CONTROLLER, punts_pps,
                                       punts_pps };
     for (size_t i = 0; i < router->n_access; i++) {
+        uint32_t senders_pps = port_share(FLOW_SENDERS_PPS, n_ports);
+
         n += put_port_meters(&meters[n], &router->access[i], n_ports);
+        meters[n++] = (struct fh_meter) {
+            FLOW_METER_SENDERS(router->access[i].port), senders_pps,
+            senders_pps
+        };
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
         const struct fh_port_limits limits = {

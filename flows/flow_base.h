@@ -11,6 +11,8 @@
  * INNER     the second tag of those that carry two
  * SENDER    IPv4 or ARP from an address of a segment, noted -> SOURCE
  * SOURCE    (flow_client)
+ *           IPv4 to the router's MAC from a host that is not known -> its
+ *           port's meter -> controller
  * ROUTE     ping to one of our addresses -> ECHO
  *           DHCP between a client and a server, or a server and us, while the
  *           controller is there -> controller
@@ -83,12 +85,13 @@ enum flow_punt {
 /* Meter numbers, by port, so that nobody takes what is another port's.  (Open
  * vSwitch knows those up to 262,144.  Two ports with numbers that far apart
  * share their meters.) */
-#define FLOW_METER(PORT, N)       ((PORT) % 32000 * 8 + 16 + (N))
+#define FLOW_METER(PORT, N)       ((PORT) % 26000 * 10 + 16 + (N))
 #define FLOW_METER_REQUESTS(PORT) FLOW_METER(PORT, 0)
 #define FLOW_METER_REPLIES(PORT)  FLOW_METER(PORT, 1)
 #define FLOW_METER_OWN_MAC(PORT)  FLOW_METER(PORT, 2)
 #define FLOW_METER_DHCP(PORT)     FLOW_METER(PORT, 3)
 #define FLOW_METER_BEACONS(PORT)  FLOW_METER(PORT, 7)
+#define FLOW_METER_SENDERS(PORT)  FLOW_METER(PORT, 8)
 #define FLOW_METER_PUNT(PORT, KIND) FLOW_METER(PORT, 3 + (KIND))
 /* A port's, and of all ports together no more than this times as many. */
 #define FLOW_ICMP_PPS             1000
@@ -96,6 +99,7 @@ enum flow_punt {
 #define FLOW_TOO_LONG_PPS         1000
 #define FLOW_PUNT_PORTS           8
 #define FLOW_OWN_MAC_PPS          20
+#define FLOW_SENDERS_PPS          200   /* IPv4 of hosts that are not known. */
 #define FLOW_BEACONS_PPS          2000  /* Answers to a port's beacons. */
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core;
                                          * DHCP as well. */

@@ -9,15 +9,24 @@ static void
 forget(struct claim *claim)
 {
     memset(&claim->mac, 0, sizeof claim->mac);
+    claim->refuted = false;
+}
+
+/* Whatever has become of it since. */
+static bool
+was_about(const struct claim *claim, const struct claim_place *place,
+          size_t member)
+{
+    return (!fh_mac_is_zero(claim->mac)
+            && (!fh_mac_equal(claim->mac, place->mac)
+                || claim->member == member));
 }
 
 bool
 claim_is_about(const struct claim *claim, const struct claim_place *place,
                size_t member)
 {
-    return (!fh_mac_is_zero(claim->mac)
-            && (!fh_mac_equal(claim->mac, place->mac)
-                || claim->member == member));
+    return !claim->refuted && was_about(claim, place, member);
 }
 
 static void
@@ -50,6 +59,7 @@ note(struct claim *claim, size_t member, struct eth_addr mac, uint32_t port,
     claim->member = member;
     claim->port = port;
     claim->at_ms = now_ms;
+    claim->refuted = false;
     v->ask_place = now_ms >= claim->ask_ms;
     if (v->ask_place) {
         claim->ask_ms = now_ms + CLAIM_ASK_MS;
@@ -102,7 +112,10 @@ claim_place_answered(struct claim *claim, const struct claim_place *place,
 
     if (claim_is_about(claim, place, member)) {
         report_conflict(claim, claim->mac, now_ms, &v);
-        forget(claim);
+        if (fh_mac_equal(claim->mac, place->mac)) {
+            forget(claim);
+        }
+        claim->refuted = !fh_mac_is_zero(claim->mac);
     }
     if (claim->contested) {
         claim->contested = false;
@@ -111,18 +124,30 @@ claim_place_answered(struct claim *claim, const struct claim_place *place,
     return v;
 }
 
+int64_t
+claim_next_ms(const struct claim *claim, const struct claim_place *place,
+              int64_t next_ms, int64_t now_ms)
+{
+    bool watched = (claim->refuted && !fh_mac_equal(claim->mac, place->mac)
+                    && now_ms - claim->at_ms < CLAIM_WATCH_MS);
+
+    return (watched && now_ms + CLAIM_AGAIN_MS < next_ms
+            ? now_ms + CLAIM_AGAIN_MS : next_ms);
+}
+
 struct claim_verdict
 claim_place_silent(struct claim *claim, const struct claim_place *place,
                    size_t member, int64_t now_ms)
 {
     struct claim_verdict v = { .frame = CLAIM_ACCEPTED };
     bool same_mac = fh_mac_equal(claim->mac, place->mac);
+    int64_t valid_ms = claim->refuted ? CLAIM_KEPT_MS : CLAIM_VALID_MS;
 
-    if (!claim_is_about(claim, place, member)
+    if (!was_about(claim, place, member)
         || (!same_mac && place->may_answer)) {
         return v;
     }
-    if (now_ms - claim->at_ms > CLAIM_VALID_MS) {
+    if (now_ms - claim->at_ms > valid_ms) {
         forget(claim);
     } else if (same_mac) {
         v.ask_member = true;

@@ -15,7 +15,11 @@
  *
  * The client's place is where it answers: its MAC, and its port on each
  * router.  While it answers, or has not been found silent, it stays the
- * client's.  Where several claim the address at once none is believed for
+ * client's.  An address that moves from host to host (a virtual one of
+ * Pacemaker, kube-vip, MetalLB) may be announced by its new place before it has
+ * left the old one: a claim that was refuted is remembered for a while, and the
+ * place asked more often, so that the address is found as soon as the place
+ * has fallen silent.  Where several claim the address at once none is believed for
  * having asked last: all are asked by broadcast, and who answers has it.  A
  * configured MAC is never given up. */
 #ifndef CLAIM_H
@@ -28,6 +32,11 @@
 #define CLAIM_ASK_MS    100
 /* So long the place's silence may prove a claim right. */
 #define CLAIM_VALID_MS  5000
+/* So long it may come true, though the place has answered since, */
+#define CLAIM_KEPT_MS   60000
+/* and so long, from when it was last made, the place is asked so often. */
+#define CLAIM_WATCH_MS  3000
+#define CLAIM_AGAIN_MS  200
 /* Between two reports of one client. */
 #define CLAIM_REPORT_MS 10000
 
@@ -40,6 +49,7 @@ struct claim {
     struct eth_addr before;     /* CONTESTED: the client's until then. */
     uint8_t member;             /* Who heard it. */
     bool contested;
+    bool refuted;               /* The place has answered since. */
 };
 
 /* What is known of the client's place. */
@@ -90,6 +100,9 @@ struct claim_verdict claim_place_answered(struct claim *,
                                           const struct claim_place *,
                                           size_t member, struct eth_addr mac,
                                           int64_t now_ms);
+/* When the place is to be asked that would be asked at 'next_ms'. */
+int64_t claim_next_ms(const struct claim *, const struct claim_place *,
+                      int64_t next_ms, int64_t now_ms);
 /* 'member' reaches the place no more.  With 'ask_all' the claim may be true:
  * then the client is to be discovered, too, as heard by claim.member. */
 struct claim_verdict claim_place_silent(struct claim *,

@@ -169,6 +169,15 @@ conflict_place_answered(struct engine *en, struct client *c, size_t member,
     }
 }
 
+int64_t
+conflict_next_ms(const struct engine *en, const struct client *c,
+                 int64_t next_ms)
+{
+    const struct claim_place place = place_of(c);
+
+    return claim_next_ms(&c->claim, &place, next_ms, engine_now_ms(en));
+}
+
 bool
 conflict_place_silent(struct engine *en, struct client *c, size_t member)
 {

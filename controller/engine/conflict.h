@@ -13,6 +13,9 @@ void conflict_answers(struct engine *, struct client *, struct eth_addr mac);
 /* The client's place has answered a probe of 'member', from 'mac'. */
 void conflict_place_answered(struct engine *, struct client *, size_t member,
                              struct eth_addr mac);
+/* When it is asked next, that would be at 'next_ms'. */
+int64_t conflict_next_ms(const struct engine *, const struct client *,
+                         int64_t next_ms);
 /* The member reaches it no more.  Returns true where the last claim may be
  * true: then the client is to be discovered as heard by 'c->claim.member', and
  * conflict_ask_all() has everybody asked who has the address. */

@@ -8,6 +8,7 @@
 #include "controller/engine/input_arp.h"
 #include "controller/engine/input_dhcp.h"
 #include "controller/engine/input_icmp.h"
+#include "controller/engine/input_sender.h"
 #include "controller/engine/input_uplink.h"
 #include "flows/dhcp.h"
 
@@ -41,6 +42,7 @@ static const struct row rows[] = {
       input_dhcp_broadcast },
     { ETHERTYPE_IPV4, IPV4_PROTO_UDP, DHCP_CLIENT_PORT, SIDE_ACCESS,
       input_dhcp_broadcast },
+    { ETHERTYPE_IPV4, 0, 0, SIDE_ACCESS, input_sender },
     { ETHERTYPE_IPV4, 0, 0, SIDE_ACCESS | SIDE_OTHER, input_icmp_lost },
 };
 

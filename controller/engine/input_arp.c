@@ -2,7 +2,8 @@
  *
  *   request        answered by the active router; a host that is not known is
  *                  learnt, one that is not served is discovered
- *   reply          to a probe, or to the notice of a takeover
+ *   reply          to a probe, or to the notice of a takeover; to everybody:
+ *                  an announcement, taken like a request
  *   address probe  (RFC 5227) its sender will be busy for a while
  *   anything from an address that is ours, or a client's: somebody defends it
  */
@@ -96,7 +97,7 @@ known_request(struct engine *en, struct client *c, size_t member,
               const struct input *in)
 {
     struct reach *r = &c->reaches[member];
-    bool asks = (!arp_is_announcement(&in->arp)
+    bool asks = (in->arp.op == ARP_OP_REQUEST && !arp_is_announcement(&in->arp)
                  && is_proxied(c->segment, c, in->arp.tpa));
 
     if (asks && c->state == CLIENT_ACTIVE && c->active != (int) member
@@ -162,8 +163,10 @@ address_probe(struct engine *en, const struct input *in)
     }
 }
 
+/* A request; or a reply to everybody, which answers no question and says where
+ * its sender is, as an announcement does (RFC 5227, 3). */
 static void
-take_request(struct engine *en, const struct location *at,
+take_word(struct engine *en, const struct location *at,
              const struct input *in)
 {
     struct client *c = at->client;
@@ -258,26 +261,9 @@ reply_to_probe(struct engine *en, struct client *c, size_t member,
     window_answered(&in->port->window, r->probed_ms, engine_now_ms(en));
     event = reach_reply(r, &c->segment->probe, in->port->number, en->now_us,
                         &next_ms);
-    wheel_arm(en->wheel, &r->timer, next_ms);
+    wheel_arm(en->wheel, &r->timer, conflict_next_ms(en, c, next_ms));
     probe_reach_event(en, c, member, event, CAUSE_NONE);
     probe_answered(en, c, member);
-}
-
-/* A reply that goes to everybody: it answers no question, and says where its
- * sender is to all who know it. */
-static void
-reply_to_all(struct engine *en, const struct location *at,
-             const struct input *in)
-{
-    struct client *c = at->client;
-
-    if (c && !fh_mac_is_zero(c->mac)
-        && !fh_mac_equal(c->mac, in->arp.sha)) {
-        conflict_claims(en, c, at->member, in->arp.sha, in->port->number);
-        defend_client(en, c);
-    } else {
-        engine_drop(en, DROP_UNASKED);
-    }
 }
 
 /* It answered the first notice, or one of those that repeated it. */
@@ -320,9 +306,7 @@ take_reply(struct engine *en, const struct location *at,
 {
     struct client *c = at->client;
 
-    if (frame_is_to_all(in->frame)) {
-        reply_to_all(en, at, in);
-    } else if (!c || !fh_mac_equal(in->arp.tha, in->router->config->mac)) {
+    if (!c || !fh_mac_equal(in->arp.tha, in->router->config->mac)) {
         engine_drop(en, DROP_UNASKED);
     } else if (!fh_mac_is_zero(c->mac)
                && !fh_mac_equal(c->mac, in->arp.sha)) {
@@ -352,8 +336,8 @@ claims_ours(struct engine *en, struct segment *segment,
 static void
 take(struct engine *en, const struct location *at, const struct input *in)
 {
-    if (in->arp.op == ARP_OP_REQUEST) {
-        take_request(en, at, in);
+    if (in->arp.op == ARP_OP_REQUEST || frame_is_to_all(in->frame)) {
+        take_word(en, at, in);
     } else {
         take_reply(en, at, in);
     }

@@ -124,7 +124,7 @@ put_out(struct engine *en, struct client *c)
                 : "never answered a probe, and made room for another");
 }
 
-/* A host that asks by ARP comes to be known where whoever speaks may, and
+/* A host that speaks by itself comes to be known where whoever speaks may, and
  * where there is room. */
 static bool
 may_be_learned(struct engine *en, const struct sighting *s,
@@ -167,8 +167,9 @@ add_asking(struct engine *en, const struct sighting *s)
     c = add(en, s);
     learned_enter(c, s->member, s->port);
     learned_set_unverified(c);
-    c->verify_first = at_limit;
+    c->verify_first = at_limit || s->how == SIGHTED_TRAFFIC;
     learned_press(c, s->member);
+    c->unanswered = c->unanswered || s->how == SIGHTED_TRAFFIC;
     c->reaches[s->member].heard_port = s->port;
     return c;
 }
@@ -187,6 +188,7 @@ life_sighted(struct engine *en, const struct sighting *s)
 
     switch (s->how) {
     case SIGHTED_REQUEST:
+    case SIGHTED_TRAFFIC:
         return add_asking(en, s);
     case SIGHTED_LEASE:
         return segment_may_have(s->segment, s->address) ? add(en, s) : NULL;

@@ -7,7 +7,9 @@
 
 /* How a client comes to be known. */
 enum sighted {
-    SIGHTED_REQUEST,            /* It asks by ARP. */
+    SIGHTED_REQUEST,            /* It asks by ARP, or announces itself. */
+    SIGHTED_TRAFFIC,            /* It sends IPv4: to be asked whether it is
+                                 * there, by who has seen it. */
     SIGHTED_LEASE,              /* A DHCP server has given it its address. */
     SIGHTED_FLOW,               /* A bridge holds flows for it. */
     SIGHTED_BEFORE,             /* It was known before a reload. */
@@ -21,13 +23,13 @@ struct sighting {
     struct fh_addr address;
     struct eth_addr mac;        /* Zero: not known. */
     const struct fh_vlan *vlan; /* Its tags; NULL: the segment's. */
-    size_t member;              /* With REQUEST and FLOW: who has seen it, */
+    size_t member;              /* But LEASE, BEFORE, ENTRY: who has seen it, */
     uint32_t port;              /* and by which port. */
 };
 
 /* The one way for a client to come to be known.  The address must not be a
  * client's already.  Returns the new client, or NULL if there may be none:
- * with REQUEST, that is counted and logged. */
+ * with REQUEST and TRAFFIC, that is counted and logged. */
 struct client *life_sighted(struct engine *, const struct sighting *);
 
 /* May a client with these tags be on the segment without being listed? */

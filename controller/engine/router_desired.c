@@ -116,6 +116,7 @@ view_segment(const struct router *router, size_t i, struct fh_segment *view,
         .uplink = &me->uplink->view,
         .dhcp_servers = segment->config->dhcp.servers,
         .n_dhcp_servers = segment->config->dhcp.n_servers,
+        .learns = segment->config->learn == LEARN_ALL,
         .isolate = segment->config->isolate,
         .proxy_all = segment->config->proxy_arp == PROXY_ARP_ALL,
         .answers_core = (segment->config->upstream == UPSTREAM_ARP

@@ -262,8 +262,8 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
             : reason == ELECT_UPLINK
               && !c->segment->members[c->active].uplink->port_up
             ? CAUSE_PORT_DOWN
-            : reason == ELECT_UPLINK && member_router(c, c->active)->uplink_down
-            ? CAUSE_UPLINK
+            : reason == ELECT_UPLINK
+              && member_router(c, c->active)->uplink_down ? CAUSE_UPLINK
             : a->draining && a->connected ? CAUSE_DRAIN
             : !a->connected ? CAUSE_ROUTER_LOST
             : hint == CAUSE_PORT_DOWN ? CAUSE_PORT_DOWN

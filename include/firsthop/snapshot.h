@@ -30,6 +30,7 @@ struct fh_segment {
     const struct fh_uplink *uplink;
     const struct fh_addr *dhcp_servers; /* DHCP is relayed to them. */
     size_t n_dhcp_servers;
+    bool learns;                    /* Whoever sends from an address of it. */
     bool isolate;                   /* No client to client. */
     bool proxy_all;                 /* Neighbours are answered for as well. */
     bool answers_core;              /* The core asks for its clients by ARP. */

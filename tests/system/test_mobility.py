@@ -91,6 +91,58 @@ def test_new_mac_is_followed_when_the_old_place_is_silent(lab, switch):
     assert not [flow for flow in flows if c.mac in flow]
 
 
+def test_host_that_asks_nothing_is_learnt_from_what_it_sends(lab):
+    """It has an entry from before, with the MAC of a router that is not to
+    serve it; a notice mends that."""
+    build(lab)
+    c = lab.add_client("C", "X")
+    entry = f"{harness.GATEWAY} lladdr {lab.b.mac} dev eth0"
+    c.netns.ip(f"neigh replace {entry} nud reachable")
+    lab.wait_for(
+        lambda: c.ping(harness.SERVER, timeout=1), what="C to be served"
+    )
+    assert c.neighbour(harness.GATEWAY)[0] == lab.a.mac
+    assert lab.daemon.active(c.address) == "A"
+
+
+@pytest.mark.parametrize("form", ["request", "reply"])
+def test_virtual_address_follows_its_announcement(lab, form):
+    """From one host to another, before the first has let go of it; the core
+    reaches it where it is, though it has asked for nothing."""
+    build(lab)
+    address = "10.0.0.100"
+    old = lab.add_client("C", "X")
+    new = lab.add_client("D", "Z")
+    frames = {
+        "request": lambda mac: arp_request(mac, address, address),
+        "reply": lambda mac: arp(
+            *(2, mac, address, mac, address), eth_dst="ff:ff:ff:ff:ff:ff"
+        ),
+    }
+
+    def announce(host):
+        with host.tap() as tap:
+            tap.send(frames[form](host.mac))
+
+    def is_at(host):
+        client = lab.daemon.client(address)
+        return client["mac"] == host.mac and lab.server.ping(address)
+
+    lab.settle(old, new)
+    old.netns.ip(f"addr add {address}/32 dev eth0")
+    announce(old)
+    lab.wait_for(lambda: is_at(old), what="the address to be learnt")
+    seq = lab.daemon.last_seq()
+    new.netns.ip(f"addr add {address}/32 dev eth0")
+    announce(new)
+    lab.wait_for(
+        lambda: lab.daemon.events(seq, type="client.conflict"),
+        what="the conflict to be reported",
+    )
+    old.netns.ip(f"addr del {address}/32 dev eth0")
+    lab.wait_for(lambda: is_at(new), what="the address to be followed")
+
+
 @pytest.mark.parametrize("switch", ["X", "W", "Z"])
 def test_rival_is_refused_and_reported_while_the_client_answers(lab, switch):
     """On the client's own port, on another one, and at another router."""

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "flows/ipv4.h"
 #include "tests/transcripts/world_private.h"
 
 #define ANSWER_MS 1             /* From a request to its answer, */
@@ -196,6 +197,25 @@ router_of(const struct bridge *b)
     size_t i = config_find_router(config, b->name);
 
     return i == SIZE_MAX ? NULL : &config->routers[i];
+}
+
+void
+world_say_ip(struct bridge *b, uint32_t port, struct eth_addr mac,
+             struct fh_addr addr)
+{
+    const struct ipv4_envelope envelope = {
+        .eth_src = mac, .eth_dst = router_of(b)->mac,
+    };
+    const struct ipv4_fields fields = {
+        .src = addr, .dst = { htonl(0xc6336401u) }, .proto = IPV4_PROTO_UDP,
+    };
+    uint8_t frame[IPV4_FRAME_MAX(IPV4_MIN_MTU)];
+    uint8_t *payload;
+    size_t len = ipv4_build(frame, sizeof frame, &envelope, &fields, 8,
+                            &payload);
+
+    memset(payload, 0, 8);
+    bridge_punt(b, port, frame, len, 0);
 }
 
 /* Is 'addr' a local address of the router in some segment? */

@@ -430,6 +430,18 @@ do_arp(struct runner *r, const struct words *w)
     }
 }
 
+static void
+do_ip(struct runner *r, const struct words *w)
+{
+    struct eth_addr mac;
+    struct fh_addr addr;
+
+    if (!fh_mac_parse(word(w, 2), &mac) || !fh_addr_parse(word(w, 3), &addr)) {
+        die("no MAC, or no address", word(w, 2));
+    }
+    world_say_ip(world_bridge(word(w, 0)), atoi(word(w, 1)), mac, addr);
+}
+
 /* Verbs of the operator. */
 
 static struct client *
@@ -652,6 +664,7 @@ static const struct {
     { "arp", do_arp },      /* BRIDGE PORT request|reply sha=MAC spa=ADDRESS
                              * tha= tpa= src=MAC dst=MAC vlan=VID times=N;
                              * for=MS: so many each 10 ms for so long */
+    { "ip", do_ip },                    /* BRIDGE PORT MAC ADDRESS: it sends */
     { "core", do_core },                /* answers|silent [BRIDGE] */
     { "move", do_move },                /* ADDRESS ROUTER */
     { "drain", do_drain },              /* ROUTER */

@@ -118,6 +118,11 @@ void world_say_arp(struct bridge *, uint32_t port, struct eth_addr dst,
                    struct eth_addr src, const struct fh_vlan *,
                    const struct arp *);
 
+/* Somebody sends an IPv4 packet from 'mac' and 'addr' to the router's MAC by
+ * access port 'port', where no flow lets it pass. */
+void world_say_ip(struct bridge *, uint32_t port, struct eth_addr mac,
+                  struct fh_addr addr);
+
 /* The bridge says that, a message as a whole, if it is connected and can be
  * understood. */
 void bridge_say(struct bridge *, const void *msg, size_t len);

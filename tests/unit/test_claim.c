@@ -162,6 +162,44 @@ an_old_claim_is_forgotten(void **state)
     assert_false(claim_is_about(&claim, &silent, A));
 }
 
+/* A virtual address is announced before it has left the old place. */
+static void
+a_claim_that_came_too_early_comes_true(void **state)
+{
+    struct claim claim = { .at_ms = 0 };
+
+    claim_made(&claim, &answers, A, mac_x, 2, 1000);
+    assert_int_equal(claim_next_ms(&claim, &answers, 2000, 1001), 2000);
+    assert_verdict(claim_place_answered(&claim, &answers, A, mac_c, 1001),
+                   "ok conflict");
+    assert_false(claim_is_about(&claim, &answers, A));
+    assert_int_equal(claim_next_ms(&claim, &answers, 2000, 1001),
+                     1001 + CLAIM_AGAIN_MS);
+    assert_int_equal(claim_next_ms(&claim, &answers, 1100, 1001), 1100);
+    assert_verdict(claim_place_answered(&claim, &answers, A, mac_c, 1250),
+                   "ok");
+    assert_int_equal(claim_next_ms(&claim, &answers, 9000,
+                                   1000 + CLAIM_WATCH_MS), 9000);
+    assert_verdict(claim_place_silent(&claim, &silent, A,
+                                      1000 + CLAIM_KEPT_MS),
+                   "ok forget ask_all");
+    assert_true(claim.contested);
+}
+
+static void
+one_that_does_not_is_forgotten(void **state)
+{
+    struct claim claim = { .at_ms = 0 };
+
+    claim_made(&claim, &answers, A, mac_x, 2, 1000);
+    claim_place_answered(&claim, &answers, A, mac_c, 1001);
+    assert_verdict(claim_place_silent(&claim, &silent, A,
+                                      1001 + CLAIM_KEPT_MS), "ok");
+    assert_verdict(claim_place_silent(&claim, &silent, A,
+                                      1002 + CLAIM_KEPT_MS), "ok");
+    assert_false(claim.contested);
+}
+
 static void
 who_speaks_while_others_are_heard_is_not_believed_for_it(void **state)
 {
@@ -231,6 +269,8 @@ main(void)
         cmocka_unit_test(a_place_without_a_verdict_is_asked_first),
         cmocka_unit_test(a_claim_that_silence_proves_right_is_contested),
         cmocka_unit_test(an_old_claim_is_forgotten),
+        cmocka_unit_test(a_claim_that_came_too_early_comes_true),
+        cmocka_unit_test(one_that_does_not_is_forgotten),
         cmocka_unit_test(
             who_speaks_while_others_are_heard_is_not_believed_for_it),
         cmocka_unit_test(one_that_was_contested_and_answers_has_not_moved),

@@ -135,7 +135,7 @@ a_beacon_is_answered_to_where_it_came_from(void **state)
         "set_arp_tpa:10.0.0.3,output:in_port\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=42:00:00:00:00:0a eth_type=0x0806 arp_op=2 "
-        "actions=meter:31,controller\n"
+        "actions=meter:33,controller\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
         "eth_src=42:00:00:00:00:0b eth_dst=42:00:00:00:00:0a eth_type=0x0806 "
         "vlan=200 arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.2 "
@@ -145,7 +145,7 @@ a_beacon_is_answered_to_where_it_came_from(void **state)
         "set_arp_tpa:10.0.0.3,output:in_port\n"
         "table=0 priority=450 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=42:00:00:00:00:0a eth_type=0x0806 arp_op=2 "
-        "actions=meter:103,controller\n");
+        "actions=meter:123,controller\n");
 }
 
 /* Untagged. */
@@ -155,17 +155,17 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
 {
     assert_flows(*state, FH_TABLE_CLASSIFY, 400,
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:24,controller\n"
+        "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:26,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:25,controller\n"
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:27,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:24,controller\n"
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:26,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:96,controller\n"
+        "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:116,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:97,controller\n"
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:117,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:96,controller\n");
+        "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:116,controller\n");
 }
 
 /* Whatever it is. */
@@ -174,9 +174,9 @@ what_comes_from_our_own_mac_is_punted(void **state)
 {
     assert_flows(*state, FH_TABLE_CLASSIFY, 440,
         "table=0 priority=440 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_src=02:00:00:00:00:0a actions=meter:26,controller\n"
+        "eth_src=02:00:00:00:00:0a actions=meter:28,controller\n"
         "table=0 priority=440 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_src=02:00:00:00:00:0a actions=meter:98,controller\n");
+        "eth_src=02:00:00:00:00:0a actions=meter:118,controller\n");
 }
 
 static void
@@ -398,22 +398,22 @@ what_is_owed_an_answer_is_punted_by_a_meter_of_its_port(void **state)
     assert_flows(*state, FH_TABLE_PUNT, -1,
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x100000000000000/0x300000000000000 "
-        "actions=meter:28,controller\n"
+        "actions=meter:30,controller\n"
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x200000000000000/0x300000000000000 "
-        "actions=meter:29,controller\n"
+        "actions=meter:31,controller\n"
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x300000000000000/0x300000000000000 "
-        "actions=meter:30,controller\n"
+        "actions=meter:32,controller\n"
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x100000000000000/0x300000000000000 "
-        "actions=meter:100,controller\n"
+        "actions=meter:120,controller\n"
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x200000000000000/0x300000000000000 "
-        "actions=meter:101,controller\n"
+        "actions=meter:121,controller\n"
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x300000000000000/0x300000000000000 "
-        "actions=meter:102,controller\n");
+        "actions=meter:122,controller\n");
 }
 
 static void
@@ -643,7 +643,22 @@ broadcast_dhcp_of_access_ports_is_punted_by_its_meter(void **state)
     assert_flows(*state, FH_TABLE_CLASSIFY, 350,
         "table=0 priority=350 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0800 ip_proto=17 udp_dst=67 "
-        "actions=meter:27,controller\n");
+        "actions=meter:29,controller\n");
+}
+
+static void
+senders_that_nobody_knows_are_punted_where_whoever_speaks_is_learnt(
+    void **state)
+{
+    struct fixture *f = *state;
+
+    assert_flows(f, FH_TABLE_SOURCE, 100, "");
+    f->vlan = (struct fh_vlan) { .n = 1, .vids = { 100 } };
+    f->segment.learns = true;
+    assert_flows(f, FH_TABLE_SOURCE, 100,
+        "table=3 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x1000064 eth_dst=02:00:00:00:00:0a "
+        "eth_type=0x0800 actions=meter:34,controller\n");
 }
 
 static void
@@ -668,7 +683,7 @@ dhcp_with_a_server_is_punted(void **state)
         "table=4 priority=895 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "reg3=0x2 ip_dst=198.51.100.67 ip_proto=17 udp_dst=67 "
-        "actions=meter:27,controller\n"
+        "actions=meter:29,controller\n"
         "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "reg3=0x0 ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 "
@@ -676,7 +691,7 @@ dhcp_with_a_server_is_punted(void **state)
         "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "reg3=0x2 ip_src=198.51.100.67 ip_dst=192.0.2.2 ip_proto=17 "
-        "udp_dst=67 actions=meter:99,controller\n"
+        "udp_dst=67 actions=meter:119,controller\n"
         "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "reg3=0x0 ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 "
@@ -684,7 +699,7 @@ dhcp_with_a_server_is_punted(void **state)
         "table=4 priority=895 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "reg3=0x2 ip_src=198.51.100.67 ip_dst=10.0.0.0/255.255.255.0 "
-        "ip_proto=17 udp_dst=68 actions=meter:99,controller\n");
+        "ip_proto=17 udp_dst=68 actions=meter:119,controller\n");
 }
 
 /* Meters. */
@@ -702,6 +717,7 @@ each_port_has_meters_of_its_own(void **state)
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_ICMP), 1000 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_EXPIRED), 200 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_TOO_LONG), 1000 },
+        { FLOW_METER_SENDERS(ACCESS), 200 },
         { FLOW_METER_REQUESTS(UPLINK), 10000 },
         { FLOW_METER_REPLIES(UPLINK), 10000 },
         { FLOW_METER_OWN_MAC(UPLINK), 20 },
@@ -713,7 +729,7 @@ each_port_has_meters_of_its_own(void **state)
     };
     const size_t n = sizeof expected / sizeof *expected;
     struct fixture *f = *state;
-    struct fh_meter meters[30];
+    struct fh_meter meters[32];
 
     assert_int_equal(flow_base_n_meters(&f->router), n);
     assert_int_equal(flow_base_meters(&f->router, meters), n);
@@ -744,7 +760,8 @@ many_ports_share_what_eight_may_be_owed(void **state)
         assert_true(meters[i].rate_pps >= 1);
         if (meters[i].id == FLOW_METER_PUNT(100, FLOW_PUNT_EXPIRED)) {
             assert_int_equal(meters[i].rate_pps, 200 * 8 / 501);
-        } else if (meters[i].id % 8 == FLOW_METER_PUNT(0, FLOW_PUNT_ICMP) % 8
+        } else if (meters[i].id % 10
+                   == FLOW_METER_PUNT(0, FLOW_PUNT_ICMP) % 10
                    && meters[i].id != FH_METER_CONTROLLER) {
             pps += meters[i].rate_pps;
         }
@@ -757,7 +774,7 @@ static void
 all_punts_share_what_clients_may_bring_but_50000_at_least(void **state)
 {
     struct fixture *f = *state;
-    struct fh_meter meters[30];
+    struct fh_meter meters[32];
 
     f->router.punts_pps = 50001;
     flow_base_meters(&f->router, meters);
@@ -770,19 +787,19 @@ uplinks_that_share_a_port_share_its_meters(void **state)
 {
     struct fixture *f = *state;
     struct fh_uplink uplinks[2] = { f->uplink, f->uplink };
-    struct fh_meter meters[30];
+    struct fh_meter meters[32];
 
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 17);
-    assert_true(flow_base_n_meters(&f->router) >= 17);
+    assert_int_equal(flow_base_meters(&f->router, meters), 18);
+    assert_true(flow_base_n_meters(&f->router) >= 18);
 }
 
 static void
 meters_of_different_ports_differ(void **state)
 {
-    for (uint32_t port = 1; port < 31999; port++) {
+    for (uint32_t port = 1; port < 25999; port++) {
         assert_true(FLOW_METER_REQUESTS(port) != FLOW_METER_REPLIES(port));
         assert_true(FLOW_METER_REPLIES(port) < FLOW_METER_OWN_MAC(port));
         assert_true(FLOW_METER_OWN_MAC(port) < FLOW_METER_DHCP(port));
@@ -790,10 +807,11 @@ meters_of_different_ports_differ(void **state)
                     < FLOW_METER_PUNT(port, FLOW_PUNT_ICMP));
         assert_true(FLOW_METER_PUNT(port, FLOW_PUNT_TOO_LONG)
                     < FLOW_METER_BEACONS(port));
-        assert_true(FLOW_METER_BEACONS(port) < FLOW_METER_REQUESTS(port + 1));
+        assert_true(FLOW_METER_BEACONS(port) < FLOW_METER_SENDERS(port));
+        assert_true(FLOW_METER_SENDERS(port) < FLOW_METER_REQUESTS(port + 1));
     }
     /* Open vSwitch has no more. */
-    assert_true(FLOW_METER_PUNT(0xfeff, FLOW_PUNT_TOO_LONG) <= 262144);
+    assert_true(FLOW_METER_SENDERS(25999) <= 262144);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
@@ -829,6 +847,8 @@ main(void)
         TEST(the_next_hop_can_be_read_back),
         TEST(stacks_that_differ_differ_in_metadata),
         TEST(broadcast_dhcp_of_access_ports_is_punted_by_its_meter),
+        TEST(senders_that_nobody_knows_are_punted_where_whoever_speaks_is_learnt
+            ),
         TEST(without_servers_no_other_dhcp_is_punted),
         TEST(dhcp_with_a_server_is_punted),
         TEST(each_port_has_meters_of_its_own),
