@@ -1,6 +1,8 @@
 """Bridges that are not ours, not unique, or not OpenFlow at all."""
 
+import collections
 import contextlib
+import resource
 import socket
 import struct
 
@@ -130,6 +132,84 @@ def test_connection_that_says_nothing_disturbs_nobody(wired):
     assert wired.daemon.active(wired.c.address) == "A"
     for sock in socks:
         sock.close()
+
+
+# Strangers: they say all that a bridge says, but nobody knows them.
+
+STRANGERS = 4096  # As many as the daemon has room for.
+
+
+@pytest.fixture(name="descriptors")
+def fixture_descriptors():
+    """So many that this process can be all of them."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * STRANGERS
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE,
+        (max(before[0], wanted), max(before[1], wanted)),
+    )
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+class Strangers:
+    """So many connections, each from an address of its own, that come again
+    as soon as they are told to."""
+
+    def __init__(self, netns):
+        self._netns = netns
+        self._socks = collections.deque()
+        self._n_made = 0
+
+    def __enter__(self):
+        while len(self._socks) < STRANGERS:
+            self._add()
+        return self
+
+    def __exit__(self, *_):
+        for sock in self._socks:
+            sock.close()
+
+    def renew(self, n):
+        """The oldest come anew."""
+        for _ in range(n):
+            self._socks.popleft().close()
+            self._add()
+
+    def _add(self):
+        n = self._n_made
+        self._n_made += 1
+        sock = self._netns.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socks.append(sock)
+        sock.settimeout(10)
+        source = f"127.{1 + n // 65536 % 200}.{n // 256 % 256}.{n % 256}"
+        sock.bind((source, 0))
+        sock.connect(CONTROLLER)
+        features = struct.pack(
+            "!BBHIQIBBxxII", 5, 6, 32, 2, 1 << 40 | n, 0, 254, 0, 0x4F, 0
+        )
+        sock.sendall(HELLO + features + struct.pack("!BBHI", 5, 2, 8, 3))
+
+
+def test_thousands_of_strangers_keep_no_bridge_out(wired, descriptors):
+    """A bridge that comes back finds all room taken, and strangers who come
+    again whenever they are turned away."""
+    wired.b.kill()
+    wired.wait_for(lambda: not wired.daemon.router("B")["connected"])
+    with Strangers(wired.netns) as strangers:
+        assert wired.daemon.metric("openflow_connections_total") > STRANGERS
+        wired.b.revive()
+
+        def is_back():
+            strangers.renew(256)
+            return wired.daemon.router("B")["ready"]
+
+        wired.wait_for(is_back, 60, "B to be back")
+        strangers.renew(STRANGERS)
+        assert wired.daemon.router("A")["connected"]
+        assert wired.daemon.router("B")["connected"]
+        assert wired.c.ping("10.0.0.1")
+    wired.wait_reach(wired.c, wired.b, timeout=20)
 
 
 def read_to_end(sock):
