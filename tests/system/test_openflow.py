@@ -2,9 +2,12 @@
 
 import collections
 import contextlib
+import os
 import resource
+import signal
 import socket
 import struct
+import time
 
 import pytest
 
@@ -132,6 +135,27 @@ def test_connection_that_says_nothing_disturbs_nobody(wired):
     assert wired.daemon.active(wired.c.address) == "A"
     for sock in socks:
         sock.close()
+
+
+def test_a_late_event_loop_shows(wired):
+    """Whatever it is that wakes it first."""
+
+    def lag():
+        text = wired.daemon.get("/metrics")
+        return float(text.split("\nfirsthop_loop_lag_seconds_sum ")[1].split()[0])
+
+    before = lag()
+    pid = wired.daemon.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until = time.monotonic() + 0.5
+        wired.wait_for(lambda: time.monotonic() > until)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wired.wait_for(
+        lambda: lag() > before + 0.3,
+        what="the lag to be counted",
+    )
 
 
 # Strangers: they say all that a bridge says, but nobody knows them.
