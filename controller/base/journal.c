@@ -14,6 +14,8 @@
 
 #include "controller/base/log.h"
 
+#define FIRST_SLOTS 64
+
 struct listener {
     journal_listener *cb;        /* NULL: gone, not yet swept. */
     void *aux;
@@ -22,6 +24,7 @@ struct listener {
 struct journal {
     struct incident *ring;      /* Event 'seq' is at (seq - 1) % capacity. */
     size_t capacity;
+    size_t n_slots;             /* Of 'ring' so far: it grows to 'capacity'. */
     uint64_t last_seq;
     struct listener *listeners;
     size_t n_listeners, cap_listeners;
@@ -35,7 +38,6 @@ journal_create(size_t capacity)
 
     assert(capacity);
     journal->capacity = capacity;
-    journal->ring = fh_xcalloc(capacity, sizeof *journal->ring);
     return journal;
 }
 
@@ -89,12 +91,28 @@ slot(const struct journal *journal, uint64_t seq)
     return &journal->ring[(seq - 1) % journal->capacity];
 }
 
+/* For one event more. */
+static void
+make_room(struct journal *journal)
+{
+    size_t n = journal->n_slots ? 2 * journal->n_slots : FIRST_SLOTS;
+
+    if (journal->last_seq < journal->n_slots
+        || journal->n_slots == journal->capacity) {
+        return;
+    }
+    journal->n_slots = n < journal->capacity ? n : journal->capacity;
+    journal->ring = fh_xrealloc(journal->ring, journal->n_slots
+                                               * sizeof *journal->ring);
+}
+
 uint64_t
 journal_add(struct journal *journal, const struct incident *event)
 {
     /* A copy of its own: what a listener adds may take the slot. */
     struct incident copy = *event;
 
+    make_room(journal);
     copy.seq = ++journal->last_seq;
     *slot(journal, copy.seq) = copy;
     call_listeners(journal, &copy);

@@ -165,6 +165,16 @@ choose(const struct exchange *e, uint32_t usable, int active, int heard_at)
     return next >= 0 ? next : heard_at;
 }
 
+/* What differs in a copy is nobody's word: the server answers the one that was
+ * passed on, and where that one was heard. */
+static void
+note_copy(struct exchange *e, const struct relay_heard *heard)
+{
+    if (!e->known.ports[heard->member]) {
+        e->known.ports[heard->member] = heard->port;
+    }
+}
+
 int
 relays_heard(struct relays *relays, const struct relay_key *key,
              const struct relay_heard *heard, uint32_t usable, int active,
@@ -179,12 +189,13 @@ relays_heard(struct relays *relays, const struct relay_key *key,
     if (!e) {
         e = add(relays, key, heard, now_ms);
     }
-    e->known.wanted = heard->wanted;
     e->known.heard_by |= UINT32_C(1) << heard->member;
-    e->known.ports[heard->member] = heard->port;
     if (e->last >= 0 && now_ms - e->known.passed_ms < RELAY_COPY_MS) {
+        note_copy(e, heard);
         return RELAY_COPY;
     }
+    e->known.wanted = heard->wanted;
+    e->known.ports[heard->member] = heard->port;
     e->last = choose(e, usable, active, heard->member);
     e->known.passed_ms = now_ms;
     return e->last;

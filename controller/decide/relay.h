@@ -50,7 +50,7 @@ struct relay_heard {
 /* What is known of an exchange. */
 struct relay_exchange {
     struct fh_vlan vlan;
-    struct fh_addr wanted;
+    struct fh_addr wanted;      /* By the message passed on last. */
     int64_t passed_ms;          /* Last. */
     uint32_t heard_by;          /* Bit i: member i. */
     uint32_t ports[RELAY_MAX_MEMBERS];  /* 0: that one has not heard it. */

@@ -134,19 +134,16 @@ find_leased(const struct engine *en, const struct segment *segment,
     return c && c->lease && fh_mac_equal(c->mac, mac) ? c : NULL;
 }
 
-/* A client that gives its address back. */
-static void
-note_end(struct engine *en, const struct segment *segment,
-         const struct dhcp *dhcp)
+/* May it be what it says?  Everybody on the access network can broadcast in
+ * the name of 'c' (NULL: nobody that we know).  An address is given back by
+ * unicast (RFC 2131, 4.4.4), and declined right after it was got (3.1). */
+static bool
+is_credible(const struct engine *en, const struct client *c,
+            const struct dhcp *dhcp)
 {
-    struct client *c = find_leased(en, segment, wanted_address(dhcp),
-                                   dhcp->mac);
-
-    if (c && dhcp->type == DHCP_RELEASE) {
-        lease_ended(en, c, "it gave its address back");
-    } else if (c && dhcp->type == DHCP_DECLINE) {
-        lease_ended(en, c, "it found its address in use");
-    }
+    return (dhcp->type != DHCP_RELEASE
+            && (dhcp->type != DHCP_DECLINE || !c
+                || c->quiet_until_ms > engine_now_ms(en)));
 }
 
 /* A host's own message, not one that somebody has relayed to us, nor a
@@ -184,13 +181,19 @@ take_broadcast(struct engine *en, const struct input *in)
     key.mac = dhcp.mac;
     key.type = dhcp.type;
     c = find_leased(en, segment, heard.wanted, dhcp.mac);
+    if (!is_credible(en, c, &dhcp)) {
+        engine_drop(en, DROP_DHCP);
+        return;
+    }
     by = relays_heard(en->relays, &key, &heard, usable_members(segment),
                       c ? c->active : -1, engine_now_ms(en));
     if (by == RELAY_COPY) {
         return;
     }
     send_to_servers(en, segment, by, &frame->vlan, &dhcp);
-    note_end(en, segment, &dhcp);
+    if (c && dhcp.type == DHCP_DECLINE) {
+        lease_ended(en, c, "it found its address in use");
+    }
 }
 
 bool
@@ -222,13 +225,16 @@ choose_way(const struct segment *segment, const struct relay_exchange *e,
     return -1;
 }
 
+/* One that goes on answering keeps its address until its lease ends, or the
+ * server gives it to another: what was refused may have been asked in its
+ * name. */
 static void
 refused(struct engine *en, const struct segment *segment,
         const struct relay_exchange *e, const struct dhcp *reply)
 {
     struct client *c = find_leased(en, segment, e->wanted, reply->mac);
 
-    if (c) {
+    if (c && !lease_is_in_use(c)) {
         lease_ended(en, c, "the server refused it");
     }
 }
@@ -369,11 +375,19 @@ from_client(struct engine *en, struct router *router,
         router->config->mac, uplink->view.next_hop_mac, uplink->view.vlan,
     };
     struct client *c = find_served(en, router, uplink, ip->src);
+    struct client *named = NULL;
     struct dhcp dhcp;
 
-    forward(en, router, uplink->view.port, &envelope, ip);
     if (c && !dhcp_parse(ip, &dhcp)) {
-        note_end(en, c->segment, &dhcp);
+        named = find_leased(en, c->segment, wanted_address(&dhcp), dhcp.mac);
+    }
+    if (named && named != c) {
+        engine_drop(en, DROP_DHCP);     /* In another client's name. */
+        return;
+    }
+    forward(en, router, uplink->view.port, &envelope, ip);
+    if (named && dhcp.type == DHCP_RELEASE) {
+        lease_ended(en, named, "it gave its address back");
     }
 }
 

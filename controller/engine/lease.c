@@ -89,6 +89,12 @@ lease_init(struct engine *en)
 
 static void set_end(struct engine *, struct client *, uint32_t lease_s);
 
+bool
+lease_is_in_use(const struct client *c)
+{
+    return c->active != ELECT_NONE && reach_is_up(&c->reaches[c->active]);
+}
+
 /* Its time is up.  A client that still answers stays, where whoever answers is
  * served; and where its lease may have been renewed behind our back. */
 static void
@@ -99,8 +105,7 @@ lease_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
                                            - offsetof(struct client_lease,
                                                       timer));
     struct client *c = lease->client;
-    bool answers = (c->active != ELECT_NONE
-                    && reach_is_up(&c->reaches[c->active]));
+    bool answers = lease_is_in_use(c);
 
     if (answers && lease->restored) {
         set_end(en, c, UNSEEN_S);
@@ -151,7 +156,8 @@ note_heard(struct engine *en, struct client *c,
 }
 
 /* The client of that address, if it may have it: it is new, or has that MAC
- * already, or was only ever learnt, and the server knows better. */
+ * already, or nobody but the server, who knows better, has said whose it
+ * is. */
 static struct client *
 claim(struct engine *en, struct segment *segment,
       const struct lease_grant *grant)
@@ -162,7 +168,7 @@ claim(struct engine *en, struct segment *segment,
         .address = grant->address, .mac = grant->mac, .vlan = &grant->vlan,
     };
 
-    if (c && c->origin == CLIENT_LEARNED
+    if (c && (c->origin == CLIENT_LEARNED || c->origin == CLIENT_LEASED)
         && !fh_mac_equal(c->mac, grant->mac)) {
         life_forget(en, c, "its address was leased to another MAC");
         c = NULL;
@@ -184,9 +190,9 @@ bool
 lease_granted(struct engine *en, struct segment *segment,
               const struct lease_grant *grant, const struct lease_ack *ack)
 {
-    struct client *c = claim(en, segment, grant);
+    struct client *c = ack->len ? claim(en, segment, grant) : NULL;
 
-    if (!c || !ack->len) {
+    if (!c) {
         return false;
     }
     if (!c->lease) {

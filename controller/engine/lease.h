@@ -29,6 +29,8 @@ bool lease_granted(struct engine *, struct segment *,
                    const struct lease_grant *, const struct lease_ack *);
 /* It was renewed, for 'lease_s' from now. */
 void lease_renewed(struct engine *, struct client *, uint32_t lease_s);
+/* Does it answer, where it is served? */
+bool lease_is_in_use(const struct client *);
 /* It ends now: 'why' is for the event.  Who was a client by it alone is
  * forgotten, and freed. */
 void lease_ended(struct engine *, struct client *, const char *why);

@@ -216,6 +216,30 @@ flow_is(const struct flow *f, const struct flow_mod *m)
            && !memcmp(f->data + f->match_len, m->inst, m->inst_len);
 }
 
+/* Takes 'f', for which there is no other of the same match. */
+static void
+insert(struct flowtab *ft, struct flow *f)
+{
+    if (ft->n >= ft->n_buckets) {
+        grow(ft);
+    }
+    f->next = ft->buckets[f->hash & (ft->n_buckets - 1)];
+    ft->buckets[f->hash & (ft->n_buckets - 1)] = f;
+    ft->n++;
+    ft->n_by_table[f->table]++;
+    ft->n_timed += f->expires_ns != 0;
+    if (!f->host) {
+        f->tnext = ft->hostless[f->table];
+        f->tpprev = &ft->hostless[f->table];
+        if (f->tnext) {
+            f->tnext->tpprev = &f->tnext;
+        }
+        ft->hostless[f->table] = f;
+        ft->generation++;
+    }
+    ft->cbs.added(f, ft->aux);
+}
+
 static void
 add_flow(struct flowtab *ft, const struct flow_mod *m, uint64_t now_ns)
 {
@@ -231,26 +255,21 @@ add_flow(struct flowtab *ft, const struct flow_mod *m, uint64_t now_ns)
         }
         remove_flow(ft, fp, 0, true);
     }
-    if (ft->n >= ft->n_buckets) {
-        grow(ft);
-    }
+    insert(ft, flow_create(m, hash, now_ns));
+}
 
-    struct flow *f = flow_create(m, hash, now_ns);
-    f->next = ft->buckets[hash & (ft->n_buckets - 1)];
-    ft->buckets[hash & (ft->n_buckets - 1)] = f;
-    ft->n++;
-    ft->n_by_table[f->table]++;
-    ft->n_timed += f->expires_ns != 0;
-    if (!f->host) {
-        f->tnext = ft->hostless[f->table];
-        f->tpprev = &ft->hostless[f->table];
-        if (f->tnext) {
-            f->tnext->tpprev = &f->tnext;
+struct flowtab *
+flowtab_copy(const struct flowtab *ft)
+{
+    struct flowtab *copy = flowtab_create(&ft->cbs, ft->aux);
+
+    for (size_t i = 0; i < ft->n_buckets; i++) {
+        for (const struct flow *f = ft->buckets[i]; f; f = f->next) {
+            insert(copy, fh_xmemdup(f, (sizeof *f + f->match_len
+                                        + f->inst_len)));
         }
-        ft->hostless[f->table] = f;
-        ft->generation++;
     }
-    ft->cbs.added(f, ft->aux);
+    return copy;
 }
 
 static bool

@@ -45,6 +45,8 @@ struct flowtab_counters {
 };
 
 struct flowtab *flowtab_create(const struct flowtab_cbs *, void *aux);
+/* Another one with the same flows, whose addition is told. */
+struct flowtab *flowtab_copy(const struct flowtab *);
 void flowtab_destroy(struct flowtab *);
 
 /* Applies the flow mod 'fm' ('len' bytes with its OpenFlow header).  Returns

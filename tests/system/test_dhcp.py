@@ -4,6 +4,7 @@ Real servers (dnsmasq, Kea) behind the uplinks, real clients in namespaces."""
 
 import os
 import signal
+import struct
 import time
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import dhcplab
 import harness
 import vlanlab
+from frames import ip_bytes, mac_bytes, udp
 
 
 def build(lab):
@@ -116,6 +118,67 @@ def test_release_ends_the_lease(served):
     client.stop()
     event = served.daemon.events(0, type="client.forgotten")[-1]
     assert event["client"] == address
+
+
+BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
+RELEASE, DECLINE = 7, 4
+
+
+def dhcp_frame(kind, eth_src, eth_dst, src, dst, **fields):
+    """A message of 'fields' chaddr, ciaddr, requested."""
+    message = struct.pack(
+        "!BBBBIHH4s12s16s192sI",
+        *(1, 1, 6, 0, 0x1234, 0, 0, ip_bytes(fields["ciaddr"]), b""),
+        *(mac_bytes(fields["chaddr"]), b"", 0x63825363),
+    )
+    message += bytes([53, 1, kind])
+    message += bytes([54, 4]) + ip_bytes(harness.NEXT_HOP)
+    if "requested" in fields:
+        message += bytes([50, 4]) + ip_bytes(fields["requested"])
+    return udp(eth_src, eth_dst, src, dst, 68, 67, message + b"\xff")
+
+
+def test_nobody_gives_up_the_address_of_another(lab):
+    """By unicast from an address of one's own, or by broadcast in the
+    client's name: dropped, counted, and the server never hears of it."""
+    build(lab)
+    lab.dhcp = dhcplab.Server(lab, "dnsmasq").start()
+    lab.start_daemon(dhcplab.dhcp_config(lab))
+    wait_uplinks(lab)
+    d = dhcplab.DhcpClient(lab, lab.d).start()
+    c = dhcplab.DhcpClient(lab, lab.c).start()
+    victim, attacker = d.wait_bound(), c.wait_bound()
+    lab.daemon.restart()  # Nobody has just got an address, then.
+    lab.wait_connected()
+    wait_uplinks(lab)
+    lab.wait_for(lambda: lab.daemon.active(attacker) and known(lab, victim))
+    gateway = lab.a.mac if lab.daemon.active(attacker) == "A" else lab.b.mac
+    named = {"chaddr": lab.d.mac, "ciaddr": victim}
+    frames = [
+        dhcp_frame(
+            RELEASE, lab.c.mac, gateway, attacker, harness.NEXT_HOP, **named
+        ),
+        dhcp_frame(
+            RELEASE, lab.d.mac, BROADCAST_MAC, "0.0.0.0", "255.255.255.255",
+            **named,
+        ),
+        dhcp_frame(
+            DECLINE, lab.d.mac, BROADCAST_MAC, "0.0.0.0", "255.255.255.255",
+            chaddr=lab.d.mac, ciaddr="0.0.0.0", requested=victim,
+        ),
+    ]
+    with lab.c.tap() as tap:
+        for frame in frames:
+            before = vlanlab.drops(lab)["dhcp"]
+            tap.send(frame)
+            lab.wait_for(
+                lambda before=before: vlanlab.drops(lab)["dhcp"] > before,
+                what="the message to be dropped",
+            )
+            assert known(lab, victim)
+    assert "DHCPRELEASE" not in lab.dhcp.log()
+    assert "DHCPDECLINE" not in lab.dhcp.log()
+    c.stop(), d.stop(), lab.dhcp.stop()
 
 
 def known(lab, address):

@@ -55,12 +55,12 @@ events_are_numbered_from_one(void **state)
 static void
 oldest_is_dropped_first(void **state)
 {
-    static const size_t capacities[] = { 1, 2, 3, 7 };
+    static const size_t capacities[] = { 1, 2, 3, 7, 64, 65, 200 };
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 7; i++) {
         struct journal *events = journal_create(capacities[i]);
 
-        for (uint64_t n = 1; n <= 20; n++) {
+        for (uint64_t n = 1; n <= 450; n++) {
             char detail[24];
             uint64_t oldest = n > capacities[i] ? n - capacities[i] + 1 : 1;
 

@@ -141,6 +141,29 @@ the_port_of_a_reply_is_where_the_router_heard_it(void **state)
     assert_int_equal(port_of(1, 0x1234, C), 10 + C);
 }
 
+/* Somebody else may have said it, who has seen the client's broadcast. */
+static void
+a_copy_changes_nothing_of_what_was_passed_on(void **state)
+{
+    const struct relay_key key = key_of(1, REQUEST);
+    const struct relay_exchange *e;
+    struct relay_heard heard = { .member = A, .port = 10,
+                                 .wanted = { 100 } };
+
+    (void) state;
+    assert_int_equal(relays_heard(relays, &key, &heard, ALL, NONE, 1000), A);
+    heard.wanted.ip4 = 200;
+    heard.port = 11;
+    assert_int_equal(relays_heard(relays, &key, &heard, ALL, NONE, 1001),
+                     RELAY_COPY);
+    e = relays_find(relays, 1, key.mac, key.xid);
+    assert_int_equal(e->wanted.ip4, 100);
+    assert_int_equal(e->ports[A], 10);
+    assert_true(relays_heard(relays, &key, &heard, ALL, NONE, 1600) >= 0);
+    assert_int_equal(e->wanted.ip4, 200);
+    assert_int_equal(e->ports[A], 11);
+}
+
 static void
 old_exchanges_are_forgotten(void **state)
 {
@@ -178,6 +201,7 @@ main(void)
         TEST(the_active_router_goes_first),
         TEST(who_has_no_way_to_the_core_passes_nothing_on),
         TEST(the_port_of_a_reply_is_where_the_router_heard_it),
+        TEST(a_copy_changes_nothing_of_what_was_passed_on),
         TEST(old_exchanges_are_forgotten),
         TEST(a_port_pushes_out_its_own_exchanges_only),
     };
