@@ -136,7 +136,8 @@ class OvsdbServer:
 
     def start(self, wait=True):
         """Starts the server; 'wait': until it has contact to the cluster."""
-        args = ["ovsdb-server", f"--remote=p{self.target}"]
+        passive = f"p{self.cluster.protocol}:{CLIENT_PORT}:{self.address}"
+        args = ["ovsdb-server", f"--remote={passive}"]
         args += [f"--remote=punix:{self.directory}/db.sock"]
         args += [f"--unixctl={self.directory}/ctl", *self.cluster.tls_args()]
         args += ["-vconsole:off", f"--log-file={self.directory}/log"]
