@@ -303,6 +303,21 @@ configured(void *fh_, const struct config *config)
     configure(fh, config);
 }
 
+static void
+destroy_config(void *config)
+{
+    config_destroy(config);
+}
+
+/* To free the JSON of 100,000 clients takes longer than an answer may. */
+static void
+retire(void *fh_, struct config *config)
+{
+    struct firsthop *fh = fh_;
+
+    worker_run(fh->parser, destroy_config, NULL, config);
+}
+
 static const struct store_state *
 kept(void *fh_)
 {
@@ -374,7 +389,7 @@ static struct engine *
 create_engine(struct firsthop *fh, struct config *config, char **errp)
 {
     struct engine_host host = {
-        .configured = configured, .aux = fh,
+        .configured = configured, .retire = retire, .aux = fh,
         .announce = announce, .withdraw = withdraw,
         .kept = kept, .keep = keep,
         .wire = &bridge_wire, .create_bridge = create_bridge,

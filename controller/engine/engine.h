@@ -47,6 +47,8 @@ struct engine_host {
     int (*keep)(void *aux, const struct store_change *);
     /* The core is told as 'config' says from now on. */
     void (*configured)(void *aux, const struct config *config);
+    /* Frees 'config', which another has replaced.  It may be large. */
+    void (*retire)(void *aux, struct config *config);
     /* Bridges are listened for and dialled as 'now' says, and no more as only
      * 'old' (may be NULL) did.  Returns NULL, or what failed, new. */
     char *(*listen)(void *aux, const struct config *now,

@@ -208,16 +208,17 @@ take_segment(struct engine *en, struct old *old,
 /* A client of a segment that has other timers, limits or priorities: it is
  * asked at the new pace, and judged anew. */
 static void
-follow_segment(struct engine *en, struct client *c)
+follow_segment(struct engine *en, struct client *c, size_t member,
+               uint32_t unused)
 {
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        struct reach *r = &c->reaches[i];
+    struct reach *r = &c->reaches[member];
 
-        if (wheel_is_armed(&r->timer) && !r->outstanding) {
-            wheel_arm(en->wheel, &r->timer,
-                      reach_next_ms(r, &c->segment->probe,
-                                    engine_now_ms(en)));
-        }
+    if (!c->segment->followed) {
+        return;
+    }
+    if (wheel_is_armed(&r->timer) && !r->outstanding) {
+        wheel_arm(en->wheel, &r->timer,
+                  reach_next_ms(r, &c->segment->probe, engine_now_ms(en)));
     }
     mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     serving_arm(en, c);
@@ -226,8 +227,6 @@ follow_segment(struct engine *en, struct client *c)
 static void
 follow_segments(struct engine *en, const struct old *old)
 {
-    bool any = false;
-
     for (size_t i = 0; i < en->n_segments; i++) {
         struct segment *segment = en->segments[i];
         const char *name = segment->config->name;
@@ -237,13 +236,8 @@ follow_segments(struct engine *en, const struct old *old)
             = (was != SIZE_MAX && !old->segments[was]
                && !config_is_same_segment(old->config, en->config, name,
                                           true));
-        any = any || segment->followed;
-    }
-    for (size_t i = 0; any && i < clients_count(en->clients); i++) {
-        struct client *c = clients_at(en->clients, i);
-
-        if (c->segment->followed) {
-            follow_segment(en, c);
+        for (size_t j = 0; segment->followed && j < segment->n_members; j++) {
+            sweep_start(en, segment->members[j].router, follow_segment, 0);
         }
     }
 }
@@ -318,7 +312,7 @@ renew(struct router *router, const struct kept *kept)
 }
 
 static void
-destroy_old(struct old *old)
+destroy_old(struct engine *en, struct old *old)
 {
     for (size_t i = 0; i < old->n_routers; i++) {
         if (old->routers[i]) {
@@ -330,7 +324,7 @@ destroy_old(struct old *old)
     }
     free(old->routers);
     free(old->segments);
-    config_destroy(old->config);
+    en->host.retire(en->host.aux, old->config);
 }
 
 char *
@@ -382,7 +376,7 @@ reload(struct engine *en, struct config *config)
     }
     free(kept);
     error = en->host.listen(en->host.aux, config, old.config);
-    destroy_old(&old);
+    destroy_old(en, &old);
     bridge_offer(en);
     settle_marked(en);
     return error;

@@ -398,23 +398,57 @@ reload_take_over_clients(struct engine *en)
 
 /* Configured clients. */
 
-/* The entry of 'config' for a client of one of 'other', or NULL. */
-static const struct config_client *
-find_entry(const struct config *config, const struct config *other,
-           const struct config_client *client)
+/* Finds the entries of one configuration in another, in their order. */
+struct match {
+    const struct config *in;
+    size_t *segments;           /* By index of the one: in the other, or
+                                 * SIZE_MAX.  Owned. */
+    size_t next;                /* Where it most likely is. */
+};
+
+static struct match
+match_begin(const struct config *of, const struct config *in)
 {
-    size_t segment = config_find_segment(
-        config, other->segments[client->segment].name);
-    size_t low = 0, high = config->n_clients;
+    struct match m = { .in = in };
 
-    while (segment != SIZE_MAX && low < high) {
+    m.segments = fh_xcalloc(of->n_segments + 1, sizeof *m.segments);
+    for (size_t i = 0; i < of->n_segments; i++) {
+        m.segments[i] = config_find_segment(in, of->segments[i].name);
+    }
+    return m;
+}
+
+static int
+compare_entry(const struct config_client *at,
+              const struct config_client *client, size_t segment)
+{
+    int cmp = fh_addr_compare(at->address, client->address);
+
+    return cmp ? cmp : (at->segment > segment) - (at->segment < segment);
+}
+
+/* The entry for the same client, or NULL. */
+static const struct config_client *
+match_find(struct match *m, const struct config_client *client)
+{
+    const struct config *in = m->in;
+    size_t segment = m->segments[client->segment];
+    size_t low = 0, high = in->n_clients;
+
+    if (segment == SIZE_MAX) {
+        return NULL;
+    }
+    if (m->next < high
+        && !compare_entry(&in->clients[m->next], client, segment)) {
+        return &in->clients[m->next++];
+    }
+    while (low < high) {
         size_t mid = low + (high - low) / 2;
-        const struct config_client *at = &config->clients[mid];
-        int cmp = fh_addr_compare(at->address, client->address);
+        int cmp = compare_entry(&in->clients[mid], client, segment);
 
-        cmp = cmp ? cmp : (at->segment > segment) - (at->segment < segment);
         if (!cmp) {
-            return at;
+            m->next = mid + 1;
+            return &in->clients[mid];
         } else if (cmp < 0) {
             low = mid + 1;
         } else {
@@ -441,8 +475,7 @@ drop_configured(struct engine *en, const struct config *was,
     struct client *c = (segment ? clients_find(en->clients, client->address,
                                                segment->id) : NULL);
 
-    if (!c || c->origin != CLIENT_CONFIGURED
-        || find_entry(en->config, was, client)) {
+    if (!c || c->origin != CLIENT_CONFIGURED) {
         return;
     }
     if (life_may_stay(segment, &c->vlan)) {
@@ -454,14 +487,14 @@ drop_configured(struct engine *en, const struct config *was,
     }
 }
 
+/* 'before' is its entry until now, or NULL. */
 static void
-put_configured(struct engine *en, const struct config *was,
-               const struct config_client *client)
+put_configured(struct engine *en, const struct config_client *client,
+               const struct config_client *before)
 {
     struct segment *segment = en->segments[client->segment];
     struct client *c = clients_find(en->clients, client->address,
                                     segment->id);
-    const struct config_client *before = find_entry(was, en->config, client);
 
     if (c && before && is_same_entry(before, client)) {
         return;
@@ -494,21 +527,46 @@ has_same_clients(const struct config *a, const struct config *b)
     return same;
 }
 
+static void
+drop_all_configured(struct engine *en, const struct config *was)
+{
+    struct match m = match_begin(was, en->config);
+
+    for (size_t i = 0; i < was->n_clients; i++) {
+        if (!match_find(&m, &was->clients[i])) {
+            drop_configured(en, was, &was->clients[i]);
+        }
+    }
+    free(m.segments);
+}
+
+static void
+put_all_configured(struct engine *en, const struct config *was,
+                   bool other_segments)
+{
+    const struct config *config = en->config;
+    struct match m = match_begin(config, was);
+
+    for (size_t i = 0; i < config->n_clients; i++) {
+        const struct config_client *client = &config->clients[i];
+        const struct config_client *before = match_find(&m, client);
+
+        if (other_segments || !before || !is_same_entry(before, client)) {
+            put_configured(en, client, before);
+        }
+    }
+    free(m.segments);
+}
+
 bool
 reload_configured_clients(struct engine *en, const struct config *was,
                           bool other_segments)
 {
-    const struct config *config = en->config;
-
-    if (!other_segments && has_same_clients(was, config)) {
+    if (!other_segments && has_same_clients(was, en->config)) {
         return false;
     }
-    for (size_t i = 0; i < was->n_clients; i++) {
-        drop_configured(en, was, &was->clients[i]);
-    }
-    for (size_t i = 0; i < config->n_clients; i++) {
-        put_configured(en, was, &config->clients[i]);
-    }
+    drop_all_configured(en, was);
+    put_all_configured(en, was, other_segments);
     runtime_build_stored_clients(en);
     return true;
 }

@@ -154,6 +154,12 @@ insert(struct versions *vs, struct version *version)
     }
 }
 
+static void
+forget(void *json)
+{
+    json_decref(json);
+}
+
 /* Those that are on disk need not be in memory; but for the last one, which
  * the daemon has there anyway. */
 static void
@@ -163,7 +169,9 @@ lighten(struct versions *vs)
         struct version *v = vs->items[i];
 
         if (!v->writing && !v->error) {
-            json_decref(v->config);
+            if (v->config) {    /* It may be large. */
+                worker_run(vs->worker, forget, NULL, v->config);
+            }
             v->config = NULL;
         }
     }
