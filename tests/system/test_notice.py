@@ -82,23 +82,28 @@ def test_notice_is_acknowledged_and_then_ends(article):
     assert event["ack_ms"] >= 0
 
 
-def test_silent_client_is_told_again(lab):
-    """D answers none of the first notices and must get others.  It is not
-    probed meanwhile, or B might take it for lost before A dies."""
-    harness.build_article(lab)
-    lab.start_daemon(lab.config(probe={"interval_ms": 3600000}))
-    lab.settle(lab.c, lab.d)
-    lab.wait_active(lab.d, lab.a)
-    with lab.d.tap() as tap:
-        lab.d.netns.sysctl("net.ipv4.conf.all.arp_ignore", 8)
-        lab.a.kill()
-        notice = is_arp_request(lab.d.address, harness.GATEWAY)
-        lab.wait_for(
+DEAF = """table arp deaf {
+    chain in {
+        type filter hook input priority 0
+        arp saddr ip 10.0.0.1 drop
+    }
+}
+"""
+
+
+def test_silent_client_is_told_again(article):
+    """D hears no notice at first, only probes, and must get others."""
+    article.wait_active(article.d, article.a)
+    with article.d.tap() as tap:
+        article.d.netns.run("nft", "-f", "-", stdin=DEAF)
+        article.a.kill()
+        notice = is_arp_request(article.d.address, harness.GATEWAY)
+        article.wait_for(
             lambda: len(tap.matching(notice)) >= 3,
             what="three notices to D, which acknowledges none",
         )
-        lab.d.netns.sysctl("net.ipv4.conf.all.arp_ignore", 0)
-    lab.wait_for(lambda: lab.d.ping(harness.NEXT_HOP, timeout=1))
+        article.d.netns.run("nft", "delete", "table", "arp", "deaf")
+    article.wait_for(lambda: article.d.ping(harness.NEXT_HOP, timeout=1))
 
 
 def test_bystanders_hear_nothing(article):
