@@ -91,7 +91,9 @@ static const struct command {
     { "config", 1, 2, DRY_RUN, ctl_config,
       "config versions | rollback [VERSION]",
       "those that were in force; go back to one" },
-    { "page", 0, 0, 0, ctl_page, "page", "where the live page is" },
+    { "page", 0, 1, 0, ctl_page, "page [HOST]",
+      "where the live page is, or a tunnel to\n"
+      "                                         that of a host" },
     { "report", 0, 1, 0, ctl_report, "report [FILE]",
       "one file for a bug report, secrets left out" },
     { "top", 0, 0, 0, ctl_top, "top", "a live screen; q leaves it" },

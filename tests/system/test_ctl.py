@@ -845,6 +845,67 @@ def test_page_is_told_or_how_to_have_it(article):
     assert "for those with the token only" in err
 
 
+# What stands for ssh runs what it is told here, and says what a tunnel is.
+FAKE_SSH = """#!/bin/sh
+if [ "$1" = -- ]; then
+    [ "$2" = operator@edge ] || exit 255
+    shift 2
+    exec sh -c "$*"
+fi
+for argument; do echo "$argument"; done
+"""
+
+
+def fake_ssh(article, directory):
+    """The environment with it, and a firsthopctl that finds the daemon."""
+    tell = " ".join(ctl_args(article)) + ' "$@"\n'
+    for name, text in (
+        ("ssh", FAKE_SSH),
+        ("firsthopctl", f"#!/bin/sh\n{tell}"),
+    ):
+        path = directory / name
+        path.write_text(text)
+        path.chmod(0o755)
+    return dict(os.environ, PATH=f"{directory}:{os.environ['PATH']}")
+
+
+def test_page_opens_a_tunnel(article, tmp_path):
+    env = fake_ssh(article, tmp_path)
+
+    def tunnel(host):
+        return subprocess.run(
+            [CTL, "page", host],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    refused = tunnel("operator@edge")
+    assert refused.returncode == REFUSED
+    assert "the live page is off" in refused.stderr
+    start_with_tcp(article, read_without_token=True)
+    opened = tunnel("operator@edge")
+    assert opened.returncode == DONE, opened
+    words = opened.stdout.splitlines()
+    forward = words[words.index("-L") + 1]
+    assert forward.startswith("127.0.0.1:")
+    assert forward.endswith(f":{LISTEN}")
+    port = forward.split(":")[1]
+    assert f"LocalCommand=echo http://127.0.0.1:{port}/" in words
+    assert "ExitOnForwardFailure=yes" in words
+    assert words[0] == "-N" and words[-2:] == ["--", "operator@edge"]
+    assert tunnel("elsewhere").returncode == UNREACHABLE
+    assert tunnel("").returncode == USAGE
+    # What another machine says is not trusted with a command line.
+    for url in ("http://127.0.0.1:80 -v/", "http://$(id):80/", "x", ""):
+        (tmp_path / "firsthopctl").write_text(
+            f"#!/bin/sh\necho '{json.dumps({'url': url})}'\n"
+        )
+        assert tunnel("operator@edge").returncode == REFUSED, url
+
+
 PROMETHEUS = """
 global:
   scrape_interval: 1s
