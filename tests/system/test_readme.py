@@ -12,16 +12,17 @@ README = os.path.join(os.path.dirname(__file__), "../../README.md")
 
 def blocks():
     """The JSON that the README shows: a whole configuration, segments that
-    may be put into it, and what TLS needs."""
+    may be put into it, what TLS needs, and one of several controllers."""
     with open(README, encoding="utf-8") as file:
         return re.findall(r"```json\n(.*?)```", file.read(), re.S)
 
 
 def test_configurations_are_valid(tmp_path):
-    whole, segments, tls = blocks()
+    whole, segments, tls, cluster = blocks()
     config = json.loads(whole)
     config["segments"].update(json.loads("{" + segments + "}"))
     config.update(json.loads("{" + tls + "}"))
+    json.loads("{" + cluster + "}")
     path = tmp_path / "firsthop.json"
     path.write_text(json.dumps(config))
     done = subprocess.run(
