@@ -5,9 +5,10 @@
  * and what is sent is the difference.  So a transaction whose answer was lost,
  * or that a server has tried twice, is simply looked at again.
  *
- *   job:   NONE -> WAITING (no server) -> SENT -> NONE
- *                     ^                     |  answer lost, rows not as wanted
- *                     +---------------------+
+ *   jobs, one after another:
+ *   NONE -> WAITING (no server) -> SENT -> NONE
+ *              ^                     |  answer lost, rows not as wanted
+ *              +---------------------+
  *   pieces (leases and learnt clients): one is sent at a time, and the next
  *   one not before DBSTORE_PIECE_MS. */
 #include <config.h>
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include <event2/event.h>
 
@@ -39,6 +41,14 @@ struct pending {
     struct store_client client;
 };
 
+/* A change that waits, or is under way. */
+struct job {
+    TAILQ_ENTRY(job) node;
+    struct store_change *change;        /* Owned. */
+    dbstore_done_cb *done;
+    void *aux;
+};
+
 enum job_state { JOB_NONE, JOB_WAITING, JOB_SENT };
 
 struct dbstore {
@@ -47,10 +57,8 @@ struct dbstore {
     char *leader;               /* We; NULL: we do not lead. */
     struct dbcopy copy;
 
-    enum job_state job_state;
-    struct store_change *job;   /* Owned; NULL if JOB_NONE. */
-    dbstore_done_cb *job_done;
-    void *job_aux;
+    TAILQ_HEAD(, job) jobs;     /* One after another. */
+    enum job_state job_state;   /* Of the first; JOB_NONE: there is none. */
     unsigned int job_tries;
     uint64_t job_xact;          /* JOB_SENT. */
     struct event *job_timer;
@@ -62,6 +70,7 @@ struct dbstore {
     char problem[700];
 };
 
+static void begin_job(struct dbstore *);
 static void pump_job(struct dbstore *);
 static void schedule_piece(struct dbstore *);
 
@@ -142,19 +151,28 @@ arm(struct event *timer, int ms)
     event_add(timer, &tv);
 }
 
-/* The change has come to its end. */
+static void
+job_destroy(struct dbstore *db, struct job *job)
+{
+    TAILQ_REMOVE(&db->jobs, job, node);
+    store_change_destroy(job->change);
+    free(job);
+}
+
+/* The first change has come to its end. */
 static void
 finish_job(struct dbstore *db, int error)
 {
-    dbstore_done_cb *done = db->job_done;
-    void *aux = db->job_aux;
+    struct job *job = TAILQ_FIRST(&db->jobs);
+    dbstore_done_cb *done = job->done;
+    void *aux = job->aux;
 
     event_del(db->job_timer);
-    store_change_destroy(db->job);
-    db->job = NULL;
+    job_destroy(db, job);
     db->job_state = JOB_NONE;
     db->last_error = error == ECANCELED ? 0 : error;
     done(aux, error);
+    begin_job(db);
 }
 
 static void
@@ -194,7 +212,7 @@ pump_job(struct dbstore *db)
     if (!ovsdb_is_up(db->ovsdb)) {
         return;
     }
-    operations = dbwant_change(&db->copy, db->job);
+    operations = dbwant_change(&db->copy, TAILQ_FIRST(&db->jobs)->change);
     if (!json_array_size(operations)) {
         json_decref(operations);
         finish_job(db, 0);
@@ -203,6 +221,18 @@ pump_job(struct dbstore *db)
     db->job_xact = transact(db, operations, job_answered);
     if (db->job_xact) {
         db->job_state = JOB_SENT;
+    }
+}
+
+/* Takes up the first change, if none is under way. */
+static void
+begin_job(struct dbstore *db)
+{
+    if (db->job_state == JOB_NONE && !TAILQ_EMPTY(&db->jobs)) {
+        db->job_tries = 0;
+        db->job_state = JOB_WAITING;
+        arm(db->job_timer, db->copy.handler.wait_ms);
+        pump_job(db);
     }
 }
 
@@ -414,29 +444,101 @@ int
 dbstore_apply(struct dbstore *db, const struct store_change *change,
               dbstore_done_cb *done, void *aux)
 {
+    struct job *job;
+
     if (!db->leader) {
         return ECANCELED;
     } else if (change->type == STORE_SET_LEASES) {
         set_leases(db, change->clients, change->n);
         return 0;
-    } else if (db->job) {
-        return EBUSY;
     } else if (!has_room(db, change)) {
         return ENOSPC;
-    } else if (is_so(db, change)) {
+    } else if (TAILQ_EMPTY(&db->jobs) && is_so(db, change)) {
         return 0;
     }
-    db->job = store_change_copy(change);
-    db->job_done = done;
-    db->job_aux = aux;
-    db->job_tries = 0;
-    db->job_state = JOB_WAITING;
-    arm(db->job_timer, db->copy.handler.wait_ms);
-    pump_job(db);
+    job = fh_xcalloc(1, sizeof *job);
+    job->change = store_change_copy(change);
+    job->done = done;
+    job->aux = aux;
+    TAILQ_INSERT_TAIL(&db->jobs, job, node);
+    if (TAILQ_FIRST(&db->jobs) == job) {
+        begin_job(db);
+    }
     return EINPROGRESS;
 }
 
+/* What a single controller had. */
+
+static void
+imported(void *db_, int error)
+{
+    if (error) {
+        log_err("database: what the state directory has could not be taken "
+                "over: %s", strerror(error));
+    }
+}
+
+static void
+import_change(struct dbstore *db, const struct store_change *change)
+{
+    int error = dbstore_apply(db, change, imported, db);
+
+    if (error != EINPROGRESS) {
+        imported(db, error);
+    }
+}
+
+static void
+import_routers(struct dbstore *db, enum store_change_type type,
+               char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *name = names[i];
+
+        import_change(db, &(struct store_change) {
+            .type = type, .names = &name, .n = 1 });
+    }
+}
+
+bool
+dbstore_import(struct dbstore *db, const struct store_state *state)
+{
+    if (!db->leader || *db->copy.config_uuid) {
+        return false;
+    }
+    import_change(db, &(struct store_change) {
+        .type = STORE_PUT_CLIENTS, .clients = state->clients,
+        .n = state->n_clients });
+    import_routers(db, STORE_DRAIN, state->draining, state->n_draining);
+    import_routers(db, STORE_UPLINK_DOWN, state->uplinks_down,
+                   state->n_uplinks_down);
+    import_change(db, &(struct store_change) {
+        .type = STORE_SET_HOLDERS, .n = state->n_holders,
+        .names = (const char *const *) state->holders });
+    import_change(db, &(struct store_change) {
+        .type = STORE_SET_LEASES, .clients = state->leases,
+        .n = state->n_leases });
+    return true;
+}
+
 /* Life. */
+
+/* Those that wait; more may come meanwhile, and are refused. */
+static void
+give_up_jobs(struct dbstore *db)
+{
+    struct job *job;
+
+    event_del(db->job_timer);
+    db->job_state = JOB_NONE;
+    while ((job = TAILQ_FIRST(&db->jobs))) {
+        dbstore_done_cb *done = job->done;
+        void *aux = job->aux;
+
+        job_destroy(db, job);
+        done(aux, ECANCELED);
+    }
+}
 
 void
 dbstore_lead(struct dbstore *db, int64_t epoch, const char *leader)
@@ -452,12 +554,10 @@ dbstore_lead(struct dbstore *db, int64_t epoch, const char *leader)
     HASH_ITER (hh, db->pending, pending, next) {
         forget_pending(db, pending);
     }
-    if (db->job) {
-        if (db->job_state == JOB_SENT) {
-            ovsdb_forget(db->ovsdb, db->job_xact);
-        }
-        finish_job(db, ECANCELED);
+    if (db->job_state == JOB_SENT) {
+        ovsdb_forget(db->ovsdb, db->job_xact);
     }
+    give_up_jobs(db);
 }
 
 bool
@@ -509,6 +609,7 @@ dbstore_create(struct event_base *base, struct ovsdb *ovsdb,
                                 : DBSTORE_WAIT_MS);
     db->copy.aux = aux;
     db->copy.stale = ~0u;
+    TAILQ_INIT(&db->jobs);
     db->job_timer = evtimer_new(base, on_job_timer, db);
     db->piece_timer = evtimer_new(base, on_piece_timer, db);
     return db;
@@ -531,7 +632,9 @@ dbstore_destroy(struct dbstore *db)
     HASH_ITER (hh, db->pending, pending, next_pending) {
         forget_pending(db, pending);
     }
-    store_change_destroy(db->job);
+    while (!TAILQ_EMPTY(&db->jobs)) {
+        job_destroy(db, TAILQ_FIRST(&db->jobs));
+    }
     dbcopy_uninit(&db->copy);
     event_free(db->job_timer);
     event_free(db->piece_timer);

@@ -76,11 +76,15 @@ json_t *dbstore_guard(const char *shard, int64_t epoch, const char *leader);
  * answer and it may yet be written; EREMOTEIO, it was refused. */
 typedef void dbstore_done_cb(void *aux, int error);
 
-/* Makes '*change' (copied).  Returns EINPROGRESS, and 'done' is called later;
- * or 0 if there is nothing to change, or an errno.  One at a time: EBUSY; but
- * leases are taken at once (0) and written soon. */
+/* Makes '*change' (copied), after those that wait.  Returns EINPROGRESS, and
+ * 'done' is called later; or 0 if there is nothing to change, or an errno.
+ * Leases are taken at once (0) and written soon. */
 int dbstore_apply(struct dbstore *, const struct store_change *change,
                   dbstore_done_cb *done, void *aux);
+/* Writes what a controller had in its state directory, but for the
+ * configuration, which is to be put next: as long as there is none, the shard
+ * is new.  Returns false, and does nothing, if it is not, or we do not lead. */
+bool dbstore_import(struct dbstore *, const struct store_state *);
 /* A learnt client has come or is another one (its MAC), or has gone; copied.
  * Written soon; the last word counts. */
 void dbstore_learn(struct dbstore *, const struct store_client *);

@@ -592,11 +592,63 @@ what_waits_when_it_ends_to_lead_is_given_up(void **state)
         .type = STORE_PUT_CLIENTS, .clients = &one, .n = 1 }, on_done, f),
         EINPROGRESS);
     assert_int_equal(dbstore_apply(f->db, &(struct store_change) {
-        .type = STORE_PUT_CLIENTS, .clients = &one, .n = 1 }, on_done, f),
-        EBUSY);
+        .type = STORE_FORGET_CLIENT, .clients = &one, .n = 1 }, on_done, f),
+        EINPROGRESS);
     WAIT_UNTIL(f, f->n_transacts == 1);
     dbstore_lead(f->db, 0, NULL);
     assert_int_equal(f->error, ECANCELED);
+}
+
+static void
+changes_are_made_one_after_another(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const name = "A";
+    static const enum store_change_type types[] = {
+        STORE_DRAIN, STORE_UNDRAIN, STORE_DRAIN, STORE_UPLINK_DOWN,
+    };
+
+    f->error = -1;
+    for (size_t i = 0; i < 4; i++) {
+        struct store_change change = { .type = types[i], .names = &name,
+                                       .n = 1 };
+
+        assert_int_equal(dbstore_apply(f->db, &change, on_done, f),
+                         EINPROGRESS);
+    }
+    WAIT_UNTIL(f, f->n_transacts == 4);
+    WAIT_UNTIL(f, dbstore_get(f->db)->n_uplinks_down == 1);
+    assert_int_equal(dbstore_get(f->db)->n_draining, 1);
+}
+
+static void
+what_a_single_controller_had_is_taken_over_once(void **state)
+{
+    struct fixture *f = *state;
+    struct store_client clients[] = { client("10.0.0.8", MAC_A),
+                                      client("10.0.0.9", NULL) };
+    struct store_client lease = client("10.0.0.7", MAC_B);
+    char *names[] = { (char *) "A", (char *) "B" };
+    const struct store_state had = {
+        .clients = clients, .n_clients = 2, .draining = names,
+        .n_draining = 1, .uplinks_down = &names[1], .n_uplinks_down = 1,
+        .holders = names, .n_holders = 2, .leases = &lease, .n_leases = 1,
+    };
+    json_t *config = json_pack("{s{}}", "routers");
+    const struct store_state *kept;
+
+    assert_true(dbstore_import(f->db, &had));
+    assert_int_equal(apply(f, &(struct store_change) {
+        .type = STORE_SET_CONFIG, .config = config }), 0);
+    WAIT_UNTIL(f, dbstore_get(f->db)->n_leases == 1);
+    kept = dbstore_get(f->db);
+    assert_int_equal(kept->n_clients, 2);
+    assert_true(dbrow_client_equal(&kept->clients[1], &clients[1]));
+    assert_string_equal(kept->draining[0], "A");
+    assert_string_equal(kept->uplinks_down[0], "B");
+    assert_int_equal(kept->n_holders, 2);
+    assert_false(dbstore_import(f->db, &had));
+    json_decref(config);
 }
 
 /* Servers that are worse. */
@@ -850,6 +902,8 @@ main(void)
         TEST(who_does_not_lead_writes_nothing),
         TEST(who_was_deposed_writes_nothing),
         TEST(what_waits_when_it_ends_to_lead_is_given_up),
+        TEST(changes_are_made_one_after_another),
+        TEST(what_a_single_controller_had_is_taken_over_once),
         TEST(an_answer_that_is_lost_is_looked_up_in_the_rows),
         TEST(a_change_that_was_lost_is_made_again),
         TEST(a_change_that_was_committed_and_then_refused_is_made),
