@@ -172,30 +172,36 @@ find_row(const struct table *table, const char *uuid)
     return row;
 }
 
-/* 'values' as a row's text, new; takes them. */
 static char *
-to_text(json_t *values)
+to_text(const json_t *values)
 {
     char *text = json_dumps(values, JSON_COMPACT);
 
     if (!text) {
         abort();                /* No memory. */
     }
-    json_decref(values);
     return text;
 }
 
 /* The row as an object, new. */
 static json_t *
-to_object(const struct table *table, const char *text)
+to_object(const struct table *table, const json_t *values)
 {
-    json_t *values = json_loads(text, 0, NULL);
     json_t *object = json_object();
 
     for (size_t i = 0; i < table->n_columns; i++) {
         json_object_set(object, table->columns[i].name,
                         json_array_get(values, i));
     }
+    return object;
+}
+
+static json_t *
+read_object(const struct table *table, const char *text)
+{
+    json_t *values = json_loads(text, 0, NULL);
+    json_t *object = to_object(table, values);
+
     json_decref(values);
     return object;
 }
@@ -211,11 +217,11 @@ columns_known(const struct table *table, const json_t *said)
     return json_is_object(said) && n == json_object_size(said);
 }
 
-/* The text of a row of which a message has said 'said': columns that are as by
- * default, or as before if there is 'old' (an object), need not be said.
+/* The values of a row of which a message has said 'said': columns that are as
+ * by default, or as before if there is 'old' (an object), need not be said.
  * Returns new, or NULL if that makes no row. */
-static char *
-text_of(const struct table *table, const json_t *old, const json_t *said)
+static json_t *
+values_of(const struct table *table, const json_t *old, const json_t *said)
 {
     json_t *values = json_array();
 
@@ -239,17 +245,17 @@ text_of(const struct table *table, const json_t *old, const json_t *said)
         }
         json_array_append_new(values, value);
     }
-    return to_text(values);
+    return values;
 }
 
 /* Changes. */
 
 static void
 tell(const struct apply *apply, const char *uuid, const char *old,
-     const char *new)
+     const json_t *new_values)
 {
-    json_t *old_row = old ? to_object(apply->table, old) : NULL;
-    json_t *new_row = new ? to_object(apply->table, new) : NULL;
+    json_t *old_row = old ? read_object(apply->table, old) : NULL;
+    json_t *new_row = new_values ? to_object(apply->table, new_values) : NULL;
 
     apply->cb(apply->aux, apply->table->name, uuid, old_row, new_row);
     json_decref(old_row);
@@ -265,61 +271,79 @@ row_remove(const struct apply *apply, struct row *row)
     free(row);
 }
 
-/* The row has this text from now on (takes it). */
+static struct row *
+row_create(const char *uuid, const char *text, unsigned int pass)
+{
+    size_t len = strlen(text);
+    struct row *row = fh_xmalloc(sizeof *row + len + 1);
+
+    memset(row, 0, sizeof *row);
+    row->pass = pass;
+    memcpy(row->uuid, uuid, sizeof row->uuid);
+    memcpy(row->text, text, len + 1);
+    return row;
+}
+
+/* The row has these values from now on, which as a text are 'text'. */
 static const char *
-row_put(const struct apply *apply, const char *uuid, char *text)
+row_set(const struct apply *apply, const char *uuid, const json_t *values,
+        const char *text)
 {
     struct ovsdb_rows *rows = apply->rows;
     struct row *old = find_row(apply->table, uuid);
-    size_t len = strlen(text);
     struct row *row;
 
     if (old && !strcmp(old->text, text)) {
         old->pass = rows->pass;
-        free(text);
         return NULL;
     }
     if (!old && rows->n_rows >= rows->max_rows) {
-        free(text);
         return "more rows than are taken";
     }
-    row = fh_xcalloc(1, sizeof *row + len + 1);
-    row->pass = rows->pass;
-    memcpy(row->uuid, uuid, sizeof row->uuid);
-    memcpy(row->text, text, len + 1);
-    free(text);
+    row = row_create(uuid, text, rows->pass);
     if (old) {
         HASH_DEL(apply->table->rows, old);
     }
     HASH_ADD_KEYPTR(hh, apply->table->rows, row->uuid, UUID_LEN, row);
     rows->n_rows += !old;
-    tell(apply, uuid, old ? old->text : NULL, row->text);
+    tell(apply, uuid, old ? old->text : NULL, values);
     free(old);
     return NULL;
+}
+
+/* The same; takes 'values'. */
+static const char *
+row_put(const struct apply *apply, const char *uuid, json_t *values)
+{
+    char *text = to_text(values);
+    const char *why = row_set(apply, uuid, values, text);
+
+    json_decref(values);
+    free(text);
+    return why;
 }
 
 static const char *
 row_insert(const struct apply *apply, const char *uuid, const json_t *said)
 {
-    char *text = text_of(apply->table, NULL, said);
+    json_t *values = values_of(apply->table, NULL, said);
 
-    return text ? row_put(apply, uuid, text) : "a row of another form";
+    return values ? row_put(apply, uuid, values) : "a row of another form";
 }
 
 static const char *
 row_modify(const struct apply *apply, const char *uuid, const json_t *said)
 {
     struct row *row = find_row(apply->table, uuid);
-    json_t *old;
-    char *text;
+    json_t *old, *values;
 
     if (!row) {
         return "a change of a row that is not there";
     }
-    old = to_object(apply->table, row->text);
-    text = text_of(apply->table, old, said);
+    old = read_object(apply->table, row->text);
+    values = values_of(apply->table, old, said);
     json_decref(old);
-    return text ? row_put(apply, uuid, text) : "a change of another form";
+    return values ? row_put(apply, uuid, values) : "a change of another form";
 }
 
 static const char *
@@ -422,7 +446,7 @@ ovsdb_rows_get(const struct ovsdb_rows *rows, const char *name,
     const struct row *row = (table && ovsdb_is_uuid(uuid)
                              ? find_row(table, uuid) : NULL);
 
-    return row ? to_object(table, row->text) : NULL;
+    return row ? read_object(table, row->text) : NULL;
 }
 
 void
@@ -437,7 +461,7 @@ ovsdb_rows_each(const struct ovsdb_rows *rows, const char *name,
         return;
     }
     HASH_ITER (hh, table->rows, row, next) {
-        json_t *object = to_object(table, row->text);
+        json_t *object = read_object(table, row->text);
 
         cb(aux, row->uuid, object);
         json_decref(object);
