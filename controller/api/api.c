@@ -32,6 +32,8 @@ const struct api_route api_routes[] = {
     { "PATCH", "/v1/routers/{name}", patch_router, "", SMALL_BODY },
     { "GET", "/v1/paths", api_get_paths, "", 0 },
     { "GET", "/v1/segments", api_get_segments, "", 0 },
+    { "POST", "/v1/segments/{name}/sweep", api_post_segment_sweep, "",
+      SMALL_BODY },
     { "GET", "/v1/clients", api_get_clients,
       "segment active state limit after ", 0 },
     { "POST", "/v1/clients", api_post_clients, "dry_run ", BULK_BODY },

@@ -100,6 +100,8 @@ bool api_query_dry_run(struct api_call *, bool *dry_run);
 json_t *api_read_body(struct api_call *);
 /* A body {"KEY": "a string"}: the string, new, or NULL after an answer. */
 char *api_read_body_string(struct api_call *, const char *key);
+/* The same or {}, with which '*value' is NULL.  False after an answer. */
+bool api_read_body_optional(struct api_call *, const char *key, char **value);
 /* The same where it may be any one of 'keys' (ended by NULL), '*keyp'. */
 char *api_read_body_choice(struct api_call *, const char *const keys[],
                            const char **keyp);
@@ -151,7 +153,7 @@ api_handler api_get_config, api_put_config, api_get_config_part,
 api_handler api_get_page, api_get_page_css, api_get_page_js,
             api_get_page_icon;
 /* api_segments.c */
-api_handler api_get_segments;
+api_handler api_get_segments, api_post_segment_sweep;
 /* api_exposure.c */
 api_handler api_get_exposure;
 /* api_events.c */

@@ -297,6 +297,20 @@ api_read_body_choice(struct api_call *call, const char *const keys[],
     return string;
 }
 
+bool
+api_read_body_optional(struct api_call *call, const char *key, char **value)
+{
+    json_t *json = api_read_body(call);
+    bool is_empty = json_is_object(json) && !json_object_size(json);
+
+    *value = NULL;
+    if (json && !is_empty) {
+        *value = api_read_body_string(call, key);
+    }
+    json_decref(json);
+    return is_empty || *value;
+}
+
 char *
 api_read_body_string(struct api_call *call, const char *key)
 {

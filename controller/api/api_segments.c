@@ -1,4 +1,6 @@
-/* /v1/segments: each with its routers, and how many clients each of these is
+/* /v1/segments and what is below it.
+ *
+ * A sweep of one.  And all of them: each with its routers, and how many clients each of these is
  * active for and reaches.
  *
  * Called by api.c for its route.  Looks at every client, some thousand in a
@@ -74,6 +76,20 @@ count(struct tally *t, const struct client *c)
     }
 }
 
+/* null if there is none. */
+static json_t *
+json_sweep(const struct engine *en, const struct segment *segment)
+{
+    const struct sweep_status *s = engine_sweep_status(en, segment);
+
+    return (s ? json_pack("{s:s, s:I, s:I, s:I}", "state",
+                          s->waits ? "waiting" : "running", "addresses",
+                          (json_int_t) s->n_addresses, "asked",
+                          (json_int_t) s->n_asked, "found",
+                          (json_int_t) s->n_found)
+            : json_null());
+}
+
 static json_t *
 json_part(const struct segment *segment, size_t j, const struct part *part)
 {
@@ -121,6 +137,7 @@ json_segment(const struct tally *t, size_t i)
         json_object_set_new(json, key, json_integer(t->states[i][s]));
     }
     json_object_set_new(json, "routers", routers);
+    json_object_set_new(json, "sweep", json_sweep(t->api->en, segment));
     return json;
 }
 
@@ -186,4 +203,68 @@ api_get_segments(struct api_call *call)
     t->conn = call->request->conn;
     reset(t);
     http_stream_begin(t->conn, "application/json", false, &cbs, t);
+}
+
+/* Sweep. */
+
+static bool
+is_part(const struct config_segment *config, const struct fh_prefix *prefix)
+{
+    for (size_t i = 0; i < config->n_prefixes; i++) {
+        if (config->prefixes[i].plen <= prefix->plen
+            && fh_prefix_contains(&config->prefixes[i], prefix->addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A body {"prefix": "10.0.0.0/24"}, {} or none.  False after an answer. */
+static bool
+read_part(struct api_call *call, const struct segment *segment,
+          struct fh_prefix *prefix, bool *has_prefix)
+{
+    char *text;
+
+    *has_prefix = false;
+    if (!call->request->body_len) {
+        return true;
+    }
+    if (!api_read_body_optional(call, "prefix", &text)) {
+        return false;
+    }
+    *has_prefix = text != NULL;
+    if (text && (!fh_prefix_parse(text, prefix)
+                 || prefix->addr.ip4 & ~fh_prefix_mask(prefix->plen)
+                 || !is_part(segment->config, prefix))) {
+        struct config_errors errors = { NULL, 0, 0, 0 };
+
+        config_errors_add(&errors, "/prefix", "must be one of the segment's "
+                          "prefixes, or a part of one");
+        free(text);
+        api_reply_errors(call, &errors);
+        return false;
+    }
+    free(text);
+    return true;
+}
+
+void
+api_post_segment_sweep(struct api_call *call)
+{
+    struct segment *segment = engine_find_segment(call->en, call->arg);
+    struct fh_prefix prefix;
+    bool has_prefix;
+    char *reason;
+
+    if (!segment) {
+        api_reply_problem(call, 404, "there is no segment %s", call->arg);
+    } else if (read_part(call, segment, &prefix, &has_prefix)) {
+        reason = engine_sweep(call->en, segment, has_prefix ? &prefix : NULL);
+        if (reason) {
+            api_reply_refusal(call, reason);
+        } else {
+            api_reply_json(call, 202, json_sweep(call->en, segment));
+        }
+    }
 }

@@ -250,6 +250,7 @@ incident_type_name(enum incident_type type)
         [INCIDENT_ROUTER_UPLINK] = "router.uplink",
         [INCIDENT_PATH_LOST] = "path.lost",
         [INCIDENT_PATH_FOUND] = "path.found",
+        [INCIDENT_SEGMENT_SWEEP] = "segment.sweep",
         [INCIDENT_CONFIG_APPLIED] = "config.applied",
         [INCIDENT_UPSTREAM] = "upstream.changed",
     };

@@ -36,6 +36,7 @@ enum incident_type {
     INCIDENT_PATH_LOST,         /* path.lost: two routers hear each other no
                                  * more */
     INCIDENT_PATH_FOUND,        /* path.found: lost, then heard again */
+    INCIDENT_SEGMENT_SWEEP,     /* segment.sweep: begun, done */
     INCIDENT_CONFIG_APPLIED,    /* config.applied */
     INCIDENT_UPSTREAM,          /* upstream.changed: speaker up or down */
     INCIDENT_N_TYPES

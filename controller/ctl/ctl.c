@@ -81,6 +81,8 @@ static const struct command {
     { "uplink", 2, 2, 0, ctl_uplink, "uplink ROUTER down|up",
       "say that a router's way to the core is\n"
       "                                         down, or up again" },
+    { "sweep", 1, 2, 0, ctl_sweep, "sweep SEGMENT [PREFIX]",
+      "search for hosts that do not speak" },
     { "config", 1, 2, DRY_RUN, ctl_config,
       "config check FILE | show | apply FILE",
       "check a file (without the daemon), show\n"

@@ -118,7 +118,7 @@ ctl_command ctl_exposure;
 /* The same of the router that the first argument names, before a drain. */
 int ctl_dry_drain(const struct ctl *);
 /* ctl_change.c */
-ctl_command ctl_move, ctl_drain, ctl_undrain, ctl_uplink;
+ctl_command ctl_move, ctl_drain, ctl_undrain, ctl_uplink, ctl_sweep;
 /* ctl_config.c */
 ctl_command ctl_config;
 /* ctl_events.c */

@@ -1,4 +1,4 @@
-/* firsthopctl move, drain, undrain, uplink.
+/* firsthopctl move, drain, undrain, uplink, sweep.
  *
  * Called by ctl.c. */
 #include <config.h>
@@ -8,17 +8,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "controller/ctl/ctl_table.h"
 
-/* Sends {"KEY": VALUE}.  With --json it prints the answer, else gives it to
+/* Sends {"KEY": VALUE}, or {} if that is NULL.  With --json it prints the answer, else gives it to
  * 'show'. */
 static int
 send_string(const struct ctl *ctl, const char *method, const char *path,
             const char *key, const char *value,
             void (*show)(const struct ctl *, json_t *))
 {
-    json_t *json = json_pack("{s:s}", key, value);
+    json_t *json = json_pack("{s:s*}", key, value);
     char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
     struct ctl_reply reply;
     int status;
@@ -131,4 +132,31 @@ int
 ctl_uplink(const struct ctl *ctl)
 {
     return set_switch(ctl, "uplink", ctl_arg(ctl, 1), show_uplink);
+}
+
+static void
+show_sweep(const struct ctl *ctl, json_t *sweep)
+{
+    printf("%s: %" PRId64 " addresses are being asked for; events of type "
+           "segment.sweep tell when that is done\n", ctl_arg(ctl, 0),
+           ctl_integer(sweep, "addresses"));
+}
+
+int
+ctl_sweep(const struct ctl *ctl)
+{
+    const struct ctl any = { .segment = NULL };
+    const char *prefix = ctl->n_args > 1 ? ctl_arg(ctl, 1) : NULL;
+    char *path;
+    int status;
+
+    if (!*ctl_arg(ctl, 0) || strchr(ctl_arg(ctl, 0), '/')) {
+        ctl_error(ctl, "\"%s\" is not the name of a segment",
+                  ctl_arg(ctl, 0));
+        return CTL_USAGE;
+    }
+    path = ctl_path(&any, "/v1/segments/", ctl_arg(ctl, 0), "/sweep");
+    status = send_string(ctl, "POST", path, "prefix", prefix, show_sweep);
+    free(path);
+    return status;
 }

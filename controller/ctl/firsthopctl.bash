@@ -16,7 +16,7 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure usage flows trace move drain undrain uplink config page
+        exposure usage flows trace move drain undrain uplink sweep config page
         report top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
@@ -78,6 +78,9 @@ _firsthopctl()
         "1 clients "* | "1 explain "* | "1 history "* | "1 flows "* \
             | "1 trace "* | "2 trace "* | "1 move "*)
             COMPREPLY=($(compgen -W "$(_firsthopctl_names clients address)" \
+                -- "$cur")) ;;
+        "1 sweep "*)
+            COMPREPLY=($(compgen -W "$(_firsthopctl_names clients segment)" \
                 -- "$cur")) ;;
         "2 uplink "*)
             COMPREPLY=($(compgen -W "down up" -- "$cur")) ;;

@@ -18,6 +18,7 @@
 #include "controller/engine/route.h"
 #include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
+#include "controller/engine/search.h"
 #include "controller/engine/serving.h"
 #include "controller/engine/stale.h"
 #include "controller/engine/taglimit.h"
@@ -392,6 +393,10 @@ start_service(struct engine *en, struct router *router)
             }
         }
     }
+    if (router->was_holder && !router->n_active) {
+        search_lost(en, router);
+    }
+    router->was_holder = false;
 }
 
 /* Of a bridge that serves nothing is taken over: what is known of its clients

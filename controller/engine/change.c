@@ -14,6 +14,7 @@
 #include "controller/engine/reload.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
+#include "controller/engine/search.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
 
@@ -145,6 +146,16 @@ engine_set_uplink_down(struct engine *en, struct router *router, bool down)
     engine_report(en, &e);
     sweep_start(en, router, mark_election, 0);
     return NULL;
+}
+
+/* Sweep. */
+
+char *
+engine_sweep(struct engine *en, struct segment *segment,
+             const struct fh_prefix *prefix)
+{
+    engine_read_clock(en);
+    return search_begin(en, segment, prefix);
 }
 
 /* Provision. */

@@ -22,6 +22,7 @@
 #include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
+#include "controller/engine/search.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
 #include "controller/engine/taglimit.h"
@@ -166,6 +167,9 @@ expect_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
             log_warn("router %s held clients before the start and has not "
                      "come back", en->routers[i]->config->name);
             en->routers[i]->expected = false;
+            if (en->routers[i]->was_holder) {
+                search_lost(en, en->routers[i]);
+            }
             waited = true;
         }
     }
@@ -224,6 +228,7 @@ restore(struct engine *en)
                                     router->config->name);
         router->expected = is_in(state->holders, state->n_holders,
                                  router->config->name);
+        router->was_holder = router->expected;
     }
     wheel_arm(en->wheel, &en->expect_timer,
               engine_now_ms(en) + ENGINE_EXPECT_MS);
@@ -251,6 +256,7 @@ engine_create(struct config *config, const struct engine_host *host,
     en->store_timer.fire = store_timer;
     en->leave_timer.fire = leave_timer_fired;
     lease_init(en);
+    search_init(en);
     host->configured(host->aux, config);
     runtime_build(en);
     for (size_t i = 0; i < en->n_routers; i++) {
@@ -285,6 +291,7 @@ void
 engine_stop(struct engine *en)
 {
     sweep_finish(en, NULL);
+    search_destroy(en);
     path_destroy(en);
     engine_keep_now(en);
     for (size_t i = 0; i < clients_count(en->clients); i++) {

@@ -94,7 +94,19 @@ void engine_told(struct engine *, struct fh_addr, uint32_t segment_id,
 /* Fills in the time, and puts it in the journal and the log. */
 void engine_report(struct engine *, struct incident *);
 
+/* How far a sweep is: every address that is not known of a segment, or of a
+ * part of it, is asked, by two routers one after the other. */
+struct sweep_status {
+    uint32_t n_addresses, n_asked;
+    uint32_t n_found;           /* Hosts that have answered. */
+    bool waits;                 /* For those of other segments. */
+};
+#define ENGINE_SWEEP_MOST 65536 /* Addresses. */
+
 /* Readers. */
+/* NULL if none is under way. */
+const struct sweep_status *engine_sweep_status(const struct engine *,
+                                               const struct segment *);
 /* Is the bridge at that target dialled for a router that was removed? */
 bool engine_dials(const struct engine *, const char *target);
 const struct config *engine_config(const struct engine *);
@@ -132,6 +144,9 @@ char *engine_set_draining(struct engine *, struct router *, bool);
 /* Somebody who knows better than its next hop's ARP tells so.  Its clients
  * move at once to routers whose uplinks work. */
 char *engine_set_uplink_down(struct engine *, struct router *, bool);
+/* Begins a sweep of the segment, or of 'prefix' (NULL: all of it). */
+char *engine_sweep(struct engine *, struct segment *,
+                   const struct fh_prefix *prefix);
 /* 'n' different clients, all or none. */
 char *engine_provision(struct engine *, const struct config_client *,
                        size_t n);

@@ -2,7 +2,7 @@
  * What the files ask of each other is in a header of each, and points one way:
  *
  *   engine_state     clock, journal, who is who
- *   lease_ack, route, serving, stale, learned, sweep
+ *   lease_ack, route, serving, stale, learned, sweep, search
  *   path             which router hears which
  *   probe, nexthop   who reaches whom
  *   move             from one router to the next
@@ -59,6 +59,8 @@ struct engine {
     uint32_t next_segment_id;
     struct relays *relays;              /* Exchanges of DHCP; owned. */
     struct sweep *sweeps;               /* Under way. */
+    struct search *searches;            /* Likewise; owned, see search.c. */
+    struct wheel_timer search_timer;
     TAILQ_HEAD(, client) marked;        /* To be settled: see mark.h. */
     bool awake;                         /* The clock was read in this turn. */
 };

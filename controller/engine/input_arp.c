@@ -24,6 +24,7 @@
 #include "controller/engine/probe.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/serving.h"
+#include "controller/engine/search.h"
 #include "controller/engine/settle.h"
 
 #define QUIET_MS       10000    /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
@@ -300,13 +301,37 @@ reply_of_client(struct engine *en, struct client *c, size_t member,
     }
 }
 
+/* A host that was searched for: it is asked once more, as any that has been
+ * heard of. */
+static void
+take_found(struct engine *en, const struct location *at,
+           const struct input *in)
+{
+    const struct sighting seen = {
+        .how = SIGHTED_TRAFFIC, .origin = CLIENT_LEARNED,
+        .segment = at->segment, .address = in->arp.spa, .mac = in->arp.sha,
+        .member = at->member, .port = in->port->number,
+    };
+    struct client *c = life_sighted(en, &seen);
+
+    if (c) {
+        c->vlan.tpid = in->frame->vlan.tpid;
+        probe_now(en, c, at->member);
+    }
+}
+
 static void
 take_reply(struct engine *en, const struct location *at,
            const struct input *in)
 {
     struct client *c = at->client;
 
-    if (!c || !fh_mac_equal(in->arp.tha, in->router->config->mac)) {
+    if (!fh_mac_equal(in->arp.tha, in->router->config->mac)) {
+        engine_drop(en, DROP_UNASKED);
+    } else if (!c && search_answered(en, at->segment, at->member,
+                                     in->arp.spa)) {
+        take_found(en, at, in);
+    } else if (!c) {
         engine_drop(en, DROP_UNASKED);
     } else if (!fh_mac_is_zero(c->mac)
                && !fh_mac_equal(c->mac, in->arp.sha)) {

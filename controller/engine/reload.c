@@ -16,6 +16,7 @@
 #include "controller/engine/router_send.h"
 #include "controller/engine/runtime.h"
 #include "controller/engine/serving.h"
+#include "controller/engine/search.h"
 #include "controller/engine/settle.h"
 #include "controller/engine/sweep.h"
 
@@ -358,6 +359,7 @@ reload(struct engine *en, struct config *config)
         }
     }
     path_build(en);
+    search_follow(en);
     other_clients = reload_configured_clients(en, old.config,
                                               other_segments);
     depart_routers(en, &old);

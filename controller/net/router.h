@@ -63,6 +63,8 @@ struct router {
     bool uplink_down;                   /* Somebody has said so. */
     bool one_tag_only;                  /* Cannot read a second VLAN tag. */
     bool expected;                      /* Held clients before the start. */
+    bool was_holder;                    /* Held some then, which have not been
+                                         * looked for yet. */
     size_t n_repaired;                  /* Flows that somebody else had changed
                                          * when it was looked last. */
     uint32_t n_active;                  /* Clients that it is active for. */

@@ -108,6 +108,14 @@ class Client:
     def segments(self) -> list[types.Segment]:
         return self.get("/v1/segments")["segments"]
 
+    def sweep(self, segment: str, prefix: str | None = None) -> types.Sweep:
+        """Search for hosts that do not speak."""
+        return self.request(
+            "POST",
+            _url("/v1/segments", segment, "sweep"),
+            {"prefix": prefix} if prefix else {},
+        )
+
     def exposure(self, router: str | None = None) -> types.Exposure:
         """What would happen if the router died now; without one, whom one
         router only reaches."""

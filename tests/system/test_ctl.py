@@ -278,6 +278,22 @@ def test_uplink_is_said_to_be_down(article):
     assert "/uplink" in err
 
 
+def test_sweep_finds_who_says_nothing(article):
+    silent = article.add_client("E", "Z")
+    out, _ = ctl(article, "sweep", "metro", "10.0.0.8/29")
+    assert out.startswith("metro: 6 addresses are being asked for")
+    article.wait_active(silent)
+    _, err = ctl(article, "sweep", "metro", status=REFUSED)
+    assert "a sweep of segment metro is under way" in err
+    article.wait_for(
+        lambda: "done: 6 of 6 addresses asked, 1 hosts found"
+        in [e["detail"] for e in article.daemon.events(type="segment.sweep")],
+        what="the sweep to be done",
+    )
+    _, err = ctl(article, "sweep", "metro", "10.1.0.0/29", status=REFUSED)
+    assert "/prefix" in err
+
+
 def test_exposure_says_what_then_happens(article):
     out, _ = ctl(article, "exposure")
     assert out == "of 2 clients 0 have one router only, 0 have none\n"

@@ -531,6 +531,20 @@ do_uplink(struct runner *r, const struct words *w)
 }
 
 static void
+do_sweep(struct runner *r, const struct words *w)
+{
+    struct engine *en = world_engine();
+    struct fh_prefix prefix;
+    bool part = w->n > 1;
+
+    if (part && !fh_prefix_parse(word(w, 1), &prefix)) {
+        die("no prefix", word(w, 1));
+    }
+    say_refusal(engine_sweep(en, engine_find_segment(en, word(w, 0)),
+                             part ? &prefix : NULL));
+}
+
+static void
 do_provision(struct runner *r, const struct words *w)
 {
     struct engine *en = world_engine();
@@ -670,6 +684,7 @@ static const struct {
     { "drain", do_drain },              /* ROUTER */
     { "undrain", do_undrain },          /* ROUTER */
     { "uplink", do_uplink },            /* ROUTER down|up */
+    { "sweep", do_sweep },              /* SEGMENT [PREFIX] */
     { "provision", do_provision },      /* ADDRESS JSON */
     { "delete", do_delete },            /* ADDRESS */
     { "reload", do_reload },

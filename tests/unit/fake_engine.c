@@ -21,6 +21,7 @@ struct engine {
     struct path paths[2];       /* Of one segment: access, core. */
     size_t n_paths;
     const char *refusal;
+    const struct segment *swept;
     char *last;
 };
 
@@ -403,6 +404,27 @@ engine_provision(struct engine *en, const struct config_client *entries,
         refusal = provision(en, &entries[i]);
     }
     return refusal;
+}
+
+char *
+engine_sweep(struct engine *en, struct segment *segment,
+             const struct fh_prefix *prefix)
+{
+    char text[FH_PREFIX_STRLEN];
+    char *refusal = answer(en, fh_xasprintf(
+        "sweep %s %s", segment->config->name,
+        prefix ? fh_prefix_format(prefix, text) : "all"));
+
+    en->swept = refusal ? NULL : segment;
+    return refusal;
+}
+
+const struct sweep_status *
+engine_sweep_status(const struct engine *en, const struct segment *segment)
+{
+    static const struct sweep_status status = { 254, 10, 1, false };
+
+    return en->swept == segment ? &status : NULL;
 }
 
 char *

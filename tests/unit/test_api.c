@@ -388,7 +388,8 @@ segments_count_their_clients(void **state)
         " \"clients_pending\": 1, \"clients_active\": 0,"
         " \"clients_lost\": 0, \"routers\": [{\"router\": \"A\","
         " \"address\": \"10.0.0.2\", \"priority\": 100,"
-        " \"clients_active\": 0, \"clients_reachable\": 0}]},"
+        " \"clients_active\": 0, \"clients_reachable\": 0}],"
+        " \"sweep\": null},"
         " {\"name\": \"metro\", \"gateway\": \"10.0.0.1\","
         " \"prefixes\": [\"10.0.0.0/24\"], \"vlan\": [],"
         " \"clients_pending\": 1, \"clients_active\": 1,"
@@ -397,7 +398,7 @@ segments_count_their_clients(void **state)
         " \"clients_active\": 1, \"clients_reachable\": 1},"
         " {\"router\": \"B\", \"address\": \"10.0.0.3\","
         " \"priority\": 100, \"clients_active\": 0,"
-        " \"clients_reachable\": 0}]}]}");
+        " \"clients_reachable\": 0}], \"sweep\": null}]}");
 }
 
 static void
