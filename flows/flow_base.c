@@ -21,6 +21,7 @@
 /* Priorities of ROUTE. */
 #define PRIO_PING     900
 #define PRIO_RELAY    895
+#define PRIO_OUR_UDP  892
 #define PRIO_OURS     890
 #define PRIO_NO_HOST  850
 #define PRIO_ISOLATE  800
@@ -363,6 +364,19 @@ put_sender_punt(struct flow_set *out, uint32_t port,
     flow_set_put(out, &flow);
 }
 
+/* To a neighbour that is not here: nobody may have that address, and then its
+ * sender is told. */
+static void
+put_neighbour_punt(struct flow_set *out, uint32_t port)
+{
+    struct fh_flow flow = base_start(FH_TABLE_PUNT, 100);
+
+    flow_match_in_port(&flow, port);
+    flow_match_metadata(&flow, FLOW_META_NEIGHBOUR, FLOW_META_NEIGHBOUR);
+    flow_act_controller(&flow, FLOW_METER_NEIGHBOURS(port));
+    flow_set_put(out, &flow);
+}
+
 static void
 put_access_port(struct flow_set *out, const struct fh_router *router,
                 const struct fh_port_limits *access)
@@ -372,7 +386,7 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
     put_own_mac_punt(out, access->port, router->mac);
     put_dhcp_punt(out, access->port);
     put_port_punts(out, access->port);
-    put_port_punts(out, access->port);
+    put_neighbour_punt(out, access->port);
     put_drop(out, access->port);
     put_output(out, access->port, access->port, 0);
     put_output(out, access->port, FLOW_META_LOST | access->port,
@@ -401,13 +415,14 @@ put_access_port(struct flow_set *out, const struct fh_router *router,
     }
 }
 
-/* Ping to 'addr' is answered, by whoever is there; all else for it goes
- * nowhere. */
+/* Ping to 'addr' is answered, by whoever is there, and UDP is told that nobody
+ * listens; all else for it goes nowhere. */
 static void
 put_own_address(struct flow_set *out, const struct fh_uplink *uplink,
                 struct fh_addr addr)
 {
     struct fh_flow ping = base_start(FH_TABLE_ROUTE, PRIO_PING);
+    struct fh_flow udp = base_start(FH_TABLE_ROUTE, PRIO_OUR_UDP);
     struct fh_flow rest = base_start(FH_TABLE_ROUTE, PRIO_OURS);
     uint64_t domain = flow_meta_domain(uplink);
     uint64_t mask = FLOW_META_DOMAIN_MASK | FLOW_META_ROUTING;
@@ -421,6 +436,12 @@ put_own_address(struct flow_set *out, const struct fh_uplink *uplink,
     flow_act_resubmit(&ping, FH_TABLE_AWAKE);
     ping.next_table = FH_TABLE_ECHO;
     flow_set_put(out, &ping);
+
+    flow_match_metadata(&udp, domain, mask);
+    match_udp(&udp);
+    flow_match_ip_dst_host(&udp, addr);
+    act_punt(&udp, FLOW_PUNT_ICMP);
+    flow_set_put(out, &udp);
 
     flow_match_metadata(&rest, domain, mask);
     flow_match_eth_type(&rest, ETHERTYPE_IPV4);
@@ -671,7 +692,11 @@ put_mtu(struct flow_set *out, const struct fh_uplink *uplink)
         = len < UINT16_MAX ? len : UINT16_MAX;
     check.next_table = FH_TABLE_MTU;
     flow_set_put(out, &check);
+
+    /* First on, then up: a meter would drop it. */
     check.table = FH_TABLE_CLIENT;
+    flow_act_resubmit(&check, FH_TABLE_MTU);
+    flow_write_metadata(&check, domain | FLOW_META_NEIGHBOUR, FH_TABLE_PUNT);
     flow_set_put(out, &check);
 
     flow_match_metadata(&too_long, domain | FLOW_META_LARGER,
@@ -790,13 +815,13 @@ flow_uplink_read(const struct fh_flow *flow, uint64_t *domain,
     return found;
 }
 
-#define METERS_PER_PORT 8           /* And one more of each access port. */
+#define METERS_PER_PORT 8           /* And two more of each access port. */
 
 size_t
 flow_base_n_meters(const struct fh_router *router)
 {
     return (1 + METERS_PER_PORT * (router->n_access + router->n_uplinks)
-            + router->n_access);
+            + 2 * router->n_access);
 }
 
 /* One of 'n_ports': as if there were FLOW_PUNT_PORTS, once there are more. */
@@ -847,12 +872,14 @@ flow_base_meters(const struct fh_router *router, struct fh_meter *meters)
                                       punts_pps };
     for (size_t i = 0; i < router->n_access; i++) {
         uint32_t senders_pps = port_share(FLOW_SENDERS_PPS, n_ports);
+        uint32_t neighbours_pps = port_share(FLOW_NEIGHBOURS_PPS, n_ports);
+        uint32_t port = router->access[i].port;
 
         n += put_port_meters(&meters[n], &router->access[i], n_ports);
-        meters[n++] = (struct fh_meter) {
-            FLOW_METER_SENDERS(router->access[i].port), senders_pps,
-            senders_pps
-        };
+        meters[n++] = (struct fh_meter) { FLOW_METER_SENDERS(port),
+                                          senders_pps, senders_pps };
+        meters[n++] = (struct fh_meter) { FLOW_METER_NEIGHBOURS(port),
+                                          neighbours_pps, neighbours_pps };
     }
     for (size_t i = 0; i < router->n_uplinks; i++) {
         const struct fh_port_limits limits = {

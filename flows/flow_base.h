@@ -13,7 +13,7 @@
  * SOURCE    (flow_client)
  *           IPv4 to the router's MAC from a host that is not known -> its
  *           port's meter -> controller
- * ROUTE     ping to one of our addresses -> ECHO
+ * ROUTE     ping to one of our addresses -> ECHO, UDP -> PUNT
  *           DHCP between a client and a server, or a server and us, while the
  *           controller is there -> controller
  *           no host's address, or a neighbour under isolation -> nowhere
@@ -22,7 +22,8 @@
  *           from a client to anywhere else -> MTU
  * CLIENT    (flow_client)
  *           from the core to an address of ours that is no client -> PUNT
- *           from a client to a neighbour that is not here -> MTU
+ *           from a client to a neighbour that is not here -> MTU, and PUNT:
+ *           perhaps nobody has that address
  * MTU       longer than the uplink takes -> PUNT
  *           else -> next hop
  * HOP       IPv4: one hop more -> OUTPUT
@@ -58,6 +59,8 @@
 /* What to do with it in PUNT. */
 #define FLOW_META_PUNT(KIND)  ((uint64_t) (KIND) << 56)
 #define FLOW_META_PUNT_MASK   FLOW_META_PUNT(3)
+/* Likewise: to a neighbour that is not here, and sent to the core already. */
+#define FLOW_META_NEIGHBOUR   (UINT64_C(1) << 59)
 /* In OUTPUT, beside the port: that of a client which is lost. */
 #define FLOW_META_LOST        FLOW_META_PUNT(FLOW_PUNT_ICMP)
 /* In HOP, beside the port: that of a client which another router is about to
@@ -92,6 +95,7 @@ enum flow_punt {
 #define FLOW_METER_DHCP(PORT)     FLOW_METER(PORT, 3)
 #define FLOW_METER_BEACONS(PORT)  FLOW_METER(PORT, 7)
 #define FLOW_METER_SENDERS(PORT)  FLOW_METER(PORT, 8)
+#define FLOW_METER_NEIGHBOURS(PORT) FLOW_METER(PORT, 9)
 #define FLOW_METER_PUNT(PORT, KIND) FLOW_METER(PORT, 3 + (KIND))
 /* A port's, and of all ports together no more than this times as many. */
 #define FLOW_ICMP_PPS             1000
@@ -100,6 +104,8 @@ enum flow_punt {
 #define FLOW_PUNT_PORTS           8
 #define FLOW_OWN_MAC_PPS          20
 #define FLOW_SENDERS_PPS          200   /* IPv4 of hosts that are not known. */
+#define FLOW_NEIGHBOURS_PPS       100   /* To neighbours of other routers, which
+                                         * most of them are. */
 #define FLOW_BEACONS_PPS          2000  /* Answers to a port's beacons. */
 #define FLOW_UPLINK_PPS           10000 /* ARP of either kind, from the core;
                                          * DHCP as well. */

@@ -10,6 +10,7 @@
 #define ICMP_ECHO_REQUEST     8
 #define ICMP_TIME_EXCEEDED   11
 #define ICMP_HOST_UNREACHABLE 1     /* Codes of ICMP_UNREACHABLE. */
+#define ICMP_PORT_UNREACHABLE 3
 #define ICMP_FRAG_NEEDED      4
 
 /* The longest frame that these build: 2 tags, and an echo reply as long as

@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <firsthop/buf.h>
 
@@ -39,7 +38,9 @@ walk_init(struct walk *walk, const struct fh_prefix *prefixes, size_t n)
 {
     *walk = (struct walk) { .n_prefixes = n };
     walk->prefixes = fh_xcalloc(n + 1, sizeof *prefixes);
-    memcpy(walk->prefixes, prefixes, n * sizeof *prefixes);
+    for (size_t i = 0; i < n; i++) {
+        walk->prefixes[i] = prefixes[i];
+    }
 }
 
 void

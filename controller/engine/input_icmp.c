@@ -37,6 +37,15 @@ send_icmp(struct engine *en, struct router *router, uint32_t port,
     free(buf);
 }
 
+/* Who was asked for a port answers; all else is said by the router itself, as
+ * 'local'.  RFC 1122, 3.2.1.3; RFC 1812, 4.3.2.4. */
+static struct fh_addr
+source_of(const struct icmp_owed *owed, struct fh_addr local)
+{
+    return (owed->type == ICMP_UNREACHABLE
+            && owed->code == ICMP_PORT_UNREACHABLE ? owed->ip->dst : local);
+}
+
 /* About a packet of a client, which SOURCE has let pass: back to it. */
 static void
 icmp_to_client(struct engine *en, struct router *router, uint32_t in_port,
@@ -53,7 +62,8 @@ icmp_to_client(struct engine *en, struct router *router, uint32_t in_port,
     envelope.eth_dst = at.client->mac;
     envelope.vlan = at.client->vlan;
     send_icmp(en, router, in_port, &envelope,
-              at.segment->members[at.member].config->address, owed);
+              source_of(owed, at.segment->members[at.member].config->address),
+              owed);
 }
 
 /* About a packet that 'sender' has sent from the core: back to it. */
@@ -75,7 +85,8 @@ icmp_to_core(struct engine *en, struct router *router,
             return;             /* Served elsewhere: the core is behind. */
         }
     }
-    send_icmp(en, router, uplink->view.port, &envelope, src, owed);
+    send_icmp(en, router, uplink->view.port, &envelope, source_of(owed, src),
+              owed);
 }
 
 /* A packet that the uplink cannot carry and that may be cut (RFC 791, 2.3;
@@ -137,7 +148,9 @@ decide_icmp(const struct router *router, const struct uplink *uplink,
     const struct ipv4 *ip = owed->ip;
 
     if (is_for_us(router, uplink, ip->dst)) {
-        owed->type = ICMP_ECHO_REPLY;
+        owed->type = (ip->proto == IPV4_PROTO_UDP ? ICMP_UNREACHABLE
+                      : ICMP_ECHO_REPLY);
+        owed->code = ICMP_PORT_UNREACHABLE;
     } else if (ip->ttl < 2) {
         owed->type = ICMP_TIME_EXCEEDED;
     } else if (pin->metadata & FLOW_META_LARGER) {
@@ -152,6 +165,24 @@ decide_icmp(const struct router *router, const struct uplink *uplink,
     return true;
 }
 
+/* The sender of a packet to a neighbour that is not here is told if nobody has
+ * that address.  The packet has gone to the core, by which those are reached
+ * whom another router serves. */
+static void
+neighbour(struct engine *en, const struct input *in, uint64_t domain)
+{
+    const struct icmp_owed owed = { ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE,
+                                    0, &in->ip };
+    struct location at;
+
+    if (locate_in_domain(en, in->router, domain, in->ip.dst, &at)
+        && !segment_owns(at.segment, in->ip.dst)
+        && !(at.client && at.client->state == CLIENT_ACTIVE)
+        && icmp_error_allowed(&in->ip, in->frame->dst)) {
+        icmp_to_client(en, in->router, in->pin->in_port, domain, &owed);
+    }
+}
+
 bool
 input_icmp_routed(struct engine *en, const struct input *in)
 {
@@ -161,6 +192,10 @@ input_icmp_routed(struct engine *en, const struct input *in)
     struct icmp_owed owed = { .ip = &in->ip };
 
     if (!uplink) {
+        return true;
+    }
+    if (in->pin->metadata & FLOW_META_NEIGHBOUR) {
+        neighbour(en, in, domain);
         return true;
     }
     if (!decide_icmp(router, uplink, in->pin, &owed)) {

@@ -7,6 +7,10 @@ passes between them passes a router."""
 import harness
 
 
+def is_unreachable(frame):
+    return frame.proto == 1 and frame.data[:2] == b"\3\1"
+
+
 def build(lab, **segment):
     """Switch X with clients C and D, routers A (200) and B (100), and a core
     that sends back what is for a client."""
@@ -53,11 +57,16 @@ def test_on_one_router_directly(lab):
 def test_on_two_routers_by_way_of_the_core(lab):
     build(lab)
     move_c_to_b(lab)
-    lab.wait_for(
-        lambda: lab.c.ping(lab.d.address, timeout=1),
-        what="C to reach D by way of the core",
-    )
-    assert lab.d.ping(lab.c.address)
+    with lab.c.tap() as tap:
+        lab.wait_for(
+            lambda: lab.c.ping(lab.d.address, timeout=1),
+            what="C to reach D by way of the core",
+        )
+        assert lab.d.ping(lab.c.address)
+        # Nor does a router say that there is nobody, as it does of others.
+        assert not tap.matching(is_unreachable)
+        assert not lab.c.ping("10.0.0.99")
+        assert tap.matching(is_unreachable)
     # Whoever asks while the move is under way is answered by the router that
     # still forwards, and told of the new one with the gateway's move.
     lab.wait_for(

@@ -174,6 +174,43 @@ def test_unknown_host_is_unreachable_from_the_core(net):
     assert error.src == net.a.local
 
 
+def test_unknown_host_is_unreachable_from_a_client(net):
+    """The router says so, at once; but not of a neighbour that it knows."""
+    with net.c.tap() as tap:
+        for target, data in (
+            (net.d.address, b"to a neighbour"),
+            ("10.0.0.99", b"nobody there"),
+        ):
+            ip = packet(net.c.address, target, payload=udp_payload(data))
+            tap.send(from_c(net, ip))
+        error = tap.wait(quotes(b"nobody there"))
+        assert not tap.matching(says_unreachable(b"to a neighbour"))
+    assert error.data[:2] == bytes([UNREACHABLE, 1])
+    assert error.src == net.a.local
+
+
+def test_udp_to_a_router_s_address_is_refused(net):
+    """Whatever it was sent to says so itself, to a client and to the core."""
+    for target in (harness.GATEWAY, net.a.local, net.a.uplink_address):
+        data = f"udp to {target}".encode()
+        with net.c.tap() as tap:
+            ip = packet(net.c.address, target, payload=udp_payload(data))
+            tap.send(from_c(net, ip))
+            error = tap.wait(quotes(data))
+        assert error.data[:2] == bytes([UNREACHABLE, 3])
+        assert (error.src, error.eth_src) == (target, net.a.mac)
+    assert net.c.hops(net.a.local) == [net.a.local]
+    with net.server.tap() as tap:
+        data = b"udp from the core"
+        ip = packet(
+            harness.NEXT_HOP, net.a.uplink_address, payload=udp_payload(data)
+        )
+        tap.send(from_core(net, ip))
+        error = tap.wait(quotes(data))
+    assert error.data[:2] == bytes([UNREACHABLE, 3])
+    assert error.src == net.a.uplink_address
+
+
 def test_lost_client_is_unreachable_and_keeps_its_flows(article):
     """It may be deaf to probes alone: what is sent to it still leaves, and
     its senders, in the core and beside it, are told; until it is found."""

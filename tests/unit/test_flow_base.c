@@ -288,7 +288,8 @@ who_is_not_here_is_the_core_s(void **state)
     assert_flows(*state, FH_TABLE_CLIENT, -1,
         "table=5 priority=100 cookie=0xf1a5010000000000 "
         "metadata=0xc000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
-        "actions=check_larger:1514,goto:6\n"
+        "actions=check_larger:1514,resubmit:6,"
+        "write_metadata:0xc800000a00000000,goto:10\n"
         "table=5 priority=400 cookie=0xf1a5010000000000 "
         "metadata=0x8000000a00000000/0xc0ffffff03ffffff eth_type=0x0800 "
         "actions=write_metadata:0x100000000000000/0x300000000000000,goto:10\n");
@@ -405,6 +406,9 @@ what_is_owed_an_answer_is_punted_by_a_meter_of_its_port(void **state)
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
         "metadata=0x300000000000000/0x300000000000000 "
         "actions=meter:32,controller\n"
+        "table=10 priority=100 cookie=0xf1a5010000000000 in_port=1 "
+        "metadata=0x800000000000000/0x800000000000000 "
+        "actions=meter:35,controller\n"
         "table=10 priority=100 cookie=0xf1a5010000000000 in_port=10 "
         "metadata=0x100000000000000/0x300000000000000 "
         "actions=meter:120,controller\n"
@@ -718,6 +722,7 @@ each_port_has_meters_of_its_own(void **state)
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_EXPIRED), 200 },
         { FLOW_METER_PUNT(ACCESS, FLOW_PUNT_TOO_LONG), 1000 },
         { FLOW_METER_SENDERS(ACCESS), 200 },
+        { FLOW_METER_NEIGHBOURS(ACCESS), 100 },
         { FLOW_METER_REQUESTS(UPLINK), 10000 },
         { FLOW_METER_REPLIES(UPLINK), 10000 },
         { FLOW_METER_OWN_MAC(UPLINK), 20 },
@@ -792,8 +797,8 @@ uplinks_that_share_a_port_share_its_meters(void **state)
     uplinks[1].vlan = (struct fh_vlan) { .n = 1, .vids = { 7 } };
     f->router.uplinks = uplinks;
     f->router.n_uplinks = 2;
-    assert_int_equal(flow_base_meters(&f->router, meters), 18);
-    assert_true(flow_base_n_meters(&f->router) >= 18);
+    assert_int_equal(flow_base_meters(&f->router, meters), 19);
+    assert_true(flow_base_n_meters(&f->router) >= 19);
 }
 
 static void
@@ -808,10 +813,12 @@ meters_of_different_ports_differ(void **state)
         assert_true(FLOW_METER_PUNT(port, FLOW_PUNT_TOO_LONG)
                     < FLOW_METER_BEACONS(port));
         assert_true(FLOW_METER_BEACONS(port) < FLOW_METER_SENDERS(port));
-        assert_true(FLOW_METER_SENDERS(port) < FLOW_METER_REQUESTS(port + 1));
+        assert_true(FLOW_METER_SENDERS(port) < FLOW_METER_NEIGHBOURS(port));
+        assert_true(FLOW_METER_NEIGHBOURS(port)
+                    < FLOW_METER_REQUESTS(port + 1));
     }
     /* Open vSwitch has no more. */
-    assert_true(FLOW_METER_SENDERS(25999) <= 262144);
+    assert_true(FLOW_METER_NEIGHBOURS(25999) <= 262144);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
