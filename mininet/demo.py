@@ -8,7 +8,8 @@ Topology: Article of firsthop.mininet.  Clients C (behind the middle switch)
 and D (on A's switch) exchange 1 ms UDP in both directions with the server S.
 
 Faults: link X-Y with and without loss of carrier, link A-X without, A's access
-port down, A killed, A without power.  After each it is repaired and the losses
+port down, A killed, A without power; the daemon killed, for longer than ARP's
+timers, which are shortened for that.  After each it is repaired and the losses
 of the next seconds are counted as well.
 
 Result (--json FILE): {"question", "units", "runs", "claims"}.  A run is
@@ -62,19 +63,33 @@ PATIENCE_S = 10  # VRRP's master-down interval is 3.6 s at its longest.
 SILENT_LIMIT_MS = 350
 LOUD_LIMIT_MS = 200
 CLIENTS = ("C", "D")
+DAEMON = "c0"
+# Of the daemon: longer than anybody remembers a MAC without asking again, with
+# ARP's timers at a tenth of Linux's or less.
+ABSENCE_S = 15
+ARP_TIMERS = {
+    "base_reachable_time_ms": 1000,
+    "delay_first_probe_time": 1,
+    "gc_stale_time": 2,
+}
 GATEWAY = "10.0.0.1"
 DIRECTIONS = {"up": "to S", "down": "from S"}
 
 
 class Fault:
     """Something that breaks.  'hits' are the clients whose path breaks,
-    'limit_ms' how long they may be cut off."""
+    'limit_ms' how long they may be cut off.  'lasts_s': it is looked at for so
+    long, whoever is back.  'of_daemon': only what has one can lose it."""
 
-    def __init__(self, title, inject, hits, limit_ms):
+    def __init__(
+        self, title, inject, hits, limit_ms, lasts_s=0, of_daemon=False
+    ):
         self.title = title
         self.inject = inject
         self.hits = hits
         self.limit_ms = limit_ms
+        self.lasts_s = lasts_s
+        self.of_daemon = of_daemon
 
 
 FAULTS = {
@@ -93,6 +108,12 @@ FAULTS = {
     "killed": Fault("router A killed", kill("A"), "CD", LOUD_LIMIT_MS),
     "power": Fault(
         "router A without power", power_off("A"), "CD", SILENT_LIMIT_MS
+    ),
+    "absent": Fault(
+        f"daemon killed, {ABSENCE_S} s",
+        *(power_off(DAEMON), "", 0),
+        lasts_s=ABSENCE_S,
+        of_daemon=True,
     ),
 }
 
@@ -129,6 +150,15 @@ KEEPALIVED = [
 ]
 
 
+def quicken_arp(net):
+    """What Linux asks for again after half a minute, in a second or two: an
+    absence would not show before."""
+    for name in (*CLIENTS, "S"):
+        timers = f"net.ipv4.neigh.{name}-eth0"
+        for key, value in ARP_TIMERS.items():
+            net[name].cmd(f"sysctl -qw {timers}.{key}={value}")
+
+
 def systems_of(options):
     """What is to be measured, in the order of the table."""
     systems = [] if options.vrrp_only else [FIRSTHOP]
@@ -152,7 +182,10 @@ def measure_fault(system, net, fault):
     # What went before ended with the probes at a certain phase.
     time.sleep(random.uniform(0, 1))
     net.breaks(fault.inject)
+    time.sleep(fault.lasts_s)
     during = net.meters.wait_back(fault.hits, PATIENCE_S)
+    if fault.of_daemon:
+        return measure_return(system, net, fault, during)
     back = all(max(outage_ms(during, c).values()) < 1e6 for c in fault.hits)
     say(
         f"{fault.title:<22} {who(net):<20} "
@@ -165,6 +198,17 @@ def measure_fault(system, net, fault):
     moves = None if moves is None else net.moves() - moves
     say(f"{'  repaired':<22} {who(net):<20} {lost(after)} lost")
     return {"fault": during, "repair": after, "moves": moves}
+
+
+def measure_return(system, net, fault, during):
+    """The rest of measure_fault() for a daemon that is away: it cannot be
+    asked before it is back, and counts moves from then on."""
+    say(f"{fault.title:<22} {'':<20} {lost(during)} lost")
+    net.repair()
+    time.sleep(system.watch_repair_s)
+    after = net.meters.report()
+    say(f"{'  back':<22} {who(net):<20} {lost(after)} lost")
+    return {"fault": during, "repair": after, "moves": net.moves()}
 
 
 def rows_of(system, repeat, key, reports):
@@ -198,11 +242,14 @@ def run_system(system, repeats, stay):
     print(f"{system.title}: setting up", flush=True)
     net = system.start()
     try:
+        quicken_arp(net)
         say(f"{'ready':<22} {who(net)}")
         for repeat in range(1, repeats + 1):
             if repeats > 1:
                 say(f"repetition {repeat} of {repeats}")
             for key, fault in FAULTS.items():
+                if fault.of_daemon and not net.control:
+                    continue
                 reports = measure_fault(system, net, fault)
                 rows += rows_of(system, repeat, key, reports)
                 net = ensure_home(system, net)
@@ -245,7 +292,12 @@ def check_claims(rows):
     if not rows:
         return []
     hit = [r for r in rows if r["client"] in FAULTS[r["fault"]].hits]
-    spared = [r for r in rows if r["client"] not in FAULTS[r["fault"]].hits]
+    spared = [
+        r
+        for r in rows
+        if FAULTS[r["fault"]].hits
+        and r["client"] not in FAULTS[r["fault"]].hits
+    ]
     return [
         claim(
             "every client recovers, in both directions",
@@ -265,6 +317,11 @@ def check_claims(rows):
         claim(
             "D loses nothing when only C's path breaks",
             spared,
+            lambda row: row["lost"] == 0,
+        ),
+        claim(
+            f"nothing is lost while the daemon is away for {ABSENCE_S} s",
+            [r for r in rows if FAULTS[r["fault"]].of_daemon],
             lambda row: row["lost"] == 0,
         ),
         claim(
@@ -292,7 +349,9 @@ def claim(text, rows, holds):
 
 
 def cell(rows):
-    """min/median/max of the outages, in ms."""
+    """min/median/max of the outages, in ms; "-": that was not broken."""
+    if not rows:
+        return "-"
     values = [row["outage_ms"] if row["recovered"] else None for row in rows]
     if all(value is None for value in values):
         return "never"
@@ -344,6 +403,8 @@ def repair_cell(rows, system, fault):
             number = row["repeat"]
             lost[number] = lost.get(number, 0) + row["repair_lost"]
     values = list(lost.values())
+    if not values:
+        return "-"
     if len(values) == 1:
         return str(values[0])
     numbers = (min(values), statistics.median(values), max(values))

@@ -64,6 +64,7 @@ struct bridge {
     struct bundle bundles[BRIDGE_MAX_BUNDLES];
     struct punt_entry punts[PUNT_CACHE];
     uint64_t port_down;         /* Bit p: access port p + 1 is down. */
+    uint8_t beacon_mac[6];      /* Its own, once it has sent a beacon. */
     uint64_t generation_id;
     struct bridge_counters counters;
 };

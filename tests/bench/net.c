@@ -106,6 +106,49 @@ net_ask(struct loadgen *lg, size_t i, uint32_t bridges)
     }
 }
 
+/* The bridge that a beacon goes to, which answers it by a flow: NULL if it is
+ * not there. */
+static const struct bridge *
+find_beacon_target(const struct bridge *from, uint32_t port,
+                   const uint8_t *dst)
+{
+    const struct loadgen *lg = from->lg;
+
+    for (unsigned i = 0; i < lg->opt.n_bridges; i++) {
+        const struct bridge *b = &lg->bridges[i];
+
+        if (b != from && b->want && !memcmp(b->beacon_mac, dst, 6)) {
+            return (port != bridge_uplink(from)
+                    && (b->port_down | from->port_down) >> (port - 1) & 1
+                    ? NULL : b);
+        }
+    }
+    return NULL;
+}
+
+/* Beacons come from a MAC of their own (fh_mac_of_beacons()).  Returns true if
+ * this is one. */
+static bool
+beacon_output(struct bridge *b, uint32_t port, const uint8_t *frame,
+              size_t len)
+{
+    const uint8_t *sha = frame + ARP_OFF_SHA;
+    uint8_t reply[ARP_LEN];
+
+    if (!wire_is_arp(frame, len) || !(sha[0] & 0x40)
+        || wire_get16(frame + ARP_OFF_OP) != ARP_REQUEST) {
+        return false;
+    }
+    memcpy(b->beacon_mac, sha, 6);
+    if (find_beacon_target(b, port, frame)) {
+        wire_put_arp(reply, sha, ARP_REPLY, frame,
+                     wire_get32(frame + ARP_OFF_TPA), frame + ARP_OFF_THA,
+                     wire_get32(frame + ARP_OFF_SPA));
+        deliver(b, port, reply);
+    }
+    return true;
+}
+
 /* The next hop: answers for itself, and hears who announces a host. */
 static void
 uplink_output(struct bridge *b, const uint8_t *frame, size_t len)
@@ -192,6 +235,9 @@ net_output(struct bridge *b, uint32_t port, uint32_t in_port,
     }
     if (port == OFPP_IN_PORT) {
         port = in_port;
+    }
+    if (beacon_output(b, port, frame, len)) {
+        return;
     }
     if (port == bridge_uplink(b)) {
         uplink_output(b, frame, len);

@@ -68,16 +68,17 @@ def _run(name, faults):
         with lab.meter(lab.c, lab.d) as meter:
             meter.wait_steady(explain=lab.explain)
             for key in faults:
-                for row, value in _measure(lab, meter, FAULTS[key]).items():
+                rows = measure_fault(lab, meter, FAULTS[key])
+                for row, value in rows.items():
                     values[f"{key}_{row}"] = value
-                _go_home(lab, meter)
+                go_home(lab, meter)
         return values
     finally:
         lab.close()
 
 
-def _measure(lab, meter, fault):
-    """The rows of one fault."""
+def measure_fault(lab, meter, fault):
+    """The rows of one fault: {key of ROWS: number}."""
     report = outage_of(fault, lab, meter)
     values = {}
     for way, result in report["pairs"]["C"].items():
@@ -106,7 +107,7 @@ def _moves(lab):
     return sum(client["moves"] for client in lab.daemon.clients())
 
 
-def _go_home(lab, meter):
+def go_home(lab, meter):
     """Back to A, to where nobody returns by himself, and until B has let go:
     a client that has not acknowledged the move still sends to B."""
     for client in (lab.c, lab.d):
@@ -124,7 +125,7 @@ def _table(figure, faults):
     rows = [["upstream", ""] + [FAULTS[key].title for key in faults]]
     for label, metrics in figure.samples.items():
         for row, title in ROWS.items():
-            cells = [_cell(metrics.get(f"{key}_{row}")) for key in faults]
+            cells = [cell(metrics.get(f"{key}_{row}")) for key in faults]
             rows.append([label, title] + cells)
             label = ""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -134,7 +135,7 @@ def _table(figure, faults):
     )
 
 
-def _cell(values):
+def cell(values):
     """min / median / max, or what all have in common; None is never."""
     if not values:
         return ""

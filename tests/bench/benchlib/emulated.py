@@ -297,10 +297,13 @@ def soak(quick):
                 generator.do("connect")
                 generator.do("learn", hosts)
                 controller.wait_reachable([hosts, hosts])
+                controller.wait_paths()
                 with _busy_machine():
                     run = generator.do("run", seconds, timeout=seconds + 60)
+                lost = controller.daemon.events(0, type="path.lost")
         return {
             "false_moves": run["false_moves"],
+            "paths_lost": len(lost),
             "probes_per_s": run["probes"] / run["seconds"],
         }
 

@@ -16,6 +16,7 @@ from benchlib.tools import (
     NO_LIMIT,
     BenchError,
     Scripted,
+    daemon_of,
     end,
     popen,
     program,
@@ -34,6 +35,7 @@ LIMITS = {
     "learned_per_port": NO_LIMIT,
     "requests_per_s": NO_LIMIT,
 }
+LEARNT_S = 5
 RESPONDER_MAC = "02:00:00:00:00:f1"
 
 
@@ -184,12 +186,16 @@ def _add_proxy(lab, netns):
     netns.sysctl("net.ipv4.neigh.access.proxy_delay", 0)
 
 
-def _move_on_bridges(hosts, fault):
-    """All 'hosts' move from A to B; times from the fault to the notice."""
+def move_on_bridges(hosts, fault, build=None):
+    """All 'hosts' move from A to B; times from the fault to the notice.
+    'build': of another firsthopd."""
     with FarmLab(hosts) as lab:
         a = lab.add_router("A", ["X"], priority=200)
         b = lab.add_router("B", ["X"], priority=100)
-        lab.start_daemon(lab.config(prefixes=[PREFIX], limits=dict(LIMITS)))
+        with daemon_of(build):
+            lab.start_daemon(
+                lab.config(prefixes=[PREFIX], limits=dict(LIMITS))
+            )
         farm = lab.open_farm()
         for router in (a, b):
             farm.do("router", router.mac)
@@ -206,8 +212,10 @@ def _move_on_bridges(hosts, fault):
             "power": a.lose_power,
             "hung": a.ovs.pause_switch,
         }
-        # At any moment of the probe interval, not just after the learning.
-        farm.do("run", random.uniform(0, 1))
+        # At any moment of the probe interval, and when the bridges have done
+        # with what the learning has cost them: what takes long now is taken
+        # for what may take long.
+        farm.do("run", LEARNT_S + random.uniform(0, 1))
         farm.do("mark")
         faults[fault]()
         answer = farm.do("moved", 0, 10000)
@@ -227,7 +235,7 @@ def move_real(quick):
         f"from the fault to the takeover notice, {hosts} clients of one "
         "router, real bridges",
         {
-            fault: lambda fault=fault: _move_on_bridges(hosts, fault)
+            fault: lambda fault=fault: move_on_bridges(hosts, fault)
             for fault in ("killed", "port_down", "silent", "power", "hung")
         },
         {},

@@ -76,6 +76,21 @@ def resident_bytes(pid):
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@contextlib.contextmanager
+def daemon_of(build):
+    """firsthopd is started from 'build' (None: as always)."""
+    usual = os.environ.get("FIRSTHOP_BUILD")
+    if build:
+        os.environ["FIRSTHOP_BUILD"] = build
+    try:
+        yield
+    finally:
+        if build and usual is None:
+            del os.environ["FIRSTHOP_BUILD"]
+        elif build:
+            os.environ["FIRSTHOP_BUILD"] = usual
+
+
 class Scripted:
     """A program that takes a command a line on stdin and answers each with a
     line of JSON: loadgen, clientfarm."""
@@ -264,6 +279,20 @@ class FirsthopController:
     @property
     def pid(self):
         return self.daemon.process.pid
+
+    def wait_paths(self, timeout=10.0):
+        """Waits until the routers hear each other's beacons."""
+        wait_for(
+            lambda: all(
+                path[side]["state"] == "up"
+                for path in self.daemon.get("/v1/paths")["paths"]
+                for side in ("access", "core")
+                if path[side]
+            ),
+            timeout,
+            "beacons to be answered",
+            self.daemon.log_tail,
+        )
 
     def wait_reachable(self, counts, timeout=60.0):
         """Waits until the routers, in the order of their names, reach as many
