@@ -41,6 +41,7 @@ packages="
     bird2
     chromium
     chromium-driver
+    dhcpcd-base
     dnsmasq-base
     exabgp
     frr
@@ -55,6 +56,7 @@ packages="
     openvswitch-pki
     openvswitch-switch
     prometheus
+    systemd
     tcpdump
     traceroute
     udhcpc

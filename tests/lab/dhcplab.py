@@ -85,6 +85,7 @@ class Server:
         subnet = {
             "subnet": PREFIX,
             "pools": [{"pool": f"{POOL[0]} - {POOL[1]}"}],
+            "authoritative": True,
             "option-data": [{"name": "routers", "data": GATEWAY}],
         }
         config = {
@@ -157,7 +158,10 @@ class DhcpClient:
         return self.host.address
 
     def events(self):
-        """What the client has told its script, a line each."""
+        """What the client has told its script, a line each.  (networkd has
+        none.)"""
+        if self.program == "networkd":
+            return self.address() and ["bound"]
         try:
             with open(self.script + ".log", encoding="utf-8") as file:
                 return file.read().splitlines()
@@ -177,6 +181,28 @@ class DhcpClient:
             *("-lf", base + ".leases", "-pf", base + ".pid"),
             *("-cf", "/dev/null", "eth0"),
         ]
+
+    def _dhcpcd(self):
+        """In directories of its own: it remembers its lease."""
+        command = "mount -t tmpfs none /var/lib/dhcpcd && mkdir -p /run/dhcpcd"
+        command += " && mount -t tmpfs none /run/dhcpcd && exec dhcpcd -4 -B"
+        command += f" -f /dev/null -c {self.script} eth0"
+        return ["unshare", "-m", "sh", "-c", command]
+
+    def _networkd(self):
+        """As it runs in a container: no bus, and no udev to wait for, which
+        it tells by /sys."""
+        network = "[Match]\\nName=eth0\\n[Network]\\nDHCP=ipv4\\n"
+        network += "LinkLocalAddressing=no\\nIPv6AcceptRA=no\\n"
+        command = "mount --bind /sys /sys && mount -o remount,bind,ro /sys"
+        command += " && mount -t tmpfs none /run"
+        command += " && mkdir -p /run/systemd/network"
+        command += f" && printf '{network}' >/run/systemd/network/a.network"
+        command += " && mkdir -p /run/systemd/netif/links"
+        command += " /run/systemd/netif/leases /run/systemd/netif/lldp"
+        command += " && chown -R systemd-network /run/systemd/netif"
+        command += " && exec /lib/systemd/systemd-networkd"
+        return ["unshare", "-m", "sh", "-c", command]
 
 
 def dhcp_config(lab, servers=(NEXT_HOP,), **segment):

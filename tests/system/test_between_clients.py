@@ -65,8 +65,13 @@ def test_on_two_routers_by_way_of_the_core(lab):
         assert lab.d.ping(lab.c.address)
         # Nor does a router say that there is nobody, as it does of others.
         assert not tap.matching(is_unreachable)
-        assert not lab.c.ping("10.0.0.99")
-        assert tap.matching(is_unreachable)
+        lab.wait_for(
+            lambda: (
+                not lab.c.ping("10.0.0.99", timeout=1)
+                and tap.matching(is_unreachable)
+            ),
+            what="B to say that nobody is there",
+        )
     # Whoever asks while the move is under way is answered by the router that
     # still forwards, and told of the new one with the gateway's move.
     lab.wait_for(

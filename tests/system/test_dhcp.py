@@ -12,7 +12,7 @@ import pytest
 import dhcplab
 import harness
 import vlanlab
-from frames import ip_bytes, mac_bytes, udp
+from frames import arp, ip_bytes, mac_bytes, udp
 
 
 def build(lab):
@@ -60,6 +60,25 @@ def test_client_gets_an_address_and_is_served_at_once(served, program):
         assert 3500 < dhcplab.seconds_until(record["expires"]) <= 3601
     finally:
         client.stop()
+
+
+@pytest.mark.parametrize("program", ["dhcpcd", "networkd"])
+def test_client_that_checks_its_address_is_not_lost(lab, program):
+    """For seconds after the acknowledgement it answers nobody (RFC 5227)."""
+    build(lab)
+    server = dhcplab.Server(lab, "kea").start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    wait_uplinks(lab)
+    client = dhcplab.DhcpClient(lab, lab.c, program).start()
+    try:
+        address = client.wait_bound(timeout=30)
+        lab.wait_for(lambda: lab.c.ping(harness.SERVER, timeout=1))
+        record = lab.daemon.client(address)
+        assert (record["origin"], record["active"]) == ("leased", "A")
+        assert not lab.daemon.events(0, type="client.lost")
+    finally:
+        client.stop()
+        server.stop()
 
 
 def test_server_hears_each_message_once(served):
@@ -118,6 +137,71 @@ def test_release_ends_the_lease(served):
     client.stop()
     event = served.daemon.events(0, type="client.forgotten")[-1]
     assert event["client"] == address
+
+
+def defend(host, tap):
+    """Answers whoever looks whether an address is in use (RFC 5227)."""
+    for frame in tap.take():
+        if frame.op == 1 and frame.spa == "0.0.0.0":
+            tap.send(
+                arp(2, host.mac, frame.tpa, frame.eth_src, frame.spa)
+            )
+
+
+def test_client_that_declines_gets_another(served):
+    """Somebody has the address that it was given."""
+    client = dhcplab.DhcpClient(served, served.c).start("-a")
+    with served.d.tap() as tap:
+
+        def declined():
+            defend(served.d, tap)
+            return served.daemon.events(0, type="client.forgotten")
+
+        event = served.wait_for(declined, 15, "the address to be declined")[0]
+    assert event["detail"] == "it found its address in use"
+    address = client.wait_bound(timeout=30)
+    assert address != event["client"]
+    assert served.daemon.client(address)["origin"] == "leased"
+    client.stop()
+
+
+OLD_LEASE = """lease {
+  interface "eth0";
+  fixed-address 10.9.9.9;
+  option subnet-mask 255.255.255.0;
+  option routers 10.9.9.1;
+  option dhcp-lease-time 3600;
+  option dhcp-message-type 5;
+  option dhcp-server-identifier 192.0.2.1;
+  renew 4 2037/01/01 00:00:00;
+  rebind 4 2037/01/01 00:00:00;
+  expire 4 2037/01/01 00:00:00;
+}
+"""
+
+
+def test_client_from_elsewhere_is_refused_its_old_address(served):
+    """It asks for that (INIT-REBOOT); the server's no reaches it, and it asks
+    for another."""
+    client = dhcplab.DhcpClient(served, served.c, "dhclient")
+    with open(client.script + ".leases", "w", encoding="utf-8") as file:
+        file.write(OLD_LEASE)
+    with served.c.tap() as tap:
+        client.start()
+        nak = tap.wait(is_nak, timeout=15)
+        assert nak.eth_dst == served.c.mac
+        served.wait_for(
+            lambda: (client.address() or "") >= dhcplab.POOL[0],
+            20,
+            "C to get another address",
+        )
+    client.stop()
+    assert not known(served, "10.9.9.9")
+
+
+def is_nak(frame):
+    payload = udp_payload(frame)
+    return payload[:1] == b"\x02" and message_type(frame) == 6
 
 
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
@@ -256,19 +340,34 @@ def test_renewal_without_the_daemon(lab):
     server.stop()
 
 
-def test_lease_that_ends_is_withdrawn(lab):
-    """Of a client that is gone, after the lease, and not before."""
+@pytest.mark.parametrize("learn", ["dhcp", True])
+def test_lease_that_ends_is_withdrawn(lab, learn):
+    """Of a host that still answers: where only leases are served it is not
+    served any more; else it is a host like any other.  (dnsmasq grants no less
+    than two minutes.)"""
     build(lab)
-    server = dhcplab.Server(lab, "dnsmasq", lease_s=120).start()
-    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    server = dhcplab.Server(lab, "kea", lease_s=4).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn=learn))
     wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c).start()
     address = client.wait_bound()
+    record = lab.daemon.client(address)
+    assert 0 < dhcplab.seconds_until(record["expires"]) <= 5
+    client.signal(signal.SIGKILL)  # It keeps its address, and renews nothing.
+    if learn == "dhcp":
+        lab.wait_for(lambda: not known(lab, address), what="the end")
+        event = lab.daemon.events(0, type="client.forgotten")[-1]
+        assert event["detail"] == "its lease has ended"
+        assert not lab.c.ping(harness.SERVER, timeout=1)
+    else:
+        lab.wait_for(
+            lambda: lab.daemon.client(address)["origin"] == "learned",
+            what="C to be a host like any other",
+        )
+        assert lab.c.ping(harness.SERVER, timeout=1)
+        assert not lab.daemon.events(0, type="client.forgotten")
     client.stop()
     server.stop()
-    assert known(lab, address)
-    # (dnsmasq grants no less than two minutes; test_lease has the end.)
-    assert 100 < dhcplab.seconds_until(lab.daemon.client(address)["expires"])
 
 
 def test_only_leases_are_served(lab):
