@@ -12,6 +12,7 @@
 /* Priorities of CLASSIFY. */
 #define PRIO_BEACON   450
 #define PRIO_OWN_MAC  440
+#define PRIO_MUTE     410
 #define PRIO_ARP      400
 #define PRIO_DHCP     350
 #define PRIO_IP       300
@@ -83,6 +84,17 @@ put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
     reply.match.arp_op = ARP_OP_REPLY;
     flow_act_controller(&reply, FLOW_METER_REPLIES(port));
     flow_set_put(out, &reply);
+}
+
+void
+flow_base_build_mute(uint32_t port, struct eth_addr mac,
+                     struct fh_flow *flow)
+{
+    *flow = flow_start(FH_KIND_MUTE, 0, FH_TABLE_CLASSIFY, PRIO_MUTE);
+    flow->hard_timeout_s = FLOW_MUTE_S;
+    flow_match_in_port(flow, port);
+    flow_match_eth_src(flow, mac);
+    flow_match_arp_op(flow, ARP_OP_REQUEST);
 }
 
 static void

@@ -134,4 +134,11 @@ bool flow_uplink_build(const struct fh_uplink *, struct eth_addr router_mac,
 bool flow_uplink_read(const struct fh_flow *, uint64_t *domain,
                       struct eth_addr *next_hop_mac, uint16_t *tpid);
 
+#define FLOW_MUTE_S 5
+
+/* Drops the ARP requests of 'mac' by that access port, for FLOW_MUTE_S; by
+ * itself, whatever else the bridge holds. */
+void flow_base_build_mute(uint32_t port, struct eth_addr mac,
+                          struct fh_flow *);
+
 #endif /* flows/flow_base.h */

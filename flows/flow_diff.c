@@ -185,6 +185,7 @@ flow_diff(const struct flow_set *desired, const struct flow_set *installed,
 
         if (fh_cookie_is_ours(flow->cookie)
             && fh_cookie_kind(flow->cookie) != FH_KIND_AWAKE
+            && fh_cookie_kind(flow->cookie) != FH_KIND_MUTE
             && !flow_set_find(desired, flow)) {
             fh_changes_add(changes, FH_CHANGE_DELETE, flow);
         }

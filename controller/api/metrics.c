@@ -67,6 +67,7 @@ COUNTER(probes_inconclusive)
 COUNTER(probe_packets)
 COUNTER(beacons)
 COUNTER(beacons_missed)
+COUNTER(muted)
 COUNTER(flow_adds)
 COUNTER(flow_deletes)
 
@@ -168,6 +169,9 @@ static const struct router_metric {
     { "punts_dropped_total", "counter",
       "Frames that the bridge's meter of all punts has dropped.",
       get_punts_dropped },
+    { "hosts_muted_total", "counter",
+      "How often a host was not heard for asking too much by ARP.",
+      get_muted },
     { "probe_packet_outs_total", "counter",
       "OpenFlow messages that carried the probes.", get_probe_packets },
     { "punts_total", "counter", "Frames that the bridge has handed up.",

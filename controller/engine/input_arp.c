@@ -20,6 +20,7 @@
 #include "controller/engine/locate.h"
 #include "controller/engine/mark.h"
 #include "controller/engine/move.h"
+#include "controller/engine/mute.h"
 #include "controller/engine/path.h"
 #include "controller/engine/probe.h"
 #include "controller/engine/router_send.h"
@@ -172,6 +173,10 @@ take_word(struct engine *en, const struct location *at,
 {
     struct client *c = at->client;
 
+    if (in->arp.op == ARP_OP_REQUEST
+        && (!c || fh_mac_equal(c->mac, in->arp.sha))) {
+        mute_note_request(en, in);
+    }
     if (!c) {
         if (!segment_is_host_address(at->segment, in->arp.spa)) {
             engine_drop(en, DROP_OUTSIDE);

@@ -11,6 +11,7 @@
 #include "controller/config/config.h"
 #include "controller/decide/drops.h"
 #include "controller/decide/uplink.h"
+#include "controller/decide/talkers.h"
 #include "controller/decide/window.h"
 #include "controller/net/clients.h"
 #include "controller/net/segment.h"
@@ -29,6 +30,8 @@ struct router_port {
     int64_t late_since_ms;
     int64_t swept_ms;                   /* Last time all were probed. */
     struct window window;               /* Probes under way. */
+    struct talkers talkers;             /* Who asks. */
+    int64_t muted_until_ms;             /* Nobody is to be muted before. */
 };
 
 /* Which segments have clients under these tags. */
@@ -40,7 +43,7 @@ struct router_stack {
 struct router_counters {
     uint64_t punts, probes, probes_missed, probes_postponed,
              probes_inconclusive, probe_packets, flow_adds, flow_deletes,
-             beacons, beacons_missed;
+             beacons, beacons_missed, muted;
     struct usage_count clients[USAGE_N_DIRECTIONS];     /* Of its clients. */
 };
 

@@ -207,6 +207,7 @@ enum fh_flow_kind {
     FH_KIND_STALE,              /* Short-lived: who still sends elsewhere. */
     FH_KIND_CHECK,              /* Short-lived: what can this bridge do. */
     FH_KIND_AWAKE,              /* The controller is there: it renews it. */
+    FH_KIND_MUTE,               /* Short-lived: who asks too much. */
 };
 
 static inline uint64_t

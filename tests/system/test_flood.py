@@ -1,7 +1,9 @@
 """A flood of ARP requests starves neither other ports nor the probes."""
 
+import random
 import re
 import struct
+import time
 
 import harness
 from flooder import flood_frames
@@ -49,6 +51,42 @@ def test_flood_from_one_port(lab):
                 )
         assert len(lab.daemon.clients()) <= 22
     assert c.ping(harness.NEXT_HOP) and d.ping(harness.NEXT_HOP)
+
+
+def test_who_asks_without_end_is_not_heard_for_a_while(lab):
+    """C, behind the same port as F, is answered meanwhile: F uses up what the
+    port may ask in a tenth of a second."""
+    lab.add_core()
+    lab.add_switch("X")
+    a = lab.add_router("A", ["X"])
+    c, flooder = lab.add_client("C", "X"), lab.add_client("F", "X")
+    lab.start_daemon()
+    lab.settle(c, flooder)
+    lost = 0
+    frame = arp_request(flooder.mac, flooder.address, harness.GATEWAY)
+    with flood_frames(flooder, frame, pps=10000):
+        lab.wait_for(
+            lambda: any("cookie=0xf1a508" in flow for flow in a.flows()),
+            what="F not to be heard",
+        )
+        until = time.monotonic() + 3
+        with c.tap() as tap:
+            while time.monotonic() < until:
+                target = f"10.0.0.{random.randrange(100, 200)}"
+                tap.send(arp_request(c.mac, c.address, target))
+                try:
+                    tap.wait(is_arp_reply(target), timeout=0.3)
+                except AssertionError:
+                    lost += 1
+                tap.take()
+                time.sleep(0.02)  # Or C would ask too much as well.
+        assert lost < 4
+    assert lab.daemon.client(flooder.address)["state"] == "active"
+    lab.wait_for(
+        lambda: not any("cookie=0xf1a508" in flow for flow in a.flows()),
+        what="F to be heard again",
+    )
+    assert harness.arping(flooder, harness.GATEWAY) == a.mac
 
 
 def test_forged_senders_keep_nobody_from_being_learnt(lab):

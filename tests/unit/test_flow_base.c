@@ -226,6 +226,22 @@ anything_else_of_our_ports_is_dropped(void **state)
 }
 
 static void
+who_asks_too_much_is_not_heard_for_a_while(void **state)
+{
+    struct eth_addr mac = { { { 2, 0, 0, 0, 1, 0x0f } } };
+    struct fh_flow flow;
+    char *text;
+
+    flow_base_build_mute(ACCESS, mac, &flow);
+    text = fh_flow_format(&flow);
+    assert_string_equal(text,
+        "table=0 priority=410 cookie=0xf1a5080000000000 hard_timeout=5 "
+        "in_port=1 eth_src=02:00:00:00:01:0f eth_type=0x0806 arp_op=1 "
+        "actions=drop");
+    free(text);
+}
+
+static void
 routes_without_any_client(void **state)
 {
     assert_flows(*state, FH_TABLE_ROUTE, 900,
@@ -833,6 +849,7 @@ main(void)
         TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
         TEST(behind_a_priority_tag_there_is_no_tag),
         TEST(anything_else_of_our_ports_is_dropped),
+        TEST(who_asks_too_much_is_not_heard_for_a_while),
         TEST(routes_without_any_client),
         TEST(a_ping_is_punted_while_the_controller_is_there),
         TEST(who_is_not_here_is_the_core_s),

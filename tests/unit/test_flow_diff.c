@@ -182,6 +182,21 @@ adds_come_before_deletes(void **state)
     check_change(f, 1, FH_CHANGE_DELETE, client_flow(1, 1));
 }
 
+/* They go by themselves, and come back as soon as they are needed. */
+static void
+what_is_renewed_or_short_lived_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct fh_flow awake = client_flow(1, 1), mute = client_flow(2, 1);
+
+    awake.cookie = fh_cookie(FH_KIND_AWAKE, 0);
+    mute.cookie = fh_cookie(FH_KIND_MUTE, 0);
+    put(f->installed, awake);
+    put(f->installed, mute);
+    flow_diff(f->desired, f->installed, &f->changes);
+    assert_int_equal(f->changes.n, 0);
+}
+
 static void
 different_flow_is_overwritten_and_not_deleted(void **state)
 {
@@ -285,6 +300,7 @@ main(void)
         TEST(every_member_of_the_key_counts),
         TEST(equal_sets_need_no_change),
         TEST(adds_come_before_deletes),
+        TEST(what_is_renewed_or_short_lived_is_left_alone),
         TEST(different_flow_is_overwritten_and_not_deleted),
         TEST(flow_of_somebody_else_is_left_alone),
         TEST(changes_are_appended_to_those_that_are_there),

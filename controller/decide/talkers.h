@@ -1,0 +1,39 @@
+/* Who of those behind a port asks most?  Pure.
+ *
+ * A port has an allowance of questions a second.  One host that asks without
+ * end would use it up, and whoever else is behind the port would be answered
+ * by chance.  So the questions of each MAC address are counted, second by
+ * second, and one that takes more than half of the allowance is to be kept
+ * from asking for a while.
+ *
+ * There is room for few; somebody who forges many addresses pushes none of
+ * those out that ask most (Misra and Gries, 1982): a count may be too low by
+ * a ninth of all, and is never too high. */
+#ifndef TALKERS_H
+#define TALKERS_H 1
+
+#include <stdint.h>
+
+#include <firsthop/types.h>
+
+#define TALKERS_WINDOW_MS 1000
+#define TALKERS_MOST      8
+/* Nobody is kept from asking for fewer in a second. */
+#define TALKERS_LEAST     100
+
+/* All zero: nobody has asked. */
+struct talkers {
+    struct {
+        struct eth_addr mac;
+        uint32_t n;             /* 0: free. */
+    } slots[TALKERS_MOST];
+    int64_t window;             /* The number of the second. */
+};
+
+/* 'mac' has asked.  Returns how often in this second, or 0: not known. */
+uint32_t talkers_note(struct talkers *, struct eth_addr mac, int64_t now_ms);
+
+/* May somebody ask 'n' times in a second, where its port may 'pps' times? */
+bool talkers_may(uint32_t n, uint64_t pps);
+
+#endif /* controller/decide/talkers.h */

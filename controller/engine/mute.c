@@ -1,0 +1,55 @@
+/* Hosts that ask too much.  See mute.h.  Called by input_arp.c. */
+#include <config.h>
+
+#include "controller/engine/mute.h"
+
+#include "controller/engine/engine_private.h"
+#include "controller/engine/router_send.h"
+#include "flows/flow_base.h"
+
+/* What is on its way to us would mute it once more for each frame. */
+#define PAUSE_MS 100
+
+/* Requests a second that the router's access ports may punt, each. */
+static uint64_t
+allowed_pps(const struct router *router)
+{
+    uint64_t pps = 0;
+
+    for (size_t i = 0; i < router->n_segments; i++) {
+        pps += router->segments[i]->config->limits.requests_per_s;
+    }
+    return pps;
+}
+
+static void
+mute(struct router *router, const struct router_port *port,
+     struct eth_addr mac)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
+    char text[FH_MAC_STRLEN];
+    struct fh_flow flow;
+
+    flow_base_build_mute(port->number, mac, &flow);
+    router_put_change(router, FH_CHANGE_ADD, &flow);
+    router->counters.muted++;
+    log_warn_rl(&rl, "router %s: %s asks by ARP more than half of what port "
+                "%s may ask: its questions are not heard for %d s",
+                router->config->name, fh_mac_format(mac, text),
+                router->config->access_ports[port - router->ports],
+                FLOW_MUTE_S);
+}
+
+void
+mute_note_request(struct engine *en, const struct input *in)
+{
+    int64_t now_ms = engine_now_ms(en);
+    uint32_t n = talkers_note(&in->port->talkers, in->frame->src, now_ms);
+
+    if (n > TALKERS_LEAST && in->router->ready
+        && now_ms >= in->port->muted_until_ms
+        && !talkers_may(n, allowed_pps(in->router))) {
+        in->port->muted_until_ms = now_ms + PAUSE_MS;
+        mute(in->router, in->port, in->frame->src);
+    }
+}

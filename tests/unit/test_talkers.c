@@ -1,0 +1,80 @@
+/* controller/decide/talkers: who asks most, in virtual time. */
+#include <config.h>
+
+#include "controller/decide/talkers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static struct eth_addr
+mac(unsigned int number)
+{
+    return (struct eth_addr) {
+        { { 2, 0, 0, 0, (uint8_t) (number >> 8), (uint8_t) number } }
+    };
+}
+
+static void
+each_is_counted_second_by_second(void **state)
+{
+    struct talkers t = { .window = 0 };
+
+    assert_int_equal(talkers_note(&t, mac(1), 1000), 1);
+    assert_int_equal(talkers_note(&t, mac(1), 1500), 2);
+    assert_int_equal(talkers_note(&t, mac(2), 1999), 1);
+    assert_int_equal(talkers_note(&t, mac(1), 1999), 3);
+    assert_int_equal(talkers_note(&t, mac(1), 2000), 1);
+}
+
+/* Nor do they make a count too high. */
+static void
+many_forged_addresses_hide_nobody(void **state)
+{
+    struct talkers t = { .window = 0 };
+    uint32_t most = 0;
+
+    for (unsigned int i = 0; i < 900; i++) {
+        uint32_t n = talkers_note(&t, mac(i % 3 ? 1000 : i), 1000);
+
+        most = n > most ? n : most;
+    }
+    assert_in_range(most, 600 - 900 / (TALKERS_MOST + 1), 600);
+}
+
+static void
+none_of_as_many_as_there_is_room_for_is_forgotten(void **state)
+{
+    struct talkers t = { .window = 0 };
+
+    for (unsigned int i = 0; i < 10 * TALKERS_MOST; i++) {
+        assert_int_equal(talkers_note(&t, mac(i % TALKERS_MOST), 1000),
+                         i / TALKERS_MOST + 1);
+    }
+    assert_int_equal(talkers_note(&t, mac(100), 1000), 0);
+    assert_int_equal(talkers_note(&t, mac(0), 1000), 10);
+}
+
+static void
+half_of_the_allowance_is_for_everybody(void **state)
+{
+    assert_true(talkers_may(500, 1000));
+    assert_false(talkers_may(501, 1000));
+    assert_true(talkers_may(TALKERS_LEAST, 1));
+    assert_false(talkers_may(TALKERS_LEAST + 1, 1));
+    assert_true(talkers_may(UINT32_MAX, UINT64_MAX));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_is_counted_second_by_second),
+        cmocka_unit_test(many_forged_addresses_hide_nobody),
+        cmocka_unit_test(none_of_as_many_as_there_is_room_for_is_forgotten),
+        cmocka_unit_test(half_of_the_allowance_is_for_everybody),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
