@@ -95,6 +95,42 @@ check_path(const struct engine *en, const struct client *c)
     return NULL;
 }
 
+/* Could the client be served there, without any doubt? */
+static bool
+is_sound(const struct elect_candidate *c)
+{
+    return (c->connected && !c->draining && c->reach == REACH_UP
+            && c->uplink_ok && c->heard);
+}
+
+/* What elect.h promises, without asking it: an election that is wrong would be
+ * so again. */
+static const char *
+check_promises(const struct engine *en, const struct client *c)
+{
+    struct elect_candidate candidates[CONFIG_MAX_MEMBERS];
+    struct elect_input in;
+    bool expected = false, sound = false;
+
+    if (is_moving(c) || c->discovering || c->verify_first
+        || c->reason == ELECT_TRIED) {
+        return NULL;
+    }
+    settle_snapshot(en, c, candidates, &in);
+    for (size_t i = 0; i < in.n; i++) {
+        expected = expected || candidates[i].expected;
+        sound = sound || is_sound(&candidates[i]);
+    }
+    if (sound && c->active != ELECT_NONE
+        && candidates[c->active].reach == REACH_DOWN) {
+        return "its router does not reach it, another does";
+    }
+    if (c->active == ELECT_NONE && c->reason == ELECT_WAITS && !expected) {
+        return "it waits for a router, and none is expected";
+    }
+    return NULL;
+}
+
 static const char *
 check_state(const struct client *c)
 {
@@ -130,6 +166,7 @@ check_clients(const struct engine *en)
         }
         problem = problem ? problem : check_holders(c);
         problem = problem ? problem : check_path(en, c);
+        problem = problem ? problem : check_promises(en, c);
         if (problem) {
             return of_client(c, problem);
         }

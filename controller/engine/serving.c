@@ -49,6 +49,9 @@ serving_set_active(struct engine *en, struct client *c, int member)
         }
     }
     c->active = member;
+    /* Whoever is on trial is compared with the active router. */
+    c->trial_member = ELECT_NONE;
+    c->trial_left = 0;
 }
 
 void

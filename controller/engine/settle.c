@@ -342,7 +342,12 @@ elect(struct engine *en, struct client *c, enum incident_cause hint)
     c->reason = r.reason;
     c->elect_at_ms = r.again_ms;
     if (r.winner == ELECT_NONE) {
-        if (c->state == CLIENT_ACTIVE && r.reason == ELECT_LOST
+        /* Who waits for a router that is expected, and has none, is not served
+         * meanwhile. */
+        if (c->state == CLIENT_ACTIVE
+            && (r.reason == ELECT_LOST
+                || (r.reason == ELECT_WAITS && c->active == ELECT_NONE
+                    && !c->removed_router))
             && !asks_for_another(en, c)) {
             set_lost(en, c);
         }
@@ -352,8 +357,6 @@ elect(struct engine *en, struct client *c, enum incident_cause hint)
         c->reason = ELECT_TRIED;
     } else if (r.winner != c->active) {
         end_discovery(en, c);
-        c->trial_member = ELECT_NONE;
-        c->trial_left = 0;
         move_begin(en, c, r.winner,
                    find_cause(c, candidates, r.reason, hint));
     } else if (elect_is_eligible(&candidates[r.winner])) {
