@@ -34,6 +34,8 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
+nowhere = contextlib.nullcontext
+
 
 def missing():
     """Why there is no browser, or None."""
@@ -44,7 +46,8 @@ def missing():
 
 
 class Browser:
-    """One window, in a network namespace, gone when the block ends."""
+    """One window, in a network namespace or (None) this one, gone when the
+    block ends."""
 
     def __init__(self, netns, width=1400, height=1000, dark=False):
         self.netns = netns
@@ -175,7 +178,7 @@ class Browser:
         return self._command(method, f"/session/{self.session}{path}", body)
 
     def _command(self, method, path, body=None):
-        with entered(self.netns.path):
+        with entered(self.netns.path) if self.netns else nowhere():
             connection = http.client.HTTPConnection(
                 "127.0.0.1", PORT, timeout=60
             )

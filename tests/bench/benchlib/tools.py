@@ -256,14 +256,29 @@ def firsthop_config(port, bridges=2, access=1, priorities=(), **segment):
 
 
 class FirsthopController:
-    """firsthopd for loadgen's bridges; see firsthop_config()."""
+    """firsthopd for loadgen's bridges; see firsthop_config().  With 'page' it
+    has the live page, at 'url'."""
 
-    def __init__(self, **options):
+    def __init__(self, page=False, **options):
         self.port = free_port()
         self.directory = unique_directory()
-        self.daemon = Firsthopd(
-            self.directory, firsthop_config(self.port, **options)
-        )
+        config = firsthop_config(self.port, **options)
+        if page:
+            config["api"] = self._have_page()
+        self.daemon = Firsthopd(self.directory, config)
+
+    def _have_page(self):
+        token_file = os.path.join(self.directory, "token")
+        with open(token_file, "w", encoding="ascii") as file:
+            file.write("nobody-changes-anything\n")
+        os.chmod(token_file, 0o640)
+        listen = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{listen}/"
+        return {
+            "listen": listen,
+            "token_file": token_file,
+            "read_without_token": True,
+        }
 
     def __enter__(self):
         self.daemon.start()
