@@ -53,6 +53,7 @@ enum {
 #define MULTIPART_HEADER_LEN 16
 #define MULTIPART_FLOW       1
 #define MULTIPART_METER      9
+#define MULTIPART_METER_CONFIG 10   /* 1.5: METER_DESC, which is the same. */
 #define MULTIPART_PORT_DESC  13
 #define MULTIPART_MONITOR    16     /* From 1.4 on. */
 #define MULTIPART_MORE       1
@@ -409,6 +410,25 @@ decode_meter_stats(struct ofwire_cursor c, struct of_message *msg,
     return 0;
 }
 
+static int
+decode_meter_config(struct ofwire_cursor c, struct of_message *msg,
+                    const char **why)
+{
+    msg->type = OF_METER_CONFIG_REPLY;
+    msg->meter_config.meters = fh_xcalloc(c.left / OFWIRE_METER_CONFIG_MIN + 1,
+                                          sizeof *msg->meter_config.meters);
+    msg->meter_config.n = 0;
+    while (c.left) {
+        if (ofwire_pull_meter_config(&c, &msg->meter_config.meters
+                                          [msg->meter_config.n])) {
+            of_message_uninit(msg);
+            return fail(why, "bad meter configuration");
+        }
+        msg->meter_config.n++;
+    }
+    return 0;
+}
+
 /* Flows of ours that are to be there until we take them away. */
 static bool
 is_lasting(uint64_t cookie)
@@ -466,6 +486,8 @@ decode_multipart(const uint8_t *data, size_t len, int version,
         return error;
     case MULTIPART_METER:
         return decode_meter_stats(c, msg, why);
+    case MULTIPART_METER_CONFIG:
+        return decode_meter_config(c, msg, why);
     case MULTIPART_MONITOR:
         return decode_flow_updates(c, msg, why);
     case MULTIPART_PORT_DESC:
@@ -540,6 +562,10 @@ of_message_uninit(struct of_message *msg)
         free(msg->meter_stats.meters);
         msg->meter_stats.meters = NULL;
         msg->meter_stats.n = 0;
+    } else if (msg->type == OF_METER_CONFIG_REPLY) {
+        free(msg->meter_config.meters);
+        msg->meter_config.meters = NULL;
+        msg->meter_config.n = 0;
     }
 }
 
@@ -753,17 +779,32 @@ ofcodec_put_meter(struct fh_buf *buf, int version, uint32_t xid,
 }
 
 /* 7.3.5.13 of 1.3: type 16, flags 16, pad 32, meter 32, pad 32. */
-void
-ofcodec_put_meter_stats_request(struct fh_buf *buf, int version, uint32_t xid,
-                                uint32_t meter)
+static void
+put_meter_request(struct fh_buf *buf, int version, uint32_t xid,
+                  uint16_t type, uint32_t meter)
 {
     size_t len = MULTIPART_HEADER_LEN + 8;
     uint8_t *p = fh_buf_put(buf, len);
 
     memset(p, 0, len);
     put_header(p, version, TYPE_MULTIPART_REQUEST, len, xid);
-    wire_put_u16(p + 8, MULTIPART_METER);
+    wire_put_u16(p + 8, type);
     ofwire_put_u32(p + MULTIPART_HEADER_LEN, meter);
+}
+
+void
+ofcodec_put_meter_stats_request(struct fh_buf *buf, int version, uint32_t xid,
+                                uint32_t meter)
+{
+    put_meter_request(buf, version, xid, MULTIPART_METER, meter);
+}
+
+void
+ofcodec_put_meter_config_request(struct fh_buf *buf, int version,
+                                 uint32_t xid)
+{
+    put_meter_request(buf, version, xid, MULTIPART_METER_CONFIG,
+                      OFPM13_ALL);
 }
 
 /* 7.3.5.17.1: monitor 32, port 32, group 32, flags 16, table 8, command 8,

@@ -47,6 +47,7 @@ enum of_type {
     OF_PORT_DESC_REPLY,
     OF_FLOW_STATS_REPLY,
     OF_METER_STATS_REPLY,
+    OF_METER_CONFIG_REPLY,
     OF_FLOWS_CHANGED,
     OF_BARRIER_REPLY,
     OF_ROLE_REPLY,
@@ -106,6 +107,9 @@ struct of_message {
         struct {
             struct of_meter_drops *meters; size_t n;
         } meter_stats;                      /* Owned: of_message_uninit(). */
+        struct {
+            struct fh_meter *meters; size_t n;
+        } meter_config;                     /* Owned: of_message_uninit(). */
         struct {
             struct fh_flow flow;
         } flow_removed;                     /* Match, table, cookie and counts
@@ -168,6 +172,9 @@ void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);
  * OF_ERROR_METER_EXISTS, which means nothing. */
 void ofcodec_put_meter(struct fh_buf *, int version, uint32_t xid,
                        const struct fh_meter *);
+/* Asks what all meters are set to. */
+void ofcodec_put_meter_config_request(struct fh_buf *, int version,
+                                      uint32_t xid);
 void ofcodec_put_meter_stats_request(struct fh_buf *, int version,
                                      uint32_t xid, uint32_t meter);
 /* Has the bridge tell of flows that are added, changed or deleted by somebody

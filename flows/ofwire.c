@@ -806,6 +806,46 @@ ofwire_pull_meter_stats(struct ofwire_cursor *c, struct of_meter_drops *drops)
     return 0;
 }
 
+/* Meter configuration. */
+
+#define BAND_MIN 16             /* 7.3.4.5: type 16, length 16, rate 32, burst
+                                 * 32; then as the type has it. */
+#define BAND_DROP 1
+
+/* 1.3, 7.3.5.14: length 16, flags 16, meter 32, then the bands.  Of one that
+ * is not as ours are, a single band that drops, the rate is 0. */
+int
+ofwire_pull_meter_config(struct ofwire_cursor *c, struct fh_meter *meter)
+{
+    size_t len, n_bands = 0;
+
+    if (c->left < OFWIRE_METER_CONFIG_MIN) {
+        return EPROTO;
+    }
+    len = wire_get_u16(c->p);
+    if (len < OFWIRE_METER_CONFIG_MIN || len > c->left) {
+        return EPROTO;
+    }
+    *meter = (struct fh_meter) { .id = ofwire_get_u32(c->p + 4) };
+    for (size_t at = OFWIRE_METER_CONFIG_MIN; at < len; n_bands++) {
+        const uint8_t *band = c->p + at;
+        size_t band_len = len - at < BAND_MIN ? 0 : wire_get_u16(band + 2);
+
+        if (band_len < BAND_MIN || band_len > len - at) {
+            return EPROTO;
+        }
+        if (!n_bands && wire_get_u16(band) == BAND_DROP) {
+            meter->rate_pps = ofwire_get_u32(band + 4);
+            meter->burst = ofwire_get_u32(band + 8);
+        } else {
+            meter->rate_pps = 0;
+        }
+        at += band_len;
+    }
+    cursor_advance(c, len);
+    return 0;
+}
+
 /* Flow stats. */
 
 /* OXS fields of 1.5, 7.2.4.2 there. */

@@ -67,6 +67,9 @@ enum ofwire_verdict ofwire_pull_flow_stats(struct ofwire_cursor *, int version,
 
 /* Pulls one entry of a meter stats reply.  Returns 0, or EPROTO. */
 int ofwire_pull_meter_stats(struct ofwire_cursor *, struct of_meter_drops *);
+
+#define OFWIRE_METER_CONFIG_MIN 8
+int ofwire_pull_meter_config(struct ofwire_cursor *, struct fh_meter *);
 #define OFWIRE_METER_STATS_MIN 40   /* Bytes of an entry without bands. */
 
 /* Reads the flow removed of 'len' bytes, header included.  Returns 0, or

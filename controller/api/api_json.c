@@ -332,10 +332,11 @@ api_json_router(const struct engine *en, const struct router *router)
         put(object, "problem",
             json_string("its bridge reads one VLAN tag only (vlan-limit): "
                         "clients with two tags are not served on it"));
-    } else if (router->openflow && router->n_repaired) {
+    } else if (router->openflow
+               && (router->n_repaired || router->n_meters_repaired)) {
         put(object, "problem",
-            json_string("somebody else changes flows of ours on its bridge: "
-                        "they are put right again"));
+            json_string("somebody else changes flows or meters of ours on "
+                        "its bridge: they are put right again"));
     }
     return object;
 }

@@ -86,6 +86,7 @@ struct wire_ops {
     void (*sender_put_renewal)(struct sender *, const struct fh_flow *);
     void (*sender_put_meters)(struct sender *, const struct fh_meter *,
                               size_t n);
+    void (*sender_ask_meters)(struct sender *);
     void (*sender_arp)(struct sender *, enum arpq_class, uint32_t port,
                        struct eth_addr dst, const struct fh_vlan *,
                        const struct arp *);

@@ -369,6 +369,7 @@ ofxact_receive(struct ofxact *x, const struct of_message *msg)
     case OF_PORT_STATUS:
     case OF_PORT_DESC_REPLY:
     case OF_METER_STATS_REPLY:
+    case OF_METER_CONFIG_REPLY:
     case OF_FLOWS_CHANGED:
     case OF_ROLE_REPLY:
     case OF_ROLE_STATUS:

@@ -38,6 +38,8 @@ struct sender {
     size_t n_meters, cap_meters;
     uint32_t punt_meter_xid;    /* That of all punts was set by this, */
     uint32_t punt_read_xid;     /* and is read by this. */
+    uint32_t config_xid;        /* What meters are set to is asked by this. */
+    bool config_refused;        /* The bridge does not tell. */
     bool punt_meter_refused;    /* The bridge has none such. */
     bool unreadable;            /* Nor tells what the others drop. */
 };
@@ -129,6 +131,18 @@ sender_put_meters(struct sender *s, const struct fh_meter *meters, size_t n)
         if (meters[i].id == FH_METER_CONTROLLER) {
             s->punt_meter_xid = xid;
         }
+    }
+}
+
+void
+sender_ask_meters(struct sender *s)
+{
+    struct ofconn *conn = bridge_conn(s->bridge);
+
+    if (conn && !s->config_refused) {
+        s->config_xid = ofconn_next_xid(conn);
+        ofcodec_put_meter_config_request(ofconn_tx(conn), ofconn_version(conn),
+                                         s->config_xid);
     }
 }
 
@@ -302,6 +316,10 @@ sender_meter_error(struct sender *s, const struct of_message *msg)
         }
         return true;
     }
+    if (s->config_xid && msg->xid == s->config_xid) {
+        s->config_refused = true;
+        return true;
+    }
     if (s->reading.out && msg->xid == s->reading.xid) {
         if (!s->unreadable) {
             s->unreadable = true;
@@ -334,7 +352,8 @@ sender_forget(struct sender *s)
     fence_forget(&s->reading);
     s->n_meters = 0;
     s->punt_meter_refused = s->unreadable = false;
-    s->punt_meter_xid = s->punt_read_xid = 0;
+    s->punt_meter_xid = s->punt_read_xid = s->config_xid = 0;
+    s->config_refused = false;
 }
 
 /* With the next flush. */

@@ -25,6 +25,8 @@ void sender_put_change(struct sender *, enum fh_change_op,
 /* A flow that is to be there for its hard timeout: see ofcodec.h. */
 void sender_put_renewal(struct sender *, const struct fh_flow *);
 void sender_put_meters(struct sender *, const struct fh_meter *, size_t n);
+/* Asks what they are set to: OF_METER_CONFIG_REPLY. */
+void sender_ask_meters(struct sender *);
 
 /* With the next flush.  All of a sender's packets have the same sha. */
 void sender_arp(struct sender *, enum arpq_class, uint32_t port,

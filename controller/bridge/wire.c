@@ -26,6 +26,7 @@ const struct wire_ops bridge_wire = {
     .sender_put_change = sender_put_change,
     .sender_put_renewal = sender_put_renewal,
     .sender_put_meters = sender_put_meters,
+    .sender_ask_meters = sender_ask_meters,
     .sender_arp = sender_arp,
     .sender_many = sender_many,
     .sender_flush = sender_flush,

@@ -93,7 +93,8 @@ down(void *router_, const char *reason)
     }
     router->openflow = NULL;
     router->ready = router->reading = router->greeted = false;
-    router->n_repaired = 0;
+    router->n_repaired = router->n_meters_repaired = 0;
+    router->meters_asked = false;
     router_forget_questions(router);
     router->overdue = false;
     router->pulse = path_judge(en, router);
@@ -127,23 +128,48 @@ confirmed(void *router_, uint64_t token, bool ok)
     settle_marked(en);
 }
 
+static void
+report_repaired(struct router *router, size_t n, const char *what)
+{
+    struct incident e = incident_init(INCIDENT_ROUTER_REPAIRED);
+
+    snprintf(e.from, sizeof e.from, "%s", router->config->name);
+    snprintf(e.detail, sizeof e.detail, "%zu %s%s", n, what,
+             n == 1 ? "" : "s");
+    engine_report(router->owner, &e);
+}
+
 /* Meters first: flows that name one would be refused, and go with it. */
 static void
 repaired(void *router_, size_t n)
 {
     struct router *router = router_;
-    struct engine *en = router->owner;
-    struct incident e = incident_init(INCIDENT_ROUTER_REPAIRED);
 
     router->n_repaired = n;
-    if (!n) {
+    if (n) {
+        engine_read_clock(router->owner);
+        router_put_meters(router);
+        report_repaired(router, n, "flow");
+    }
+}
+
+/* What the meters are set to: once more, soon, where somebody else had been at
+ * them. */
+static void
+look_at_meters(struct router *router, const struct of_message *msg)
+{
+    size_t n = router_count_wrong_meters(router, msg);
+
+    if (!router->meters_asked) {
         return;
     }
-    engine_read_clock(en);
-    router_put_meters(router);
-    snprintf(e.from, sizeof e.from, "%s", router->config->name);
-    snprintf(e.detail, sizeof e.detail, "%zu flow%s", n, n == 1 ? "" : "s");
-    engine_report(en, &e);
+    router->n_meters_repaired = n;
+    if (n) {
+        router_put_meters(router);
+        router->meters_at_ms = 0;
+        router->commits.flows_repaired += n;
+        report_repaired(router, n, "meter");
+    }
 }
 
 static bool
@@ -165,6 +191,9 @@ message(void *router_, const struct of_message *msg)
     } else if (msg->type == OF_METER_STATS_REPLY) {
         engine_wake(en);
         router_drops_reply(router, msg, en->now_us);
+    } else if (msg->type == OF_METER_CONFIG_REPLY) {
+        engine_wake(en);
+        look_at_meters(router, msg);
     } else if (msg->type == OF_ERROR) {
         return router_meter_error(router, msg);
     }

@@ -148,6 +148,7 @@ router_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
             nexthop_tick(en, router, now_ms);
             taglimit_ask(router, now_ms);
             router_drops_tick(router, now_ms);
+            router_meters_tick(router, now_ms);
         }
     }
     defend_tick(en);

@@ -14,6 +14,8 @@
 
 /* How often the meters are read when nobody asks. */
 #define DROPS_READ_MS 1000
+/* How often it is looked whether they are set as they should be. */
+#define METERS_ASK_MS 10000
 
 /* Life. */
 
@@ -375,13 +377,49 @@ router_read_drops(struct router *router, uint32_t port)
 void
 router_put_meters(struct router *router)
 {
-    struct fh_meter *meters;
-    size_t n = router_build_meters(router, &meters);
-
+    free(router->meters);
+    router->n_meters = router_build_meters(router, &router->meters);
     router->metered_pps = router_replies_pps(router);
-    router->wire->sender_put_meters(router->sender, meters, n);
-    free(meters);
+    router->wire->sender_put_meters(router->sender, router->meters,
+                                    router->n_meters);
+    router->meters_asked = false;           /* An answer may be older. */
     router_read_drops(router, 0);           /* They begin to count anew. */
+}
+
+static bool
+is_meddled_with(const struct router *router, const struct fh_meter *found)
+{
+    for (size_t i = 0; i < router->n_meters; i++) {
+        const struct fh_meter *meter = &router->meters[i];
+
+        if (meter->id == found->id) {
+            return (meter->rate_pps != found->rate_pps
+                    || meter->burst != found->burst);
+        }
+    }
+    return false;               /* None of ours. */
+}
+
+size_t
+router_count_wrong_meters(const struct router *router,
+                          const struct of_message *msg)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; router->meters_asked && i < msg->meter_config.n; i++) {
+        n += is_meddled_with(router, &msg->meter_config.meters[i]);
+    }
+    return n;
+}
+
+void
+router_meters_tick(struct router *router, int64_t now_ms)
+{
+    if (now_ms >= router->meters_at_ms) {
+        router->meters_at_ms = now_ms + METERS_ASK_MS;
+        router->meters_asked = true;
+        router->wire->sender_ask_meters(router->sender);
+    }
 }
 
 void

@@ -71,6 +71,12 @@ void router_update_base(struct router *);
  * and where the uplink is tagged, all that bear its tags. */
 void router_update_next_hop(struct router *, const struct uplink *);
 void router_put_meters(struct router *);
+/* Asks now and then what the meters are set to. */
+void router_meters_tick(struct router *, int64_t now_ms);
+/* How many meters of ours are not set as they were, by what the bridge says?
+ * (Who deletes one deletes the flows that name it: see bridge.c.) */
+size_t router_count_wrong_meters(const struct router *,
+                                 const struct of_message *);
 
 /* Sends all that is queued. */
 void router_flush(struct router *);

@@ -32,6 +32,7 @@ router_destroy(struct router *router)
         return;
     }
     flow_set_destroy(router->base);
+    free(router->meters);
     free(router->uplinks);
     free(router->ports);
     free(router->segments);

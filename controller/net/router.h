@@ -101,6 +101,11 @@ struct router {
     struct drops punt_drops;            /* Of the meter of all punts. */
     int64_t read_at_ms;                 /* All are read again then. */
     uint32_t metered_pps;               /* Replies that a port may punt. */
+    struct fh_meter *meters;            /* Owned; as last sent. */
+    size_t n_meters;
+    bool meters_asked;                  /* What it has, since then. */
+    int64_t meters_at_ms;               /* Asked again then. */
+    size_t n_meters_repaired;           /* As n_repaired. */
     uint64_t told_postponed;            /* So many were warned about. */
     struct router_counters counters;
     struct fh_bridge_counters commits;

@@ -50,6 +50,10 @@ use(const struct of_message *msg, int version)
         for (size_t i = 0; i < msg->meter_stats.n; i++) {
             drops += msg->meter_stats.meters[i].packets;
         }
+    } else if (msg->type == OF_METER_CONFIG_REPLY) {
+        for (size_t i = 0; i < msg->meter_config.n; i++) {
+            drops += msg->meter_config.meters[i].rate_pps;
+        }
     } else if (msg->type == OF_FLOW_STATS_REPLY) {
         for (size_t i = 0; i < msg->flow_stats.n; i++) {
             send_back(&msg->flow_stats.flows[i], version);

@@ -52,6 +52,47 @@ def test_an_emptied_bridge_is_filled_again(article, empty):
     assert article.daemon.metric('flows_repaired_total{router="A"}')
 
 
+def meters(router):
+    """Its meters' rates, as text."""
+    return [
+        line.strip()
+        for line in router.ovs.ofctl(
+            "dump-meters", router.bridge
+        ).splitlines()
+        if "rate=" in line or "meter=" in line
+    ]
+
+
+def test_a_changed_meter_is_put_right(article):
+    before = meters(article.a)
+    seq = article.daemon.last_seq()
+    number = next(
+        word[6:].rstrip(",")
+        for line in before
+        for word in line.split()
+        if word.startswith("meter=") and word[6].isdigit()
+    )
+    article.a.ovs.ofctl(
+        *("mod-meter", article.a.bridge),
+        f"meter={number},pktps,burst,band=type=drop,rate=1,burst_size=1",
+    )
+    assert meters(article.a) != before
+    article.wait_for(
+        lambda: meters(article.a) == before,
+        20,
+        "the meter to be what it was",
+    )
+    article.wait_for(
+        lambda: article.daemon.events(seq, type="router.repaired")
+    )
+    (event,) = article.daemon.events(seq, type="router.repaired")
+    assert (event["from"], event["detail"]) == ("A", "1 meter")
+    article.wait_for(
+        lambda: "problem" not in article.daemon.router("A"),
+        what="the problem to be over",
+    )
+
+
 def test_a_changed_flow_is_put_right(article):
     """It is a problem for as long as somebody goes on with it."""
     flows = ours(article.a)

@@ -413,6 +413,105 @@ meter_stats_of_a_wrong_length_are_refused(void **state)
     }
 }
 
+/* Ours, one that marks, and one of two bands. */
+static struct ofpbuf *
+encode_meter_config(int version)
+{
+    struct ofputil_meter_band bands[] = {
+        { .type = OFPMBT13_DROP, .rate = 1000, .burst_size = 500 },
+        { .type = OFPMBT13_DSCP_REMARK, .rate = 2000, .prec_level = 1 },
+        { .type = OFPMBT13_DROP, .rate = 3000, .burst_size = 1 },
+    };
+    const struct ofputil_meter_config configs[] = {
+        { .meter_id = 19, .flags = OFPMF13_PKTPS, .n_bands = 1,
+          .bands = bands },
+        { .meter_id = 20, .flags = OFPMF13_PKTPS, .n_bands = 1,
+          .bands = bands + 1 },
+        { .meter_id = OFPM13_CONTROLLER, .flags = OFPMF13_PKTPS, .n_bands = 3,
+          .bands = bands },
+        { .meter_id = 21, .flags = OFPMF13_PKTPS },
+    };
+    struct fh_buf buf = { 0 };
+    struct ovs_list replies;
+
+    ofcodec_put_meter_config_request(&buf, version, 3);
+    ofpmp_init(&replies, header_of(&buf));
+    for (size_t i = 0; i < N_ELEMS(configs); i++) {
+        ofputil_append_meter_config(&replies, &configs[i]);
+    }
+    fh_buf_destroy(&buf);
+    return ofpbuf_from_list(ovs_list_pop_front(&replies));
+}
+
+static void
+meters_tell_what_they_are_set_to(void **state)
+{
+    static const struct fh_meter expected[] = {
+        { 19, 1000, 500 }, { 20, 0, 0 }, { FH_METER_CONTROLLER, 0, 500 },
+        { 21, 0, 0 },
+    };
+
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct of_message msg;
+        uint8_t *copy;
+
+        decode_ofpbuf(encode_meter_config(versions[i]), versions[i], &msg,
+                      &copy);
+        assert_int_equal(msg.type, OF_METER_CONFIG_REPLY);
+        assert_int_equal(msg.meter_config.n, N_ELEMS(expected));
+        for (size_t j = 0; j < N_ELEMS(expected); j++) {
+            assert_memory_equal(&msg.meter_config.meters[j], &expected[j],
+                                sizeof expected[j]);
+        }
+        of_message_uninit(&msg);
+        free(copy);
+    }
+}
+
+static void
+all_meters_are_asked_for(void **state)
+{
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        struct fh_buf buf = { 0 };
+        uint32_t id;
+
+        ofcodec_put_meter_config_request(&buf, versions[i], 3);
+        ofputil_decode_meter_request(header_of(&buf), &id);
+        assert_int_equal(id, OFPM13_ALL);
+        fh_buf_destroy(&buf);
+    }
+}
+
+/* What cannot be an entry, or a band of one, by its length. */
+static void
+meter_configuration_of_a_wrong_length_is_refused(void **state)
+{
+    static const struct { uint16_t entry, band; } lengths[] = {
+        { 0, 16 }, { 7, 16 }, { 9, 16 }, { 23, 16 }, { 25, 16 },
+        { 0xffff, 16 }, { 24, 0 }, { 24, 15 }, { 24, 17 }, { 24, 0xffff },
+    };
+    uint8_t reply[16 + 24] = { OF_14, 19, 0, sizeof reply, 0, 0, 0, 1, 0, 10 };
+    struct of_message msg;
+    uint8_t *copy;
+
+    reply[16 + 1] = 24;
+    reply[16 + 11] = 16;
+    assert_int_equal(decode_exact(reply, sizeof reply, OF_14, &msg, &copy),
+                     0);
+    assert_int_equal(msg.meter_config.n, 1);
+    of_message_uninit(&msg);
+    free(copy);
+    for (size_t i = 0; i < N_ELEMS(lengths); i++) {
+        reply[16] = (uint8_t) (lengths[i].entry >> 8);
+        reply[16 + 1] = (uint8_t) lengths[i].entry;
+        reply[16 + 10] = (uint8_t) (lengths[i].band >> 8);
+        reply[16 + 11] = (uint8_t) lengths[i].band;
+        assert_int_equal(decode_exact(reply, sizeof reply, OF_14, &msg,
+                                      &copy), EPROTO);
+        free(copy);
+    }
+}
+
 static struct ofpbuf *
 encode_port_status(int version)
 {
@@ -483,6 +582,7 @@ sample_messages(int version, struct ofpbuf **samples)
     samples[n++] = encode_features(version);
     samples[n++] = encode_role_status(version);
     samples[n++] = encode_error(version, OFPERR_OFPFMFC_TABLE_FULL);
+    samples[n++] = encode_meter_config(version);
     samples[n++] = encode_meter_stats(version);
     for (size_t i = 0; i < n_flows; i++) {
         struct fh_change change = { FH_CHANGE_ADD, flows[i] };
@@ -502,7 +602,7 @@ sample_messages(int version, struct ofpbuf **samples)
     return n;
 }
 #define MAX_MESSAGES 32
-#define METERS 7                /* Index; behind it are the flows. */
+#define METERS 8                /* Index; behind it are the flows. */
 
 /* Decodes the first 'len' bytes with a header that claims just them. */
 static int
@@ -610,6 +710,9 @@ main(void)
         cmocka_unit_test(meter_stats_are_asked_for_one_meter),
         cmocka_unit_test(meters_tell_what_they_have_dropped),
         cmocka_unit_test(meter_stats_of_a_wrong_length_are_refused),
+        cmocka_unit_test(meters_tell_what_they_are_set_to),
+        cmocka_unit_test(all_meters_are_asked_for),
+        cmocka_unit_test(meter_configuration_of_a_wrong_length_is_refused),
         cmocka_unit_test(a_failed_hello_says_why_in_the_version_of_the_peer),
         cmocka_unit_test(an_error_has_its_name),
         cmocka_unit_test(features_tell_the_datapath),

@@ -251,6 +251,27 @@ what_nobody_asked_of_meters_is_not_believed(void **state)
     stop_reading(&s, &conn);
 }
 
+/* By somebody else; one that he has made is not ours. */
+static void
+meters_that_are_set_otherwise_are_counted(void **state)
+{
+    struct fh_meter found[] = { { 19, 10, 10 }, { 20, 30, 20 }, { 99, 1, 1 } };
+    struct of_message msg = {
+        .type = OF_METER_CONFIG_REPLY,
+        .meter_config = { .meters = found, .n = 3 },
+    };
+    struct fh_meter sent[] = { { 19, 10, 10 }, { 20, 20, 20 } };
+    struct router router = { .meters = sent, .n_meters = 2 };
+
+    assert_int_equal(router_count_wrong_meters(&router, &msg), 0);
+    router.meters_asked = true;         /* Since they were sent. */
+    assert_int_equal(router_count_wrong_meters(&router, &msg), 1);
+    found[1].rate_pps = 20;
+    assert_int_equal(router_count_wrong_meters(&router, &msg), 0);
+    found[0].burst = 11;
+    assert_int_equal(router_count_wrong_meters(&router, &msg), 1);
+}
+
 /* What a bridge holds is taken off it as it was sent, wherever the client and
  * the uplink have gone to since. */
 static void
@@ -315,6 +336,7 @@ main(void)
         cmocka_unit_test(ports_are_found_by_name),
         cmocka_unit_test(drops_on_a_port_are_no_evidence_on_another),
         cmocka_unit_test(what_nobody_asked_of_meters_is_not_believed),
+        cmocka_unit_test(meters_that_are_set_otherwise_are_counted),
         cmocka_unit_test(a_holding_outlives_what_it_was_made_from),
     };
 
