@@ -1,8 +1,10 @@
 /* The commands of the load generator: one line in, one line of JSON out.
  *
  *   connect [TIMEOUT_MS]           dial every bridge, wait until ARP is punted
- *   learn N [WINDOW [TIMEOUT_MS]]  hosts 0...N-1 and the canaries ask for the
- *                                  gateway, WINDOW of them at a time
+ *   learn N [WINDOW [TIMEOUT_MS [PER_S]]]
+ *                                  hosts 0...N-1 and the canaries ask for the
+ *                                  gateway, WINDOW of them at a time, and no
+ *                                  more than PER_S new ones a second
  *   arp WINDOW SECONDS [any]       closed loop of requests; "any": every
  *                                  packet-out counts as an answer
  *   kill BRIDGE [TIMEOUT_MS]       close its connection and forget its flows
@@ -167,15 +169,27 @@ struct learner {
     size_t n, total;            /* Hosts, and with the canaries. */
     size_t next;                /* The next to ask for the first time. */
     size_t window;
+    double per_s;               /* 0: as many as the window lets. */
+    uint64_t start_ns;
     uint64_t answers_before, retries, checked_ns;
 };
+
+/* Has the time of the next one come? */
+static bool
+learn_is_due(const struct loadgen *lg, const struct learner *l)
+{
+    return (!l->per_s
+            || (double) l->next < ((double) (lg->now_ns - l->start_ns) / 1e9
+                                   * l->per_s));
+}
 
 static void
 learn_turn(struct loadgen *lg, struct learner *l)
 {
     uint64_t answered = lg->hosts.counters.answers - l->answers_before;
 
-    while (l->next < l->total && l->next - answered < l->window) {
+    while (l->next < l->total && l->next - answered < l->window
+           && learn_is_due(lg, l)) {
         size_t i = learn_host(lg, l->n, l->next++);
 
         net_ask(lg, i, lg->hosts.hosts[i].attached);
@@ -202,6 +216,8 @@ command_learn(struct loadgen *lg, const struct args *a)
     double n = args_number(a, 1, (double) room);
     struct learner l = { .n = n < 0 || n > (double) room ? room : (size_t) n,
                          .window = (size_t) args_number(a, 2, 256),
+                         .per_s = args_number(a, 4, 0),
+                         .start_ns = lg->now_ns,
                          .answers_before = lg->hosts.counters.answers };
     uint64_t end_ns = lg->now_ns + args_ms(a, 3, 60000);
     struct counts before;

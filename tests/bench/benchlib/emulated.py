@@ -3,12 +3,15 @@
 import contextlib
 import os
 import random
+import shutil
 import sys
+import time
 
 from benchlib.figures import Figure
 from benchlib.tools import (
     BenchError,
     FirsthopController,
+    OvsdbCluster,
     cpu_seconds,
     echo_controller,
     end,
@@ -17,9 +20,11 @@ from benchlib.tools import (
     popen,
     resident_bytes,
     test_controller,
+    unique_directory,
 )
 
 CANARIES = 4
+LEARN_PER_S = 1000
 FAULTS = {
     "killed": ("kill", 0),
     "port_down": ("portdown", 0, 1),
@@ -232,6 +237,67 @@ def probes(quick):
         else [
             ("firsthop", "cpu_percent", "<=", 40, None),
             ("firsthop", "bytes_per_client_router", "<=", 600, None),
+        ],
+    )
+
+
+def _learn(hosts, cluster=None):
+    """'hosts' come, 1,000 a second: how long their first answers take."""
+    with FirsthopController(cluster=cluster) as controller:
+        with loadgen(controller.port, hosts=hosts) as generator:
+            generator.do("connect", 30000)
+            answer = generator.do("learn", hosts, 256, 120000, LEARN_PER_S)
+    return {
+        "per_s": answer["answered"] / answer["seconds"],
+        "median_ms": answer["latency"]["median_ms"],
+        "p99_ms": answer["latency"]["p99_ms"],
+        "max_ms": answer["latency"]["max_ms"],
+    }
+
+
+def _log_index(servers):
+    """How many entries the log of the database has had."""
+    return int(servers.leader().status()["Log"].strip("[]").split(", ")[1])
+
+
+def learning(quick):
+    """What a database that is shared costs while clients are learnt."""
+    hosts = 2000 if quick else 10000
+
+    def clustered():
+        places = [(None, f"127.0.0.{number}") for number in (1, 2, 3)]
+        directory = unique_directory()
+        servers = OvsdbCluster(directory, places)
+        try:
+            servers.start()
+            before, start_s = _log_index(servers), time.monotonic()
+            result = _learn(
+                hosts,
+                {
+                    "name": "bench",
+                    "address": "127.0.0.1:6650",
+                    "peers": ["127.0.0.2:6650"],  # Is not there.
+                    "database": ",".join(servers.targets()),
+                },
+            )
+            seconds = time.monotonic() - start_s
+            result["transactions_per_s"] = (
+                _log_index(servers) - before
+            ) / seconds
+            return result
+        finally:
+            servers.close()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    return Figure(
+        "learning",
+        f"{hosts} clients are learnt, {LEARN_PER_S} a second: first answers",
+        {"alone": lambda: _learn(hosts), "cluster": clustered},
+        {"per_s": "1/s", "transactions_per_s": "1/s"},
+        "alone",
+        [
+            ("cluster", "p99_ms", "<=", 2, "alone"),
+            ("cluster", "transactions_per_s", "<=", 30, None),
         ],
     )
 

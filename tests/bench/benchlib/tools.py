@@ -27,6 +27,7 @@ from firsthop.lab.netns import (  # noqa: E402
     unique_directory,
     wait_for,
 )
+from firsthop.lab.ovsdbcluster import OvsdbCluster  # noqa: E402
 
 GATEWAY = "10.0.0.1"
 PREFIX = "10.0.0.0/14"
@@ -257,14 +258,16 @@ def firsthop_config(port, bridges=2, access=1, priorities=(), **segment):
 
 class FirsthopController:
     """firsthopd for loadgen's bridges; see firsthop_config().  With 'page' it
-    has the live page, at 'url'."""
+    has the live page, at 'url'; 'cluster' is its "cluster"."""
 
-    def __init__(self, page=False, **options):
+    def __init__(self, page=False, cluster=None, **options):
         self.port = free_port()
         self.directory = unique_directory()
         config = firsthop_config(self.port, **options)
         if page:
             config["api"] = self._have_page()
+        if cluster:
+            config["cluster"] = cluster
         self.daemon = Firsthopd(self.directory, config)
 
     def _have_page(self):
