@@ -175,6 +175,12 @@ finish_job(struct dbstore *db, int error)
     begin_job(db);
 }
 
+static bool
+is_in_pieces(const struct store_change *change)
+{
+    return change->type == STORE_PUT_CLIENTS && change->n > DBSTORE_WHOLE;
+}
+
 static void
 job_answered(void *db_, enum ovsdb_outcome outcome, const json_t *results,
              const char *why)
@@ -187,7 +193,13 @@ job_answered(void *db_, enum ovsdb_outcome outcome, const json_t *results,
         finish_job(db, ECANCELED);
         break;
     case OVSDB_COMMITTED:
-        finish_job(db, 0);
+        db->job_tries = 0;
+        if (is_in_pieces(TAILQ_FIRST(&db->jobs)->change)) {
+            arm(db->job_timer, db->copy.handler.wait_ms);
+            pump_job(db);
+        } else {
+            finish_job(db, 0);
+        }
         break;
     case OVSDB_REFUSED:
         /* It may have been committed, and tried again. */

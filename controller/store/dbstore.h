@@ -22,6 +22,7 @@ struct ovsdb;
 struct dbstore;
 
 #define DBSTORE_PIECE    1000
+#define DBSTORE_WHOLE    2000   /* Clients of one change, in one piece. */
 #define DBSTORE_PIECE_MS 100
 #define DBSTORE_WAIT_MS  5000   /* By default. */
 
@@ -78,7 +79,11 @@ typedef void dbstore_done_cb(void *aux, int error);
 
 /* Makes '*change' (copied), after those that wait.  Returns EINPROGRESS, and
  * 'done' is called later; or 0 if there is nothing to change, or an errno.
- * Leases are taken at once (0) and written soon. */
+ * Leases are taken at once (0) and written soon.
+ *
+ * More than DBSTORE_WHOLE clients take several transactions, so that no server
+ * is busy for so long that the others think it dead: if that ends with an
+ * error, some of them have been written. */
 int dbstore_apply(struct dbstore *, const struct store_change *change,
                   dbstore_done_cb *done, void *aux);
 /* Writes what a controller had in its state directory, but for the

@@ -153,7 +153,9 @@ dbwant_change(const struct dbcopy *copy, const struct store_change *change)
 
     switch (change->type) {
     case STORE_PUT_CLIENTS:
-        for (size_t i = 0; i < change->n; i++) {
+        for (size_t i = 0;
+             i < change->n && json_array_size(operations) < DBSTORE_WHOLE;
+             i++) {
             dbwant_client(copy, DBROW_PROVISIONED, &change->clients[i],
                           operations);
         }

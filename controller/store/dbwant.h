@@ -8,7 +8,8 @@
 
 #include "controller/store/dbcopy.h"
 
-/* Returns new.  Leases are not for this, but for the two below. */
+/* Returns new: of many clients, those of the next transaction.  Leases are not
+ * for this, but for the two below. */
 json_t *dbwant_change(const struct dbcopy *, const struct store_change *);
 
 /* Append to 'operations'. */

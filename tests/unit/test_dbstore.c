@@ -613,6 +613,25 @@ what_waits_when_it_ends_to_lead_is_given_up(void **state)
 }
 
 static void
+many_clients_take_several_transactions(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 2 * DBSTORE_WHOLE + 10;
+    struct store_client *clients = fh_xcalloc(n, sizeof *clients);
+
+    for (size_t i = 0; i < n; i++) {
+        clients[i] = client("10.0.0.1", NULL);
+        clients[i].address.ip4 = htonl(0x0a000000 + (uint32_t) i + 1);
+    }
+    f->mishap = CUT_AFTER;
+    assert_int_equal(put(f, clients, n), 0);
+    assert_int_equal(dbstore_get(f->db)->n_clients, n);
+    assert_int_equal(f->n_transacts, 3);
+    assert_int_equal(f->max_operations, DBSTORE_WHOLE);
+    free(clients);
+}
+
+static void
 changes_are_made_one_after_another(void **state)
 {
     struct fixture *f = *state;
@@ -955,6 +974,7 @@ main(void)
         TEST(who_does_not_lead_writes_nothing),
         TEST(who_was_deposed_writes_nothing),
         TEST(what_waits_when_it_ends_to_lead_is_given_up),
+        TEST(many_clients_take_several_transactions),
         TEST(changes_are_made_one_after_another),
         TEST(what_a_single_controller_had_is_taken_over_once),
         TEST(an_answer_that_is_lost_is_looked_up_in_the_rows),
