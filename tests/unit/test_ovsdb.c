@@ -728,6 +728,20 @@ the_copy_can_be_read(void **state)
 }
 
 static void
+other_certificates_leave_a_connection_that_is_there(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, 1, (struct ovsdb_options) { 0 });
+    ovsdb_set_tls(f->ovsdb, NULL);      /* It begins again. */
+    WAIT_UNTIL(f, f->n_synced == 1);
+    ovsdb_set_tls(f->ovsdb, NULL);
+    assert_true(transact(f));
+    WAIT_UNTIL(f, strstr(f->told, "committed"));
+    assert_told(f, "up leads\nsynced\ncommitted\n");
+}
+
+static void
 servers_must_be_targets(void **state)
 {
     static const char *const bad[] = { "tcp:nowhere", "ssl:127.0.0.1:6641" };
@@ -773,6 +787,7 @@ main(void)
         TEST(who_has_forgotten_a_transaction_is_not_told),
         TEST(requests_of_the_server_are_answered),
         TEST(the_copy_can_be_read),
+        TEST(other_certificates_leave_a_connection_that_is_there),
         TEST(servers_must_be_targets),
     };
 
