@@ -6,17 +6,22 @@
 
 #include "tests/fuzz/play.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include <firsthop/buf.h>
 
 #include "controller/base/log.h"
+#include "flows/flow_base.h"
+#include "flows/ipv4.h"
 #include "tests/transcripts/world_private.h"
 
 #define END_MS 4000             /* For what takes its time to come right. */
 
 extern const unsigned long fuzz_runs;
 const unsigned long fuzz_runs = 300;    /* See driver.c. */
+
+#define DHCP_SERVER "198.51.100.67"
 
 static const char *const names[] = { "A", "B" };
 
@@ -127,6 +132,10 @@ draw_segment(struct bytes *in, json_t *routers, int segment)
         json_object_set_new(json, "limits",
                             json_pack("{s:i, s:i}", "learned", 2,
                                       "learned_per_port", 1));
+    }
+    if (take_below(in, 4) != 1) {
+        json_object_set_new(json, "dhcp",
+                            json_pack("{s:[s]}", "servers", DHCP_SERVER));
     }
     if (take_below(in, 4) == 1) {
         json_object_set_new(json, "election",
@@ -253,6 +262,126 @@ punt_bytes(struct bytes *in)
     bridge_punt(bridge, port, frame, n, 0);
 }
 
+/* DHCP. */
+
+static uint8_t *
+put_address(uint8_t *p, struct fh_addr addr)
+{
+    memcpy(p, &addr.ip4, 4);
+    return p + 4;
+}
+
+static uint8_t *
+put_option(uint8_t *p, uint8_t code, struct fh_addr addr)
+{
+    *p++ = code;
+    *p++ = 4;
+    return put_address(p, addr);
+}
+
+/* Writes a DHCP message behind its UDP header, RFC 2131, 2.  Returns its
+ * length.  From a server it has come to 'relay'. */
+static size_t
+put_dhcp(struct bytes *in, uint8_t *udp, struct eth_addr mac,
+         const struct fh_addr *relay)
+{
+    static const uint32_t leases_s[] = { 0, 1, 60, UINT32_MAX };
+    struct fh_addr server;
+    uint8_t *m = udp + 8, *p = m + 240;
+
+    require(fh_addr_parse(DHCP_SERVER, &server));
+    memset(udp, 0, 8 + 240);
+    m[0] = relay ? 2 : 1;
+    m[1] = 1;
+    m[2] = 6;
+    m[7] = take_below(in, 2);           /* Transaction. */
+    m[10] = take_below(in, 2) << 7;     /* To be broadcast. */
+    if (take_below(in, 2)) {
+        put_address(m + 12, draw_addr(in));     /* It has one. */
+    }
+    if (relay) {
+        put_address(m + 16, draw_addr(in));
+        put_address(m + 24, *relay);
+    }
+    memcpy(m + 28, &mac, sizeof mac);
+    memcpy(m + 236, "\x63\x82\x53\x63", 4);
+    *p++ = 53;
+    *p++ = 1;
+    *p++ = 1 + take_below(in, 8);
+    p = put_option(p, 54, server);
+    p = put_option(p, 50, draw_addr(in));
+    p = put_option(p, 51, (struct fh_addr) {
+        htonl(leases_s[take_below(in, N(leases_s))]) });
+    *p++ = 255;
+    udp[1] = relay ? 67 : 68;
+    udp[3] = 67;
+    udp[4] = (p - udp) >> 8;
+    udp[5] = p - udp;
+    return p - udp;
+}
+
+/* A frame that comes out of ROUTE, which notes its domain in metadata. */
+static void
+say_routed(struct bridge *bridge, uint32_t port, uint64_t metadata,
+           const uint8_t *frame, size_t len)
+{
+    uint8_t msg[50 + 600] = { 5, 10 };
+
+    require(len <= sizeof msg - 50);
+    wire_put16(msg + 2, 50 + len);
+    wire_put32(msg + 8, UINT32_MAX);
+    wire_put16(msg + 12, len);
+    msg[14] = 1;
+    wire_put64(msg + 16, fh_cookie(FH_KIND_BASE, 0));
+    wire_put16(msg + 24, 1);
+    wire_put16(msg + 26, 24);
+    wire_put32(msg + 28, 0x80000004);
+    wire_put32(msg + 32, port);
+    wire_put32(msg + 36, 0x80000408);
+    wire_put64(msg + 40, metadata);
+    memcpy(msg + 50, frame, len);
+    bridge_say(bridge, msg, 50 + len);
+}
+
+/* A client broadcasts; or a client, or a server, speaks to the other through
+ * the router, or the server to the router itself. */
+static void
+say_dhcp(struct bytes *in)
+{
+    unsigned int i = take_below(in, 2);
+    const struct router *router = engine_find_router(world_engine(),
+                                                     names[i]);
+    unsigned int how = take_below(in, 4);
+    struct eth_addr mac = draw_mac(in);
+    struct ipv4_envelope envelope = { mac, fh_mac_broadcast(), { .n = 0 } };
+    struct ipv4_fields ip = { .dst = { UINT32_MAX }, .proto = 17 };
+    uint8_t udp[600], frame[700], *payload;
+    uint64_t metadata = 0;
+    size_t len;
+
+    if (!router || !router->n_uplinks) {
+        return;
+    }
+    len = put_dhcp(in, udp, mac, (how & 2 ? &router->uplinks[0].config->address
+                                            .addr : NULL));
+    if (how) {
+        metadata = flow_meta_domain(&router->uplinks[0].view);
+        envelope.eth_dst = router->config->mac;
+        require(fh_addr_parse(DHCP_SERVER, how & 2 ? &ip.src : &ip.dst));
+    }
+    if (how == 1) {
+        metadata |= FLOW_META_FROM_ACCESS;
+        ip.src = draw_addr(in);
+    } else if (how & 2) {
+        ip.dst = how == 2 ? router->uplinks[0].config->address.addr
+                          : draw_addr(in);
+    }
+    require(ipv4_build(frame, sizeof frame, &envelope, &ip, len, &payload));
+    memcpy(payload, udp, len);
+    say_routed(world_bridge_at(i), how & 2 ? WORLD_UPLINK_PORT : 1, metadata,
+               frame, 14 + 20 + len);
+}
+
 /* A message that the bridge was not asked for, its length put right. */
 static void
 say_bytes(struct bytes *in)
@@ -370,7 +499,7 @@ leap(struct bytes *in)
 void
 play_act(struct bytes *in)
 {
-    switch (take_below(in, 16)) {
+    switch (take_below(in, 18)) {
     case 0: case 1: case 2: case 3: case 4: say_arp(in); break;
     case 5: case 6: punt_bytes(in); break;
     case 7: say_bytes(in); break;
@@ -380,6 +509,7 @@ play_act(struct bytes *in)
     case 11: move_host(in); break;
     case 12: operate(in); break;
     case 13: play_reload(in); break;
+    case 14: case 15: say_dhcp(in); break;
     default: leap(in); break;
     }
     world_settle();
