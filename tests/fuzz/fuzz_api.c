@@ -69,8 +69,34 @@ openflow(void *aux, struct fh_openflow_status *status)
     memset(status, 0, sizeof *status);
 }
 
+static void
+kernel(void *aux, struct fh_kernel_status *status)
+{
+    memset(status, 0, sizeof *status);
+}
+
+static size_t
+n_versions(void *aux)
+{
+    return 2;
+}
+
+static struct fh_config_version
+version(void *aux, size_t i)
+{
+    return (struct fh_config_version) { .number = (uint32_t) i + 1 };
+}
+
+static json_t *
+load_version(void *aux, uint32_t number)
+{
+    return number == 1 ? json_loads(config_text, 0, NULL) : NULL;
+}
+
 static const struct api_host host = {
     .wake = nothing, .changed = nothing, .problem = problem, .bgp = bgp,
+    .kernel = kernel, .n_versions = n_versions, .version = version,
+    .load_version = load_version,
     .n_cores = zero, .core = core, .core_routes = zero,
     .openflow = openflow, .turns = &turns,
 };
