@@ -7,6 +7,7 @@
 
 #include "flows/flow_base.h"
 #include "flows/flow_build.h"
+#include "flows/ofcodec.h"
 
 #define PRIO_CLIENT 500         /* In SOURCE and in CLIENT. */
 #define PRIO_STALE  510
@@ -59,6 +60,19 @@ flow_client_build(const struct fh_client *client,
 {
     flows[0] = build_source(client);
     flows[1] = build_route(client);
+}
+
+void
+flow_client_select(size_t i, uint32_t part, uint32_t n_parts,
+                   struct of_flow_filter *filter)
+{
+    *filter = (struct of_flow_filter) {
+        .cookie = fh_cookie(FH_KIND_CLIENT, 0),
+        .cookie_mask = FH_COOKIE_KIND_MASK,
+        .table = i ? FH_TABLE_CLIENT : FH_TABLE_SOURCE,
+        .reg = i ? FLOW_REG_CLIENT : FLOW_REG_SENDER,
+        .reg_value = part, .reg_mask = n_parts - 1,
+    };
 }
 
 void

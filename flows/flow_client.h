@@ -19,6 +19,11 @@ struct flow_client_info;
 /* Builds the flows of '*client' into 'flows'. */
 void flow_client_build(const struct fh_client *client,
                        struct fh_flow flows[FLOW_CLIENT_N]);
+/* The i-th flow of part 'part' of all clients, by the last bits of their
+ * addresses; 'n_parts' is a power of two. */
+struct of_flow_filter;
+void flow_client_select(size_t i, uint32_t part, uint32_t n_parts,
+                        struct of_flow_filter *);
 
 /* Builds the one of them that changes with 'client->lost'. */
 void flow_client_build_route(const struct fh_client *client,

@@ -836,17 +836,21 @@ ofcodec_put_flow_monitor(struct fh_buf *buf, int version, uint32_t xid)
 
 void
 ofcodec_put_flow_stats_request(struct fh_buf *buf, int version, uint32_t xid,
-                               uint64_t cookie, uint64_t cookie_mask)
+                               const struct of_flow_filter *filter)
 {
     struct ofputil_flow_stats_request request = {
-        .cookie = be64(cookie),
-        .cookie_mask = be64(cookie_mask),
+        .cookie = be64(filter->cookie),
+        .cookie_mask = be64(filter->cookie_mask),
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
-        .table_id = OFPTT_ALL,
+        .table_id = filter->table,
     };
 
     match_init_catchall(&request.match);
+    if (filter->reg_mask) {
+        match_set_reg_masked(&request.match, filter->reg, filter->reg_value,
+                             filter->reg_mask);
+    }
     put_ofpbuf(buf, ofputil_encode_flow_stats_request(&request,
                                                       protocol_of(version)),
                xid);

@@ -181,9 +181,21 @@ void ofcodec_put_meter_stats_request(struct fh_buf *, int version,
  * else than this connection: OF_FLOWS_CHANGED.  1.4 and later; else it puts
  * nothing. */
 void ofcodec_put_flow_monitor(struct fh_buf *, int version, uint32_t xid);
+
+/* Which flows a bridge is to list. */
+struct of_flow_filter {
+    uint64_t cookie, cookie_mask;
+    uint8_t table;              /* OF_ALL_TABLES, or one. */
+    uint8_t reg;                /* Flows that match on this register, */
+    uint32_t reg_value;         /* which is that */
+    uint32_t reg_mask;          /* in these bits; 0: on whatever. */
+};
+
+#define OF_ALL_TABLES 0xff
+
 void ofcodec_put_flow_stats_request(struct fh_buf *, int version,
-                                    uint32_t xid, uint64_t cookie,
-                                    uint64_t cookie_mask);
+                                    uint32_t xid,
+                                    const struct of_flow_filter *);
 /* A change to a flow whose match cannot be expressed (match.fields =
  * UINT32_MAX) puts nothing. */
 void ofcodec_put_change(struct fh_buf *, int version, uint32_t xid,

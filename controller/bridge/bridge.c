@@ -13,6 +13,7 @@
 
 #include "controller/base/log.h"
 #include "controller/bridge/ofxact.h"
+#include "flows/flow_client.h"
 
 /* A bridge that answers echoes but confirms no flow change for so long is
  * not to be trusted with clients. */
@@ -28,6 +29,12 @@
  * listed in 20 ms, during which it does not forward. */
 #define CHECK_MS            10000
 #define CHECK_MOST_FLOWS    10000
+/* What the clients' flows of one with more have counted is listed part by
+ * part: so many flows each, so much later, and no more parts than a byte of an
+ * address can tell. */
+#define PART_FLOWS          5000
+#define PART_MS             1000
+#define MOST_PARTS          256
 
 /* Open vSwitch never fails open sooner: three times its inactivity probe, in
  * whole seconds.  Less a tick at either end. */
@@ -65,6 +72,9 @@ struct bridge {
     int64_t repair_at_ms;       /* Not looked at before. */
     int64_t check_at_ms;        /* Looked at anyway; 0: not yet set. */
     int64_t ticked_ms;
+    uint32_t part;              /* Whose counts are listed next, */
+    int64_t count_at_ms;        /* not before then. */
+    unsigned int n_counting;    /* Lists of counts under way. */
     bool refuses;               /* The last change was. */
     bool emptied;               /* When it came back; see judge_flows(). */
     int64_t gone_ms;            /* 0: has not been here before. */
@@ -661,6 +671,55 @@ look_when_due(struct bridge *b, int64_t now_ms)
     b->n_commits_read = b->n_commits;
 }
 
+/* Counts.  Listed beside whatever is under way: they only grow. */
+
+static void
+count_flow(const struct fh_flow *flow, void *b_)
+{
+    struct bridge *b = b_;
+
+    if (b->serves) {
+        b->ops->counted(b->owner, flow);
+    }
+}
+
+static void
+part_counted(int error, void *b_)
+{
+    struct bridge *b = b_;
+
+    b->n_counting--;
+}
+
+static uint32_t
+n_parts(const struct bridge *b)
+{
+    uint32_t n = 2;
+
+    while (n < MOST_PARTS && n * PART_FLOWS < b->n_flows) {
+        n *= 2;
+    }
+    return n;
+}
+
+static void
+count_when_due(struct bridge *b, int64_t now_ms)
+{
+    if (!b->serves || !b->ops->counted || b->n_flows <= CHECK_MOST_FLOWS
+        || b->n_counting || now_ms < b->count_at_ms) {
+        return;
+    }
+    b->count_at_ms = now_ms + PART_MS;
+    b->part = (b->part + 1) % n_parts(b);
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        struct of_flow_filter filter;
+
+        flow_client_select(i, b->part, n_parts(b), &filter);
+        b->n_counting++;
+        ofxact_list(b->xact, &filter, count_flow, part_counted, b);
+    }
+}
+
 static void
 watch(struct bridge *b, int64_t now_ms)
 {
@@ -677,6 +736,7 @@ watch(struct bridge *b, int64_t now_ms)
         reread_when_due(b, now_ms);
     }
     look_when_due(b, now_ms);
+    count_when_due(b, now_ms);
 }
 
 void

@@ -17,6 +17,8 @@
  *
  * It tells when somebody else changes flows of ours, and is then read again;
  * and, unless it has so many that this would be felt, every CHECK_MS anyway.
+ * What flows have counted is told by the way; where they are too many, clients'
+ * flows are listed for that, part by part.
  *
  * Called by the event loop; never reads a clock, for which bridges_tick() is
  * there. */

@@ -216,6 +216,15 @@ void
 ofxact_dump(struct ofxact *x, uint64_t cookie, uint64_t mask,
             ofxact_flow_cb *flow, ofxact_done_cb *done, void *aux)
 {
+    const struct of_flow_filter all = { cookie, mask, OF_ALL_TABLES };
+
+    ofxact_list(x, &all, flow, done, aux);
+}
+
+void
+ofxact_list(struct ofxact *x, const struct of_flow_filter *filter,
+            ofxact_flow_cb *flow, ofxact_done_cb *done, void *aux)
+{
     struct dump *d = fh_xcalloc(1, sizeof *d);
 
     d->xid = x->next_xid(x->aux);
@@ -223,7 +232,7 @@ ofxact_dump(struct ofxact *x, uint64_t cookie, uint64_t mask,
     d->done = done;
     d->aux = aux;
     TAILQ_INSERT_TAIL(&x->dumps, d, node);
-    ofcodec_put_flow_stats_request(x->tx, x->version, d->xid, cookie, mask);
+    ofcodec_put_flow_stats_request(x->tx, x->version, d->xid, filter);
 }
 
 static struct flight *

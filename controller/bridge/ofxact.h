@@ -43,6 +43,10 @@ typedef void ofxact_flow_cb(const struct fh_flow *, void *aux);
 void ofxact_dump(struct ofxact *, uint64_t cookie, uint64_t mask,
                  ofxact_flow_cb *flow, ofxact_done_cb *done, void *aux);
 
+/* The same of a part of them. */
+void ofxact_list(struct ofxact *, const struct of_flow_filter *,
+                 ofxact_flow_cb *flow, ofxact_done_cb *done, void *aux);
+
 /* Offers a received message.  Returns true if it was ours to consume. */
 bool ofxact_receive(struct ofxact *, const struct of_message *);
 

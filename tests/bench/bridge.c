@@ -236,15 +236,20 @@ static void
 reply_flows(struct bridge *b, const uint8_t *msg, size_t len)
 {
     struct dump d = { .b = b, .request = msg };
+    struct flowtab_query query;
+    size_t match_len = len < 16 + 36 ? 0 : wire_get16(msg + 50);
 
-    if (len < 16 + 32) {
+    if (match_len < 4 || match_len > len - (16 + 32)) {
         bridge_put_error(b, msg, len, 1, 6);       /* OFPBRC_BAD_LEN */
         return;
     }
     b->counters.dumps++;
-    flowtab_dump(b->ft, b->lg->opt.version, msg[16], wire_get64(msg + 32),
-                 wire_get64(msg + 40), b->lg->now_ns, &d.entries, dump_flush,
-                 &d);
+    query = (struct flowtab_query) {
+        wire_get64(msg + 32), wire_get64(msg + 40), msg[16], msg + 52,
+        match_len - 4
+    };
+    flowtab_dump(b->ft, b->lg->opt.version, &query, b->lg->now_ns,
+                 &d.entries, dump_flush, &d);
 
     uint8_t *p = put_multipart(b, msg, d.entries.len, false);
     if (d.entries.len) {

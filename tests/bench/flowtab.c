@@ -405,17 +405,27 @@ put_stats_entry(const struct flow *f, int version, uint64_t now_ns,
     memcpy(p + FLOW_STATS_FIXED_LEN, f->data, f->match_len + f->inst_len);
 }
 
+static bool
+is_asked_for(const struct flow *f, const struct flowtab_query *q)
+{
+    size_t n;
+    const uint8_t *tlvs = match_tlvs(f->data, &n);
+
+    return !((f->cookie ^ q->cookie) & q->mask)
+           && (q->table == OFPTT_ALL || q->table == f->table)
+           && oxm_covers(q->match, q->match_len, tlvs, n);
+}
+
 void
-flowtab_dump(const struct flowtab *ft, int version, uint8_t table,
-             uint64_t cookie, uint64_t mask, uint64_t now_ns,
+flowtab_dump(const struct flowtab *ft, int version,
+             const struct flowtab_query *query, uint64_t now_ns,
              struct fh_buf *buf, void (*full)(void *aux), void *aux)
 {
     size_t chunk = 0;
 
     for (size_t i = 0; i < ft->n_buckets; i++) {
         for (const struct flow *f = ft->buckets[i]; f; f = f->next) {
-            if ((f->cookie ^ cookie) & mask
-                || (table != OFPTT_ALL && table != f->table)) {
+            if (!is_asked_for(f, query)) {
                 continue;
             }
             put_stats_entry(f, version, now_ns, buf);

@@ -64,12 +64,19 @@ const struct flowtab_counters *flowtab_counters(const struct flowtab *);
 /* Grows with every change to a flow that names no host. */
 uint64_t flowtab_generation(const struct flowtab *);
 
-/* Appends flow-stats entries of OpenFlow 'version' for the flows of 'table'
- * (OFPTT_ALL: any) whose cookie is 'cookie' under 'mask'.  Calls 'full' to
+/* Which flows are asked for. */
+struct flowtab_query {
+    uint64_t cookie, mask;
+    uint8_t table;              /* OFPTT_ALL: any. */
+    const uint8_t *match;       /* OXM fields of 'match_len' bytes, that a */
+    size_t match_len;           /* flow's match must be within. */
+};
+
+/* Appends flow-stats entries of OpenFlow 'version' for those flows.  Calls 'full' to
  * make room whenever the entries since the last call come near 60,000
  * bytes. */
-void flowtab_dump(const struct flowtab *, int version, uint8_t table,
-                  uint64_t cookie, uint64_t mask, uint64_t now_ns,
+void flowtab_dump(const struct flowtab *, int version,
+                  const struct flowtab_query *, uint64_t now_ns,
                   struct fh_buf *buf, void (*full)(void *aux), void *aux);
 
 struct flowtab_punt {

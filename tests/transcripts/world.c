@@ -482,8 +482,13 @@ static void
 build_flow_stats(const struct bridge *b, const uint8_t *request,
                  struct fh_buf *out)
 {
-    uint64_t cookie = request ? wire_get64(request + 32) : FH_COOKIE_OURS;
-    uint64_t mask = request ? wire_get64(request + 40) : FH_COOKIE_OURS_MASK;
+    const struct flowtab_query query = {
+        .cookie = request ? wire_get64(request + 32) : FH_COOKIE_OURS,
+        .mask = request ? wire_get64(request + 40) : FH_COOKIE_OURS_MASK,
+        .table = request ? request[16] : OFPTT_ALL,
+        .match = request ? request + 52 : NULL,
+        .match_len = request ? wire_get16(request + 50) - 4 : 0,
+    };
     uint8_t *head = fh_buf_put(out, 16);
 
     memset(head, 0, 16);
@@ -493,8 +498,8 @@ build_flow_stats(const struct bridge *b, const uint8_t *request,
         memcpy(head + 4, request + 4, 4);
     }
     wire_put16(head + 8, OFPMP_FLOW);
-    flowtab_dump(b->flows, OFP14_VERSION, 0xff, cookie, mask, 0, out,
-                 no_room, (void *) b->name);
+    flowtab_dump(b->flows, OFP14_VERSION, &query, 0, out, no_room,
+                 (void *) b->name);
     wire_put16(out->data + 2, out->len);
 }
 

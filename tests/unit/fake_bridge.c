@@ -235,10 +235,20 @@ void
 ofxact_dump(struct ofxact *x, uint64_t cookie, uint64_t mask,
             ofxact_flow_cb *flow, ofxact_done_cb *done, void *aux)
 {
-    struct pending *p = start(x, done, aux);
+    const struct of_flow_filter all = { cookie, mask, OF_ALL_TABLES };
 
     assert_true(cookie == FH_COOKIE_OURS && mask == FH_COOKIE_OURS_MASK);
+    ofxact_list(x, &all, flow, done, aux);
+}
+
+void
+ofxact_list(struct ofxact *x, const struct of_flow_filter *filter,
+            ofxact_flow_cb *flow, ofxact_done_cb *done, void *aux)
+{
+    struct pending *p = start(x, done, aux);
+
     p->is_dump = true;
+    p->filter = *filter;
     p->flow = flow;
 }
 
@@ -289,6 +299,15 @@ apply(struct ofconn *c, const struct fh_change *change)
     }
 }
 
+static bool
+is_listed(const struct of_flow_filter *filter, const struct fh_flow *flow)
+{
+    return !((flow->cookie ^ filter->cookie) & filter->cookie_mask)
+           && (filter->table == OF_ALL_TABLES || filter->table == flow->table)
+           && !((flow->match.regs[filter->reg] ^ filter->reg_value)
+                & filter->reg_mask);
+}
+
 void
 fake_confirm(struct ofxact *x)
 {
@@ -299,7 +318,9 @@ fake_confirm(struct ofxact *x)
         apply(x->conn, &p->changes.items[i]);
     }
     for (size_t i = 0; p->is_dump && i < x->conn->n_flows; i++) {
-        p->flow(&x->conn->flows[i], p->aux);
+        if (is_listed(&p->filter, &x->conn->flows[i])) {
+            p->flow(&x->conn->flows[i], p->aux);
+        }
     }
     fake_end_first(x, 0);
 }

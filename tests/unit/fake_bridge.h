@@ -20,7 +20,7 @@ struct ofconn {
     uint32_t last_xid;
     struct of_port ports[3];
     size_t n_ports;
-    struct fh_flow flows[32];
+    struct fh_flow flows[10100];
     size_t n_flows;
 };
 
@@ -28,6 +28,7 @@ struct ofconn {
 struct pending {
     struct fh_changes changes;
     bool is_dump;
+    struct of_flow_filter filter;       /* Of a dump. */
     ofxact_flow_cb *flow;
     ofxact_done_cb *done;
     void *aux;

@@ -285,14 +285,14 @@ no_room(void *aux)
 static void
 dump_returns_what_was_installed(void **state)
 {
+    const struct flowtab_query query = { 0xc0, UINT64_MAX, OFPTT_ALL };
     struct fh_buf dump = { 0 };
     struct flows flows;
 
     flows_init(&flows);
     flow_mod(&flows, OFPFC_ADD, 2, 0xc0, 0, 0x0800, FIRST_IP);
     flow_mod(&flows, OFPFC_ADD, 2, 0xd0, 0, 0x0800, FIRST_IP + 1);
-    flowtab_dump(flows.ft, OFP13_VERSION, OFPTT_ALL, 0xc0, UINT64_MAX, 9,
-                 &dump, no_room, NULL);
+    flowtab_dump(flows.ft, OFP13_VERSION, &query, 9, &dump, no_room, NULL);
     assert_int_equal(dump.len, 48 + 24 + 24);
     assert_int_equal(wire_get16(dump.data), dump.len);
     assert_int_equal(dump.data[2], 2);

@@ -16,6 +16,8 @@
 #include "controller/base/log.h"
 #include "tests/unit/fake_bridge.h"
 
+#define N_MANY 10100            /* More flows than are listed at once. */
+
 /* An owner that wants the flows of 'wanted', one a bit. */
 struct fixture {
     struct bridges *bridges;
@@ -23,6 +25,8 @@ struct fixture {
     struct fh_bridge_counters counters;
     struct ofconn conn, other;
     unsigned int wanted;
+    bool keep;                  /* Whatever else it has. */
+    size_t n_counted;
     char log[256];
 };
 
@@ -69,11 +73,20 @@ on_down(void *f, const char *reason)
 }
 
 static void
-on_counted(void *f, const struct fh_flow *flow)
+on_counted(void *f_, const struct fh_flow *flow)
 {
-    if (flow->n_packets) {
+    struct fixture *f = f_;
+
+    f->n_counted++;
+    if (flow->n_packets > 1) {
         note(f, "%u=%u ", flow->priority, (unsigned int) flow->n_packets);
     }
+}
+
+static void
+put_flow(const struct fh_flow *flow, void *set)
+{
+    flow_set_put(set, flow);
 }
 
 static struct flow_set *
@@ -89,6 +102,9 @@ on_desired(void *f_, const struct flow_set *found, bool first)
 
             flow_set_put(set, &one);
         }
+    }
+    if (f->keep) {
+        flow_set_for_each(found, put_flow, set);
     }
     return set;
 }
@@ -377,6 +393,48 @@ what_flows_have_counted_is_told_as_it_comes(void **state)
     assert_log(f, "1=7 again:1 read ");
 }
 
+/* A client's flow towards it, as far as counts are concerned. */
+static struct fh_flow
+client_flow(uint32_t address)
+{
+    struct fh_flow one = flow(0);
+
+    one.cookie = fh_cookie(FH_KIND_CLIENT, 7);
+    one.table = FH_TABLE_CLIENT;
+    one.match.fields = FH_F_REG(1);
+    one.match.regs[1] = address;
+    one.n_packets = 1;
+    return one;
+}
+
+/* Each is told once in a round of parts, a part a second. */
+static void
+counts_of_many_flows_are_told_part_by_part(void **state)
+{
+    struct fixture *f = *state;
+    struct ofxact *x;
+
+    /* Four parts: two would have more than 5,000 each. */
+    for (uint32_t i = 0; i < N_MANY; i++) {
+        f->conn.flows[f->conn.n_flows++] = client_flow(0x0a000000 + i);
+    }
+    f->keep = true;
+    x = connect_bridge(f, &f->conn);
+    bridges_tick(f->bridges, 100000);
+    for (unsigned int part = 0; part < 4; part++) {
+        size_t before = f->n_counted;
+
+        assert_int_equal(x->n, 2);      /* From clients, and to them. */
+        fake_confirm_all(x);
+        assert_in_range(f->n_counted - before, N_MANY / 4, N_MANY / 4 + 1);
+        bridges_tick(f->bridges, 100999 + 1000 * part);
+        assert_int_equal(x->n, 0);
+        bridges_tick(f->bridges, 101000 + 1000 * part);
+    }
+    assert_int_equal(f->n_counted, N_MANY);
+    fake_confirm_all(x);
+}
+
 /* The list does not show what was sent since. */
 static void
 our_own_changes_meanwhile_are_nobodys(void **state)
@@ -610,6 +668,7 @@ main(void)
         TEST(what_others_have_changed_is_put_right),
         TEST(a_bridge_is_looked_at_without_a_reason_now_and_then),
         TEST(what_flows_have_counted_is_told_as_it_comes),
+        TEST(counts_of_many_flows_are_told_part_by_part),
         TEST(our_own_changes_meanwhile_are_nobodys),
         TEST(who_refuses_changes_is_a_problem_that_can_be_mended),
         TEST(one_that_lost_its_flows_and_was_not_restarted_fails_open),

@@ -242,16 +242,37 @@ static void
 a_dump_asks_for_all_tables_by_cookie(void **state)
 {
     for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        const struct of_flow_filter all = { 0x10, 0xf0, OF_ALL_TABLES };
         struct ofputil_flow_stats_request fsr;
         struct fh_buf buf = { 0 };
 
-        ofcodec_put_flow_stats_request(&buf, versions[i], 3, 0x10, 0xf0);
+        ofcodec_put_flow_stats_request(&buf, versions[i], 3, &all);
         assert_int_equal(ofputil_decode_flow_stats_request(
                              &fsr, header_of(&buf), NULL, NULL), 0);
         assert_int_equal(fsr.table_id, 0xff);
         assert_int_equal(be64toh(fsr.cookie), 0x10);
         assert_int_equal(be64toh(fsr.cookie_mask), 0xf0);
         assert_int_equal(fsr.out_port, OFPP_ANY);
+        assert_int_equal(fsr.match.wc.masks.regs[1], 0);
+        fh_buf_destroy(&buf);
+    }
+}
+
+static void
+a_dump_can_ask_for_a_part_of_a_table(void **state)
+{
+    for (size_t i = 0; i < N_ELEMS(versions); i++) {
+        const struct of_flow_filter part = { 0x10, 0xf0, 3, 1, 0x5, 0x7 };
+        struct ofputil_flow_stats_request fsr;
+        struct fh_buf buf = { 0 };
+
+        ofcodec_put_flow_stats_request(&buf, versions[i], 3, &part);
+        assert_int_equal(ofputil_decode_flow_stats_request(
+                             &fsr, header_of(&buf), NULL, NULL), 0);
+        assert_int_equal(fsr.table_id, 3);
+        assert_int_equal(fsr.match.flow.regs[1], 0x5);
+        assert_int_equal(fsr.match.wc.masks.regs[1], 0x7);
+        assert_int_equal(fsr.match.wc.masks.regs[0], 0);
         fh_buf_destroy(&buf);
     }
 }
@@ -314,6 +335,7 @@ main(void)
         cmocka_unit_test(the_role_is_asked_for_without_changing_it),
         cmocka_unit_test(losing_the_role_is_told),
         cmocka_unit_test(a_dump_asks_for_all_tables_by_cookie),
+        cmocka_unit_test(a_dump_can_ask_for_a_part_of_a_table),
         cmocka_unit_test(bare_requests_are_what_libopenvswitch_takes_them_for),
         cmocka_unit_test(an_echo_reply_repeats_the_data),
     };
