@@ -22,6 +22,27 @@ def announce(host, router=2):
     )
 
 
+def bulk(*hosts, router=2):
+    """What becomes of several that are told at once."""
+    routes = " ".join(f"10.0.0.{host}/32" for host in hosts)
+    return (
+        f"announce attributes next-hop 192.0.2.{router}"
+        f" local-preference 100 nlri {routes}\n"
+    )
+
+
+def routes_in(text):
+    """{route: next hop}, as ExaBGP understands it."""
+    routes = {}
+    for words in (line.split() for line in text.splitlines()):
+        if words[:2] == ["announce", "route"]:
+            routes[words[2]] = words[4]
+        elif words[:2] == ["announce", "attributes"]:
+            for route in words[words.index("nlri") + 1 :]:
+                routes[route] = words[3]
+    return routes
+
+
 def withdraw(host):
     return f"withdraw route 10.0.0.{host}/32\n"
 
@@ -121,8 +142,8 @@ def test_what_was_for_a_former_reader_is_left_out(bench):
 
 
 def test_what_is_not_told_again_is_withdrawn_at_the_end(bench):
-    first = announce(10) + announce(11)
-    bench.tell(BEGIN + first + END)
+    bench.tell(BEGIN + announce(10) + announce(11) + END)
+    first = bulk(10, 11)
     bench.leave()
     bench.connect()
     bench.tell(BEGIN + announce(10, 3))
@@ -142,13 +163,34 @@ def test_what_is_not_told_again_is_withdrawn_at_the_end(bench):
 
 
 def test_a_table_that_was_broken_off_withdraws_nothing(bench):
-    first = announce(10) + announce(11)
-    bench.tell(BEGIN + first + END + BEGIN + announce(10))
+    bench.tell(
+        BEGIN + announce(10) + announce(11) + END + BEGIN + announce(10)
+    )
     bench.leave()
     bench.connect()
     bench.tell(BEGIN + announce(11) + announce(10) + END)
+    bench.wait_said(bulk(10, 11) + EOR + announce(10) + bulk(11, 10) + EOR)
+
+
+def test_what_is_told_at_once_is_passed_on_in_bulk(bench):
+    """By attributes, the last ones of a route; in order with withdrawals."""
+    bench.tell(
+        BEGIN
+        + announce(10)
+        + announce(11)
+        + announce(12, 3)
+        + announce(11, 3)
+        + announce(13)
+        + withdraw(13)
+        + announce(13, 4)
+        + END
+    )
     bench.wait_said(
-        first + EOR + announce(10) + announce(11) + announce(10) + EOR
+        bulk(10, 13)
+        + bulk(12, 11, router=3)
+        + withdraw(13)
+        + announce(13, 4)
+        + EOR
     )
 
 
@@ -169,12 +211,20 @@ def test_exabgp_that_does_not_read_holds_the_daemon_back(bench):
     bench.tell(BEGIN)
     with pytest.raises(BlockingIOError):
         for i in range(1_000_000):
-            block = "".join(announce(i % 256, j) for j in range(1, 50))
+            block = "".join(
+                announce(f"{i}/{j}", j % 7) for j in range(1, 50)
+            )
             select.select([], [bench.daemon], [], 1)
             bench.tell(block)
             sent += block
     assert len(sent) < 1_000_000
-    bench.wait_said(sent)
+
+    def is_said():
+        data = bench.helper.stdout.read()
+        bench.said += data.decode() if data else ""
+        return routes_in(bench.said) == routes_in(sent)
+
+    wait_for(is_said, 5, "all to be said")
 
 
 def test_tells_the_daemon_of_errors_and_peers(bench):
