@@ -37,11 +37,18 @@ esac
 
 
 class Server:
-    """dnsmasq or Kea in the namespace of 'host', with leases of 'lease_s'."""
+    """dnsmasq or Kea in the namespace of 'host' (None: the server's), with
+    leases of 'lease_s'.  Kea's 'pool' is of 'prefix'."""
 
-    def __init__(self, lab, kind, lease_s=3600):
-        self.host = lab.server
-        self.directory = os.path.join(lab.directory, f"dhcp-{kind}")
+    def __init__(
+        self, lab, kind, lease_s=3600, host=None, prefix=PREFIX, pool=None
+    ):
+        self.host = host or lab.server
+        self.prefix = prefix
+        self.pool = pool or f"{POOL[0]} - {POOL[1]}"
+        self.directory = os.path.join(
+            lab.directory, f"dhcp-{kind}-{self.host.name}"
+        )
         os.makedirs(self.directory, exist_ok=True)
         self.log_path = os.path.join(self.directory, "log")
         self.lease_s = lease_s
@@ -83,8 +90,8 @@ class Server:
     def _kea(self):
         path = os.path.join(self.directory, "kea.json")
         subnet = {
-            "subnet": PREFIX,
-            "pools": [{"pool": f"{POOL[0]} - {POOL[1]}"}],
+            "subnet": self.prefix,
+            "pools": [{"pool": self.pool}],
             "authoritative": True,
             "option-data": [{"name": "routers", "data": GATEWAY}],
         }
