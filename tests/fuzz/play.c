@@ -251,6 +251,15 @@ say_arp(struct bytes *in)
     world_say_arp(bridge, port, dst, src, &vlan, &arp);
 }
 
+/* To the router, past no flow. */
+static void
+say_ip(struct bytes *in)
+{
+    struct bridge *bridge = draw_bridge(in);
+
+    world_say_ip(bridge, draw_port(in), draw_mac(in), draw_addr(in));
+}
+
 static void
 punt_bytes(struct bytes *in)
 {
@@ -465,8 +474,9 @@ operate(struct bytes *in)
     size_t n = clients_count(clients);
     struct client *c = n ? clients_at(clients, take_byte(in) % n) : NULL;
     struct router *router = engine_find_router(en, draw(in, names, 2));
+    unsigned int what = take_below(in, 6);
 
-    switch (take_below(in, 3)) {
+    switch (what) {
     case 0:
         if (router) {
             free(engine_set_draining(en, router, take_below(in, 2)));
@@ -481,6 +491,21 @@ operate(struct bytes *in)
         if (c) {
             free(engine_delete(en, c));
         }
+        break;
+    case 3:
+        if (router) {
+            free(engine_set_uplink_down(en, router, take_below(in, 2)));
+        }
+        break;
+    case 4:
+        if (engine_n_segments(en)) {
+            size_t i = take_byte(in) % engine_n_segments(en);
+
+            free(engine_sweep(en, engine_segment(en, i), NULL));
+        }
+        break;
+    case 5:
+        say_ip(in);
         break;
     }
 }

@@ -129,6 +129,18 @@ drain(const char *name, bool draining)
 }
 
 static void
+uplink(const char *name, bool down)
+{
+    struct engine *en = world_engine();
+    struct router *router = engine_find_router(en, name);
+
+    world_say("-- uplink of %s %s", name, down ? "down" : "up");
+    if (router) {
+        free(engine_set_uplink_down(en, router, down));
+    }
+}
+
+static void
 reload(struct chaos *chaos, const char *router)
 {
     int how = draw(chaos, 4);
@@ -182,10 +194,18 @@ operate(struct chaos *chaos, const char *router, int host)
 {
     struct client *c = find_client(host);
 
-    switch (draw(chaos, 5)) {
+    switch (draw(chaos, 7)) {
     case 0:
     case 1:
         drain(router, draw(chaos, 2));
+        break;
+    case 5:
+        uplink(router, draw(chaos, 2));
+        break;
+    case 6:
+        world_say("-- sweep");
+        free(engine_sweep(world_engine(), engine_segment(world_engine(), 0),
+                          NULL));
         break;
     case 2:
         reload(chaos, router);
@@ -320,6 +340,7 @@ repair(void)
         world_core_answers(b, true);
         port(b, bridge_names[i], true);
         free(engine_set_draining(en, engine_router(en, i), false));
+        free(engine_set_uplink_down(en, engine_router(en, i), false));
         for (int j = 0; j < 2; j++) {
             host_place(world_host(host_names[j]), b, 1);
             host_set_mood(world_host(host_names[j]), HOST_ANSWERS);
