@@ -125,21 +125,6 @@ read_kernel(const struct ask *root, struct config *config)
     ask_end(&ask);
 }
 
-static void
-read_tls(const struct ask *root, struct config *config)
-{
-    struct ask ask;
-
-    if (!ask_has(root, "tls")) {
-        return;
-    }
-    ask_begin_child(&ask, root, "tls", config_tls_keys);
-    config->tls.key = config_read_path(&ask, "key");
-    config->tls.certificate = config_read_path(&ask, "certificate");
-    config->tls.ca = config_read_path(&ask, "ca");
-    ask_end(&ask);
-}
-
 static struct config *
 read_root(json_t *json, struct config_errors *errors,
           struct config_errors *warnings)
@@ -157,7 +142,8 @@ read_root(json_t *json, struct config_errors *errors,
     read_api(&root, config);
     read_bgp(&root, config);
     read_kernel(&root, config);
-    read_tls(&root, config);
+    config_read_tls(&root, &config->tls);
+    config_read_cluster(&root, config);
     ask_end(&root);
     config_check(config, errors, warnings);
 
@@ -266,9 +252,7 @@ config_destroy(struct config *config)
     free(config->bgp.api_in);
     free(config->bgp.api_out);
     free(config->kernel.device);
-    free(config->tls.key);
-    free(config->tls.certificate);
-    free(config->tls.ca);
+    config_destroy_cluster(config);
     json_decref(config->json);
     free(config);
 }

@@ -18,6 +18,8 @@
 #define CONFIG_MAX_CORES   64
 #define CONFIG_MAX_CLIENTS 1000000
 #define CONFIG_MAX_LISTENS 16
+#define CONFIG_MAX_PEERS   6            /* Of one controller. */
+#define CONFIG_MAX_DATABASES 8          /* Servers of one database. */
 #define CONFIG_MAX_DHCP_SERVERS 8       /* Of one segment. */
 #define CONFIG_MIN_BEACON_MS 5          /* BEACON_MIN_MS */
 #define CONFIG_MAX_PORT_NAME 15         /* OFP_MAX_PORT_NAME_LEN - 1. */
@@ -119,6 +121,10 @@ struct config_client {
     struct eth_addr mac;
 };
 
+struct config_tls {
+    char *key, *certificate, *ca;       /* PEM files, or NULL: all three. */
+};
+
 struct config {
     char **listens;                     /* OpenFlow targets. */
     size_t n_listens;
@@ -144,9 +150,16 @@ struct config {
         uint32_t table;                 /* Of routes; 0: none. */
         char *device;                   /* Towards the uplinks, or NULL. */
     } kernel;                           /* For the upstream "kernel". */
+    struct config_tls tls;
     struct {
-        char *key, *certificate, *ca;   /* PEM files, or NULL: all three. */
-    } tls;
+        char *name;                     /* NULL: one controller alone. */
+        char *address;                  /* "192.0.2.1:6650" */
+        char **peers;                   /* Likewise. */
+        size_t n_peers;
+        char **databases;               /* Targets. */
+        size_t n_databases;
+        struct config_tls tls;          /* Else that of the whole. */
+    } cluster;
     json_t *json;                       /* As read, defaults left out.  Owned
                                          * together with whoever gave it:
                                          * not to be changed. */
@@ -236,6 +249,11 @@ struct config_object {
 };
 
 extern const struct config_object config_objects[];
+
+/* Several controllers share a configuration, but for what is each one's own:
+ * where it listens, and how it speaks to its neighbours.  Both return new. */
+json_t *config_shared_part(json_t *config);
+json_t *config_with_own_part(json_t *shared, json_t *own);
 
 /* Index by name, or SIZE_MAX. */
 size_t config_find_router(const struct config *, const char *name);

@@ -20,6 +20,16 @@ check_target(struct check *check, const char *target, const char *const at[])
 }
 
 static void
+check_database(struct check *check, const char *target)
+{
+    if (!strncmp(target, "ssl:", 4) && !check->config->tls.key
+        && !check->config->cluster.tls.key) {
+        check_error(check, CONFIG_AT("cluster", "database"), "%s needs a key, a "
+                  "certificate and a CA: \"tls\"", target);
+    }
+}
+
+static void
 check_targets(struct check *check)
 {
     const struct config *config = check->config;
@@ -37,6 +47,9 @@ check_targets(struct check *check)
     for (size_t i = 0; i < config->n_cores; i++) {
         check_target(check, config->cores[i].connect,
                      CONFIG_AT("cores", config->cores[i].name, "connect"));
+    }
+    for (size_t i = 0; i < config->cluster.n_databases; i++) {
+        check_database(check, config->cluster.databases[i]);
     }
 }
 

@@ -42,6 +42,16 @@ const struct config_key config_root_keys[] = {
     OBJECT("bgp", 0, 0),
     OBJECT("kernel", 0, 0),
     OBJECT("tls", 0, 0),
+    OBJECT("cluster", 0, 0),
+    END
+};
+
+const struct config_key config_cluster_keys[] = {
+    REQUIRED_STRING("name"),
+    REQUIRED_STRING("address"),
+    REQUIRED_ARRAY("peers", 1, CONFIG_MAX_PEERS),
+    REQUIRED_STRING("database"),
+    OBJECT("tls", 0, 0),
     END
 };
 
@@ -223,5 +233,6 @@ const struct config_object config_objects[] = {
     { "bgp", config_bgp_keys },
     { "kernel", config_kernel_keys },
     { "tls", config_tls_keys },
+    { "cluster", config_cluster_keys },
     { NULL, NULL },
 };

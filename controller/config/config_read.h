@@ -19,6 +19,7 @@
 
 extern const struct config_key config_root_keys[];
 extern const struct config_key config_tls_keys[];
+extern const struct config_key config_cluster_keys[];
 extern const struct config_key config_openflow_keys[];
 extern const struct config_key config_router_keys[];
 extern const struct config_key config_uplink_keys[];
@@ -114,5 +115,10 @@ void config_destroy_segment(struct config_segment *segment);
 void config_read_clients(const struct ask *root, struct config *config);
 /* For qsort(): by address, then segment. */
 int config_compare_clients(const void *a_, const void *b_);
+
+/* config_cluster.c */
+void config_read_tls(const struct ask *parent, struct config_tls *);
+void config_read_cluster(const struct ask *root, struct config *);
+void config_destroy_cluster(struct config *);
 
 #endif /* controller/config/config_read.h */

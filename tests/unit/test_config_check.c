@@ -141,6 +141,10 @@ unknown_key_is_told_what_it_resembles(void **state)
     config_errors_destroy(&errors);
 }
 
+#define CLUSTER(NAME, ADDRESS, PEERS, DATABASE) \
+    "{ \"name\": \"" NAME "\", \"address\": \"" ADDRESS "\", \"peers\": [" \
+    PEERS "], \"database\": \"" DATABASE "\" }"
+
 static void
 missing_keys_are_named(void **state)
 {
@@ -164,6 +168,9 @@ missing_keys_are_named(void **state)
           { "/tls/key", "/tls/certificate", "/tls/ca" } },
         { { { "/cores", "{\"K\": {}}" } },
           { "/cores/K/datapath_id", "/cores/K/ports" } },
+        { { { "/cluster", "{}" } },
+          { "/cluster/address", "/cluster/database", "/cluster/name",
+            "/cluster/peers" } },
     };
 
     RUN_CASES(cases);
@@ -221,6 +228,26 @@ bad_values_are_refused_where_they_are(void **state)
                " \"ca\": \"/a\" }", "/tls/key"),
         GOOD("/tls", "{ \"key\": \"/k\", \"certificate\": \"/c\","
              " \"ca\": \"/a\" }"),
+        GOOD("/cluster", CLUSTER("n-1", "192.0.2.1:6650", "\"[2001:db8::1]:1\"",
+                                 "tcp:192.0.2.1:6641,unix:/run/db.sock")),
+        BAD_AT("/cluster", CLUSTER("n 1", "192.0.2.1:6650", "\"192.0.2.2:1\"",
+                                   "tcp:192.0.2.1:6641"), "/cluster/name"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1", "\"192.0.2.2:1\"",
+                                   "tcp:192.0.2.1:6641"), "/cluster/address"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1:1", "\"192.0.2.1:1\"",
+                                   "tcp:192.0.2.1:6641"), "/cluster/peers"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1:1", "\"here:1\"",
+                                   "tcp:192.0.2.1:6641"), "/cluster/peers/0"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1:1", "",
+                                   "tcp:192.0.2.1:6641"), "/cluster/peers"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1:1", "\"192.0.2.2:1\"",
+                                   "tcp:192.0.2.1:6641,x"),
+               "/cluster/database"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1:1", "\"192.0.2.2:1\"", ","),
+               "/cluster/database"),
+        BAD_AT("/cluster", CLUSTER("n", "192.0.2.1:1", "\"192.0.2.2:1\"",
+                                   "ssl:192.0.2.1:6641"),      /* No "tls". */
+               "/cluster/database"),
         GOOD("/routers/A/common_name", "\"br-a\""),
         BAD("/routers/A/common_name", "\"\""),
         BAD("/routers/A/common_name", "\"12345678901234567890123456789012"
@@ -384,6 +411,29 @@ numbers_keep_their_bounds(void **state)
     RUN_CASES(cases);
 }
 
+static void
+what_is_a_controller_s_own_is_not_shared(void **state)
+{
+    json_t *mine = json_pack("{s:{}, s:{s:s}, s:{s:i}}", "routers", "tls",
+                             "key", "/mine", "segments", "x", 1);
+    json_t *theirs = json_pack("{s:{}, s:{s:s}, s:{s:i}, s:{}}", "routers",
+                               "tls", "key", "/theirs", "segments", "x", 2,
+                               "kernel");
+    json_t *shared = config_shared_part(theirs);
+    json_t *both = config_with_own_part(theirs, mine);
+
+    assert_int_equal(json_object_size(shared), 2);
+    assert_null(json_object_get(both, "kernel"));
+    assert_string_equal("/mine", json_string_value(
+        json_object_get(json_object_get(both, "tls"), "key")));
+    assert_int_equal(2, json_integer_value(
+        json_object_get(json_object_get(both, "segments"), "x")));
+    json_decref(mine);
+    json_decref(theirs);
+    json_decref(shared);
+    json_decref(both);
+}
+
 int
 main(void)
 {
@@ -394,6 +444,7 @@ main(void)
         cmocka_unit_test(unknown_keys_are_refused_everywhere),
         cmocka_unit_test(unknown_key_is_told_what_it_resembles),
         cmocka_unit_test(missing_keys_are_named),
+        cmocka_unit_test(what_is_a_controller_s_own_is_not_shared),
         cmocka_unit_test(names_are_fit_for_urls),
         cmocka_unit_test(bad_values_are_refused_where_they_are),
         cmocka_unit_test(numbers_keep_their_bounds),
