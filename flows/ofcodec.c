@@ -214,6 +214,7 @@ decode_role_reply(const struct ofp_header *oh, struct of_message *msg,
     }
     msg->type = OF_ROLE_REPLY;
     msg->role.master = role.role == OFPCR12_ROLE_PRIMARY;
+    msg->role.slave = role.role == OFPCR12_ROLE_SECONDARY;
     msg->role.generation = (role.have_generation_id ? role.generation_id
                             : OF_GENERATION_NONE);
     return 0;
@@ -230,6 +231,7 @@ decode_role_status(const struct ofp_header *oh, struct of_message *msg,
     }
     msg->type = OF_ROLE_STATUS;
     msg->role.master = role.role == OFPCR12_ROLE_PRIMARY;
+    msg->role.slave = role.role == OFPCR12_ROLE_SECONDARY;
     msg->role.generation = role.generation_id;
     return 0;
 }
@@ -750,6 +752,13 @@ ofcodec_put_role_master(struct fh_buf *buf, int version, uint32_t xid,
                         uint64_t generation)
 {
     put_role(buf, version, xid, OFPCR12_ROLE_PRIMARY, generation);
+}
+
+void
+ofcodec_put_role_slave(struct fh_buf *buf, int version, uint32_t xid,
+                       uint64_t generation)
+{
+    put_role(buf, version, xid, OFPCR12_ROLE_SECONDARY, generation);
 }
 
 void

@@ -28,6 +28,8 @@ enum of_version { OF_13 = 4, OF_14 = 5, OF_15 = 6 };
 #define OF_BUNDLE_COMMIT_REPLY 5
 
 /* What of_message.error.type and code say, 7.5.4. */
+#define OF_ERROR_BAD_REQUEST  1
+#define OF_ERROR_IS_SLAVE     10    /* Code: a slave may not change that. */
 #define OF_ERROR_ROLE_FAILED  11
 #define OF_ERROR_ROLE_STALE   0     /* Code: generation id too old. */
 #define OF_ERROR_METER_FAILED 12
@@ -115,7 +117,7 @@ struct of_message {
         } flow_removed;                     /* Match, table, cookie and counts
                                              * only. */
         struct { size_t n; } flows_changed;     /* Of ours. */
-        struct { bool master; uint64_t generation; } role;
+        struct { bool master, slave; uint64_t generation; } role;
         struct { uint32_t id; uint16_t type; } bundle;
     };
 };
@@ -165,6 +167,8 @@ void ofcodec_put_set_async(struct fh_buf *, int version, uint32_t xid);
 void ofcodec_put_role_query(struct fh_buf *, int version, uint32_t xid);
 void ofcodec_put_role_master(struct fh_buf *, int version, uint32_t xid,
                              uint64_t generation);
+void ofcodec_put_role_slave(struct fh_buf *, int version, uint32_t xid,
+                            uint64_t generation);
 void ofcodec_put_barrier(struct fh_buf *, int version, uint32_t xid);
 /* Sets the meter of that id, whether it exists or not: add, then modify, two
  * messages, both of 'xid'.  (Deleting it first would delete every flow that

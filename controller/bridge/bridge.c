@@ -88,6 +88,9 @@ struct bridges {
     struct ofserver *server;
     void (*end_turn)(void *aux);
     void *aux;
+    bool follows;               /* Another controller leads. */
+    void (*refused)(void *aux);
+    void *refused_aux;
     TAILQ_HEAD(, bridge) list;
     struct fh_bridge_counters uncounted;
     int64_t now_ms;             /* As of the last tick. */
@@ -431,7 +434,9 @@ attach(struct bridge *b, struct ofconn *conn)
 {
     b->conn = conn;
     ofconn_set_aux(conn, b);
-    if (ofconn_is_ready(conn)) {
+    if (b->all->follows) {
+        ofconn_follow(conn);
+    } else if (ofconn_is_ready(conn)) {
         begin(b);               /* Taken before, then released. */
     } else {
         ofconn_take(conn);
@@ -440,16 +445,22 @@ attach(struct bridge *b, struct ofconn *conn)
 
 /* Everything that was under way fails first, then the owner hears why. */
 static void
-detach(struct bridge *b, const char *reason)
+go_down(struct bridge *b, const char *reason)
 {
-    ofconn_set_aux(b->conn, NULL);
-    b->conn = NULL;
     b->gone_ms = b->all->now_ms;
     b->serves = b->read_wanted = b->refused = false;
     b->reread_at_ms = 0;
     drop_xact(b);
     drop_changes(b);
     b->ops->down(b->owner, reason);
+}
+
+static void
+detach(struct bridge *b, const char *reason)
+{
+    ofconn_set_aux(b->conn, NULL);
+    b->conn = NULL;
+    go_down(b, reason);
 }
 
 /* The newer connection wins.  The older may be one that the bridge itself has
@@ -628,6 +639,72 @@ offer(struct ofconn *conn, void *all_)
             attach(b, conn);
         }
     }
+}
+
+static void
+on_refused(struct ofconn *conn, void *all_)
+{
+    struct bridges *all = all_;
+
+    if (all->refused) {
+        all->refused(all->refused_aux);
+    }
+}
+
+void
+bridges_set_refused(struct bridges *all, void (*refused)(void *aux),
+                    void *aux)
+{
+    all->refused = refused;
+    all->refused_aux = aux;
+}
+
+void
+bridges_follow(struct bridges *all)
+{
+    struct bridge *b;
+
+    all->follows = true;
+    TAILQ_FOREACH (b, &all->list, node) {
+        if (b->conn) {
+            if (b->xact) {
+                go_down(b, "another controller leads");
+            }
+            ofconn_follow(b->conn);
+        }
+    }
+    bridges_offer(all);
+}
+
+void
+bridges_lead(struct bridges *all, uint64_t epoch)
+{
+    struct bridge *b;
+
+    all->follows = false;
+    ofserver_set_generation(all->server, epoch);
+    TAILQ_FOREACH (b, &all->list, node) {
+        if (b->conn) {
+            ofconn_take(b->conn);
+        }
+    }
+    bridges_offer(all);
+}
+
+struct bridges_count
+bridges_count(const struct bridges *all, int64_t now_ms, int64_t within_ms)
+{
+    struct bridges_count count = { 0, 0, 0 };
+    const struct bridge *b;
+
+    TAILQ_FOREACH (b, &all->list, node) {
+        count.n++;
+        if (b->conn && ofconn_silence_ms(b->conn, now_ms) < within_ms) {
+            count.n_alive++;
+            count.n_obey += !all->follows && ofconn_is_ready(b->conn);
+        }
+    }
+    return count;
 }
 
 void
@@ -827,6 +904,7 @@ bridges_create(struct event_base *base, const struct ofserver_config *config,
         .ready = on_ready,
         .message = on_message,
         .port = on_port,
+        .refused = on_refused,
         .closed = on_closed,
         .idle = on_idle,
     };

@@ -44,6 +44,17 @@ struct ofserver *bridges_server(struct bridges *);
 /* Gives connections that nobody has to the bridges that want them: after
  * bridges have been made, or destroyed. */
 void bridges_offer(struct bridges *);
+/* There are several controllers.  Follows: what serves goes down, and waits as
+ * a slave.  Leads, under that epoch: all that are there are taken.  'refused'
+ * is called when a bridge obeys another controller. */
+void bridges_set_refused(struct bridges *, void (*refused)(void *aux),
+                         void *aux);
+void bridges_follow(struct bridges *);
+void bridges_lead(struct bridges *, uint64_t epoch);
+/* How many there are, have said something within 'within_ms', obey us. */
+struct bridges_count { size_t n, n_alive, n_obey; };
+struct bridges_count bridges_count(const struct bridges *, int64_t now_ms,
+                                   int64_t within_ms);
 /* Every 100 ms or so: does each of them keep up, and is it to be read
  * again? */
 void bridges_tick(struct bridges *, int64_t now_ms);

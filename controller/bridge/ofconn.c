@@ -356,11 +356,11 @@ receive_features(struct ofconn *conn, const struct of_message *msg)
 
 /* Setup. */
 
-/* Asks for the master role.  The bridge refuses a generation id that is older
- * than the last it has seen (1.3, 6.3.5), without telling that one: each try
- * leaps 64 times as far, from the clock's milliseconds to months. */
+/* The bridge refuses a generation id that is older than the last it has seen
+ * (1.3, 6.3.5), without telling that one: each try leaps 64 times as far, from
+ * the clock's milliseconds to months. */
 static void
-ask_for_role(struct ofconn *conn)
+raise_generation(struct ofconn *conn)
 {
     struct ofserver *server = conn->server;
 
@@ -369,6 +369,17 @@ ask_for_role(struct ofconn *conn)
         server->generation += UINT64_C(1) << (10 + 6 * conn->role_tries);
     }
     conn->role_tries++;
+}
+
+/* Asks for the master role. */
+static void
+ask_for_role(struct ofconn *conn)
+{
+    struct ofserver *server = conn->server;
+
+    if (!server->clustered) {
+        raise_generation(conn);
+    }
     conn->master = conn->settled = false;
     conn->role_xid = ofconn_next_xid(conn);
     ofcodec_put_role_master(&conn->tx, conn->version, conn->role_xid,
@@ -380,19 +391,103 @@ ask_for_role(struct ofconn *conn)
 void
 ofconn_take(struct ofconn *conn)
 {
-    if (conn->state != CONN_IDLE) {
+    if (conn->state != CONN_IDLE && conn->state != CONN_SLAVE) {
         return;
     }
     conn->state = CONN_SETUP;
+    conn->ports_complete = false;
+    conn->n_ports = 0;
     conn->deadline_ms = clock_mono_ms() + conn->server->config.handshake_ms;
     conn->query_xid = ofconn_next_xid(conn);
     ofcodec_put_role_query(&conn->tx, conn->version, conn->query_xid);
     conn->ports_xid = ofconn_next_xid(conn);
-    ofcodec_put_port_desc_request(&conn->tx, conn->version, conn->ports_xid);
+    ofcodec_put_port_desc_request(ofconn_tx(conn), conn->version,
+                                  conn->ports_xid);
     ofcodec_put_set_config(&conn->tx, conn->version, ofconn_next_xid(conn));
     ofcodec_put_set_async(&conn->tx, conn->version, ofconn_next_xid(conn));
     ask_for_role(conn);
     arm_timer(conn, clock_mono_ms());
+}
+
+/* A slave: asks first which generation id the bridge has seen, to follow under
+ * that; another one would be refused, or would bind the one who leads. */
+static void
+ask_to_follow(struct ofconn *conn)
+{
+    conn->slave_asked = false;
+    conn->role_xid = ofconn_next_xid(conn);
+    ofcodec_put_role_query(ofconn_tx(conn), conn->version, conn->role_xid);
+}
+
+void
+ofconn_follow(struct ofconn *conn)
+{
+    if (conn->state != CONN_IDLE && conn->state != CONN_SETUP
+        && conn->state != CONN_READY) {
+        return;
+    }
+    conn->state = CONN_SLAVE;
+    conn->deadline_ms = INT64_MAX;
+    ofcodec_put_set_async(ofconn_tx(conn), conn->version,
+                          ofconn_next_xid(conn));
+    ask_to_follow(conn);
+    arm_timer(conn, clock_mono_ms());
+}
+
+int64_t
+ofconn_silence_ms(const struct ofconn *conn, int64_t now_ms)
+{
+    return now_ms - conn->last_rx_ms;
+}
+
+static void
+note_generation(struct ofserver *server, uint64_t generation)
+{
+    if (generation > server->known_generation) {
+        server->known_generation = generation;
+    }
+}
+
+static void
+receive_as_slave(struct ofconn *conn, const struct of_message *msg)
+{
+    uint64_t generation = msg->role.generation;
+
+    if (msg->type == OF_ROLE_REPLY && msg->xid == conn->role_xid
+        && !conn->slave_asked) {
+        if (generation == OF_GENERATION_NONE) {
+            return;             /* Nobody has led it: asked again later. */
+        }
+        note_generation(conn->server, generation);
+        conn->slave_asked = true;
+        conn->role_xid = ofconn_next_xid(conn);
+        ofcodec_put_role_slave(&conn->tx, conn->version, conn->role_xid,
+                               generation);
+    } else if (msg->type == OF_ERROR && msg->xid == conn->role_xid
+               && conn->slave_asked) {
+        ask_to_follow(conn);    /* Another has come to lead meanwhile. */
+    }
+}
+
+/* Does the bridge obey another controller? */
+static bool
+is_refusal(const struct of_message *msg)
+{
+    return (msg->type == OF_ROLE_STATUS
+            || (msg->type == OF_ERROR
+                && msg->error.type == OF_ERROR_BAD_REQUEST
+                && msg->error.code == OF_ERROR_IS_SLAVE));
+}
+
+static void
+be_refused(struct ofconn *conn)
+{
+    struct ofserver *server = conn->server;
+
+    log_warn("%s: the bridge obeys another controller", conn->peer);
+    if (server->cbs.refused) {
+        server->cbs.refused(conn, server->aux);
+    }
 }
 
 static void
@@ -492,10 +587,14 @@ receive_role(struct ofconn *conn, const struct of_message *msg)
 static void
 receive_setup_error(struct ofconn *conn, const struct of_message *msg)
 {
-    if (msg->xid == conn->role_xid
-        && msg->error.type == OF_ERROR_ROLE_FAILED
-        && msg->error.code == OF_ERROR_ROLE_STALE
-        && conn->role_tries < MAX_ROLE_TRIES) {
+    bool stale = (msg->xid == conn->role_xid
+                  && msg->error.type == OF_ERROR_ROLE_FAILED
+                  && msg->error.code == OF_ERROR_ROLE_STALE);
+
+    if (stale && conn->server->clustered) {
+        ofconn_follow(conn);
+        be_refused(conn);
+    } else if (stale && conn->role_tries < MAX_ROLE_TRIES) {
         ask_for_role(conn);
     } else if (msg->xid == conn->role_xid || msg->xid == conn->ports_xid) {
         close_with(conn, "refused to be set up: %s", msg->error.text);
@@ -562,6 +661,8 @@ receive_when_ready(struct ofconn *conn, struct of_message *msg)
 {
     if (msg->type == OF_PORT_STATUS) {
         receive_port_status(conn, msg);
+    } else if (conn->server->clustered && is_refusal(msg)) {
+        be_refused(conn);
     } else if (!is_meter_exists(msg)) {
         conn->server->cbs.message(conn, msg, conn->server->aux);
     }
@@ -583,6 +684,9 @@ dispatch(struct ofconn *conn, struct of_message *msg, int header_version)
         break;
     case CONN_SETUP:
         receive_in_setup(conn, msg);
+        break;
+    case CONN_SLAVE:
+        receive_as_slave(conn, msg);
         break;
     case CONN_HELLO:
     case CONN_FEATURES:
@@ -720,6 +824,9 @@ conn_timer_cb(evutil_socket_t fd, short what, void *conn_)
     }
     if (now_ms >= conn->hello_at_ms) {
         send_hello(conn, OF_VERSIONS);
+    }
+    if (conn->state == CONN_SLAVE && !conn->slave_asked) {
+        ask_to_follow(conn);
     }
     check_life(conn, now_ms);
     if (conn->state != CONN_CLOSED) {

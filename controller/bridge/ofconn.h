@@ -12,7 +12,10 @@
  *                        READY  (ofserver_cbs.ready)
  *
  * A bridge that nobody takes stays in IDLE: echo only, nothing is sent that
- * would change it. */
+ * would change it.
+ *
+ * Of several controllers those that follow wait as SLAVE, from IDLE, SETUP or
+ * READY; one that comes to lead takes it from there. */
 #ifndef OFCONN_H
 #define OFCONN_H 1
 
@@ -22,6 +25,10 @@ struct ofconn;
 
 /* Becomes master of an identified connection and sets it up. */
 void ofconn_take(struct ofconn *);
+/* Waits as a slave: nothing but ports and roles is heard. */
+void ofconn_follow(struct ofconn *);
+/* So long nothing has come from it. */
+int64_t ofconn_silence_ms(const struct ofconn *, int64_t now_ms);
 /* Closes at once; 'closed' is called from the event loop, not from here, and
  * no other callback before it. */
 void ofconn_close(struct ofconn *, const char *reason);

@@ -19,13 +19,16 @@
 
 /*                     HELLO -> FEATURES -> IDLE -> SETUP -> READY
  *                       |         |         |        |        |
- *                       +---------+---------+--------+--------+-> CLOSED */
+ *                       +---------+---------+--------+--------+-> CLOSED
+ *
+ * IDLE, SETUP, READY -> SLAVE -> SETUP, CLOSED */
 enum conn_state {
     CONN_HELLO,                 /* Waiting for the peer's hello. */
     CONN_FEATURES,              /* Waiting for its datapath id. */
     CONN_IDLE,                  /* Identified, not taken. */
     CONN_SETUP,                 /* Taken. */
     CONN_READY,
+    CONN_SLAVE,                 /* Another controller leads. */
     CONN_CLOSED,                /* Waiting for the event loop to say so. */
 };
 
@@ -65,6 +68,7 @@ struct ofconn {
     bool had_master;            /* Before this connection. */
     uint32_t query_xid, ports_xid, role_xid, barrier_xid;
     unsigned int role_tries;
+    bool slave_asked;           /* SLAVE: for that role. */
 };
 
 TAILQ_HEAD(conn_list, ofconn);
@@ -94,6 +98,8 @@ struct ofserver {
     bool idle_pending, flush_pending, reap_pending;
 
     uint64_t generation;        /* The last that was asked for. */
+    bool clustered;             /* It is the epoch, not ours to raise. */
+    uint64_t known_generation;  /* The highest that a bridge has told. */
     uint8_t *rx;                /* RX_BYTES and the beginning of a message. */
 };
 

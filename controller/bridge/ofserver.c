@@ -227,6 +227,19 @@ ofserver_get_counters(const struct ofserver *server,
 }
 
 void
+ofserver_set_generation(struct ofserver *server, uint64_t generation)
+{
+    server->clustered = true;
+    server->generation = generation;
+}
+
+uint64_t
+ofserver_known_generation(const struct ofserver *server)
+{
+    return server->known_generation;
+}
+
+void
 ofserver_set_tls(struct ofserver *server, struct tls *tls)
 {
     tls_destroy(server->tls);

@@ -38,6 +38,8 @@ struct ofserver_cbs {
     /* A taken connection's port list changed; 'port' as it now is. */
     void (*port)(struct ofconn *, const struct of_port *, bool deleted,
                  void *aux);
+    /* Of several controllers another one is obeyed.  May be NULL. */
+    void (*refused)(struct ofconn *, void *aux);
     /* Called once for each identified connection, for whatever reason. */
     void (*closed)(struct ofconn *, const char *reason, void *aux);
     /* All that this wake-up had to read has been read and handed over:
@@ -49,6 +51,12 @@ struct ofserver *ofserver_create(struct event_base *,
                                  const struct ofserver_config *,
                                  const struct ofserver_cbs *, void *aux);
 void ofserver_destroy(struct ofserver *);
+
+/* There are several controllers, of which one leads: bridges are asked for the
+ * master role with 'generation', and who is refused is told so. */
+void ofserver_set_generation(struct ofserver *, uint64_t generation);
+/* The highest generation id that a bridge has told, 0: none has. */
+uint64_t ofserver_known_generation(const struct ofserver *);
 
 /* What "ssl:" targets use from now on (taken).  Connections that are there
  * stay as they are. */

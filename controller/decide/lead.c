@@ -31,6 +31,7 @@ struct lead {
     int64_t since_ms;           /* Of 'state'. */
     uint64_t random;
     int64_t unix_off_ms;
+    uint64_t generation;        /* The highest that a bridge has told. */
 
     bool database, database_leads;
     bool row_known;
@@ -225,8 +226,8 @@ lead_tick_leading(struct lead *l, int64_t now_ms)
     if (l->hand_to[0] && now_ms >= l->hand_until_ms) {
         l->hand_to[0] = '\0';
     }
-    if (obeyed && heard) {
-        l->renewed_ms = now_ms;         /* No doubt: nobody else leads. */
+    if (heard) {
+        l->renewed_ms = now_ms;         /* Nobody else leads. */
     } else if (now_ms - l->renewed_ms >= LEAD_CONFIRM_MS && !obeyed
                && !hears_all(l, now_ms, LEAD_SUSPECT_MS)) {
         stand_down(l, now_ms);
@@ -306,10 +307,17 @@ is_handed_to_us(struct lead *l, int64_t now_ms)
             && !strcmp(peer->beat.hand_to, l->name));
 }
 
+static uint64_t
+later_epoch(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void
 take(struct lead *l, int64_t now_ms)
 {
-    l->taking = lead_epoch_after(l->epoch, now_ms + l->unix_off_ms);
+    l->taking = lead_epoch_after(later_epoch(l->epoch, l->generation),
+                                 now_ms + l->unix_off_ms);
     l->asked = false;
     set_state(l, LEAD_TAKING, now_ms);
     act(l, LEAD_TAKE, l->taking, l->epoch);
@@ -520,6 +528,12 @@ lead_bridges(struct lead *l, size_t n, size_t n_alive, size_t n_obey,
     l->n_alive = n_alive;
     l->n_obey = n_obey;
     lead_tick(l, now_ms);
+}
+
+void
+lead_generation(struct lead *l, uint64_t generation)
+{
+    l->generation = generation;
 }
 
 void

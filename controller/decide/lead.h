@@ -17,8 +17,8 @@
  * - Candidates take turns (STAGGER for each that is before them), and wait a
  *   random while longer after each try in vain, so that they do not depose
  *   each other for ever.
- * - A leader that misses a peer, or a bridge, writes to its row: whoever sees
- *   that, or hears it, does not suspect it.  In quiet times nothing is written.
+ * - A leader that misses a peer writes to its row: whoever sees that does not
+ *   suspect it.  In quiet times nothing is written.
  * - A leader that has lost only the database goes on: nobody can take the epoch
  *   without it.  One that misses a peer and a bridge as well, and cannot
  *   confirm its epoch, stands down.
@@ -39,7 +39,7 @@
 #define LEAD_STAGGER_MS  70
 #define LEAD_ELECT_MS    30     /* So long a database may take to commit. */
 #define LEAD_GIVE_UP_MS  2000   /* And so long that it has not. */
-#define LEAD_RENEW_MS    100    /* Between two writes of a leader in doubt. */
+#define LEAD_RENEW_MS    150    /* Between two writes of a leader in doubt. */
 #define LEAD_CONFIRM_MS  1000   /* Without any it stands down. */
 #define LEAD_BRIDGES_MS  3000   /* For the bridges to come to a new leader. */
 #define LEAD_HAND_OVER_MS 2000  /* For a transfer. */
@@ -108,6 +108,8 @@ void lead_peer_down(struct lead *, size_t peer, int64_t now_ms);
 /* How many bridges there are, answer us, obey us. */
 void lead_bridges(struct lead *, size_t n, size_t n_alive, size_t n_obey,
                   int64_t now_ms);
+/* The highest generation id that a bridge has told: epochs begin above it. */
+void lead_generation(struct lead *, uint64_t generation);
 /* A bridge obeys a higher epoch than ours. */
 void lead_refused(struct lead *, int64_t now_ms);
 void lead_tick(struct lead *, int64_t now_ms);

@@ -96,6 +96,10 @@ pulse_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 void
 engine_advance(struct engine *en)
 {
+    if (en->quiet) {
+        en->awake = false;
+        return;
+    }
     wheel_advance(en->wheel, engine_now_ms(en));
     settle_marked(en);
     settle_paths(en);
@@ -106,7 +110,8 @@ engine_advance(struct engine *en)
 int64_t
 engine_next_ms(const struct engine *en)
 {
-    return (TAILQ_EMPTY(&en->marked) ? wheel_next_ms(en->wheel)
+    return (en->quiet ? INT64_MAX
+            : TAILQ_EMPTY(&en->marked) ? wheel_next_ms(en->wheel)
             : engine_now_ms(en));
 }
 
@@ -235,6 +240,29 @@ restore(struct engine *en)
               engine_now_ms(en) + ENGINE_EXPECT_MS);
 }
 
+/* What there is, from the configuration and what is kept. */
+static void
+build(struct engine *en)
+{
+    en->wheel = wheel_create(engine_now_ms(en), en);
+    en->clients = clients_create();
+    en->relays = relays_create();
+    TAILQ_INIT(&en->marked);
+    runtime_build(en);
+    for (size_t i = 0; i < en->n_routers; i++) {
+        bridge_give(en, en->routers[i]);
+    }
+}
+
+static void
+start_timers(struct engine *en)
+{
+    restore(en);
+    lease_restore(en);
+    wheel_arm(en->wheel, &en->router_timer, engine_now_ms(en));
+    wheel_arm(en->wheel, &en->pulse_timer, engine_now_ms(en));
+}
+
 struct engine *
 engine_create(struct config *config, const struct engine_host *host,
               char **errp)
@@ -246,10 +274,6 @@ engine_create(struct config *config, const struct engine_host *host,
     en->config = config;
     engine_read_clock(en);
     en->started_ms = engine_unix_ms(en);
-    en->wheel = wheel_create(engine_now_ms(en), en);
-    en->clients = clients_create();
-    en->relays = relays_create();
-    TAILQ_INIT(&en->marked);
     en->journal = journal_create(EVENTS_KEPT);
     en->router_timer.fire = router_timer;
     en->expect_timer.fire = expect_timer;
@@ -259,10 +283,7 @@ engine_create(struct config *config, const struct engine_host *host,
     lease_init(en);
     search_init(en);
     host->configured(host->aux, config);
-    runtime_build(en);
-    for (size_t i = 0; i < en->n_routers; i++) {
-        bridge_give(en, en->routers[i]);
-    }
+    build(en);
     error = host->listen(host->aux, config, NULL);
     if (error) {
         *errp = fh_xasprintf("listening for bridges on %s", error);
@@ -271,10 +292,7 @@ engine_create(struct config *config, const struct engine_host *host,
         engine_destroy(en);
         return NULL;
     }
-    restore(en);
-    lease_restore(en);
-    wheel_arm(en->wheel, &en->router_timer, engine_now_ms(en));
-    wheel_arm(en->wheel, &en->pulse_timer, engine_now_ms(en));
+    start_timers(en);
     return en;
 }
 
@@ -288,13 +306,10 @@ engine_keep_now(struct engine *en)
     lease_keep_now(en);
 }
 
-void
-engine_stop(struct engine *en)
+/* Lets go of all bridges. */
+static void
+close_all(struct engine *en)
 {
-    sweep_finish(en, NULL);
-    search_destroy(en);
-    path_destroy(en);
-    engine_keep_now(en);
     for (size_t i = 0; i < clients_count(en->clients); i++) {
         client_cancel_await(clients_at(en->clients, i));
     }
@@ -308,7 +323,20 @@ engine_stop(struct engine *en)
 }
 
 void
-engine_destroy(struct engine *en)
+engine_stop(struct engine *en)
+{
+    sweep_finish(en, NULL);
+    search_destroy(en);
+    path_destroy(en);
+    if (!en->quiet) {
+        engine_keep_now(en);
+    }
+    close_all(en);
+}
+
+/* What build() has made. */
+static void
+tear_down(struct engine *en)
 {
     clients_destroy(en->clients);
     relays_destroy(en->relays);
@@ -316,10 +344,74 @@ engine_destroy(struct engine *en)
         runtime_segment_destroy(en->segments[i]);
     }
     free(en->segments);
-    journal_destroy(en->journal);
     wheel_destroy(en->wheel);
+}
+
+void
+engine_destroy(struct engine *en)
+{
+    tear_down(en);
+    journal_destroy(en->journal);
     config_destroy(en->config);
     free(en);
+}
+
+static void
+cancel_timers(struct engine *en)
+{
+    wheel_cancel(&en->router_timer);
+    wheel_cancel(&en->expect_timer);
+    wheel_cancel(&en->pulse_timer);
+    wheel_cancel(&en->store_timer);
+    wheel_cancel(&en->lease_timer);
+    wheel_cancel(&en->leave_timer);
+}
+
+void
+engine_restart(struct engine *en, struct config *config, bool quiet)
+{
+    struct config *old = config ? en->config : NULL;
+    char *error;
+
+    engine_read_clock(en);
+    en->quiet = true;           /* Whatever ends now says nothing. */
+    sweep_drop(en);
+    search_destroy(en);
+    path_destroy(en);
+    close_all(en);
+    cancel_timers(en);
+    tear_down(en);
+    en->config = config ? config : en->config;
+    en->suspects = en->awake = false;
+    memset(&en->stall, 0, sizeof en->stall);
+    en->trials_ms = 0;
+    en->n_trials = 0;
+    if (old) {
+        en->host.configured(en->host.aux, en->config);
+        error = en->host.listen(en->host.aux, en->config, old);
+        if (error) {
+            log_err("listening for bridges on %s", error);
+            free(error);
+        }
+        config_destroy(old);
+    }
+    build(en);
+    start_timers(en);
+    en->quiet = quiet;
+}
+
+bool
+engine_is_quiet(const struct engine *en)
+{
+    return en->quiet;
+}
+
+void
+engine_set_decisions_after(struct engine *en, int64_t unix_ms)
+{
+    int64_t ahead_ms = unix_ms - engine_unix_ms(en);
+
+    en->decisions_off_ms = ahead_ms > 0 ? ahead_ms : 0;
 }
 
 /* Readers. */

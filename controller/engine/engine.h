@@ -70,6 +70,15 @@ struct engine_host {
  * '*errp', new. */
 struct engine *engine_create(struct config *config,
                              const struct engine_host *, char **errp);
+/* Begins anew, as after a start, with 'config' (taken) or, NULL, with the one
+ * in force: what was known of clients is forgotten, their flows are left
+ * alone.  'quiet': another controller leads, and this one decides nothing until
+ * it begins anew.  The journal and the counters go on. */
+void engine_restart(struct engine *, struct config *config, bool quiet);
+bool engine_is_quiet(const struct engine *);
+/* Decisions from now on are later than all that were made until 'unix_ms',
+ * whatever the clock says: another controller's may be ahead. */
+void engine_set_decisions_after(struct engine *, int64_t unix_ms);
 /* Asks to keep what would be kept in a while. */
 void engine_keep_now(struct engine *);
 /* Lets go of the bridges, whose flows it leaves alone. */

@@ -62,6 +62,9 @@ struct engine {
     struct search *searches;            /* Likewise; owned, see search.c. */
     struct wheel_timer search_timer;
     TAILQ_HEAD(, client) marked;        /* To be settled: see mark.h. */
+    bool quiet;                         /* Another controller leads. */
+    int64_t decisions_off_ms;           /* Decisions are so far ahead of the
+                                         * clock. */
     bool awake;                         /* The clock was read in this turn. */
 };
 

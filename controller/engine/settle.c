@@ -490,6 +490,9 @@ settle(struct engine *en, struct client *c)
 void
 settle_marked(struct engine *en)
 {
+    if (en->quiet) {
+        return;
+    }
     for (int n = SETTLE_MOST; n-- && !TAILQ_EMPTY(&en->marked);) {
         settle(en, TAILQ_FIRST(&en->marked));
     }

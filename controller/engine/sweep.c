@@ -111,3 +111,11 @@ sweep_finish(struct engine *en, const struct router *router)
         }
     }
 }
+
+void
+sweep_drop(struct engine *en)
+{
+    while (en->sweeps) {
+        destroy(en->sweeps);
+    }
+}

@@ -15,6 +15,8 @@ typedef void sweep_cb(struct engine *, struct client *, size_t member,
 void sweep_start(struct engine *, struct router *, sweep_cb *cb,
                  uint32_t arg);
 /* Does what is left of all sweeps of 'router', or of all (NULL), now. */
+/* Ends all of them where they are. */
+void sweep_drop(struct engine *);
 void sweep_finish(struct engine *, const struct router *router);
 
 #endif /* controller/engine/sweep.h */
