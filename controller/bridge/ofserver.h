@@ -38,13 +38,13 @@ struct ofserver_cbs {
     /* A taken connection's port list changed; 'port' as it now is. */
     void (*port)(struct ofconn *, const struct of_port *, bool deleted,
                  void *aux);
-    /* Of several controllers another one is obeyed.  May be NULL. */
-    void (*refused)(struct ofconn *, void *aux);
     /* Called once for each identified connection, for whatever reason. */
     void (*closed)(struct ofconn *, const char *reason, void *aux);
     /* All that this wake-up had to read has been read and handed over:
      * a moment to act on what has been collected.  May be NULL. */
     void (*idle)(void *aux);
+    /* Of several controllers another one is obeyed.  May be NULL. */
+    void (*refused)(struct ofconn *, void *aux);
 };
 
 struct ofserver *ofserver_create(struct event_base *,

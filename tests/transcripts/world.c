@@ -1205,6 +1205,31 @@ ofconn_take(struct ofconn *conn)
     conn->taken = true;
 }
 
+/* There is one controller only, which never follows. */
+void
+ofconn_follow(struct ofconn *conn)
+{
+    abort();
+}
+
+int64_t
+ofconn_silence_ms(const struct ofconn *conn, int64_t now_ms)
+{
+    return 0;
+}
+
+void
+ofserver_set_generation(struct ofserver *server, uint64_t generation)
+{
+    abort();
+}
+
+uint64_t
+ofserver_known_generation(const struct ofserver *server)
+{
+    return 0;
+}
+
 void
 ofconn_close(struct ofconn *conn, const char *reason)
 {

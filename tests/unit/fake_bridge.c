@@ -65,6 +65,20 @@ void
 ofconn_take(struct ofconn *c)
 {
     c->taken = true;
+    c->slave = false;
+}
+
+void
+ofconn_follow(struct ofconn *c)
+{
+    c->slave = true;
+    c->taken = c->ready = false;
+}
+
+int64_t
+ofconn_silence_ms(const struct ofconn *c, int64_t now_ms)
+{
+    return c->silence_ms;
 }
 
 struct fh_buf *
@@ -132,6 +146,26 @@ void
 ofserver_for_each(struct ofserver *server,
                   void (*cb)(struct ofconn *, void *aux), void *aux)
 {
+}
+
+uint64_t fake_generation;
+
+void
+ofserver_set_generation(struct ofserver *server, uint64_t generation)
+{
+    fake_generation = generation;
+}
+
+uint64_t
+ofserver_known_generation(const struct ofserver *server)
+{
+    return fake_generation;
+}
+
+void
+fake_refused(struct ofconn *c)
+{
+    cbs.refused(c, cbs_aux);
 }
 
 void

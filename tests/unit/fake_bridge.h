@@ -12,7 +12,8 @@
 /* A connection, and the bridge at its other end. */
 struct ofconn {
     uint64_t dpid;
-    bool taken, ready, closed;
+    bool taken, ready, slave, closed;
+    int64_t silence_ms;
     bool had_master;            /* The bridge, before. */
     void *aux;
     const char *peer_name;      /* Of its certificate. */
@@ -43,10 +44,14 @@ struct ofxact {
 /* The one made last. */
 extern struct ofxact *fake_last_xact;
 
+/* Under which it would be taken. */
+extern uint64_t fake_generation;
+
 /* What a server would say of a connection. */
 void fake_identify(struct ofconn *);
 void fake_ready(struct ofconn *);
 void fake_message(struct ofconn *, struct of_message *);
+void fake_refused(struct ofconn *);
 void fake_close(struct ofconn *);
 void fake_port_changed(struct ofconn *);
 

@@ -88,8 +88,17 @@ idle_cb(void *f_)
     }
 }
 
+static void
+refused_cb(struct ofconn *conn, void *f_)
+{
+    struct fixture *f = f_;
+
+    f->n_refused++;
+}
+
 const struct ofserver_cbs cbs = {
     identified_cb, ready_cb, message_cb, port_cb, closed_cb, idle_cb,
+    refused_cb,
 };
 
 void

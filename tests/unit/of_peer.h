@@ -31,7 +31,8 @@ struct fixture {
     char target[64];            /* unix: */
 
     /* What the callbacks saw. */
-    int n_identified, n_ready, n_messages, n_ports, n_closed, n_idle;
+    int n_identified, n_ready, n_messages, n_ports, n_closed, n_idle,
+        n_refused;
     struct ofconn *conn;        /* The last one identified. */
     char reason[128];           /* Why the last one was closed. */
     struct of_port port;

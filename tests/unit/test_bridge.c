@@ -653,6 +653,55 @@ flows_that_cannot_be_read_end_the_connection(void **state)
     assert_false(bridge_serves(f->bridge));
 }
 
+static void
+be_told_of_refusal(void *f)
+{
+    note(f, "refused ");
+}
+
+static void
+assert_count(const struct fixture *f, size_t n, size_t n_alive, size_t n_obey)
+{
+    struct bridges_count count = bridges_count(f->bridges, 0, 300);
+
+    assert_int_equal(count.n, n);
+    assert_int_equal(count.n_alive, n_alive);
+    assert_int_equal(count.n_obey, n_obey);
+}
+
+/* Of several controllers. */
+static void
+who_follows_hears_of_no_bridge_until_it_leads(void **state)
+{
+    struct fixture *f = *state;
+
+    bridges_set_refused(f->bridges, be_told_of_refusal, f);
+    bridges_follow(f->bridges);
+    assert_count(f, 1, 0, 0);
+    fake_identify(&f->conn);
+    assert_true(f->conn.slave);
+    assert_count(f, 1, 1, 0);
+    f->conn.silence_ms = 300;
+    assert_count(f, 1, 0, 0);
+    f->conn.silence_ms = 0;
+    assert_log(f, "");
+
+    bridges_lead(f->bridges, 77);
+    assert_int_equal(fake_generation, 77);
+    assert_true(f->conn.taken);
+    assert_count(f, 1, 1, 0);
+    fake_ready(&f->conn);
+    assert_count(f, 1, 1, 1);
+    assert_log(f, "up ");
+
+    fake_refused(&f->conn);
+    assert_log(f, "refused ");
+    bridges_follow(f->bridges);
+    assert_log(f, "down ");
+    assert_true(f->conn.slave);
+    assert_false(f->conn.closed);
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
 
 int
@@ -679,6 +728,7 @@ main(void)
         TEST(a_datapath_id_may_need_a_certificate),
         TEST(another_owner_is_not_told_of_what_the_previous_awaited),
         TEST(one_that_confirms_nothing_is_closed),
+        TEST(who_follows_hears_of_no_bridge_until_it_leads),
         TEST(flows_that_cannot_be_read_end_the_connection),
     };
 

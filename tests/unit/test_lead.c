@@ -149,14 +149,14 @@ a_leader_that_misses_a_peer_writes_to_its_row(void **state)
 
     lead_tick(l, 1150);
     assert_false(does(l, LEAD_RENEW, NULL));    /* One is under way. */
-    lead_renewed(l, epoch, LEAD_RENEWED, 1150);
+    lead_renewed(l, epoch, LEAD_RENEWED, 1160);
     assert_true(does(l, LEAD_RENEW, &a));       /* "a" is gone. */
     assert_int_equal(a.epoch, epoch);
     lead_renewed(l, epoch, LEAD_NO_ANSWER, 1200);
     assert_false(does(l, LEAD_RENEW, NULL));    /* Not so soon. */
-    lead_tick(l, 1150 + LEAD_RENEW_MS);
+    lead_tick(l, 1160 + LEAD_RENEW_MS);
     assert_true(does(l, LEAD_RENEW, NULL));
-    lead_renewed(l, epoch, LEAD_NOT_OURS, 1300);
+    lead_renewed(l, epoch, LEAD_NOT_OURS, 1400);
     assert_true(does(l, LEAD_STAND_DOWN, NULL));
     lead_destroy(l);
 }

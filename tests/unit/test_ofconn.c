@@ -264,6 +264,99 @@ a_stale_generation_is_tried_again_with_a_larger_one(void **state)
     peer_close(&p);
 }
 
+/* Of several controllers. */
+
+static uint64_t
+asked_generation(struct peer *p)
+{
+    run_until(p->f, has_message(p));
+    return ((uint64_t) get_be32(p->rx.data + 16) << 32
+            | get_be32(p->rx.data + 20));
+}
+
+static void
+peer_say_known_generation(struct peer *p, uint32_t xid, uint8_t role,
+                          uint8_t generation)
+{
+    uint8_t body[16] = { 0, 0, 0, role, [15] = generation };
+
+    peer_say(p, ROLE_REPLY, xid, body, sizeof body);
+}
+
+/* From identified to slave, under 'generation'. */
+static void
+peer_has_a_slave(struct peer *p, uint8_t generation)
+{
+    uint32_t xid;
+
+    peer_expect(p, SET_ASYNC);
+    peer_say_known_generation(p, peer_expect(p, ROLE_REQUEST), 1, generation);
+    assert_int_equal(asked_generation(p), generation);
+    assert_int_equal(get_be32(p->rx.data + 8), 3);      /* SLAVE */
+    xid = peer_expect(p, ROLE_REQUEST);
+    peer_say_known_generation(p, xid, 3, generation);
+}
+
+static void
+a_follower_waits_as_a_slave_and_takes_the_bridge_under_its_epoch(void **state)
+{
+    struct fixture *f = *state;
+    struct peer p;
+
+    f->take = false;
+    start(f);
+    peer_connect(f, &p);
+    peer_identify(&p, 10);
+    ofconn_follow(f->conn);
+    peer_has_a_slave(&p, 7);
+    assert_int_equal(f->n_ready, 0);
+    peer_say(&p, BARRIER_REPLY, 1, NULL, 0);    /* So that all is read. */
+    run_until(f, ofserver_known_generation(f->server) == 7);
+
+    ofserver_set_generation(f->server, 9);
+    ofconn_take(f->conn);
+    peer_expect(&p, ROLE_REQUEST);              /* What it is. */
+    peer_say_ports(&p, peer_expect(&p, MULTIPART_REQUEST));
+    peer_expect(&p, SET_CONFIG);
+    peer_expect(&p, SET_ASYNC);
+    assert_int_equal(asked_generation(&p), 9);
+    peer_say_role(&p, peer_expect(&p, ROLE_REQUEST));
+    peer_say(&p, BARRIER_REPLY, peer_expect(&p, BARRIER_REQUEST), NULL, 0);
+    run_until(f, f->n_ready == 1);
+    assert_int_equal(f->n_refused, 0);
+
+    peer_say_error(&p, 1, OF_ERROR_BAD_REQUEST, OF_ERROR_IS_SLAVE);
+    run_until(f, f->n_refused == 1);            /* Another one has it now. */
+    ofconn_follow(f->conn);
+    peer_has_a_slave(&p, 11);
+    peer_close(&p);
+}
+
+static void
+an_epoch_that_is_stale_is_not_raised_but_told(void **state)
+{
+    struct fixture *f = *state;
+    struct peer p;
+
+    start(f);
+    ofserver_set_generation(f->server, 9);
+    peer_connect(f, &p);
+    peer_identify(&p, 10);
+    peer_expect(&p, ROLE_REQUEST);              /* What it is. */
+    peer_say_ports(&p, peer_expect(&p, MULTIPART_REQUEST));
+    peer_expect(&p, SET_CONFIG);
+    peer_expect(&p, SET_ASYNC);
+    assert_int_equal(asked_generation(&p), 9);
+    peer_say_error(&p, peer_expect(&p, ROLE_REQUEST), OF_ERROR_ROLE_FAILED,
+                   OF_ERROR_ROLE_STALE);
+    run_until(f, f->n_refused == 1);
+    peer_expect(&p, BARRIER_REQUEST);
+    peer_has_a_slave(&p, 12);                   /* It follows. */
+    assert_int_equal(f->n_ready, 0);
+    assert_int_equal(ofserver_known_generation(f->server), 12);
+    peer_close(&p);
+}
+
 static void
 a_generation_that_stays_stale_ends_the_connection(void **state)
 {
@@ -565,6 +658,8 @@ main(void)
         TEST(idle_comes_once_behind_what_was_read_and_its_answers_go_out),
         TEST(a_bridge_says_whether_it_has_had_a_master),
         TEST(a_stale_generation_is_tried_again_with_a_larger_one),
+        TEST(a_follower_waits_as_a_slave_and_takes_the_bridge_under_its_epoch),
+        TEST(an_epoch_that_is_stale_is_not_raised_but_told),
         TEST(a_generation_that_stays_stale_ends_the_connection),
         TEST(the_generation_grows_with_each_take),
         TEST(a_handshake_that_takes_too_long_ends),
