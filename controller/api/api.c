@@ -76,6 +76,9 @@ const struct api_route api_routes[] = {
       "dry_run ", SMALL_BODY },
     { "DELETE", "/v1/config/routers/{name}", api_delete_config_part,
       "dry_run ", 0 },
+    { "GET", "/v1/cluster", api_get_cluster, "", 0 },
+    { "POST", "/v1/cluster/transfer", api_post_cluster_transfer, "",
+      SMALL_BODY },
     { "GET", "/v1/openapi.json", get_openapi, "", 0 },
     { "GET", "/metrics", get_metrics, "", 0 },
     { NULL, NULL, NULL, NULL, 0 },
@@ -322,8 +325,10 @@ run_call(struct api_call *call)
     struct api *api = call->api;
 
     call->pending = false;
-    api->host.wake(api->host.aux);
-    call->route->handler(call);
+    if (!call->answered && !api_pass(call)) {
+        api->host.wake(api->host.aux);
+        call->route->handler(call);
+    }
     if (call->pending) {
         return;
     }
@@ -424,6 +429,14 @@ api_create(struct event_base *base, struct engine *en,
     listen_tcp(api);
     journal_listen(engine_journal(en), config_applied, api);
     return api;
+}
+
+void
+api_serve(void *api_, int fd)
+{
+    struct api *api = api_;
+
+    http_serve(api->http, fd);
 }
 
 void

@@ -36,6 +36,16 @@ struct api_host {
     struct fh_core_status (*core)(void *aux, size_t i);
     size_t (*core_routes)(void *aux);
     void (*openflow)(void *aux, struct fh_openflow_status *);
+    /* Of several controllers: NULL if it is alone. */
+    const struct fh_cluster_status *(*cluster)(void *aux);
+    /* Passes an HTTP request on to the one that leads.  Returns false, and
+     * 'done' is not called, if it is not connected; 'done' is given NULL if it
+     * has gone before it answered. */
+    bool (*pass)(void *aux, const void *text, size_t len,
+                 void (*done)(void *call, const uint8_t *text, size_t len),
+                 void *call);
+    /* Has another one lead.  Returns NULL, or why not. */
+    const char *(*transfer)(void *aux, const char *name);
     struct turns *turns;        /* Who changes something waits here. */
     struct worker *parser;      /* For large texts; NULL: at once. */
     void *aux;
@@ -47,6 +57,8 @@ struct api_host {
 struct api *api_create(struct event_base *, struct engine *engine,
                        const struct api_host *host, const char *path,
                        char **errp);
+/* Serves a connection that is there already (taken). */
+void api_serve(void *api, int fd);
 /* To be called before engine_stop(). */
 void api_destroy(struct api *);
 

@@ -35,6 +35,8 @@ struct api_call {
     const struct api_route *route;
     char *arg;                  /* The path's variable part, or NULL. */
     struct api_text *text;      /* What the worker reads or writes for it. */
+    bool passed;                /* To the one that leads, if it was there; */
+    bool answered;              /* and that has answered. */
     bool pending;               /* Not answered yet: 'resume' is called when
                                  * what it waits for is there. */
     void (*resume)(struct api_call *);
@@ -44,6 +46,8 @@ struct api_call {
  * start, so what comes before that must be free of side effects. */
 typedef void api_handler(struct api_call *);
 
+/* Of several controllers a change is for the one that leads; so is what only
+ * it knows; the rest each answers for itself. */
 struct api_route {
     const char *method;
     const char *path;           /* One "{...}" at most: any one segment. */
@@ -149,6 +153,11 @@ api_handler api_get_config, api_put_config, api_get_config_part,
             api_put_config_part, api_patch_config_part,
             api_delete_config_part, api_get_config_versions,
             api_get_config_version, api_post_config_rollback;
+/* api_cluster.c */
+api_handler api_get_cluster, api_post_cluster_transfer;
+/* Another controller leads, and answers in our place, or cannot: then true.
+ * False: it is to be answered here. */
+bool api_pass(struct api_call *);
 /* api_page.c */
 api_handler api_get_page, api_get_page_css, api_get_page_js,
             api_get_page_icon;

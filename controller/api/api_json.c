@@ -215,6 +215,22 @@ json_problems(const struct api_host *host)
     return array;
 }
 
+/* Which of several controllers this one is. */
+static void
+put_role(json_t *status, const struct api_host *host)
+{
+    const struct fh_cluster_status *s = (host->cluster
+                                         ? host->cluster(host->aux) : NULL);
+
+    put(status, "role", json_string(!s ? "alone" : s->leads ? "leader"
+                                    : "follower"));
+    if (s) {
+        put(status, "leader", *s->leader ? json_string(s->leader)
+                              : json_null());
+        put(status, "epoch", json_integer((json_int_t) s->epoch));
+    }
+}
+
 json_t *
 api_json_status(const struct engine *en, const struct api_host *host)
 {
@@ -250,7 +266,7 @@ api_json_status(const struct engine *en, const struct api_host *host)
     put(status, "started", time_or_null(engine_started_ms(en)));
     put(status, "uptime_s", json_integer((engine_unix_ms(en)
                                           - engine_started_ms(en)) / 1000));
-    put(status, "role", json_string("alone"));
+    put_role(status, host);
     put(status, "problems", json_problems(host));
     put(status, "counts", object);
     object = json_object();

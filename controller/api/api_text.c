@@ -44,6 +44,22 @@ api_etag(json_t *json, char etag[API_ETAG_STRLEN])
 
 /* In the worker. */
 
+/* Of several controllers each keeps what is its own, whosever configuration
+ * this was before. */
+static void
+keep_own_part(struct api_text *text)
+{
+    json_t *joined;
+
+    if (!text->config || !json_object_get(text->in_force, "cluster")) {
+        return;
+    }
+    joined = config_with_own_part(text->config->json, text->in_force);
+    config_destroy(text->config);
+    text->config = config_from_json(joined, &text->errors, NULL);
+    json_decref(joined);
+}
+
 static void
 read_config(void *text_)
 {
@@ -54,6 +70,7 @@ read_config(void *text_)
                                    &text->warnings)
                     : config_from_json(text->root, &text->errors,
                                        &text->warnings));
+    keep_own_part(text);
     api_etag(text->config ? text->config->json : NULL, text->etag);
     if (text->config) {
         text->changes = config_diff(text->in_force, text->config->json,

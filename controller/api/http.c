@@ -172,6 +172,7 @@ static const struct {
 } titles[] = {
     { 200, "OK" },
     { 201, "Created" },
+    { 202, "Accepted" },
     { 204, "No Content" },
     { 304, "Not Modified" },
     { 400, "Bad Request" },
@@ -185,6 +186,7 @@ static const struct {
     { 422, "Unprocessable Content" },
     { 431, "Request Header Fields Too Large" },
     { 501, "Not Implemented" },
+    { 502, "Bad Gateway" },
     { 503, "Service Unavailable" },
     { 505, "HTTP Version Not Supported" },
 };
@@ -812,6 +814,12 @@ http_listen_tcp(struct http_server *server, const char *target,
     server->tcp_listener = http_listener_tcp(server->base, target, accept_cb,
                                              server, &error);
     return error;
+}
+
+void
+http_serve(struct http_server *server, int fd)
+{
+    accept_cb(fd, true, server);
 }
 
 void

@@ -63,6 +63,8 @@ void http_destroy(struct http_server *);
 char *http_listen_unix(struct http_server *, const char *path);
 char *http_listen_tcp(struct http_server *, const char *target,
                       const char *token_file, bool read_without_token);
+/* Serves a connection that is there already (taken), as one of the path's. */
+void http_serve(struct http_server *, int fd);
 /* Stops listening there; connections go on. */
 void http_unlisten_tcp(struct http_server *);
 

@@ -96,6 +96,8 @@ static const struct command {
     { "page", 0, 1, 0, ctl_page, "page [HOST]",
       "where the live page is, or a tunnel to\n"
       "                                         that of a host" },
+    { "cluster", 0, 2, 0, ctl_cluster, "cluster [transfer NAME]",
+      "all controllers; have another one lead" },
     { "report", 0, 1, 0, ctl_report, "report [FILE]",
       "one file for a bug report, secrets left out" },
     { "top", 0, 0, 0, ctl_top, "top", "a live screen; q leaves it" },

@@ -117,6 +117,8 @@ void ctl_print_clients(json_t *clients);
 ctl_command ctl_exposure;
 /* The same of the router that the first argument names, before a drain. */
 int ctl_dry_drain(const struct ctl *);
+/* ctl_cluster.c */
+ctl_command ctl_cluster;
 /* ctl_change.c */
 ctl_command ctl_move, ctl_drain, ctl_undrain, ctl_uplink, ctl_sweep;
 /* ctl_config.c */

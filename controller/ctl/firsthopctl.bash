@@ -16,8 +16,8 @@ _firsthopctl()
     local cur=${COMP_WORDS[COMP_CWORD]}
     local prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="status routers paths clients explain events history
-        exposure usage flows trace move drain undrain uplink sweep config page
-        report top"
+        exposure usage flows trace move drain undrain uplink sweep config
+        cluster page report top"
     local options="--socket --json --segment --state --active --since
         --client --router --type --cause --follow --dry-run --version
         --help"
@@ -84,6 +84,11 @@ _firsthopctl()
                 -- "$cur")) ;;
         "2 uplink "*)
             COMPREPLY=($(compgen -W "down up" -- "$cur")) ;;
+        "1 cluster "*)
+            COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
+        "2 cluster transfer")
+            COMPREPLY=($(compgen -W "$(_firsthopctl_names cluster name)" \
+                -- "$cur")) ;;
         "1 config "*)
             COMPREPLY=($(compgen -W "check show apply diff versions rollback" \
                 -- "$cur")) ;;

@@ -12,6 +12,8 @@
 #include "controller/base/tls.h"
 #include "controller/bridge/bridge.h"
 #include "controller/bridge/wire.h"
+#include "controller/daemon/cluster.h"
+#include "controller/daemon/errand.h"
 #include "controller/daemon/keeper.h"
 #include "controller/daemon/listen.h"
 #include "controller/engine/router_send.h"
@@ -26,6 +28,9 @@
 #define HANDSHAKE_MS 10000
 #define STRANGER_MS 5000        /* For a reload to know it. */
 #define MAX_STRANGERS 256
+#define REBUILD_MS 200          /* Between two changes that are followed. */
+#define CLUSTER_ECHO_MS 100     /* So that a silent bridge is soon known. */
+#define CLUSTER_ALIVE_MS 300    /* Which it is after this. */
 #define FINISH_MS 5000          /* For the disk, when the daemon leaves. */
 
 struct firsthop {
@@ -37,6 +42,11 @@ struct firsthop {
     struct keeper *keeper;
     struct worker *parser;
     struct versions *versions;          /* Of the configuration. */
+    struct cluster *cluster;            /* NULL: it is alone. */
+    struct errands *errands;            /* Of its peers; NULL: of none. */
+    struct event *rebuild;              /* What all share has changed. */
+    json_t *told_config, *shared_config;        /* The part that is shared of
+                                                 * the one to be kept. */
     struct upstream *upstreams[CONFIG_N_UPSTREAMS];     /* By enum
                                                          * config_upstream. */
     struct firsthop_options options;
@@ -326,12 +336,29 @@ kept(void *fh_)
     return keeper_kept(fh->keeper);
 }
 
+/* The same value for the same configuration: it is asked for again. */
+static json_t *
+shared_part(struct firsthop *fh, json_t *config)
+{
+    if (config != fh->told_config) {
+        json_decref(fh->told_config);
+        json_decref(fh->shared_config);
+        fh->told_config = json_incref(config);
+        fh->shared_config = config_shared_part(config);
+    }
+    return fh->shared_config;
+}
+
 static int
 keep(void *fh_, const struct store_change *change)
 {
     struct firsthop *fh = fh_;
+    struct store_change shared = *change;
 
-    return keeper_keep(fh->keeper, change);
+    if (fh->cluster && change->config) {
+        shared.config = shared_part(fh, change->config);
+    }
+    return keeper_keep(fh->keeper, &shared);
 }
 
 static struct bridge *
@@ -384,6 +411,166 @@ undial(void *fh_, const char *target)
     listen_undial(&l, engine_config(fh->engine), target);
 }
 
+/* Several controllers. */
+
+/* The shared configuration with our own part, if it is another than that in
+ * force; new, or NULL. */
+static struct config *
+cluster_config(struct firsthop *fh)
+{
+    json_t *own = engine_config(fh->engine)->json;
+    const struct store_state *state = fh->cluster ? keeper_kept(fh->keeper)
+                                                  : NULL;
+    struct config_errors errors = { .n = 0 };
+    struct config *config = NULL;
+    json_t *joined;
+
+    if (!state || !state->config) {
+        return NULL;
+    }
+    joined = config_with_own_part(state->config, own);
+    if (!json_equal(joined, own)) {
+        config = config_from_json(joined, &errors, NULL);
+        if (!config) {
+            log_err("the configuration in the database is not valid with what "
+                    "is this controller's own: %s: %s",
+                    errors.items[0].pointer, errors.items[0].text);
+        }
+    }
+    json_decref(joined);
+    config_errors_destroy(&errors);
+    return config;
+}
+
+/* The first that leads gives its own to all. */
+static void
+share_config(struct firsthop *fh)
+{
+    const struct store_state *state = keeper_kept(fh->keeper);
+    struct store_change change = {
+        STORE_SET_CONFIG, .config = engine_config(fh->engine)->json
+    };
+
+    if (state && !state->config) {
+        change.config = shared_part(fh, change.config);
+        cluster_share(fh->cluster, &change);
+    }
+}
+
+/* A follower keeps up, once for many changes. */
+static void
+rebuild_cb(evutil_socket_t fd, short what, void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    if (engine_is_quiet(fh->engine)) {
+        engine_restart(fh->engine, cluster_config(fh), true);
+        bridges_offer(fh->bridges);
+    }
+}
+
+static void
+on_shared(void *fh_)
+{
+    static const struct timeval soon = { 0, REBUILD_MS * 1000 };
+    struct firsthop *fh = fh_;
+
+    if (engine_is_quiet(fh->engine)
+        && !evtimer_pending(fh->rebuild, NULL)) {
+        evtimer_add(fh->rebuild, &soon);
+    }
+}
+
+static void
+on_lead(void *fh_, uint64_t epoch, int64_t after_ms)
+{
+    struct firsthop *fh = fh_;
+
+    engine_read_clock(fh->engine);
+    engine_set_decisions_after(fh->engine, after_ms);
+    engine_restart(fh->engine, cluster_config(fh), false);
+    share_config(fh);
+    bridges_lead(fh->bridges, epoch);
+    end_turn(fh);
+}
+
+static void
+on_follow(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    engine_restart(fh->engine, cluster_config(fh), true);
+    bridges_follow(fh->bridges);
+    end_turn(fh);
+}
+
+static struct bridges_count
+count(void *fh_, int64_t now_ms)
+{
+    const struct firsthop *fh = fh_;
+
+    return bridges_count(fh->bridges, now_ms, CLUSTER_ALIVE_MS);
+}
+
+static uint64_t
+known_generation(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    return ofserver_known_generation(bridges_server(fh->bridges));
+}
+
+static void
+on_refused(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    cluster_refused(fh->cluster);
+}
+
+static void
+on_request(void *fh_, size_t peer, uint32_t number, const uint8_t *text,
+           size_t len)
+{
+    struct firsthop *fh = fh_;
+
+    if (fh->errands) {
+        errand_begin(fh->errands, peer, number, text, len);
+    } else {
+        cluster_answer(fh->cluster, peer, number, NULL, 0);
+    }
+}
+
+/* As a follower, until it leads. */
+static bool
+join_cluster(struct firsthop *fh, char **errp)
+{
+    const struct cluster_host host = {
+        .lead = on_lead, .follow = on_follow, .count = count,
+        .changed = on_shared,
+        .generation = known_generation, .request = on_request, .aux = fh,
+    };
+
+    bridges_set_refused(fh->bridges, on_refused, fh);
+    on_follow(fh);
+    fh->rebuild = evtimer_new(fh->base, rebuild_cb, fh);
+    fh->cluster = cluster_create(fh->base, engine_config(fh->engine), &host,
+                                 errp);
+    if (fh->cluster) {
+        keeper_share(fh->keeper, cluster_store(fh->cluster));
+    }
+    return fh->cluster != NULL;
+}
+
+void
+firsthop_set_serve(struct firsthop *fh, void (*serve)(void *aux, int fd),
+                   void *aux)
+{
+    if (fh->cluster) {
+        fh->errands = errands_create(fh->base, fh->cluster, serve, aux);
+    }
+}
+
 /* Takes 'config'. */
 static struct engine *
 create_engine(struct firsthop *fh, struct config *config, char **errp)
@@ -413,7 +600,9 @@ static void
 create_bridges(struct firsthop *fh, const struct config *config)
 {
     struct ofserver_config server = {
-        .echo_interval_ms = config->echo_interval_ms,
+        .echo_interval_ms = (config->cluster.name
+                             && config->echo_interval_ms > CLUSTER_ECHO_MS
+                             ? CLUSTER_ECHO_MS : config->echo_interval_ms),
         .dead_after_ms = config->dead_after_ms,
         .handshake_ms = HANDSHAKE_MS,
         .stranger_ms = STRANGER_MS,
@@ -444,7 +633,7 @@ firsthop_create(struct event_base *base, struct config *config,
         return NULL;
     }
     fh->versions = versions_open(options->state_dir, fh->parser);
-    stored = stored_config(fh);
+    stored = config->cluster.name ? NULL : stored_config(fh);
     if (stored) {
         config_destroy(config);
         config = stored;
@@ -452,7 +641,8 @@ firsthop_create(struct event_base *base, struct config *config,
     create_bridges(fh, config);
     create_upstreams(fh);
     fh->engine = create_engine(fh, config, errp);
-    if (!fh->engine) {
+    if (!fh->engine
+        || (config->cluster.name && !join_cluster(fh, errp))) {
         firsthop_destroy(fh);
         return NULL;
     }
@@ -466,6 +656,17 @@ firsthop_destroy(struct firsthop *fh)
     if (!fh) {
         return;
     }
+    errands_destroy(fh->errands);
+    if (fh->cluster) {
+        keeper_share(fh->keeper, NULL);
+    }
+    cluster_destroy(fh->cluster);
+    fh->cluster = NULL;
+    if (fh->rebuild) {
+        event_free(fh->rebuild);
+    }
+    json_decref(fh->told_config);
+    json_decref(fh->shared_config);
     if (fh->engine) {
         engine_stop(fh->engine);
     }
@@ -491,8 +692,19 @@ void
 firsthop_finish(struct firsthop *fh)
 {
     worker_finish(fh->parser, FINISH_MS);
-    engine_keep_now(fh->engine);
+    if (!engine_is_quiet(fh->engine)) {
+        engine_keep_now(fh->engine);
+    }
+    if (fh->cluster) {
+        cluster_finish(fh->cluster);
+    }
     keeper_stop(fh->keeper, FINISH_MS);
+}
+
+bool
+firsthop_shares_config(const struct firsthop *fh)
+{
+    return fh->cluster != NULL;
 }
 
 struct turns *
@@ -539,8 +751,15 @@ api_problem(void *fh_, size_t i)
     const struct firsthop *fh = fh_;
     const char *problem = keeper_problem(fh->keeper);
 
-    return problem && !i ? problem
-           : bridges_problem(fh->bridges, i - (problem != NULL));
+    if (problem && !i--) {
+        return problem;
+    }
+    for (size_t j = 0; fh->cluster && cluster_problem(fh->cluster, j); j++) {
+        if (!i--) {
+            return cluster_problem(fh->cluster, j);
+        }
+    }
+    return bridges_problem(fh->bridges, i);
 }
 
 static size_t
@@ -615,6 +834,31 @@ api_openflow(void *fh_, struct fh_openflow_status *status)
     ofserver_get_counters(bridges_server(fh->bridges), status);
 }
 
+static const struct fh_cluster_status *
+api_cluster(void *fh_)
+{
+    const struct firsthop *fh = fh_;
+
+    return fh->cluster ? cluster_status(fh->cluster) : NULL;
+}
+
+static bool
+api_pass(void *fh_, const void *text, size_t len, peers_answer_cb *done,
+         void *aux)
+{
+    const struct firsthop *fh = fh_;
+
+    return cluster_pass(fh->cluster, text, len, done, aux);
+}
+
+static const char *
+api_transfer(void *fh_, const char *name)
+{
+    const struct firsthop *fh = fh_;
+
+    return cluster_transfer(fh->cluster, name);
+}
+
 struct api_host
 firsthop_api_host(struct firsthop *fh)
 {
@@ -626,6 +870,8 @@ firsthop_api_host(struct firsthop *fh)
         .problem = api_problem, .turns = keeper_turns(fh->keeper),
         .parser = fh->parser,
         .n_cores = api_n_cores, .core = api_core,
-        .core_routes = api_core_routes, .openflow = api_openflow, .aux = fh,
+        .core_routes = api_core_routes, .openflow = api_openflow,
+        .cluster = api_cluster, .pass = api_pass, .transfer = api_transfer,
+        .aux = fh,
     };
 }

@@ -29,11 +29,17 @@ void firsthop_finish(struct firsthop *);
 /* Leaves the flows on the bridges alone. */
 void firsthop_destroy(struct firsthop *);
 
+/* Is what is in force kept for several controllers, whoever has said it? */
+bool firsthop_shares_config(const struct firsthop *);
 /* Whoever changes something waits for its turn; what is large is parsed by
  * the worker. */
 struct turns *firsthop_turns(struct firsthop *);
 struct worker *firsthop_parser(struct firsthop *);
 struct engine *firsthop_engine(const struct firsthop *);
 struct api_host firsthop_api_host(struct firsthop *);
+/* Connections of peers that pass requests on are given to 'serve', which takes
+ * 'fd' and reads a request from it. */
+void firsthop_set_serve(struct firsthop *, void (*serve)(void *aux, int fd),
+                        void *aux);
 
 #endif /* controller/daemon/firsthop.h */

@@ -248,7 +248,8 @@ apply_reload(struct turn *turn)
 {
     struct reload *r = (struct reload *) turn;
     struct daemon *d = r->daemon;
-    char *error = engine_apply(firsthop_engine(d->fh), r->config, false);
+    char *error = engine_apply(firsthop_engine(d->fh), r->config,
+                               firsthop_shares_config(d->fh));
 
     if (error == ENGINE_PENDING) {
         return;
@@ -373,6 +374,7 @@ run(struct daemon *d, struct config *config)
         d->api = create_api(d, &error);
     }
     if (d->api) {
+        firsthop_set_serve(d->fh, api_serve, d->api);
         add_signals(d, &signals);
         log_info("firsthopd " PACKAGE_VERSION " is ready, control socket %s",
                  d->options.socket);

@@ -33,7 +33,7 @@ struct lead {
     int64_t unix_off_ms;
     uint64_t generation;        /* The highest that a bridge has told. */
 
-    bool database, database_leads;
+    bool database;              /* It can be reached. */
     bool row_known;
     uint64_t epoch;             /* Of the row. */
     char leader[LEAD_NAME_LEN];
@@ -43,7 +43,6 @@ struct lead {
                                  * open, or has never been. */
 
     uint64_t taking;            /* The epoch that is being taken. */
-    bool asked;                 /* The database's server, meanwhile. */
     unsigned int n_failed;      /* Tries in vain, and short reigns. */
     int64_t pause_ms;           /* Before the next try. */
     int64_t not_before_ms;
@@ -318,7 +317,6 @@ take(struct lead *l, int64_t now_ms)
 {
     l->taking = lead_epoch_after(later_epoch(l->epoch, l->generation),
                                  now_ms + l->unix_off_ms);
-    l->asked = false;
     set_state(l, LEAD_TAKING, now_ms);
     act(l, LEAD_TAKE, l->taking, l->epoch);
 }
@@ -348,10 +346,6 @@ lead_tick_taking(struct lead *l, int64_t now_ms)
     if (now_ms - l->since_ms >= LEAD_GIVE_UP_MS || !l->database) {
         failed(l, now_ms);
         set_state(l, LEAD_FOLLOWING, now_ms);
-    } else if (!l->asked && !l->database_leads
-               && now_ms - l->since_ms >= LEAD_ELECT_MS) {
-        l->asked = true;
-        act(l, LEAD_ELECT, 0, 0);
     }
 }
 
@@ -383,23 +377,18 @@ lead_next_ms(const struct lead *l)
     if (l->state == LEAD_FOLLOWING && l->take_at_ms < next_ms) {
         next_ms = l->take_at_ms;
     }
-    if (l->state == LEAD_TAKING && !l->asked
-        && l->since_ms + LEAD_ELECT_MS < next_ms) {
-        next_ms = l->since_ms + LEAD_ELECT_MS;
-    }
     return next_ms;
 }
 
 /* What happens. */
 
 void
-lead_database(struct lead *l, bool up, bool leads, int64_t now_ms)
+lead_database(struct lead *l, bool up, int64_t now_ms)
 {
     if (up && !l->database) {
         l->row_known = l->state == LEAD_LEADING;    /* It will be told. */
     }
     l->database = up;
-    l->database_leads = up && leads;
     if (!up) {
         l->renewing = false;
     }
@@ -430,6 +419,15 @@ lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
         copy_name(l->leader, leader);
     }
     lead_tick(l, now_ms);
+}
+
+void
+lead_row_is_known(struct lead *l, uint64_t epoch, const char *leader,
+                  int64_t now_ms)
+{
+    if (!l->row_known) {
+        lead_row(l, epoch, leader, now_ms);
+    }
 }
 
 void
@@ -636,6 +634,12 @@ const char *
 lead_peer_name(const struct lead *l, size_t peer)
 {
     return l->peers[peer].name;
+}
+
+const struct lead_beat *
+lead_peer_beat_of(const struct lead *l, size_t peer)
+{
+    return &l->peers[peer].beat;
 }
 
 bool

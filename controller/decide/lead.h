@@ -37,8 +37,7 @@
 #define LEAD_MISS_MS     120    /* A leader misses a peer so silent, */
 #define LEAD_SUSPECT_MS  300    /* and the others suspect such a leader. */
 #define LEAD_STAGGER_MS  70
-#define LEAD_ELECT_MS    30     /* So long a database may take to commit. */
-#define LEAD_GIVE_UP_MS  2000   /* And so long that it has not. */
+#define LEAD_GIVE_UP_MS  2000   /* So long a database may take to commit. */
 #define LEAD_RENEW_MS    150    /* Between two writes of a leader in doubt. */
 #define LEAD_CONFIRM_MS  1000   /* Without any it stands down. */
 #define LEAD_BRIDGES_MS  3000   /* For the bridges to come to a new leader. */
@@ -61,8 +60,6 @@ enum lead_action_type {
                                  * name; answer with lead_taken(). */
     LEAD_RENEW,                 /* Write to the row, if it is still of
                                  * 'epoch'; answer with lead_renewed(). */
-    LEAD_ELECT,                 /* Ask the database's server to become the
-                                 * leader of its cluster: it is slow. */
     LEAD_BEGIN,                 /* Lead, and ask bridges with 'epoch'. */
     LEAD_STAND_DOWN,            /* Follow. */
     LEAD_BEAT,                  /* Send lead_beat() to all peers. */
@@ -88,11 +85,14 @@ void lead_destroy(struct lead *);
 /* What happens.  After each: lead_next_action() until it returns false.
  * 'now_ms' is monotonic. */
 
-/* The database can be reached; 'leads': by its cluster's leader. */
-void lead_database(struct lead *, bool up, bool leads, int64_t now_ms);
+/* The database can be reached. */
+void lead_database(struct lead *, bool up, int64_t now_ms);
 /* The row was read or has changed.  No leader: "". */
 void lead_row(struct lead *, uint64_t epoch, const char *leader,
               int64_t now_ms);
+/* All that there is has been told since the database can be reached. */
+void lead_row_is_known(struct lead *, uint64_t epoch, const char *leader,
+                       int64_t now_ms);
 /* What came of LEAD_TAKE, of LEAD_RENEW.  A take that is committed late counts
  * all the same. */
 void lead_taken(struct lead *, uint64_t epoch, bool committed,
@@ -130,6 +130,7 @@ const char *lead_get_leader(const struct lead *);       /* Or "". */
 struct lead_beat lead_get_beat(const struct lead *);
 /* The peer's name, "" until it has said it; whether it is heard. */
 const char *lead_peer_name(const struct lead *, size_t peer);
+const struct lead_beat *lead_peer_beat_of(const struct lead *, size_t peer);
 bool lead_peer_is_heard(const struct lead *, size_t peer, int64_t now_ms);
 /* The epoch that a take at Unix time 'unix_ms' would write. */
 uint64_t lead_epoch_after(uint64_t epoch, int64_t unix_ms);

@@ -13,7 +13,9 @@ store_change_copy(const struct store_change *change)
     struct store_change *copy = fh_xmemdup(change, sizeof *change);
     char **names = fh_xcalloc(change->n + 1, sizeof *names);
 
-    for (size_t i = 0; change->names && i < change->n; i++) {
+    /* That of a copy without names is not NULL, but empty. */
+    for (size_t i = 0; change->names && i < change->n && change->names[i];
+         i++) {
         names[i] = fh_xstrdup(change->names[i]);
     }
     copy->names = (const char *const *) names;

@@ -42,6 +42,31 @@ struct fh_core_status {
     bool connected;             /* And its flows are right. */
 };
 
+/* One of several controllers, as another one of them knows it. */
+struct fh_cluster_peer {
+    const char *name;           /* "": it has not said it yet. */
+    const char *address;
+    bool connected;             /* It is heard. */
+    const char *problem;        /* Why it is not connected, or NULL. */
+    bool database;              /* It reaches the database. */
+    size_t n_bridges;           /* That answer it. */
+};
+
+#define FH_CLUSTER_MAX_PEERS 6
+
+/* This one, and the others.  All borrowed for a moment. */
+struct fh_cluster_status {
+    const char *name, *address;
+    bool leads;
+    const char *leader;         /* "": nobody leads. */
+    uint64_t epoch;
+    bool database;              /* It can be reached, */
+    bool database_leads;        /* by the leader of its own cluster; */
+    const char *database_server;        /* or this is tried. */
+    struct fh_cluster_peer peers[FH_CLUSTER_MAX_PEERS];
+    size_t n_peers;
+};
+
 /* All that speak OpenFlow. */
 struct fh_openflow_status {
     uint64_t accepted, refused, protocol_errors, dead, messages_in,

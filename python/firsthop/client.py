@@ -101,6 +101,14 @@ class Client:
     def status(self) -> types.Status:
         return self.get("/v1/status")
 
+    def cluster(self) -> types.Cluster:
+        """Several controllers: who leads, and who is heard."""
+        return self.get("/v1/cluster")
+
+    def transfer(self, name: str) -> types.ClusterTransferred:
+        """Has the controller 'name' lead."""
+        return self.request("POST", "/v1/cluster/transfer", {"name": name})
+
     def paths(self) -> types.Paths:
         """Who hears whom across each segment and the core."""
         return self.get("/v1/paths")

@@ -57,7 +57,7 @@ b_follows_a(int64_t now_ms)
     lead_bridges(l, 2, 2, 0, now_ms);
     lead_peer_up(l, 0, "a", now_ms);
     lead_peer_up(l, 1, "c", now_ms);
-    lead_database(l, true, true, now_ms);
+    lead_database(l, true, now_ms);
     lead_row(l, 5, "a", now_ms);
     lead_peer_beat(l, 0, &a, now_ms);
     lead_peer_beat(l, 1, &c, now_ms);
@@ -103,7 +103,7 @@ who_is_not_first_waits_for_those_before_it(void **state)
     lead_bridges(l, 2, 2, 0, 0);
     lead_peer_up(l, 0, "a", 0);
     lead_peer_up(l, 1, "b", 0);
-    lead_database(l, true, true, 0);
+    lead_database(l, true, 0);
     lead_row(l, 5, "a", 0);
     lead_peer_beat(l, 0, &a, 10);
     lead_peer_beat(l, 1, &b, 10);
@@ -187,7 +187,7 @@ a_leader_that_has_lost_only_the_database_goes_on(void **state)
     uint64_t epoch;
     struct lead *l = b_leads(1000, &epoch);
 
-    lead_database(l, false, false, 1100);
+    lead_database(l, false, 1100);
     for (int64_t ms = 1100; ms < 9000; ms += 50) {
         lead_tick(l, ms);       /* Nor are peers heard. */
         assert_false(does(l, LEAD_STAND_DOWN, NULL));
@@ -206,7 +206,7 @@ nor_does_one_that_hears_all_and_misses_a_bridge_stand_down(void **state)
     struct lead_beat f = beat(LEAD_FOLLOWING, epoch);
 
     lead_peer_up(l, 0, "a", 1010);
-    lead_database(l, false, false, 1100);
+    lead_database(l, false, 1100);
     lead_bridges(l, 2, 1, 1, 1100);
     for (int64_t ms = 1100; ms < 9000; ms += 50) {
         lead_peer_beat(l, 0, &f, ms);
@@ -240,23 +240,6 @@ who_sees_a_higher_epoch_stands_down(void **state)
     l = b_leads(1000, &epoch);          /* The same, by a bridge's. */
     lead_refused(l, 1020);
     assert_true(does(l, LEAD_STAND_DOWN, NULL));
-    lead_destroy(l);
-}
-
-static void
-a_slow_database_is_asked_to_elect_once(void **state)
-{
-    struct lead *l = b_follows_a(1000);
-
-    lead_database(l, true, false, 1000);
-    lead_peer_down(l, 0, 1000);
-    assert_true(does(l, LEAD_TAKE, NULL));
-    lead_tick(l, 1029);
-    assert_false(does(l, LEAD_ELECT, NULL));
-    lead_tick(l, 1030);
-    assert_true(does(l, LEAD_ELECT, NULL));
-    lead_tick(l, 1060);
-    assert_false(does(l, LEAD_ELECT, NULL));
     lead_destroy(l);
 }
 
@@ -474,8 +457,6 @@ carry_out(struct world *w, size_t i)
                 post(w, m, 1 + roll(w, 20));
             }
             break;
-        case LEAD_ELECT:
-            break;
         case LEAD_BEGIN:
             note_epoch(w, a.epoch);
             obey_nobody(c);
@@ -532,7 +513,7 @@ on_take(struct world *w, struct message m)
     m.outcome = ok;
     if (!roll(w, 20) && awake(w, m.from)) {
         w->database_up[m.from] = false;         /* Its server dies first. */
-        lead_database(w->all[m.from].lead, false, false, w->now_ms);
+        lead_database(w->all[m.from].lead, false, w->now_ms);
         carry_out(w, m.from);
     } else if (!w->database_cut[m.from]) {
         post(w, m, 1 + roll(w, 10));
@@ -672,7 +653,7 @@ follow_network(struct world *w, size_t i)
     }
     if (w->database_up[i] != !w->database_cut[i]) {
         w->database_up[i] = !w->database_cut[i];
-        lead_database(c->lead, w->database_up[i], roll(w, 2), w->now_ms);
+        lead_database(c->lead, w->database_up[i], w->now_ms);
         if (w->database_up[i]) {
             tell_row(w, i);
         }
@@ -991,7 +972,6 @@ main(void)
         cmocka_unit_test(
             nor_does_one_that_hears_all_and_misses_a_bridge_stand_down),
         cmocka_unit_test(who_sees_a_higher_epoch_stands_down),
-        cmocka_unit_test(a_slow_database_is_asked_to_elect_once),
         cmocka_unit_test(
             a_take_that_commits_late_counts_unless_another_was_faster),
         cmocka_unit_test(a_leader_without_bridges_leaves_it_to_who_has_some),

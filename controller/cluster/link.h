@@ -1,0 +1,50 @@
+/* A connection between two controllers: frames over a transport.
+ *
+ * A frame is its length (32 bits, of what follows), a type (8 bits), a number
+ * (32 bits) and a payload.  What is long is cut into frames, between which
+ * short ones pass, so that heartbeats do not wait for it.  Everything that
+ * comes is bounded; what breaks a bound ends the connection. */
+#ifndef LINK_H
+#define LINK_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct link;
+struct transport;
+
+#define LINK_MAX_SHORT   1024           /* Bytes of a short message. */
+#define LINK_MAX_LONG    (80u << 20)    /* Of a long one, put together. */
+#define LINK_MAX_PARTIAL 16             /* Long ones that come at a time. */
+
+enum link_type {
+    LINK_HELLO,                 /* Short. */
+    LINK_BEAT,                  /* Short. */
+    LINK_REQUEST,               /* Long. */
+    LINK_ANSWER,                /* Long; empty: there is none. */
+    LINK_N_TYPES
+};
+
+struct link_handler {
+    /* A message as a whole; borrowed.  May close the link. */
+    void (*message)(void *aux, enum link_type, uint32_t number,
+                    const uint8_t *, size_t len);
+    /* The connection has ended; link_destroy() is what is left to do. */
+    void (*closed)(void *aux, const char *why);
+};
+
+/* Takes 'transport'.  Returns new. */
+struct link *link_create(struct event_base *, struct transport *transport,
+                         const struct link_handler *, void *aux);
+void link_destroy(struct link *);       /* NULL is fine.  Closes; tells nobody. */
+
+/* What does not fit in what may wait ends the connection, from the event
+ * loop. */
+void link_send(struct link *, enum link_type, uint32_t number, const void *,
+               size_t len);
+/* Whom the peer has proved to be, or NULL. */
+const char *link_peer_name(const struct link *);
+
+#endif /* controller/cluster/link.h */
