@@ -500,6 +500,34 @@ write_openflow(const struct api_host *host, struct fh_buf *out)
            "Connections closed for silence.", c.dead);
 }
 
+/* Of several controllers. */
+static void
+write_cluster(const struct api_host *host, struct fh_buf *out)
+{
+    const struct fh_cluster_status *s = (host->cluster
+                                         ? host->cluster(host->aux) : NULL);
+    size_t n_connected = 0;
+
+    if (!s) {
+        return;
+    }
+    for (size_t i = 0; i < s->n_peers; i++) {
+        n_connected += s->peers[i].connected;
+    }
+    single(out, "cluster_leads", "gauge",
+           "Whether this one of several controllers leads.", s->leads);
+    single(out, "cluster_epoch", "gauge",
+           "Under which one of them leads; it rises with each change.",
+           s->epoch);
+    single(out, "cluster_peers", "gauge", "The other controllers.",
+           s->n_peers);
+    single(out, "cluster_peers_connected", "gauge",
+           "Those of them that are heard.", n_connected);
+    single(out, "cluster_database_connected", "gauge",
+           "Whether the database that they share can be reached.",
+           s->database);
+}
+
 /* Resident memory in bytes, 0 if it cannot be found out. */
 static uint64_t
 resident_bytes(void)
@@ -550,6 +578,7 @@ metrics_write(const struct engine *en, const struct api_host *host,
     write_stats(engine_stats(en), out);
     write_bgp(en, host, out);
     write_core(host, out);
+    write_cluster(host, out);
     write_openflow(host, out);
     single(out, "events_total", "counter", "Events so far.",
            journal_last_seq(engine_journal(en)));

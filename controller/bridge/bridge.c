@@ -691,6 +691,33 @@ bridges_lead(struct bridges *all, uint64_t epoch)
     bridges_offer(all);
 }
 
+struct search {
+    uint64_t dpid;
+    int64_t now_ms, within_ms;
+    bool found;
+};
+
+static void
+compare_dpid(struct ofconn *conn, void *search_)
+{
+    struct search *search = search_;
+
+    search->found = (search->found
+                     || (ofconn_dpid(conn) == search->dpid
+                         && ofconn_silence_ms(conn, search->now_ms)
+                            < search->within_ms));
+}
+
+bool
+bridges_hear(const struct bridges *all, uint64_t dpid, int64_t now_ms,
+             int64_t within_ms)
+{
+    struct search search = { dpid, now_ms, within_ms, false };
+
+    ofserver_for_each(all->server, compare_dpid, &search);
+    return search.found;
+}
+
 struct bridges_count
 bridges_count(const struct bridges *all, int64_t now_ms, int64_t within_ms)
 {

@@ -51,6 +51,10 @@ void bridges_set_refused(struct bridges *, void (*refused)(void *aux),
                          void *aux);
 void bridges_follow(struct bridges *);
 void bridges_lead(struct bridges *, uint64_t epoch);
+/* Has a bridge with that datapath id said something within 'within_ms',
+ * whomever it obeys? */
+bool bridges_hear(const struct bridges *, uint64_t dpid, int64_t now_ms,
+                  int64_t within_ms);
 /* How many there are, have said something within 'within_ms', obey us. */
 struct bridges_count { size_t n, n_alive, n_obey; };
 struct bridges_count bridges_count(const struct bridges *, int64_t now_ms,

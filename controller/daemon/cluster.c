@@ -381,7 +381,11 @@ on_changed(void *c_, unsigned int parts)
 {
     const struct cluster *c = c_;
 
-    c->host.changed(c->host.aux);
+    /* Learnt clients and leases change all the time, and are read by the one
+     * that comes to lead. */
+    if (parts & ~(unsigned int) (DBSTORE_LEARNT | DBSTORE_LEASES)) {
+        c->host.changed(c->host.aux);
+    }
 }
 
 static bool

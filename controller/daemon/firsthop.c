@@ -15,6 +15,7 @@
 #include "controller/daemon/cluster.h"
 #include "controller/daemon/errand.h"
 #include "controller/daemon/keeper.h"
+#include "controller/daemon/learnt.h"
 #include "controller/daemon/listen.h"
 #include "controller/engine/router_send.h"
 #include "controller/store/versions.h"
@@ -44,6 +45,7 @@ struct firsthop {
     struct versions *versions;          /* Of the configuration. */
     struct cluster *cluster;            /* NULL: it is alone. */
     struct errands *errands;            /* Of its peers; NULL: of none. */
+    struct learnt *learnt;
     struct event *rebuild;              /* What all share has changed. */
     json_t *told_config, *shared_config;        /* The part that is shared of
                                                  * the one to be kept. */
@@ -370,6 +372,14 @@ create_bridge(void *fh_, const struct bridge_options *options,
     return bridge_create(fh->bridges, options, ops, owner);
 }
 
+static bool
+has_bridge(void *fh_, uint64_t dpid)
+{
+    const struct firsthop *fh = fh_;
+
+    return bridges_hear(fh->bridges, dpid, clock_mono_ms(), CLUSTER_ALIVE_MS);
+}
+
 static void
 offer(void *fh_)
 {
@@ -489,6 +499,7 @@ on_lead(void *fh_, uint64_t epoch, int64_t after_ms)
     engine_read_clock(fh->engine);
     engine_set_decisions_after(fh->engine, after_ms);
     engine_restart(fh->engine, cluster_config(fh), false);
+    learnt_recall(fh->learnt);
     share_config(fh);
     bridges_lead(fh->bridges, epoch);
     end_turn(fh);
@@ -558,6 +569,7 @@ join_cluster(struct firsthop *fh, char **errp)
                                  errp);
     if (fh->cluster) {
         keeper_share(fh->keeper, cluster_store(fh->cluster));
+        fh->learnt = learnt_create(fh->engine, cluster_store(fh->cluster));
     }
     return fh->cluster != NULL;
 }
@@ -581,6 +593,7 @@ create_engine(struct firsthop *fh, struct config *config, char **errp)
         .kept = kept, .keep = keep,
         .wire = &bridge_wire, .create_bridge = create_bridge,
         .offer = offer, .tick = tick_bridges,
+        .has_bridge = config->cluster.name ? has_bridge : NULL,
         .listen = follow, .undial = undial,
     };
 
@@ -659,6 +672,7 @@ firsthop_destroy(struct firsthop *fh)
     errands_destroy(fh->errands);
     if (fh->cluster) {
         keeper_share(fh->keeper, NULL);
+        learnt_destroy(fh->learnt);
     }
     cluster_destroy(fh->cluster);
     fh->cluster = NULL;

@@ -66,7 +66,7 @@ static bool
 may_be(const struct client *c, const struct flow_client_info *info)
 {
     return fh_vlan_equal(&c->vlan, &info->vlan)
-           && (fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
+           && (c->recalled || fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
 }
 
 /* The client that it tells of, one that is known or a new one; or NULL. */
@@ -109,6 +109,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
         return;
     }
     c->mac = info.mac;
+    c->recalled = false;
     c->holdings[member] = (struct holding) {
         /* What it holds is about to be compared with what it should. */
         .uplink = segment->members[member].uplink->view.port,

@@ -219,6 +219,13 @@ is_in(char **names, size_t n, const char *name)
     return false;
 }
 
+static bool
+may_come(const struct engine *en, const struct router *router)
+{
+    return (!en->host.has_bridge
+            || en->host.has_bridge(en->host.aux, router->config->dpid));
+}
+
 static void
 restore(struct engine *en)
 {
@@ -232,9 +239,9 @@ restore(struct engine *en)
         router->uplink_down = is_in(state->uplinks_down,
                                     state->n_uplinks_down,
                                     router->config->name);
-        router->expected = is_in(state->holders, state->n_holders,
-                                 router->config->name);
-        router->was_holder = router->expected;
+        router->was_holder = is_in(state->holders, state->n_holders,
+                                   router->config->name);
+        router->expected = router->was_holder && may_come(en, router);
     }
     wheel_arm(en->wheel, &en->expect_timer,
               engine_now_ms(en) + ENGINE_EXPECT_MS);
@@ -393,7 +400,7 @@ engine_restart(struct engine *en, struct config *config, bool quiet)
             log_err("listening for bridges on %s", error);
             free(error);
         }
-        config_destroy(old);
+        en->host.retire(en->host.aux, old);
     }
     build(en);
     start_timers(en);

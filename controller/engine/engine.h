@@ -49,6 +49,9 @@ struct engine_host {
     void (*configured)(void *aux, const struct config *config);
     /* Frees 'config', which another has replaced.  It may be large. */
     void (*retire)(void *aux, struct config *config);
+    /* Is the bridge there, even if it has not been read yet?  It need not be
+     * waited for if not.  NULL: that is not known. */
+    bool (*has_bridge)(void *aux, uint64_t dpid);
     /* Bridges are listened for and dialled as 'now' says, and no more as only
      * 'old' (may be NULL) did.  Returns NULL, or what failed, new. */
     char *(*listen)(void *aux, const struct config *now,
@@ -75,6 +78,10 @@ struct engine *engine_create(struct config *config,
  * alone.  'quiet': another controller leads, and this one decides nothing until
  * it begins anew.  The journal and the counters go on. */
 void engine_restart(struct engine *, struct config *config, bool quiet);
+/* A learnt client that another controller has known.  Before the bridges come:
+ * whom none of them serves is asked for as soon as they have, and a MAC or a
+ * port that they tell is newer. */
+void engine_recall(struct engine *, const struct store_client *);
 bool engine_is_quiet(const struct engine *);
 /* Decisions from now on are later than all that were made until 'unix_ms',
  * whatever the clock says: another controller's may be ahead. */

@@ -152,6 +152,8 @@ struct client {
     bool withdrawn;             /* Lost for so long that all was removed. */
     bool is_static;             /* Acknowledges, but sends to the old MAC. */
     bool reinstall;             /* Once its router is read: see reload.c. */
+    bool recalled;              /* Another controller has known it: not seen
+                                 * on a bridge yet. */
     bool adopted;               /* Active as a bridge told: who else knows
                                  * of it is not known. */
     bool resume;                /* Core and client are to be told (again), once

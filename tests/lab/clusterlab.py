@@ -117,12 +117,12 @@ class ClusterLab(Lab):
         leaders = [c for c in self.running() if c.role() == "leader"]
         return leaders[0] if len(leaders) == 1 else None
 
-    def wait_leader(self, but=None, timeout=15.0):
-        """The one that leads once all that run agree on it, and that both
-        bridges obey; not 'but'."""
+    def wait_leader(self, but=None, among=None, timeout=15.0):
+        """The one that leads once all that run, or those 'among' them, agree
+        on it; not 'but'."""
 
         def agreed():
-            statuses = {c: c.status() for c in self.running()}
+            statuses = {c: c.status() for c in among or self.running()}
             names = {s["leader"] for s in statuses.values()}
             leaders = [c for c, s in statuses.items() if s["role"] == "leader"]
             if len(names) != 1 or len(leaders) != 1 or leaders[0] is but:

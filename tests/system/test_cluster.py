@@ -3,6 +3,8 @@
 Three machines with a controller and a server of the database each, two routers,
 UDP of two clients each way."""
 
+import signal
+
 import pytest
 
 import harness
@@ -98,6 +100,23 @@ def test_nothing_is_lost_when_the_leader_is_killed(cluster):
     assert not new.events(0, type="client.moved")
 
 
+def test_a_leader_that_was_stopped_is_replaced_and_follows(cluster):
+    before = active(cluster)
+    old = cluster.wait_leader()
+    with Meter(meter_binary(cluster.directory), pairs(cluster)) as meter:
+        meter.wait_steady(explain=cluster.explain)
+        meter.reset()
+        old.process.send_signal(signal.SIGSTOP)
+        others = [c for c in cluster.controllers if c is not old]
+        cluster.wait_leader(among=others)
+        wait_settled(cluster)
+        old.process.send_signal(signal.SIGCONT)
+        cluster.wait_leader(but=old)
+        wait_settled(cluster)
+        assert active(cluster) == before
+        assert lost(meter.report()) == {}
+
+
 def test_leadership_is_handed_over(cluster):
     before = active(cluster)
     old = cluster.wait_leader()
@@ -111,3 +130,107 @@ def test_leadership_is_handed_over(cluster):
         wait_settled(cluster)
         assert active(cluster) == before
         assert lost(meter.report()) == {}
+
+
+def test_what_one_is_told_all_know(cluster):
+    leader = cluster.wait_leader()
+    follower = next(c for c in cluster.controllers if c is not leader)
+    follower.request("PUT", "/v1/clients/10.0.0.99", {"segment": "metro"})
+    follower.patch_part("segments", "metro", {"withdraw_after_ms": 61000})
+    follower.request("PATCH", "/v1/routers/B", {"admin": "drain"})
+    for controller in cluster.controllers:
+        cluster.wait_for(
+            lambda c=controller: c.config()["segments"]["metro"].get(
+                "withdraw_after_ms"
+            )
+            == 61000,
+            what=f"{controller.name} to have the configuration",
+        )
+        # What is its own it keeps.
+        assert controller.config()["cluster"]["name"] == controller.name
+    leader.kill()
+    cluster.wait_leader(but=leader)
+    cluster.wait_connected()
+    assert cluster.daemon.client("10.0.0.99")["origin"] == "provisioned"
+    assert cluster.daemon.router("B")["admin"] == "drain"
+    follower.request("PATCH", "/v1/routers/B", {"admin": "up"})
+    follower.request("DELETE", "/v1/clients/10.0.0.99")
+    leader.start()
+    cluster.wait_leader()
+
+
+def test_all_are_restarted_and_nothing_is_lost(cluster):
+    """As a rolling upgrade does, and then all at once."""
+    before = active(cluster)
+    with Meter(meter_binary(cluster.directory), pairs(cluster)) as meter:
+        meter.wait_steady(explain=cluster.explain)
+        meter.reset()
+        for controller in cluster.controllers:
+            controller.restart()
+            cluster.wait_leader()
+            wait_settled(cluster)
+        for controller in cluster.controllers:
+            controller.stop()
+        for controller in cluster.controllers:
+            controller.start()
+        cluster.wait_leader()
+        wait_settled(cluster)
+        assert active(cluster) == before
+        assert lost(meter.report()) == {}
+
+
+def test_without_the_database_the_leader_goes_on(cluster):
+    leader = cluster.wait_leader()
+    servers = cluster.database.servers
+    for server in servers[1:]:
+        server.kill()
+    cluster.wait_for(
+        lambda: any("database is away" in p for p in leader.status()["problems"]),
+        what="a problem",
+    )
+    assert leader.role() == "leader"
+    cluster.c.forget(harness.GATEWAY)
+    assert cluster.c.ping(harness.GATEWAY)
+    with pytest.raises(ApiError):
+        leader.request("PUT", "/v1/clients/10.0.0.98", {"segment": "metro"})
+    for server in servers[1:]:
+        server.start(wait=False)
+    cluster.database.wait_until_whole()
+
+    def is_kept():
+        try:
+            leader.request("PUT", "/v1/clients/10.0.0.98", {"segment": "metro"})
+        except ApiError as error:
+            assert error.status != 422
+            return False
+        return True
+
+    cluster.wait_for(is_kept, 20, "a change to be kept")
+    assert cluster.wait_leader() is leader
+    assert not leader.status()["problems"]
+    leader.request("DELETE", "/v1/clients/10.0.0.98")
+
+
+def test_the_leader_dies_with_a_router(cluster):
+    """Its clients are asked for, by the one that takes over, from what is in
+    the database."""
+    leader = cluster.wait_leader()
+    assert set(active(cluster).values()) == {"A"}
+    with Meter(meter_binary(cluster.directory), pairs(cluster)) as meter:
+        meter.wait_steady(explain=cluster.explain)
+        meter.reset()
+        leader.kill()
+        cluster.a.kill()
+        cluster.wait_leader(but=leader)
+        for client in (cluster.c, cluster.d):
+            cluster.wait_active(client, "B")
+        meter.wait_steady(explain=cluster.explain)
+        outages = {
+            f"{name} {way}": stream["outage_ms"]
+            for name, pair in meter.report()["pairs"].items()
+            for way, stream in pair.items()
+        }
+        print("outages", outages)
+    cluster.a.revive()
+    leader.start()
+    cluster.wait_leader()

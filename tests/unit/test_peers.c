@@ -1,0 +1,348 @@
+/* cluster/peers: connections between controllers, on loopback. */
+#include <config.h>
+
+#include "controller/cluster/peers.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <event2/event.h>
+
+#include <firsthop/buf.h>
+
+#include "controller/base/clock.h"
+#include "controller/base/log.h"
+#include "controller/cluster/link.h"
+
+#define LONG_LEN  300000
+#define WAIT_MS   20000
+
+/* One controller, and what it was told. */
+struct side {
+    struct fixture *f;
+    struct peers *peers;
+    char address[32];
+    int n_up, n_down, n_beats, n_requests, n_answers;
+    char name[LEAD_NAME_LEN];
+    struct lead_beat beat;
+    int64_t clock_ms;
+    uint32_t number;            /* Of the last request. */
+    struct fh_buf text;         /* Of the last request, or answer. */
+    bool gone;                  /* The last answer was none. */
+};
+
+struct fixture {
+    struct event_base *base;
+    struct side a, b;
+};
+
+static void
+on_up(void *side_, size_t peer, const char *name)
+{
+    struct side *side = side_;
+
+    side->n_up++;
+    snprintf(side->name, sizeof side->name, "%s", name);
+}
+
+static void
+on_down(void *side_, size_t peer, const char *why)
+{
+    struct side *side = side_;
+
+    side->n_down++;
+}
+
+static void
+on_beat(void *side_, size_t peer, const struct lead_beat *beat,
+        int64_t clock_ms)
+{
+    struct side *side = side_;
+
+    side->n_beats++;
+    side->beat = *beat;
+    side->clock_ms = clock_ms;
+}
+
+static void
+on_request(void *side_, size_t peer, uint32_t number, const uint8_t *text,
+           size_t len)
+{
+    struct side *side = side_;
+
+    side->n_requests++;
+    side->number = number;
+    fh_buf_clear(&side->text);
+    fh_buf_append(&side->text, text, len);
+}
+
+static void
+on_answer(void *side_, const uint8_t *text, size_t len)
+{
+    struct side *side = side_;
+
+    side->n_answers++;
+    side->gone = !text;
+    fh_buf_clear(&side->text);
+    if (text) {
+        fh_buf_append(&side->text, text, len);
+    }
+}
+
+static void
+create(struct side *side, const char *name, struct side *other)
+{
+    static const struct peers_handler handler = {
+        on_up, on_beat, on_down, on_request,
+    };
+    char *addresses[] = { other->address };
+    const struct peers_options options = {
+        .name = name, .address = side->address, .addresses = addresses,
+        .n = 1,
+    };
+    char *error = NULL;
+
+    side->peers = peers_create(side->f->base, &options, &handler, side,
+                               &error);
+    assert_null(error);
+    assert_non_null(side->peers);
+}
+
+/* An address of loopback, with a port that was free a moment ago. */
+static void
+choose_address(struct side *side, const char *ip)
+{
+    struct sockaddr_in sin = { .sin_family = AF_INET };
+    socklen_t len = sizeof sin;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_false(bind(fd, (struct sockaddr *) &sin, sizeof sin));
+    assert_false(getsockname(fd, (struct sockaddr *) &sin, &len));
+    close(fd);
+    snprintf(side->address, sizeof side->address, "%s:%u", ip,
+             ntohs(sin.sin_port));
+}
+
+static int
+set_up(void **state)
+{
+    struct fixture *f = fh_xcalloc(1, sizeof *f);
+
+    alarm(60);
+    log_set_level(LOG_LVL_ERR);
+    f->base = event_base_new();
+    f->a.f = f->b.f = f;
+    choose_address(&f->a, "127.0.0.2");
+    choose_address(&f->b, "127.0.0.3");
+    *state = f;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    peers_destroy(f->a.peers);
+    peers_destroy(f->b.peers);
+    fh_buf_destroy(&f->a.text);
+    fh_buf_destroy(&f->b.text);
+    event_base_free(f->base);
+    free(f);
+    return 0;
+}
+
+#define run_until(F, CONDITION)                                             \
+    for (int64_t end_ms = clock_mono_ms() + WAIT_MS; !(CONDITION);) {       \
+        assert_true(clock_mono_ms() < end_ms);                              \
+        event_base_loop((F)->base, EVLOOP_ONCE);                            \
+    }
+
+static void
+connect_both(struct fixture *f)
+{
+    create(&f->a, "one", &f->b);
+    create(&f->b, "two", &f->a);
+    run_until(f, f->a.n_up && f->b.n_up);
+}
+
+static void
+two_find_each_other_and_say_their_names(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_both(f);
+    assert_string_equal(f->a.name, "two");
+    assert_string_equal(f->b.name, "one");
+    assert_null(peers_problem(f->a.peers, 0));
+    assert_string_equal(peers_name(f->b.peers, 0), "one");
+}
+
+static void
+a_heartbeat_arrives_as_it_was_sent(void **state)
+{
+    const struct lead_beat beat = { LEAD_LEADING, UINT64_C(1) << 40, 300,
+                                    true, "two" };
+    struct fixture *f = *state;
+
+    connect_both(f);
+    peers_send_beat(f->a.peers, &beat, 12345678901);
+    run_until(f, f->b.n_beats);
+    assert_int_equal(f->b.beat.state, LEAD_LEADING);
+    assert_int_equal(f->b.beat.epoch, UINT64_C(1) << 40);
+    assert_int_equal(f->b.beat.n_bridges, 300);
+    assert_true(f->b.beat.database);
+    assert_string_equal(f->b.beat.hand_to, "two");
+    assert_int_equal(f->b.clock_ms, 12345678901);
+}
+
+/* In many frames, between which heartbeats pass. */
+static void
+a_long_request_and_its_answer_arrive_whole(void **state)
+{
+    const struct lead_beat beat = { LEAD_FOLLOWING, 1, 0, false, "" };
+    struct fixture *f = *state;
+    uint8_t *text = fh_xmalloc(LONG_LEN);
+
+    for (size_t i = 0; i < LONG_LEN; i++) {
+        text[i] = (uint8_t) (i * 7 + i / 256);
+    }
+    connect_both(f);
+    assert_true(peers_ask(f->a.peers, 0, text, LONG_LEN, on_answer, &f->a));
+    peers_send_beat(f->a.peers, &beat, 0);
+    run_until(f, f->b.n_requests);
+    assert_true(f->b.n_beats);          /* It did not wait. */
+    assert_int_equal(f->b.text.len, LONG_LEN);
+    assert_memory_equal(f->b.text.data, text, LONG_LEN);
+
+    peers_answer(f->b.peers, 0, f->b.number, text + 1, LONG_LEN - 1);
+    run_until(f, f->a.n_answers);
+    assert_false(f->a.gone);
+    assert_int_equal(f->a.text.len, LONG_LEN - 1);
+    assert_memory_equal(f->a.text.data, text + 1, LONG_LEN - 1);
+    peers_answer(f->b.peers, 0, f->b.number, "x", 1);   /* Once only. */
+    assert_true(peers_ask(f->a.peers, 0, "y", 1, on_answer, &f->a));
+    run_until(f, f->b.n_requests == 2);
+    peers_answer(f->b.peers, 0, f->b.number, "z", 1);
+    run_until(f, f->a.n_answers == 2);
+    assert_memory_equal(f->a.text.data, "z", 1);
+    free(text);
+}
+
+static void
+who_asks_one_that_goes_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_both(f);
+    assert_true(peers_ask(f->a.peers, 0, "x", 1, on_answer, &f->a));
+    run_until(f, f->b.n_requests);
+    peers_destroy(f->b.peers);
+    f->b.peers = NULL;
+    run_until(f, f->a.n_down);
+    assert_int_equal(f->a.n_answers, 1);
+    assert_true(f->a.gone);
+    assert_non_null(peers_problem(f->a.peers, 0));
+    assert_false(peers_ask(f->a.peers, 0, "x", 1, on_answer, &f->a));
+
+    create(&f->b, "two", &f->a);        /* It is found again. */
+    run_until(f, f->a.n_up == 2);
+}
+
+/* A connection of our own to 'to', from 'ip'. */
+static int
+dial(const struct side *to, const char *ip)
+{
+    struct sockaddr_in from = { .sin_family = AF_INET }, sin = from;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char host[16];
+
+    snprintf(host, sizeof host, "%.*s",
+             (int) strcspn(to->address, ":"), to->address);
+    evutil_inet_pton(AF_INET, ip, &from.sin_addr);
+    evutil_inet_pton(AF_INET, host, &sin.sin_addr);
+    sin.sin_port = htons((uint16_t) atoi(strchr(to->address, ':') + 1));
+    assert_false(bind(fd, (struct sockaddr *) &from, sizeof from));
+    assert_false(connect(fd, (struct sockaddr *) &sin, sizeof sin));
+    evutil_make_socket_nonblocking(fd);
+    return fd;
+}
+
+static bool
+is_closed(int fd)
+{
+    char bytes[256];
+    ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+
+    return !n || (n < 0 && errno != EAGAIN);
+}
+
+static void
+strangers_are_turned_away(void **state)
+{
+    static const uint8_t bad[][32] = {
+        { 0, 1, 0, 0, 0 },                              /* Too long. */
+        { 0, 0, 0, 4, 0, 0, 0, 0 },                     /* Too short. */
+        { 0, 0, 0, 5, 9, 0, 0, 0, 0 },                  /* No type. */
+        { 0, 0, 0, 5, 0x81, 0, 0, 0, 0 },               /* A beat in parts. */
+        { 0, 0, 0, 5, 0, 0, 0, 0, 0 },                  /* An empty hello. */
+        { 0, 0, 0, 6, 0, 0, 0, 0, 0, 9 },               /* A version. */
+        { 0, 0, 0, 7, 0, 0, 0, 0, 0, 1, 200 },          /* A name cut off. */
+        { 0, 0, 0, 10, 0, 0, 0, 0, 0, 1, 1, 'x', 1, 'y' },  /* No peer. */
+        { 0, 0, 0, 5, 2, 0, 0, 0, 0 },          /* A request before that. */
+    };
+    struct fixture *f = *state;
+    int fd;
+
+    create(&f->b, "two", &f->a);
+    fd = dial(&f->b, "127.0.0.9");      /* From elsewhere. */
+    run_until(f, is_closed(fd));
+    close(fd);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        fd = dial(&f->b, "127.0.0.2");
+        assert_int_equal(send(fd, bad[i], 4 + bad[i][3], MSG_NOSIGNAL)
+                         , 4 + bad[i][3]);
+        run_until(f, is_closed(fd));
+        close(fd);
+    }
+    assert_int_equal(f->b.n_up, 0);
+    assert_int_equal(f->b.n_requests, 0);
+}
+
+/* Two of one name would both take the epoch for theirs. */
+static void
+one_of_the_same_name_is_not_a_peer(void **state)
+{
+    struct fixture *f = *state;
+
+    create(&f->a, "one", &f->b);
+    create(&f->b, "one", &f->a);
+    run_until(f, strstr(peers_problem(f->a.peers, 0), "same name")
+              || strstr(peers_problem(f->a.peers, 0), "closed"));
+    assert_int_equal(f->a.n_up + f->b.n_up, 0);
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(two_find_each_other_and_say_their_names),
+        TEST(a_heartbeat_arrives_as_it_was_sent),
+        TEST(a_long_request_and_its_answer_arrive_whole),
+        TEST(who_asks_one_that_goes_is_told),
+        TEST(strangers_are_turned_away),
+        TEST(one_of_the_same_name_is_not_a_peer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
