@@ -372,12 +372,17 @@ create_bridge(void *fh_, const struct bridge_options *options,
     return bridge_create(fh->bridges, options, ops, owner);
 }
 
+/* In time for it to have come: bridges have a while for that. */
 static bool
 has_bridge(void *fh_, uint64_t dpid)
 {
     const struct firsthop *fh = fh_;
+    int64_t up_ms = (fh->engine ? engine_unix_ms(fh->engine)
+                     - engine_started_ms(fh->engine) : 0);
 
-    return bridges_hear(fh->bridges, dpid, clock_mono_ms(), CLUSTER_ALIVE_MS);
+    return up_ms < ENGINE_EXPECT_MS
+           || bridges_hear(fh->bridges, dpid, clock_mono_ms(),
+                           CLUSTER_ALIVE_MS);
 }
 
 static void

@@ -79,6 +79,26 @@ read_done(void *router_, bool first)
     }
 }
 
+/* It was there when this controller came to lead, and has gone before it could
+ * be read: others of its bridges are not late, this one is dead. */
+static void
+wait_no_more(struct engine *en, struct router *router)
+{
+    router->expected = false;
+    for (size_t i = 0; i < clients_count(en->clients); i++) {
+        struct client *c = clients_at(en->clients, i);
+
+        for (size_t j = 0; j < c->n_reaches; j++) {
+            if (c->segment->members[j].router == router) {
+                mark_client(en, c, (CLIENT_WANTS_ELECTION
+                                    | CLIENT_WANTS_RESUMPTION), CAUSE_NONE);
+                break;
+            }
+        }
+    }
+    settle_marked(en);
+}
+
 static void
 down(void *router_, const char *reason)
 {
@@ -102,6 +122,9 @@ down(void *router_, const char *reason)
         uplink_reset(&router->uplinks[i]);
     }
     removed_router_gone(en, router);
+    if (router->expected && en->host.has_bridge) {
+        wait_no_more(en, router);
+    }
     if (!was_there) {
         return;
     }

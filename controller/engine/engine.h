@@ -49,8 +49,8 @@ struct engine_host {
     void (*configured)(void *aux, const struct config *config);
     /* Frees 'config', which another has replaced.  It may be large. */
     void (*retire)(void *aux, struct config *config);
-    /* Is the bridge there, even if it has not been read yet?  It need not be
-     * waited for if not.  NULL: that is not known. */
+    /* Is the bridge there, even if it has not been read yet, or may it be yet?
+     * It need not be waited for if not.  NULL: that is not known. */
     bool (*has_bridge)(void *aux, uint64_t dpid);
     /* Bridges are listened for and dialled as 'now' says, and no more as only
      * 'old' (may be NULL) did.  Returns NULL, or what failed, new. */
