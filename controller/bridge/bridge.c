@@ -92,6 +92,8 @@ struct bridges {
     void (*refused)(void *aux);
     void *refused_aux;
     TAILQ_HEAD(, bridge) list;
+    uint64_t *met;              /* Datapath ids of those that have come. */
+    size_t n_met;
     struct fh_bridge_counters uncounted;
     int64_t now_ms;             /* As of the last tick. */
     char problem[512];
@@ -527,6 +529,26 @@ turn_away(const struct bridge *b, struct ofconn *conn)
     ofconn_close(conn, "its certificate is not for this datapath id");
 }
 
+bool
+bridges_have_met(const struct bridges *all, uint64_t dpid)
+{
+    for (size_t i = 0; i < all->n_met; i++) {
+        if (all->met[i] == dpid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+note_met(struct bridges *all, uint64_t dpid)
+{
+    if (!bridges_have_met(all, dpid)) {
+        all->met = fh_xrealloc(all->met, (all->n_met + 1) * sizeof *all->met);
+        all->met[all->n_met++] = dpid;
+    }
+}
+
 static void
 on_identified(struct ofconn *conn, void *all_)
 {
@@ -543,6 +565,7 @@ on_identified(struct ofconn *conn, void *all_)
         turn_away(b, conn);
         return;
     }
+    note_met(all, b->dpid);
     if (b->conn) {
         lose_conn(b, conn);
     }
@@ -949,6 +972,7 @@ bridges_destroy(struct bridges *all)
 {
     if (all) {
         ofserver_destroy(all->server);
+        free(all->met);
         free(all);
     }
 }

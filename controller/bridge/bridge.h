@@ -55,6 +55,8 @@ void bridges_lead(struct bridges *, uint64_t epoch);
  * whomever it obeys? */
 bool bridges_hear(const struct bridges *, uint64_t dpid, int64_t now_ms,
                   int64_t within_ms);
+/* Has one with that datapath id ever come? */
+bool bridges_have_met(const struct bridges *, uint64_t dpid);
 /* How many there are, have said something within 'within_ms', obey us. */
 struct bridges_count { size_t n, n_alive, n_obey; };
 struct bridges_count bridges_count(const struct bridges *, int64_t now_ms,

@@ -29,6 +29,9 @@
 #define HANDSHAKE_MS 10000
 #define STRANGER_MS 5000        /* For a reload to know it. */
 #define MAX_STRANGERS 256
+/* So long a leader that was deposed goes on telling the core what it has told:
+ * the next one has told it again by then. */
+#define FOLLOW_SETTLE_MS 3000
 #define REBUILD_MS 200          /* Between two changes that are followed. */
 #define CLUSTER_ECHO_MS 100     /* So that a silent bridge is soon known. */
 #define CLUSTER_ALIVE_MS 300    /* Which it is after this. */
@@ -46,6 +49,7 @@ struct firsthop {
     struct cluster *cluster;            /* NULL: it is alone. */
     struct errands *errands;            /* Of its peers; NULL: of none. */
     struct learnt *learnt;
+    bool follows;                       /* Another controller leads. */
     struct event *rebuild;              /* What all share has changed. */
     json_t *told_config, *shared_config;        /* The part that is shared of
                                                  * the one to be kept. */
@@ -196,6 +200,17 @@ create_upstreams(struct firsthop *fh)
     fh->upstreams[UPSTREAM_KERNEL] = upstream_kernel_create(&kernel);
 }
 
+static void
+destroy_upstreams(struct firsthop *fh)
+{
+    for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
+        if (fh->upstreams[i]) {
+            fh->upstreams[i]->ops->destroy(fh->upstreams[i]);
+            fh->upstreams[i] = NULL;
+        }
+    }
+}
+
 /* When it is known which clients are gone: when routers have had their time,
  * and clients as long as they may be lost. */
 static uint32_t
@@ -268,7 +283,7 @@ configure_tls(struct firsthop *fh, const struct config *config)
 static void
 configure(struct firsthop *fh, const struct config *config)
 {
-    uint32_t ms = settle_ms(config);
+    uint32_t ms = fh->follows ? FOLLOW_SETTLE_MS : settle_ms(config);
 
     configure_tls(fh, config);
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
@@ -372,7 +387,7 @@ create_bridge(void *fh_, const struct bridge_options *options,
     return bridge_create(fh->bridges, options, ops, owner);
 }
 
-/* In time for it to have come: bridges have a while for that. */
+/* One that has never been here may just be late, for a while. */
 static bool
 has_bridge(void *fh_, uint64_t dpid)
 {
@@ -380,7 +395,7 @@ has_bridge(void *fh_, uint64_t dpid)
     int64_t up_ms = (fh->engine ? engine_unix_ms(fh->engine)
                      - engine_started_ms(fh->engine) : 0);
 
-    return up_ms < ENGINE_EXPECT_MS
+    return (up_ms < ENGINE_EXPECT_MS && !bridges_have_met(fh->bridges, dpid))
            || bridges_hear(fh->bridges, dpid, clock_mono_ms(),
                            CLUSTER_ALIVE_MS);
 }
@@ -496,12 +511,24 @@ on_shared(void *fh_)
     }
 }
 
+/* As after a start: what was told to the core stays for a while, for who leads
+ * now to tell it again, and what is not told again is taken back. */
+static void
+renew_upstreams(struct firsthop *fh)
+{
+    destroy_upstreams(fh);
+    create_upstreams(fh);
+    configure(fh, engine_config(fh->engine));
+}
+
 static void
 on_lead(void *fh_, uint64_t epoch, int64_t after_ms)
 {
     struct firsthop *fh = fh_;
 
+    fh->follows = false;
     engine_read_clock(fh->engine);
+    renew_upstreams(fh);
     engine_set_decisions_after(fh->engine, after_ms);
     engine_restart(fh->engine, cluster_config(fh), false);
     learnt_recall(fh->learnt);
@@ -515,7 +542,9 @@ on_follow(void *fh_)
 {
     struct firsthop *fh = fh_;
 
+    fh->follows = true;
     engine_restart(fh->engine, cluster_config(fh), true);
+    renew_upstreams(fh);
     bridges_follow(fh->bridges);
     end_turn(fh);
 }
@@ -689,12 +718,7 @@ firsthop_destroy(struct firsthop *fh)
     if (fh->engine) {
         engine_stop(fh->engine);
     }
-    for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
-        if (fh->upstreams[i]) {
-            fh->upstreams[i]->ops->destroy(fh->upstreams[i]);
-            fh->upstreams[i] = NULL;
-        }
-    }
+    destroy_upstreams(fh);
     bridges_destroy(fh->bridges);
     if (fh->engine) {
         engine_destroy(fh->engine);

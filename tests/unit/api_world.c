@@ -119,6 +119,20 @@ load_version(void *aux, uint32_t number)
             : number == 8 ? json_loads(config_text, 0, NULL) : NULL);
 }
 
+const struct fh_cluster_status *cluster_status_of_world;
+
+static const struct fh_cluster_status *
+get_cluster(void *aux)
+{
+    return cluster_status_of_world;
+}
+
+static const char *
+transfer(void *aux, const char *name)
+{
+    return NULL;
+}
+
 int
 set_up(void **state)
 {
@@ -129,6 +143,7 @@ set_up(void **state)
         .version = get_version, .load_version = load_version, .bgp = get_bgp,
         .n_cores = get_n_cores, .core = get_core,
         .core_routes = get_core_routes, .openflow = get_openflow,
+        .cluster = get_cluster, .transfer = transfer,
         .turns = &w->turns, .aux = &w->n_changes,
     };
     char *error = NULL;

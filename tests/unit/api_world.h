@@ -25,6 +25,9 @@ struct world {
     int n_changes;              /* That were to be carried out. */
 };
 
+/* That this one is of several controllers, and who it is; NULL: alone. */
+extern const struct fh_cluster_status *cluster_status_of_world;
+
 /* Kept configurations, from number 7 on. */
 extern size_t n_versions;
 

@@ -549,6 +549,19 @@ static const struct walk {
       412, NULL, "If-Match: \"x\"\r\n" },
     { "POST", "/v1/config/rollback", "/v1/config/rollback?dry_run=maybe",
       NULL, 422, NULL },
+    { "GET", "/v1/cluster", "/v1/cluster", NULL, 200, NULL },
+    { "GET", "/v1/cluster", "/v1/cluster?a=b", NULL, 400, NULL },
+    { "GET", "/v1/cluster", "/v1/cluster", NULL, 404, NULL },
+    { "POST", "/v1/cluster/transfer", "/v1/cluster/transfer",
+      "{\"name\": \"n2\"}", 202, NULL },
+    { "POST", "/v1/cluster/transfer", "/v1/cluster/transfer", "{", 400,
+      NULL },
+    { "POST", "/v1/cluster/transfer", "/v1/cluster/transfer",
+      "{\"name\": \"n2\"}", 409, NULL },
+    { "POST", "/v1/cluster/transfer", "/v1/cluster/transfer", "LARGE", 413,
+      NULL },
+    { "POST", "/v1/cluster/transfer", "/v1/cluster/transfer",
+      "{\"name\": 1}", 422, NULL },
     { "GET", "/v1/openapi.json", "/v1/openapi.json", NULL, 200, NULL },
     { "GET", "/v1/openapi.json", "/v1/openapi.json?a=b", NULL, 400, NULL },
     { "GET", "/metrics", "/metrics", NULL, 200, NULL },
@@ -576,6 +589,12 @@ walk_body(const char *body)
 static void
 every_documented_answer_is_given_as_documented(void **state)
 {
+    static const struct fh_cluster_status leads = {
+        .name = "n1", .address = "192.0.2.1:6650", .leads = true,
+        .leader = "n1", .epoch = 7, .n_peers = 1,
+        .peers = { { .name = "", .address = "192.0.2.2:6650",
+                     .problem = "has not connected yet" } },
+    };
     struct world *w = *state;
     json_t *doc = load_document(w);
 
@@ -585,6 +604,8 @@ every_documented_answer_is_given_as_documented(void **state)
         const struct walk *step = &walks[i];
         char *body = walk_body(step->body);
 
+        cluster_status_of_world = (!strncmp(step->path, "/v1/cluster", 11)
+                                   && step->status < 300 ? &leads : NULL);
         if (step->refuse) {
             fake_refuse(w->en, step->refuse);
         }
@@ -592,6 +613,7 @@ every_documented_answer_is_given_as_documented(void **state)
                           step->fields, body, step->status);
         free(body);
     }
+    cluster_status_of_world = NULL;
     json_decref(doc);
 }
 

@@ -1,0 +1,237 @@
+/* The routes of the control socket, of one of several controllers: what it
+ * answers itself, and what it passes on. */
+#include <config.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/api/api_internal.h"
+#include "tests/unit/api_world.h"
+#include "tests/unit/fake_engine.h"
+#include "tests/unit/http_peer.h"
+
+static struct fh_cluster_status status;
+
+/* The one that leads: what it was asked last, and what it says. */
+static struct {
+    struct event_base *base;
+    bool connected;
+    char *asked;                /* Owned. */
+    int n_asked;
+    const char *answer;         /* NULL: it goes before that. */
+    void (*done)(void *call, const uint8_t *text, size_t len);
+    void *call;
+} leader;
+
+static const struct fh_cluster_status *
+get_cluster(void *aux)
+{
+    return &status;
+}
+
+static void
+answer(evutil_socket_t fd, short what, void *aux)
+{
+    leader.done(leader.call, (const uint8_t *) leader.answer,
+                leader.answer ? strlen(leader.answer) : 0);
+}
+
+static bool
+pass(void *aux, const void *text, size_t len,
+     void (*done)(void *call, const uint8_t *text, size_t len), void *call)
+{
+    static const struct timeval at_once = { 0, 0 };
+
+    if (!leader.connected) {
+        return false;
+    }
+    free(leader.asked);
+    leader.asked = fh_xasprintf("%.*s", (int) len, (const char *) text);
+    leader.n_asked++;
+    leader.done = done;
+    leader.call = call;
+    event_base_once(leader.base, -1, EV_TIMEOUT, answer, NULL, &at_once);
+    return true;
+}
+
+static const char *
+transfer(void *aux, const char *name)
+{
+    return strcmp(name, "n2") ? "there is no such controller" : NULL;
+}
+
+/* A follower, of n1. */
+static int
+set_up_follower(void **state)
+{
+    struct world *w;
+
+    assert_int_equal(set_up(state), 0);
+    w = *state;
+    w->api->host.cluster = get_cluster;
+    w->api->host.pass = pass;
+    w->api->host.transfer = transfer;
+    leader.base = w->base;
+    leader.connected = true;
+    leader.n_asked = 0;
+    leader.answer = NULL;
+    status = (struct fh_cluster_status) {
+        .name = "n2", .address = "192.0.2.2:6650", .leader = "n1",
+        .epoch = 7, .database = true, .database_server = "tcp:192.0.2.2:6641",
+        .n_peers = 1,
+        .peers = { { .name = "n1", .address = "192.0.2.1:6650",
+                     .connected = true, .database = true, .n_bridges = 2 } },
+    };
+    return 0;
+}
+
+static int
+tear_down_follower(void **state)
+{
+    free(leader.asked);
+    leader.asked = NULL;
+    return tear_down(state);
+}
+
+static void
+it_says_who_it_is_by_itself(void **state)
+{
+    json_t *json = ask(*state, "GET", "/v1/status", NULL, 200);
+
+    assert_string_equal("follower",
+                        json_string_value(json_object_get(json, "role")));
+    assert_string_equal("n1",
+                        json_string_value(json_object_get(json, "leader")));
+    assert_int_equal(7, json_integer_value(json_object_get(json, "epoch")));
+    json_decref(json);
+    assert_json(ask(*state, "GET", "/v1/cluster", NULL, 200),
+                "{\"name\": \"n2\", \"address\": \"192.0.2.2:6650\","
+                " \"role\": \"follower\", \"leader\": \"n1\", \"epoch\": 7,"
+                " \"database\": {\"server\": \"tcp:192.0.2.2:6641\","
+                " \"connected\": true, \"leads\": false}, \"peers\": ["
+                "{\"name\": \"n1\", \"address\": \"192.0.2.1:6650\","
+                " \"role\": \"leader\", \"connected\": true,"
+                " \"database\": true, \"bridges\": 2}]}");
+    ask_only(*state, "GET", "/v1/config", NULL, 200);
+    assert_int_equal(leader.n_asked, 0);
+}
+
+static void
+what_it_does_not_know_the_leader_is_asked(void **state)
+{
+    leader.answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                    "Content-Length: 8\r\n\r\n{\"a\": 1}";
+    assert_json(ask(*state, "GET", "/v1/clients?segment=metro&limit=2", NULL,
+                    200), "{\"a\": 1}");
+    assert_non_null(strstr(leader.asked,
+                           "GET /v1/clients?segment=metro&limit=2 HTTP/1.1"
+                           "\r\n"));
+    assert_non_null(strstr(leader.asked, "Connection: close\r\n"));
+}
+
+/* Status and body as they come, and once. */
+static void
+a_change_is_passed_on(void **state)
+{
+    struct world *w = *state;
+    char *reply;
+
+    leader.answer = "HTTP/1.1 409 Conflict\r\n"
+                    "Content-Type: application/problem+json\r\n\r\n"
+                    "{\"title\": \"Conflict\", \"status\": 409,"
+                    " \"detail\": \"no\"}";
+    reply = ask_with(w, "POST", "/v1/clients/10.0.0.10/move?segment=a%20b",
+                     "If-Match: \"x\"\r\n", "{\"router\": \"B\"}");
+    assert_int_equal(reply_status(reply), 409);
+    assert_non_null(strstr(reply, "\"detail\": \"no\""));
+    free(reply);
+    assert_int_equal(leader.n_asked, 1);
+    assert_non_null(strstr(leader.asked, "POST /v1/clients/10.0.0.10/move"
+                           "?segment=a%20b HTTP/1.1\r\n"));
+    assert_non_null(strstr(leader.asked, "If-Match: \"x\"\r\n"));
+    assert_non_null(strstr(leader.asked, "\r\n\r\n{\"router\": \"B\"}"));
+}
+
+static void
+a_leader_that_goes_leaves_a_change_unknown_and_a_question_to_us(void **state)
+{
+    leader.answer = NULL;
+    ask_only(*state, "PUT", "/v1/clients/10.0.0.90", "{\"segment\":"
+             " \"metro\"}", 503);
+    ask_only(*state, "GET", "/v1/routers", NULL, 200);
+    assert_int_equal(leader.n_asked, 2);
+    leader.answer = "nonsense";
+    ask_only(*state, "GET", "/v1/routers", NULL, 502);
+}
+
+static void
+without_a_leader_nothing_changes(void **state)
+{
+    leader.connected = false;
+    ask_only(*state, "PUT", "/v1/clients/10.0.0.90", "{\"segment\":"
+             " \"metro\"}", 503);
+    ask_only(*state, "GET", "/v1/clients", NULL, 200);
+    status.leader = "";
+    ask_only(*state, "DELETE", "/v1/clients/10.0.0.10", NULL, 503);
+}
+
+/* Or two who take each other for it would never answer. */
+static void
+what_was_passed_on_once_is_not_passed_on_again(void **state)
+{
+    char *reply = ask_with(*state, "DELETE", "/v1/clients/10.0.0.10",
+                           "Firsthop-Passed: 1\r\n", NULL);
+
+    assert_int_equal(reply_status(reply), 503);
+    assert_int_equal(leader.n_asked, 0);
+    free(reply);
+}
+
+static void
+the_leader_answers_itself_and_hands_over(void **state)
+{
+    status.leads = true;
+    ask_only(*state, "GET", "/v1/clients", NULL, 200);
+    ask_only(*state, "POST", "/v1/cluster/transfer", "{\"name\": \"n9\"}",
+             409);
+    assert_json(ask(*state, "POST", "/v1/cluster/transfer",
+                    "{\"name\": \"n2\"}", 202), "{\"to\": \"n2\"}");
+    assert_int_equal(leader.n_asked, 0);
+}
+
+static void
+one_that_is_alone_says_so(void **state)
+{
+    struct world *w = *state;
+
+    w->api->host.cluster = NULL;
+    ask_only(w, "GET", "/v1/cluster", NULL, 404);
+    ask_only(w, "POST", "/v1/cluster/transfer", "{\"name\": \"n2\"}", 409);
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up_follower, \
+                                                   tear_down_follower)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_says_who_it_is_by_itself),
+        TEST(what_it_does_not_know_the_leader_is_asked),
+        TEST(a_change_is_passed_on),
+        TEST(a_leader_that_goes_leaves_a_change_unknown_and_a_question_to_us),
+        TEST(without_a_leader_nothing_changes),
+        TEST(what_was_passed_on_once_is_not_passed_on_again),
+        TEST(the_leader_answers_itself_and_hands_over),
+        TEST(one_that_is_alone_says_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
