@@ -22,6 +22,7 @@
 
 #define DATABASE        "Firsthop"
 #define SCHEMA_VERSION  "1.0.0"
+#define SCHEMA_PATH "/usr/share/firsthop/firsthop.ovsschema" /* Of packages. */
 #define ALIVE_MS        300     /* A bridge that has said something since. */
 /* Decisions of a new leader are later than what was last heard of the one
  * before by this: so long that may have gone on unheard. */
@@ -400,6 +401,7 @@ connect_database(struct cluster *c, const struct config *config, char **errp)
         .database = DATABASE, .version = SCHEMA_VERSION,
         .servers = (const char *const *) config->cluster.databases,
         .n_servers = config->cluster.n_databases, .tls = c->tls,
+        .schema_path = SCHEMA_PATH,
     };
 
     options.monitor = json_pack("{s:[{s:[s,s,s,s]}]}", "Shard", "columns",
@@ -528,6 +530,25 @@ read_certificates(struct cluster *c, const struct config *config, char **errp)
         free(error);
     }
     return c->tls != NULL;
+}
+
+void
+cluster_reread_certificates(struct cluster *c, const struct config *config)
+{
+    struct tls *old = c->tls;
+    char *error = NULL;
+
+    if (!old || !read_certificates(c, config, &error) || c->tls == old) {
+        c->tls = old;
+        if (error) {
+            log_err("cluster: %s", error);
+            free(error);
+        }
+        return;
+    }
+    peers_set_tls(c->peers, c->tls);
+    ovsdb_set_tls(c->db, c->tls);
+    tls_destroy(old);
 }
 
 static bool

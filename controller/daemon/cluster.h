@@ -43,6 +43,9 @@ struct cluster *cluster_create(struct event_base *, const struct config *,
                                const struct cluster_host *, char **errp);
 /* NULL is fine. */
 void cluster_destroy(struct cluster *);
+/* Connections to the peers and to the database use what the files are now.  If
+ * they cannot be read that is logged, and those before stay in use. */
+void cluster_reread_certificates(struct cluster *, const struct config *);
 /* A bridge obeys another controller. */
 void cluster_refused(struct cluster *);
 /* Bridges have come or gone, perhaps. */

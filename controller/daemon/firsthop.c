@@ -18,6 +18,7 @@
 #include "controller/daemon/learnt.h"
 #include "controller/daemon/listen.h"
 #include "controller/engine/router_send.h"
+#include "controller/store/dbstore.h"
 #include "controller/store/versions.h"
 #include "controller/upstream/upstream_arp.h"
 #include "controller/upstream/upstream_bgp.h"
@@ -286,6 +287,9 @@ configure(struct firsthop *fh, const struct config *config)
     uint32_t ms = fh->follows ? FOLLOW_SETTLE_MS : settle_ms(config);
 
     configure_tls(fh, config);
+    if (fh->cluster) {
+        cluster_reread_certificates(fh->cluster, config);
+    }
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
                            config->bgp.api_out, ms);
     configure_cores(fh, config, ms);
@@ -472,16 +476,17 @@ cluster_config(struct firsthop *fh)
     return config;
 }
 
-/* The first that leads gives its own to all. */
+/* The first that leads gives its own to all, and what it has kept as the only
+ * one. */
 static void
 share_config(struct firsthop *fh)
 {
-    const struct store_state *state = keeper_kept(fh->keeper);
     struct store_change change = {
         STORE_SET_CONFIG, .config = engine_config(fh->engine)->json
     };
 
-    if (state && !state->config) {
+    if (dbstore_is_new(cluster_store(fh->cluster))) {
+        keeper_hand_over(fh->keeper);
         change.config = shared_part(fh, change.config);
         cluster_share(fh->cluster, &change);
     }

@@ -210,8 +210,11 @@ keeper_keep(struct keeper *keeper, const struct store_change *change)
 const struct store_state *
 keeper_kept(const struct keeper *keeper)
 {
-    return (keeper->shared ? dbstore_get(keeper->shared)
-            : keeper->store ? store_get(keeper->store) : NULL);
+    bool by_us = keeper->store && (!keeper->shared
+                                   || dbstore_is_new(keeper->shared));
+
+    return (by_us ? store_get(keeper->store)
+            : keeper->shared ? dbstore_get(keeper->shared) : NULL);
 }
 
 struct turns *
@@ -252,6 +255,14 @@ void
 keeper_share(struct keeper *keeper, struct dbstore *shared)
 {
     keeper->shared = shared;
+}
+
+void
+keeper_hand_over(struct keeper *keeper)
+{
+    if (keeper->shared && keeper->store) {
+        dbstore_import(keeper->shared, store_get(keeper->store));
+    }
 }
 
 /* Start and end. */

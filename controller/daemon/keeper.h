@@ -38,6 +38,9 @@ void keeper_destroy(struct keeper *);       /* NULL is fine. */
  * way round.  A change that is under way ends where it began.  The database's
  * must be destroyed, or let go of here, before the keeper is. */
 void keeper_share(struct keeper *, struct dbstore *);
+/* What the state directory has goes into the shared database, if that is new;
+ * until then keeper_kept() is what the state directory has. */
+void keeper_hand_over(struct keeper *);
 
 /* NULL if nothing is kept.  Not while something is being written, but for the
  * one whose turn it is. */

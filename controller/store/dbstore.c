@@ -513,9 +513,15 @@ import_routers(struct dbstore *db, enum store_change_type type,
 }
 
 bool
+dbstore_is_new(const struct dbstore *db)
+{
+    return !*db->copy.config_uuid;
+}
+
+bool
 dbstore_import(struct dbstore *db, const struct store_state *state)
 {
-    if (!db->leader || *db->copy.config_uuid) {
+    if (!db->leader || !dbstore_is_new(db)) {
         return false;
     }
     import_change(db, &(struct store_change) {

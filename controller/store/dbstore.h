@@ -86,6 +86,8 @@ typedef void dbstore_done_cb(void *aux, int error);
  * error, some of them have been written. */
 int dbstore_apply(struct dbstore *, const struct store_change *change,
                   dbstore_done_cb *done, void *aux);
+/* Has the shard no configuration yet, as far as is known? */
+bool dbstore_is_new(const struct dbstore *);
 /* Writes what a controller had in its state directory, but for the
  * configuration, which is to be put next: as long as there is none, the shard
  * is new.  Returns false, and does nothing, if it is not, or we do not lead. */

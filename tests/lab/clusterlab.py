@@ -30,6 +30,7 @@ class Controller(Firsthopd):
 
     def __init__(self, lab, number):
         self.number = number
+        self.protocol = "tcp"
         self.name = f"n{number}"
         self.address = f"{NETWORK}.{100 + number}"
         machine = Netns(self.name)
@@ -44,7 +45,7 @@ class Controller(Firsthopd):
     @property
     def target(self):
         """Where bridges dial."""
-        return f"tcp:{self.address}:6653"
+        return f"{self.protocol}:{self.address}:6653"
 
     @property
     def peer_address(self):

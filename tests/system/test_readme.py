@@ -22,7 +22,7 @@ def test_configurations_are_valid(tmp_path):
     config = json.loads(whole)
     config["segments"].update(json.loads("{" + segments + "}"))
     config.update(json.loads("{" + tls + "}"))
-    json.loads("{" + cluster + "}")
+    config.update(json.loads("{" + cluster + "}"))
     path = tmp_path / "firsthop.json"
     path.write_text(json.dumps(config))
     done = subprocess.run(

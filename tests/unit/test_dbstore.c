@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include <event2/event.h>
@@ -960,6 +961,42 @@ an_operators_turn_waits_for_the_database(void **state)
     keeper_destroy(keeper);
 }
 
+static void
+what_the_state_directory_has_is_handed_over(void **state)
+{
+    struct fixture *f = *state;
+    char dir[] = "/tmp/test_dbstore.XXXXXX";
+    const char *name = "A";
+    char *error = NULL;
+    struct keeper *keeper;
+    json_t *config = json_pack("{s{}}", "routers");
+
+    assert_non_null(mkdtemp(dir));
+    keeper = keeper_create(f->base, dir, false, &error);
+    assert_int_equal(keeper_keep(keeper, &(struct store_change) {
+        .type = STORE_DRAIN, .names = &name, .n = 1 }), 0);
+    keeper_share(keeper, f->db);
+    assert_int_equal(keeper_kept(keeper)->n_draining, 1);
+    assert_int_equal(dbstore_get(f->db)->n_draining, 0);
+
+    keeper_hand_over(keeper);
+    assert_int_equal(apply(f, &(struct store_change) {
+        .type = STORE_SET_CONFIG, .config = config }), 0);
+    assert_ptr_equal(keeper_kept(keeper), dbstore_get(f->db));
+    assert_int_equal(keeper_kept(keeper)->n_draining, 1);
+    keeper_share(keeper, NULL);
+    assert_int_equal(keeper_kept(keeper)->n_draining, 1);
+    keeper_destroy(keeper);
+    json_decref(config);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = fh_xasprintf("%s/%s", dir, i ? "lock" : "state");
+
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
@@ -988,6 +1025,7 @@ main(void)
         TEST(rows_of_others_and_nonsense_are_left_alone),
         TEST(shards_share_a_database_and_nothing_in_it),
         TEST(an_operators_turn_waits_for_the_database),
+        TEST(what_the_state_directory_has_is_handed_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
