@@ -158,6 +158,7 @@ struct config {
         size_t n_peers;
         char **databases;               /* Targets. */
         size_t n_databases;
+        char *shard;                    /* "default". */
         struct config_tls tls;          /* Else that of the whole. */
     } cluster;
     json_t *json;                       /* As read, defaults left out.  Owned

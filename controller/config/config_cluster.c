@@ -116,6 +116,18 @@ read_addresses(const struct ask *ask, struct config *config)
     }
 }
 
+static void
+read_shard(const struct ask *ask, struct config *config)
+{
+    const char *shard = ask_string(ask, "shard");
+
+    shard = shard ? shard : "default";
+    if (config_name_error(shard)) {
+        ask_error(ask, "shard", "%s", config_name_error(shard));
+    }
+    config->cluster.shard = fh_xstrdup(shard);
+}
+
 void
 config_read_cluster(const struct ask *root, struct config *config)
 {
@@ -133,6 +145,7 @@ config_read_cluster(const struct ask *root, struct config *config)
     config->cluster.name = ask_strdup(&ask, "name");
     read_addresses(&ask, config);
     read_databases(&ask, config);
+    read_shard(&ask, config);
     config_read_tls(&ask, &config->cluster.tls);
     ask_end(&ask);
 }
@@ -151,6 +164,7 @@ config_destroy_cluster(struct config *config)
     free_tls(&config->tls);
     free(config->cluster.name);
     free(config->cluster.address);
+    free(config->cluster.shard);
     config_free_strings(config->cluster.peers, config->cluster.n_peers);
     config_free_strings(config->cluster.databases,
                         config->cluster.n_databases);

@@ -51,6 +51,7 @@ const struct config_key config_cluster_keys[] = {
     REQUIRED_STRING("address"),
     REQUIRED_ARRAY("peers", 1, CONFIG_MAX_PEERS),
     REQUIRED_STRING("database"),
+    STRING("shard"),
     OBJECT("tls", 0, 0),
     END
 };

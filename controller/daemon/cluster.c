@@ -31,7 +31,7 @@
 struct cluster {
     struct event_base *base;
     struct cluster_host host;
-    char *name, *address;
+    char *name, *address, *shard;
     char **addresses;           /* Of peers, in the order of the text. */
     size_t n;
     struct lead *lead;
@@ -76,14 +76,14 @@ read_clock(struct cluster *c)
 /* Transactions. */
 
 static json_t *
-where_shard(void)
+where_shard(const struct cluster *c)
 {
-    return json_pack("[[s,s,s]]", "name", "==", CLUSTER_SHARD);
+    return json_pack("[[s,s,s]]", "name", "==", c->shard);
 }
 
 /* Nothing is done unless the row is as 'expected' (taken) says. */
 static json_t *
-wait_for(json_t *expected)
+wait_for(const struct cluster *c, json_t *expected)
 {
     json_t *columns = json_array();
     const char *name;
@@ -93,7 +93,7 @@ wait_for(json_t *expected)
         json_array_append_new(columns, json_string(name));
     }
     return json_pack("{s:s, s:i, s:s, s:o, s:o, s:s, s:[o]}", "op", "wait",
-                     "timeout", 0, "table", "Shard", "where", where_shard(),
+                     "timeout", 0, "table", "Shard", "where", where_shard(c),
                      "columns", columns, "until", "==", "rows", expected);
 }
 
@@ -168,13 +168,13 @@ take(struct cluster *c, uint64_t epoch, uint64_t from)
 
     log_info("cluster: takes epoch %"PRIu64" after %"PRIu64, epoch, from);
     if (c->row_there) {
-        json_array_append_new(operations, wait_for(json_pack(
+        json_array_append_new(operations, wait_for(c, json_pack(
             "{s:I}", "epoch", (json_int_t) from)));
         json_array_append_new(operations, json_pack(
             "{s:s, s:s, s:o, s:o}", "op", "update", "table", "Shard",
-            "where", where_shard(), "row", row));
+            "where", where_shard(c), "row", row));
     } else {                    /* Its name is unique: one of us gets it. */
-        json_object_set_new(row, "name", json_string(CLUSTER_SHARD));
+        json_object_set_new(row, "name", json_string(c->shard));
         json_array_append_new(operations, json_pack(
             "{s:s, s:s, s:o}", "op", "insert", "table", "Shard", "row",
             row));
@@ -189,11 +189,11 @@ renew(struct cluster *c, uint64_t epoch)
 {
     json_t *operations = json_array();
 
-    json_array_append_new(operations, wait_for(json_pack(
+    json_array_append_new(operations, wait_for(c, json_pack(
         "{s:I, s:s}", "epoch", (json_int_t) epoch, "leader", c->name)));
     json_array_append_new(operations, json_pack(
         "{s:s, s:s, s:o, s:{s:I}}", "op", "update", "table", "Shard",
-        "where", where_shard(), "row", "beat", (json_int_t) ++c->beat));
+        "where", where_shard(c), "row", "beat", (json_int_t) ++c->beat));
     if (!transact(c, operations, epoch, renewed)) {
         lead_renewed(c->lead, epoch, LEAD_NO_ANSWER, clock_mono_ms());
     }
@@ -355,7 +355,7 @@ on_update(void *c_, const char *table, const char *uuid,
 
     dbstore_update(c->store, table, uuid, old_row, row);
     if (strcmp(table, "Shard") || !name || !leader
-        || strcmp(name, CLUSTER_SHARD)) {
+        || strcmp(name, c->shard)) {
         return;                 /* Another shard's, or it is deleted. */
     }
     c->row_there = true;
@@ -406,11 +406,11 @@ connect_database(struct cluster *c, const struct config *config, char **errp)
 
     options.monitor = json_pack("{s:[{s:[s,s,s,s]}]}", "Shard", "columns",
                                 "name", "epoch", "leader", "beat");
-    dbstore_monitor(options.monitor, CLUSTER_SHARD);
+    dbstore_monitor(options.monitor, c->shard);
     c->db = ovsdb_create(c->base, &options, &handler, c, errp);
     json_decref(options.monitor);
     if (c->db) {
-        c->store = dbstore_create(c->base, c->db, CLUSTER_SHARD, &kept, c);
+        c->store = dbstore_create(c->base, c->db, c->shard, &kept, c);
     }
     return c->db != NULL;
 }
@@ -577,6 +577,7 @@ cluster_create(struct event_base *base, const struct config *config,
     c->host = *host;
     c->name = fh_xstrdup(config->cluster.name);
     c->address = fh_xstrdup(config->cluster.address);
+    c->shard = fh_xstrdup(config->cluster.shard);
     c->n = config->cluster.n_peers;
     c->addresses = fh_xcalloc(c->n + 1, sizeof *c->addresses);
     for (size_t i = 0; i < c->n; i++) {
@@ -616,6 +617,7 @@ cluster_destroy(struct cluster *c)
     free(c->addresses);
     free(c->name);
     free(c->address);
+    free(c->shard);
     free(c);
 }
 

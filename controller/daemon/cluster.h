@@ -18,9 +18,6 @@ struct cluster;
 struct dbstore;
 struct event_base;
 
-/* Of the only shard. */
-#define CLUSTER_SHARD "default"
-
 struct cluster_host {
     /* Leads from now on: bridges are to be asked with 'epoch', and decisions
      * are to be later than 'after_ms', Unix time. */

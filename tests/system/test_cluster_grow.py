@@ -87,9 +87,15 @@ def test_what_one_has_kept_three_know(lab):
     lab.start()
     leader = lab.wait_leader()
     for controller in lab.controllers:
-        assert controller.client("10.0.0.99")["origin"] == "provisioned"
-        assert controller.get("/v1/routers/B")["admin"] == "drain"
-        assert controller.active(lab.c.address) == "A"
+        wait_for(
+            lambda c=controller: c.client("10.0.0.99")["origin"]
+            == "provisioned"
+            and c.get("/v1/routers/B")["admin"] == "drain"
+            and c.active(lab.c.address) == "A",
+            20,
+            f"{controller.name} to know what the first one knew",
+            lab.explain,
+        )
 
     # New certificates are for the connections that come.
     lab.issue(leader.name)
@@ -105,4 +111,52 @@ def test_what_one_has_kept_three_know(lab):
     )
     leader.kill()
     leader = lab.wait_leader(but=leader)
-    assert leader.client("10.0.0.98")["origin"] == "provisioned"
+    wait_for(
+        lambda: leader.client("10.0.0.98")["origin"] == "provisioned",
+        20,
+        "the next leader to know what was written last",
+        lab.explain,
+    )
+
+
+def test_two_shards_share_a_database():
+    """Each has its own leader and epoch, and nothing of the other's."""
+    lab = ClusterLab(n=2, n_servers=1)
+    try:
+        lab.database.start()
+        for controller, other in zip(
+            lab.controllers, reversed(lab.controllers)
+        ):
+            config = lab.config_of(controller)
+            config["cluster"]["shard"] = f"shard-{controller.name}"
+            # Its peers are not there.
+            config["cluster"]["peers"] = [f"{other.address}:1"]
+            config["routers"] = {}
+            config["segments"] = {}
+            controller.configure(config)
+            controller.start()
+        for controller in lab.controllers:
+            lab.daemon = controller
+            wait_for(
+                lambda c=controller: c.role() == "leader",
+                20,
+                f"{controller.name} to lead its shard",
+                lab.explain,
+            )
+        rows = lab.database.servers[0].transact(
+            {
+                "op": "select",
+                "table": "Shard",
+                "where": [],
+                "columns": ["name", "leader"],
+            }
+        )[0]["rows"]
+        assert {row["name"]: row["leader"] for row in rows} == {
+            f"shard-{c.name}": c.name for c in lab.controllers
+        }
+        first = lab.controllers[0]
+        first.kill()
+        lab.daemon = lab.controllers[1]
+        assert lab.daemon.role() == "leader"
+    finally:
+        lab.close()
