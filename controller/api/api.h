@@ -44,6 +44,9 @@ struct api_host {
     bool (*pass)(void *aux, const void *text, size_t len,
                  void (*done)(void *call, const uint8_t *text, size_t len),
                  void *call);
+    /* What all share is to be known as it is now: the one that leads cannot be
+     * asked. */
+    void (*catch_up)(void *aux);
     /* Has another one lead.  Returns NULL, or why not. */
     const char *(*transfer)(void *aux, const char *name);
     struct turns *turns;        /* Who changes something waits here. */

@@ -148,6 +148,16 @@ reply_from(struct api_call *call, const char *text, size_t len)
     free(more);
 }
 
+/* As far as we know it. */
+static void
+answer_ourselves(struct api_call *call)
+{
+    const struct api_host *host = &call->api->host;
+
+    call->passed = true;
+    host->catch_up(host->aux);
+}
+
 static void
 answered(void *call_, const uint8_t *text, size_t len)
 {
@@ -161,7 +171,7 @@ answered(void *call_, const uint8_t *text, size_t len)
                           "before it answered: the change may have been made, "
                           "or not");
     } else {
-        call->passed = true;    /* As far as we know it. */
+        answer_ourselves(call);
         call->resume(call);
         return;
     }
@@ -194,7 +204,9 @@ api_pass(struct api_call *call)
     passed = host->pass(host->aux, text.data, text.len, answered, call);
     fh_buf_destroy(&text);
     call->pending = passed;
-    if (!passed && change) {
+    if (!passed && !change) {
+        answer_ourselves(call);
+    } else if (!passed) {
         api_reply_problem(call, 503, *status->leader
                           ? "the controller that leads is not connected"
                           : "no controller leads at present");

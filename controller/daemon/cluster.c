@@ -209,9 +209,12 @@ begin(struct cluster *c, uint64_t epoch)
     if (after_ms < (int64_t) epoch) {
         after_ms = (int64_t) epoch;
     }
+    /* For who leads next to be later still. */
+    after_ms += UNHEARD_MS;
+    c->ahead_ms = after_ms - clock_unix_us() / 1000;
     log_info("cluster: %s leads, epoch %"PRIu64, c->name, epoch);
     dbstore_lead(c->store, (int64_t) epoch, c->name);
-    c->host.lead(c->host.aux, epoch, after_ms + UNHEARD_MS);
+    c->host.lead(c->host.aux, epoch, after_ms);
 }
 
 static void

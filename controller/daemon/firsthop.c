@@ -33,6 +33,7 @@
 /* So long a leader that was deposed goes on telling the core what it has told:
  * the next one has told it again by then. */
 #define FOLLOW_SETTLE_MS 3000
+#define CATCH_UP_MS 2000        /* Between two rebuilds for questions. */
 #define REBUILD_MS 200          /* Between two changes that are followed. */
 #define CLUSTER_ECHO_MS 100     /* So that a silent bridge is soon known. */
 #define CLUSTER_ALIVE_MS 300    /* Which it is after this. */
@@ -51,6 +52,7 @@ struct firsthop {
     struct errands *errands;            /* Of its peers; NULL: of none. */
     struct learnt *learnt;
     bool follows;                       /* Another controller leads. */
+    int64_t rebuilt_ms;
     struct event *rebuild;              /* What all share has changed. */
     json_t *told_config, *shared_config;        /* The part that is shared of
                                                  * the one to be kept. */
@@ -492,6 +494,15 @@ share_config(struct firsthop *fh)
     }
 }
 
+static void
+rebuild(struct firsthop *fh)
+{
+    fh->rebuilt_ms = clock_mono_ms();
+    engine_restart(fh->engine, cluster_config(fh), true);
+    learnt_recall(fh->learnt);
+    bridges_offer(fh->bridges);
+}
+
 /* A follower keeps up, once for many changes. */
 static void
 rebuild_cb(evutil_socket_t fd, short what, void *fh_)
@@ -499,8 +510,7 @@ rebuild_cb(evutil_socket_t fd, short what, void *fh_)
     struct firsthop *fh = fh_;
 
     if (engine_is_quiet(fh->engine)) {
-        engine_restart(fh->engine, cluster_config(fh), true);
-        bridges_offer(fh->bridges);
+        rebuild(fh);
     }
 }
 
@@ -899,6 +909,17 @@ api_pass(void *fh_, const void *text, size_t len, peers_answer_cb *done,
     return cluster_pass(fh->cluster, text, len, done, aux);
 }
 
+static void
+api_catch_up(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    if (engine_is_quiet(fh->engine)
+        && clock_mono_ms() - fh->rebuilt_ms >= CATCH_UP_MS) {
+        rebuild(fh);
+    }
+}
+
 static const char *
 api_transfer(void *fh_, const char *name)
 {
@@ -919,7 +940,8 @@ firsthop_api_host(struct firsthop *fh)
         .parser = fh->parser,
         .n_cores = api_n_cores, .core = api_core,
         .core_routes = api_core_routes, .openflow = api_openflow,
-        .cluster = api_cluster, .pass = api_pass, .transfer = api_transfer,
+        .cluster = api_cluster, .pass = api_pass,
+        .catch_up = api_catch_up, .transfer = api_transfer,
         .aux = fh,
     };
 }

@@ -211,6 +211,41 @@ def test_without_the_database_the_leader_goes_on(cluster):
     leader.request("DELETE", "/v1/clients/10.0.0.98")
 
 
+def is_alone(router):
+    """Does its bridge take the controllers to be away?"""
+    return not any("hard_timeout" in f for f in router.flows("table=15"))
+
+
+def test_a_leader_that_dies_without_the_database_is_not_missed(cluster):
+    """Nobody can lead: the bridges answer by themselves, and whoever is asked
+    still knows the clients."""
+    leader = cluster.wait_leader()
+    servers = cluster.database.servers
+    with Meter(meter_binary(cluster.directory), pairs(cluster)) as meter:
+        meter.wait_steady(explain=cluster.explain)
+        meter.reset()
+        for server in servers[1:]:
+            server.kill()
+        leader.kill()
+        for router in (cluster.a, cluster.b):
+            cluster.wait_for(
+                lambda r=router: is_alone(r),
+                what=f"{router.name} to answer by itself",
+            )
+        follower = cluster.running()[0]
+        assert follower.role() == "follower"
+        assert follower.client(cluster.c.address)["origin"] == "learned"
+        cluster.c.forget(harness.GATEWAY)
+        assert cluster.c.ping(harness.GATEWAY)
+        for server in servers[1:]:
+            server.start(wait=False)
+        cluster.wait_leader(but=leader)
+        leader.start()
+        cluster.wait_leader()
+        wait_settled(cluster)
+        assert lost(meter.report()) == {}
+
+
 def test_the_leader_dies_with_a_router(cluster):
     """Its clients are asked for, by the one that takes over, from what is in
     the database."""

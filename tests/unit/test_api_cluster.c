@@ -61,6 +61,14 @@ pass(void *aux, const void *text, size_t len,
     return true;
 }
 
+static int n_caught_up;
+
+static void
+catch_up(void *aux)
+{
+    n_caught_up++;
+}
+
 static const char *
 transfer(void *aux, const char *name)
 {
@@ -78,6 +86,8 @@ set_up_follower(void **state)
     w->api->host.cluster = get_cluster;
     w->api->host.pass = pass;
     w->api->host.transfer = transfer;
+    w->api->host.catch_up = catch_up;
+    n_caught_up = 0;
     leader.base = w->base;
     leader.connected = true;
     leader.n_asked = 0;
@@ -165,8 +175,10 @@ a_leader_that_goes_leaves_a_change_unknown_and_a_question_to_us(void **state)
     leader.answer = NULL;
     ask_only(*state, "PUT", "/v1/clients/10.0.0.90", "{\"segment\":"
              " \"metro\"}", 503);
+    assert_int_equal(n_caught_up, 0);
     ask_only(*state, "GET", "/v1/routers", NULL, 200);
     assert_int_equal(leader.n_asked, 2);
+    assert_int_equal(n_caught_up, 1);
     leader.answer = "nonsense";
     ask_only(*state, "GET", "/v1/routers", NULL, 502);
 }
@@ -178,6 +190,7 @@ without_a_leader_nothing_changes(void **state)
     ask_only(*state, "PUT", "/v1/clients/10.0.0.90", "{\"segment\":"
              " \"metro\"}", 503);
     ask_only(*state, "GET", "/v1/clients", NULL, 200);
+    assert_int_equal(n_caught_up, 1);
     status.leader = "";
     ask_only(*state, "DELETE", "/v1/clients/10.0.0.10", NULL, 503);
 }
