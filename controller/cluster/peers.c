@@ -21,16 +21,14 @@
 #include "controller/base/target.h"
 #include "controller/base/tls.h"
 #include "controller/cluster/link.h"
+#include "controller/cluster/message.h"
 
-#define VERSION       1
 #define DIAL_MIN_MS   50
 #define DIAL_MAX_MS   1000
 #define CONNECT_MS    2000
 #define CHECK_MS      250       /* Is a peer silent? */
-#define MAX_ADDRESS   64
 #define MAX_STRANGERS 16        /* Who have not said who they are. */
 #define BACKLOG       16
-#define BEAT_LEN      (1 + 1 + 2 + 8 + 8)
 
 /* A connection: one that we have dialled, or one that has come.
  *
@@ -88,97 +86,17 @@ struct peers {
 static void dial(struct peer *);
 static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
 
-/* Bytes. */
-
-static void
-put_u64(uint8_t *p, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        p[i] = (uint8_t) (value >> (56 - 8 * i));
-    }
-}
-
-static uint64_t
-get_u64(const uint8_t *p)
-{
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | p[i];
-    }
-    return value;
-}
-
-/* Version 8, then name and address, each with its length 8 before it. */
 static void
 send_hello(struct session *s)
 {
-    const struct peers *all = s->all;
-    uint8_t text[3 + LEAD_NAME_LEN + MAX_ADDRESS];
-    size_t n_name = strlen(all->name), n_address = strlen(all->address);
-    uint8_t *p = text;
+    struct message_hello hello;
+    uint8_t data[MESSAGE_MAX];
+    size_t len;
 
-    *p++ = VERSION;
-    *p++ = (uint8_t) n_name;
-    memcpy(p, all->name, n_name);
-    p += n_name;
-    *p++ = (uint8_t) n_address;
-    memcpy(p, all->address, n_address);
-    p += n_address;
-    link_send(s->link, LINK_HELLO, 0, text, (size_t) (p - text));
-}
-
-/* Takes a text with its length before it.  Returns false if it is none. */
-static bool
-get_text(const uint8_t **p, size_t *len, char *text, size_t size)
-{
-    size_t n = *len ? (*p)[0] : 0;
-
-    if (!n || n >= size || n + 1 > *len || memchr(*p + 1, '\0', n)) {
-        return false;
-    }
-    memcpy(text, *p + 1, n);
-    text[n] = '\0';
-    *p += n + 1;
-    *len -= n + 1;
-    return true;
-}
-
-/* State 8, flags 8, bridges 16, epoch 64, clock 64, who is to lead. */
-static size_t
-encode_beat(const struct lead_beat *beat, int64_t clock_ms,
-            uint8_t data[BEAT_LEN + LEAD_NAME_LEN])
-{
-    size_t n = strlen(beat->hand_to);
-
-    data[0] = (uint8_t) beat->state;
-    data[1] = beat->database;
-    data[2] = (uint8_t) (beat->n_bridges >> 8);
-    data[3] = (uint8_t) beat->n_bridges;
-    put_u64(data + 4, beat->epoch);
-    put_u64(data + 12, (uint64_t) clock_ms);
-    memcpy(data + BEAT_LEN, beat->hand_to, n);
-    return BEAT_LEN + n;
-}
-
-static bool
-decode_beat(const uint8_t *data, size_t len, struct lead_beat *beat,
-            int64_t *clock_ms)
-{
-    size_t n = len - BEAT_LEN;
-
-    if (len < BEAT_LEN || n >= LEAD_NAME_LEN || data[0] > LEAD_LEADING
-        || memchr(data + BEAT_LEN, '\0', n)) {
-        return false;
-    }
-    memset(beat, 0, sizeof *beat);
-    beat->state = data[0];
-    beat->database = data[1] & 1;
-    beat->n_bridges = (uint16_t) (data[2] << 8 | data[3]);
-    beat->epoch = get_u64(data + 4) & INT64_MAX;
-    *clock_ms = (int64_t) (get_u64(data + 12) & INT64_MAX);
-    memcpy(beat->hand_to, data + BEAT_LEN, n);
-    return true;
+    snprintf(hello.name, sizeof hello.name, "%s", s->all->name);
+    snprintf(hello.address, sizeof hello.address, "%s", s->all->address);
+    len = message_put_hello(&hello, data);
+    link_send(s->link, LINK_HELLO, 0, data, len);
 }
 
 /* Questions. */
@@ -290,29 +208,26 @@ find_peer(struct peers *all, const char *address)
 static void
 receive_hello(struct session *s, const uint8_t *data, size_t len)
 {
-    char name[LEAD_NAME_LEN], address[MAX_ADDRESS];
+    struct message_hello hello;
     struct peers *all = s->all;
+    const char *why = (s->up ? "says twice who it is"
+                       : message_get_hello(data, len, &hello));
     struct peer *peer;
 
-    if (s->up || !len || *data++ != VERSION) {
-        session_end(s, "speaks another version of the protocol");
+    if (why) {
+        session_end(s, why);
         return;
     }
-    len--;
-    if (!get_text(&data, &len, name, sizeof name)
-        || !get_text(&data, &len, address, sizeof address)) {
-        session_end(s, "does not say who it is");
-        return;
-    }
-    peer = find_peer(all, address);
+    peer = find_peer(all, hello.address);
     if (!peer || (s->peer ? peer != s->peer
                   : peer->dialled || !is_from(s, peer))) {
         log_warn_rl(&rl, "cluster: %s says that it is %s, which is no peer's "
-                    "address, or comes from elsewhere", name, address);
+                    "address, or comes from elsewhere", hello.name,
+                    hello.address);
         session_end(s, "it has another address than it is known by");
         return;
     }
-    if (!strcmp(name, all->name)) {
+    if (!strcmp(hello.name, all->name)) {
         session_end(s, "has the same name as this controller");
         return;
     }
@@ -326,8 +241,8 @@ receive_hello(struct session *s, const uint8_t *data, size_t len)
     }
     s->up = true;
     peer->delay_ms = DIAL_MIN_MS;
-    snprintf(peer->name, sizeof peer->name, "%s", name);
-    log_info("peer %s (%s): connected", name, address);
+    memcpy(peer->name, hello.name, sizeof peer->name);
+    log_info("peer %s (%s): connected", hello.name, hello.address);
     all->handler.up(all->aux, peer->index, peer->name);
 }
 
@@ -338,6 +253,7 @@ on_message(void *s_, enum link_type type, uint32_t number,
     struct session *s = s_;
     struct peers *all = s->all;
     struct lead_beat beat;
+    const char *why;
     int64_t clock_ms;
 
     s->heard_ms = clock_mono_ms();
@@ -345,11 +261,13 @@ on_message(void *s_, enum link_type type, uint32_t number,
         receive_hello(s, data, len);
     } else if (!s->up) {
         session_end(s, "does not say who it is");
-    } else if (type == LINK_BEAT && !decode_beat(data, len, &beat,
-                                                 &clock_ms)) {
-        session_end(s, "sends what is no message");
     } else if (type == LINK_BEAT) {
-        all->handler.beat(all->aux, s->peer->index, &beat, clock_ms);
+        why = message_get_beat(data, len, &beat, &clock_ms);
+        if (why) {
+            session_end(s, why);
+        } else {
+            all->handler.beat(all->aux, s->peer->index, &beat, clock_ms);
+        }
     } else if (type == LINK_REQUEST) {
         all->handler.request(all->aux, s->peer->index, number, data, len);
     } else if (type == LINK_ANSWER) {
@@ -545,7 +463,7 @@ static bool
 parse(const char *address, struct target_addr *addr)
 {
     char *target = fh_xasprintf("tcp:%s", address);
-    bool ok = (strlen(address) < MAX_ADDRESS
+    bool ok = (strlen(address) < MESSAGE_ADDRESS_LEN
                && !target_parse(target, addr));
 
     free(target);
@@ -667,8 +585,8 @@ void
 peers_send_beat(struct peers *all, const struct lead_beat *beat,
                 int64_t clock_ms)
 {
-    uint8_t data[BEAT_LEN + LEAD_NAME_LEN];
-    size_t len = encode_beat(beat, clock_ms, data);
+    uint8_t data[MESSAGE_MAX];
+    size_t len = message_put_beat(beat, clock_ms, data);
 
     for (size_t i = 0; i < all->n; i++) {
         struct link *link = link_of(&all->list[i]);
