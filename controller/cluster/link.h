@@ -38,7 +38,8 @@ struct link_handler {
 /* Takes 'transport'.  Returns new. */
 struct link *link_create(struct event_base *, struct transport *transport,
                          const struct link_handler *, void *aux);
-void link_destroy(struct link *);       /* NULL is fine.  Closes; tells nobody. */
+/* Closes, and tells nobody.  NULL is fine. */
+void link_destroy(struct link *);
 
 /* What does not fit in what may wait ends the connection, from the event
  * loop. */

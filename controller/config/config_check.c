@@ -24,8 +24,8 @@ check_database(struct check *check, const char *target)
 {
     if (!strncmp(target, "ssl:", 4) && !check->config->tls.key
         && !check->config->cluster.tls.key) {
-        check_error(check, CONFIG_AT("cluster", "database"), "%s needs a key, a "
-                  "certificate and a CA: \"tls\"", target);
+        check_error(check, CONFIG_AT("cluster", "database"),
+                    "%s needs a key, a certificate and a CA: \"tls\"", target);
     }
 }
 

@@ -630,8 +630,8 @@ static void
 shared(void *c, int error)
 {
     if (error) {
-        log_err("cluster: what this controller leads with could not be shared: "
-                "%s", strerror(error));
+        log_err("cluster: what this controller leads with could not be "
+                "shared: %s", strerror(error));
     }
 }
 

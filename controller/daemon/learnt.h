@@ -1,6 +1,6 @@
 /* Learnt clients go to the database that several controllers share, as the
- * journal tells of them: another controller that comes to lead knows them then,
- * even if the bridge that served them has died with the one before. */
+ * journal tells of them: another controller that comes to lead knows them
+ * then, even if the bridge that served them has died with the one before. */
 #ifndef LEARNT_H
 #define LEARNT_H 1
 

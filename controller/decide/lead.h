@@ -19,8 +19,8 @@
  *   each other for ever.
  * - A leader that misses a peer writes to its row: whoever sees that does not
  *   suspect it.  In quiet times nothing is written.
- * - A leader that has lost only the database goes on: nobody can take the epoch
- *   without it.  One that misses a peer and a bridge as well, and cannot
+ * - A leader that has lost only the database goes on: nobody can take the
+ *   epoch without it.  One that misses a peer and a bridge as well, and cannot
  *   confirm its epoch, stands down.
  * - A leader without bridges leaves it to a peer that has some. */
 #ifndef LEAD_H

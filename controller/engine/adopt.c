@@ -66,7 +66,8 @@ static bool
 may_be(const struct client *c, const struct flow_client_info *info)
 {
     return fh_vlan_equal(&c->vlan, &info->vlan)
-           && (c->recalled || fh_mac_is_zero(c->mac) || fh_mac_equal(c->mac, info->mac));
+           && (c->recalled || fh_mac_is_zero(c->mac)
+               || fh_mac_equal(c->mac, info->mac));
 }
 
 /* The client that it tells of, one that is known or a new one; or NULL. */

@@ -75,8 +75,8 @@ struct engine *engine_create(struct config *config,
                              const struct engine_host *, char **errp);
 /* Begins anew, as after a start, with 'config' (taken) or, NULL, with the one
  * in force: what was known of clients is forgotten, their flows are left
- * alone.  'quiet': another controller leads, and this one decides nothing until
- * it begins anew.  The journal and the counters go on. */
+ * alone.  'quiet': another controller leads, and this one decides nothing
+ * until it begins anew.  The journal and the counters go on. */
 void engine_restart(struct engine *, struct config *config, bool quiet);
 /* A learnt client that another controller has known.  Before the bridges come:
  * whom none of them serves is asked for as soon as they have, and a MAC or a

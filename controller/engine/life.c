@@ -227,7 +227,8 @@ life_member_ready(struct engine *en, struct client *c, size_t member,
     }
     if (!wheel_is_armed(&r->timer)) {
         wheel_arm(en->wheel, &r->timer, c->removed_router || c->recalled
-                  ? engine_now_ms(en) : reach_next_ms(r, &c->segment->probe, engine_now_ms(en)));
+                  ? engine_now_ms(en)
+                  : reach_next_ms(r, &c->segment->probe, engine_now_ms(en)));
     }
     if (c->active == ELECT_NONE
         && (c->state == CLIENT_ACTIVE || reach_is_up(r)

@@ -27,8 +27,8 @@ static void report(struct engine *, struct client *);
 #define RECENT 300
 
 /* Decisions are numbered in tenths of a second since 2026, and rise for one
- * client whatever the clock does; of several controllers the one that leads has
- * its clock ahead of those that have led before. */
+ * client whatever the clock does; of several controllers the one that leads
+ * has its clock ahead of those that have led before. */
 static uint32_t
 decision_by_clock(const struct engine *en)
 {
