@@ -1188,7 +1188,9 @@ ofserver_for_each(struct ofserver *server,
                   void (*cb)(struct ofconn *, void *aux), void *aux)
 {
     for (size_t i = 0; i < world.n_conns; i++) {
-        cb(world.conns[i], aux);
+        if (!world.conns[i]->reason[0]) {       /* Else it is closed. */
+            cb(world.conns[i], aux);
+        }
     }
 }
 
