@@ -337,6 +337,13 @@ configured(void *fh_, const struct config *config)
 }
 
 static void
+read_clock(void *fh, int64_t *mono_us, int64_t *unix_us)
+{
+    *mono_us = clock_mono_us();
+    *unix_us = clock_unix_us();
+}
+
+static void
 destroy_config(void *config)
 {
     config_destroy(config);
@@ -637,6 +644,7 @@ static struct engine *
 create_engine(struct firsthop *fh, struct config *config, char **errp)
 {
     struct engine_host host = {
+        .read_clock = read_clock,
         .configured = configured, .retire = retire, .aux = fh,
         .announce = announce, .withdraw = withdraw,
         .kept = kept, .keep = keep,

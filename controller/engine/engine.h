@@ -34,6 +34,8 @@ struct engine_driver {
 
 /* What the engine needs of its daemon.  All are called with 'aux'. */
 struct engine_host {
+    /* The machine's clocks, in us: the monotonic one, and Unix time. */
+    void (*read_clock)(void *aux, int64_t *mono_us, int64_t *unix_us);
     /* The core is told by that driver.  Returns false if engine_told() will
      * say when that is done. */
     bool (*announce)(void *aux, enum config_upstream, const struct fh_route *,

@@ -4,8 +4,6 @@
 
 #include "controller/engine/engine_private.h"
 
-#include "controller/base/clock.h"
-
 #define STORE_DELAY_MS 100
 
 /* Clock. */
@@ -13,8 +11,10 @@
 void
 engine_read_clock(struct engine *en)
 {
-    en->now_us = clock_mono_us();
-    en->unix_off_ms = (clock_unix_us() - en->now_us) / 1000;
+    int64_t unix_us;
+
+    en->host.read_clock(en->host.aux, &en->now_us, &unix_us);
+    en->unix_off_ms = (unix_us - en->now_us) / 1000;
 }
 
 void

@@ -1,0 +1,70 @@
+/* The real engine between fakes: events in, and what comes out as text.
+ *
+ * Two routers A and B serve segment "metro" (10.0.0.0/24, gateway .1, local
+ * addresses .2 and .3), each by access port 1 and uplink port 9.  A bridge does
+ * what it is told at once, and time is what the test says.  Nothing is faked
+ * at link time: the engine has no other door. */
+#ifndef RIG_H
+#define RIG_H 1
+
+#include "controller/engine/engine.h"
+
+#define RIG_ACCESS 1            /* Numbers of ports. */
+#define RIG_OTHER_ACCESS 2
+#define RIG_UPLINK 9
+
+struct rig;
+
+/* The configuration, or with 'segment' of keys to be merged into the segment
+ * (JSON text; NULL: none).  Bridges are not connected yet. */
+struct rig *rig_create(const char *segment);
+void rig_destroy(struct rig *);
+struct engine *rig_engine(struct rig *);
+/* Applies that configuration; "{}" is the first one. */
+void rig_reload(struct rig *, const char *segment);
+/* The daemon ends and starts: bridges and what is kept stay. */
+void rig_restart(struct rig *);
+
+/* Bridges, by the names of their routers. */
+void rig_connect(struct rig *, const char *name);
+void rig_disconnect(struct rig *, const char *name);
+void rig_set_port_up(struct rig *, const char *name, uint32_t port, bool up);
+/* From now on what it is told is not confirmed; or it is, all of it. */
+void rig_hold(struct rig *, const char *name, bool);
+/* How many flows it holds that name the client. */
+size_t rig_held(struct rig *, const char *name, const char *address);
+size_t rig_count_flows(struct rig *, const char *name);
+
+/* Frames come in.  Zero addresses and MACs are "0.0.0.0" and NULL. */
+struct rig_arp {
+    const char *router;
+    uint32_t port;
+    bool reply, to_all;
+    const char *sha, *spa, *tha, *tpa;
+};
+void rig_arp(struct rig *, const struct rig_arp *);
+void rig_frame(struct rig *, const char *router, uint32_t port,
+               uint64_t metadata, const uint8_t *frame, size_t len);
+/* The host asks for the gateway by the access port of the router. */
+void rig_ask(struct rig *, const char *router, const char *address,
+             const char *mac);
+
+/* A host that answers what is sent to it by the access ports of all routers,
+ * until it is silent to one (NULL: to all). */
+void rig_add_host(struct rig *, const char *address, const char *mac);
+void rig_silence_host(struct rig *, const char *address, const char *router);
+
+/* Lets time pass, with all that is due in it. */
+void rig_run(struct rig *, int64_t ms);
+
+/* What has come out since the last call, a line each: "A arp 1 10.0.0.2 is-at
+ * ... to ...", "A adds 10.0.0.10", "route 10.0.0.10 by A", "event ...".  Valid
+ * until the next call.  Probes and meters are left out. */
+const char *rig_said(struct rig *);
+
+struct client *rig_client(struct rig *, const char *address);
+/* The router that serves it, "-" for none. */
+const char *rig_active(struct rig *, const char *address);
+uint64_t rig_dropped(struct rig *, enum drop);
+
+#endif /* tests/unit/rig.h */
