@@ -23,6 +23,7 @@
 #include "controller/base/log.h"
 #include "controller/base/target.h"
 #include "controller/ovsdb/ovsdb_conn.h"
+#include "controller/ovsdb/ovsdb_nudge.h"
 #include "controller/ovsdb/ovsdb_rows.h"
 #include "controller/ovsdb/ovsdb_server.h"
 #include "controller/ovsdb/ovsdb_value.h"
@@ -31,6 +32,7 @@
 #define NO_TXN "00000000-0000-0000-0000-000000000000"
 #define MAX_BACKLOG (16 * 1024 * 1024)  /* Bytes; more is not transacted. */
 #define STABLE_MS 1000          /* Up for so long: a good server. */
+#define NUDGE_MS 500            /* Between two of them. */
 #define LOADING_FACTOR 10       /* 100,000 rows take a server its time. */
 
 enum ovsdb_state {
@@ -68,6 +70,7 @@ struct ovsdb {
     struct ovsdb_rows *rows;
     char last_txn[OVSDB_UUID_STRLEN];   /* That 'rows' is the state after. */
     struct ovsdb_xacts xacts;
+    struct ovsdb_nudge *nudge;  /* NULL: none is under way. */
     struct ovsdb_counters counters;     /* Bytes: of earlier connections. */
     struct log_rate_limit rl;
     char why[300];              /* The last connection ended. */
@@ -636,6 +639,7 @@ ovsdb_destroy(struct ovsdb *o)
         return;
     }
     drop_connection(o);
+    ovsdb_nudge_destroy(o->nudge);
     ovsdb_xacts_uninit(&o->xacts);
     ovsdb_rows_destroy(o->rows);
     if (o->retry) {
@@ -661,6 +665,8 @@ ovsdb_set_tls(struct ovsdb *o, struct tls *tls)
         drop_connection(o);     /* It may use what goes. */
         connect_now(o);
     }
+    ovsdb_nudge_destroy(o->nudge);
+    o->nudge = NULL;
 }
 
 /* What users call. */
@@ -696,6 +702,33 @@ void
 ovsdb_reconnect_elsewhere(struct ovsdb *o, const char *why)
 {
     leave(o, why);
+}
+
+static void
+nudged(void *o_)
+{
+    struct ovsdb *o = o_;
+
+    o->nudge = NULL;
+}
+
+void
+ovsdb_nudge(struct ovsdb *o)
+{
+    struct target_addr addr, raft;
+
+    if (o->state != OVSDB_UP || o->server.leads || o->nudge
+        || !*o->server.cid || !*o->server.sid
+        || target_parse(o->servers[o->at], &addr)
+        || !ovsdb_nudge_addr(&addr, &raft)) {
+        return;
+    }
+    log_info("database %s: %s is asked to lead", o->database,
+             o->servers[o->at]);
+    o->nudge = ovsdb_nudge_create(
+        o->base, &raft, o->options.tls, NUDGE_MS,
+        ovsdb_nudge_message(o->server.cid, o->server.sid,
+                            clock_unix_us() / 1000), nudged, o);
 }
 
 bool

@@ -107,6 +107,12 @@ void ovsdb_forget(struct ovsdb *, uint64_t transaction);
 /* Leaves the server for the next one, without delay. */
 void ovsdb_reconnect_elsewhere(struct ovsdb *, const char *why);
 
+/* Asks the server to become the RAFT leader now, and not only when its election
+ * timer has run out: for who knows that the leader is dead, and has a
+ * transaction that waits.  Nothing happens if it leads already, there is no
+ * cluster, it was asked just now, or its peers' port is not 6644. */
+void ovsdb_nudge(struct ovsdb *);
+
 bool ovsdb_is_up(const struct ovsdb *);
 bool ovsdb_server_leads(const struct ovsdb *);
 /* The server of the connection, or the one that is tried. */

@@ -19,9 +19,9 @@ ovsdb_server_uninit(struct ovsdb_server_state *state)
 json_t *
 ovsdb_server_request(const char *database)
 {
-    return json_pack("[s[s]{s[{s[ssssss]s[[sss]]}]}]",
+    return json_pack("[s[s]{s[{s[sssssss]s[[sss]]}]}]",
                      "_Server", "_Server", "Database", "columns", "model",
-                     "connected", "leader", "schema", "cid", "index",
+                     "connected", "leader", "schema", "cid", "sid", "index",
                      "where", "name", "==", database);
 }
 
@@ -36,13 +36,13 @@ optional(const json_t *value)
 }
 
 static void
-set_cid(struct ovsdb_server_state *state, const json_t *value)
+set_uuid(char uuid[37], const json_t *value)
 {
-    const char *cid = json_string_value(json_array_get(optional(value), 1));
+    const char *text = json_string_value(json_array_get(optional(value), 1));
 
-    state->cid[0] = '\0';
-    if (cid && ovsdb_is_uuid(cid)) {
-        snprintf(state->cid, sizeof state->cid, "%s", cid);
+    uuid[0] = '\0';
+    if (text && ovsdb_is_uuid(text)) {
+        memcpy(uuid, text, 37);
     }
 }
 
@@ -69,7 +69,11 @@ set_columns(struct ovsdb_server_state *state, const json_t *row)
     }
     value = json_object_get(row, "cid");
     if (value) {
-        set_cid(state, value);
+        set_uuid(state->cid, value);
+    }
+    value = json_object_get(row, "sid");
+    if (value) {
+        set_uuid(state->sid, value);
     }
     value = json_object_get(row, "schema");
     if (value) {

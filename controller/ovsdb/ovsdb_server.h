@@ -17,7 +17,8 @@ struct ovsdb_server_state {
     bool present;
     bool connected;             /* Has contact to its cluster. */
     bool leads;                 /* The RAFT leader, or the only server. */
-    char cid[37];               /* Of the cluster, "" if there is none. */
+    char cid[37];               /* Of the cluster, "" if there is none; */
+    char sid[37];               /* of the server in it, likewise. */
     int64_t index;              /* Of its log; -1 without a cluster. */
     char *schema;               /* As text, or NULL. */
 };

@@ -7,8 +7,8 @@
  * the client tells: "up SERVER leads", "down WHY", "leads", "follows",
  * "row UUID JSON" (null: deleted), "synced".  A line that it reads is a JSON
  * array of operations, which it transacts: "committed JSON", "unmet WHY",
- * "refused WHY", "unknown WHY" or "full"; or "?": "problem WHY" or "fine".  It
- * ends with its input.  tests/system/test_ovsdb.py starts it. */
+ * "refused WHY", "unknown WHY" or "full"; or "?": "problem WHY" or "fine"; or
+ * "lead", which asks the server to lead.  It ends with its input.  tests/system/test_ovsdb.py starts it. */
 #include <config.h>
 
 #include <errno.h>
@@ -87,6 +87,10 @@ obey(const char *line)
 
         printf("%s%s\n", problem ? "problem " : "fine",
                problem ? problem : "");
+        return;
+    }
+    if (!strcmp(line, "lead")) {
+        ovsdb_nudge(ovsdb);
         return;
     }
     operations = json_loads(line, 0, NULL);

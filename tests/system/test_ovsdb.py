@@ -191,6 +191,21 @@ def test_one_of_two_takes_the_epoch_whatever_server_it_asks():
             assert won == 6  # The row, and each epoch once.
 
 
+def test_a_server_leads_when_it_is_asked_to():
+    """With a timer that nobody could wait for: the leader has died."""
+    with cluster(election_ms=20000) as servers, probe(servers, 1) as client:
+        client.wait("synced")
+        client.transact(CREATE)
+        if servers.leader() is servers.servers[0]:
+            servers.lead(2)
+            client.wait("follows")
+        now = len(client.said)
+        servers.leader().kill()
+        client.tell("lead")
+        client.wait("leads", now)
+        assert client.transact(*take(1, "me")).startswith("committed")
+
+
 def test_over_tls_both_prove_who_they_are():
     pki = Pki(os.path.join(unique_directory(), "pki"))
     pki.issue("db", "controller")
@@ -203,11 +218,14 @@ def test_over_tls_both_prove_who_they_are():
         pki.path("switch-cert.pem"),
         authority,
     )
-    with cluster(tls=tls) as servers:
+    with cluster(tls=tls, election_ms=20000) as servers:
+        servers.lead(2)
         with probe(servers, 1, "--tls", *good) as client:
             client.wait("synced")
             assert client.said[0].startswith("up ssl:")
             assert client.transact(CREATE).startswith("committed")
+            client.tell("lead")
+            client.wait("leads")
         with probe(servers, 1, "--tls", *bad) as client:
             wait_for(
                 lambda: client.tell("?")

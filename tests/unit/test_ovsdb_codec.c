@@ -11,6 +11,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/ovsdb/ovsdb_frame.h"
+#include "controller/ovsdb/ovsdb_nudge.h"
 #include "controller/ovsdb/ovsdb_rows.h"
 #include "controller/ovsdb/ovsdb_server.h"
 #include "controller/ovsdb/ovsdb_value.h"
@@ -478,6 +479,30 @@ a_server_is_what_it_said_last(void **state)
     ovsdb_server_uninit(&server);
 }
 
+static void
+a_server_is_asked_to_lead_where_its_peers_ask_it(void **state)
+{
+    struct target_addr addr, raft, expected;
+
+    assert_null(target_parse("tcp:192.0.2.1:6641", &addr));
+    assert_null(target_parse("tcp:192.0.2.1:6644", &expected));
+    assert_true(ovsdb_nudge_addr(&addr, &raft));
+    assert_memory_equal(&raft.ss, &expected.ss, expected.len);
+    assert_false(raft.tls);
+    assert_null(target_parse("ssl:[2001:db8::1]:1", &addr));
+    assert_null(target_parse("ssl:[2001:db8::1]:6644", &expected));
+    assert_true(ovsdb_nudge_addr(&addr, &raft));
+    assert_memory_equal(&raft.ss, &expected.ss, expected.len);
+    assert_true(raft.tls);
+    assert_null(target_parse("unix:/run/db.sock", &addr));
+    assert_false(ovsdb_nudge_addr(&addr, &raft));
+
+    assert_json(ovsdb_nudge_message(A, B, 5),
+                "{'id':null,'method':'become_leader','params':[{'cluster':'"
+                A "','from':'f1757b00-0000-4000-8000-000000000000','to':'" B
+                "','term':5}]}");
+}
+
 int
 main(void)
 {
@@ -500,6 +525,7 @@ main(void)
         cmocka_unit_test(what_is_monitored_must_be_in_the_schema),
         cmocka_unit_test(a_schema_fits_by_its_first_two_numbers),
         cmocka_unit_test(a_server_is_what_it_said_last),
+        cmocka_unit_test(a_server_is_asked_to_lead_where_its_peers_ask_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
