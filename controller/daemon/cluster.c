@@ -21,6 +21,7 @@
 #include "controller/store/dbstore.h"
 
 #define DATABASE        "Firsthop"
+#define UNCOMMITTED_MS  30      /* A commit takes some ms. */
 #define SCHEMA_VERSION  "1.0.0"
 #define SCHEMA_PATH "/usr/share/firsthop/firsthop.ovsschema" /* Of packages. */
 #define ALIVE_MS        300     /* A bridge that has said something since. */
@@ -40,6 +41,7 @@ struct cluster {
     struct dbstore *store;
     struct tls *tls;            /* Owned; NULL: none. */
     struct event *timer, *refused;
+    struct event *uncommitted;  /* An epoch is being taken for long. */
     bool busy;                  /* Actions are being carried out. */
     bool row_there;             /* The shard's, */
     uint64_t row_epoch;         /* as it was told last. */
@@ -122,6 +124,7 @@ taken(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
     bool ok = (outcome == OVSDB_COMMITTED
                || (outcome == OVSDB_UNMET && row_is_ours(c, attempt->epoch)));
 
+    evtimer_del(c->uncommitted);
     if (!ok) {
         log_info("cluster: epoch %"PRIu64" was not taken: %s",
                  attempt->epoch, why);
@@ -160,9 +163,19 @@ transact(struct cluster *c, json_t *operations, uint64_t epoch,
     return true;
 }
 
+/* The leader of the database may have died with that of the controllers. */
+static void
+uncommitted_cb(evutil_socket_t fd, short what, void *c_)
+{
+    struct cluster *c = c_;
+
+    ovsdb_nudge(c->db);
+}
+
 static void
 take(struct cluster *c, uint64_t epoch, uint64_t from)
 {
+    static const struct timeval soon = { 0, UNCOMMITTED_MS * 1000 };
     json_t *operations = json_array();
     json_t *row = new_row(c, epoch);
 
@@ -179,7 +192,9 @@ take(struct cluster *c, uint64_t epoch, uint64_t from)
             "{s:s, s:s, s:o}", "op", "insert", "table", "Shard", "row",
             row));
     }
+    evtimer_add(c->uncommitted, &soon);
     if (!transact(c, operations, epoch, taken)) {
+        evtimer_del(c->uncommitted);
         lead_taken(c->lead, epoch, false, clock_mono_ms());
     }
 }
@@ -591,6 +606,7 @@ cluster_create(struct event_base *base, const struct config *config,
     c->lead = create_lead(c);
     c->timer = evtimer_new(base, timer_cb, c);
     c->refused = event_new(base, -1, 0, refused_cb, c);
+    c->uncommitted = evtimer_new(base, uncommitted_cb, c);
     read_clock(c);
     if (!read_certificates(c, config, errp) || !connect_peers(c, errp)
         || !connect_database(c, config, errp)) {
@@ -614,6 +630,7 @@ cluster_destroy(struct cluster *c)
     tls_destroy(c->tls);
     event_free(c->timer);
     event_free(c->refused);
+    event_free(c->uncommitted);
     for (size_t i = 0; i < c->n; i++) {
         free(c->addresses[i]);
     }
