@@ -13,6 +13,7 @@ from frames import (
     ip_bytes,
     ipv4,
     is_arp_reply,
+    udp,
 )
 from vlanlab import (
     DOT1AD,
@@ -355,6 +356,16 @@ def test_three_tags_reach_nobody(net):
     assert client_of(net, address, "single") is None
 
 
+def send_without_asking(lab):
+    """A host that only sends is found under its tags, whatever they are."""
+    mac, address = "02:00:00:00:05:61", "10.0.0.61"
+    frame = udp(mac, lab.b.mac, address, harness.SERVER, 5000, 9, b"here")
+    with TagFarm(lab.c, mac, address) as farm:
+        for name, (vlan, _, _) in SEGMENTS.items():
+            farm.send(tagged(frame, *vlan))
+            wait_client(lab, address, name, state="active", mac=mac)
+
+
 def test_bridge_that_reads_one_tag_only(lab):
     """A is limited to one tag: it serves what needs no more, B the rest; once
     the limit is lifted A is as good as B."""
@@ -394,6 +405,7 @@ def test_bridge_that_reads_one_tag_only(lab):
         wait_client(lab, address, "double", active="B")
         reach = client_of(lab, address, "double")["reach"]
         assert reach["A"]["state"] == "unknown"
+        send_without_asking(lab)
         allow_two_tags(lab)
         lab.wait_for(
             lambda: not lab.daemon.router("A").get("problem"),
