@@ -123,6 +123,8 @@ def test_every_operation_answers_as_described(article, control):
     assert control.rollback(dry_run=True)["applied"] is False
     assert control.rollback(before["version"])["applied"]
 
+    assert control.sweep("metro", "10.0.0.200/30")["state"]
+
     operations = {
         method["operationId"]
         for methods in OPENAPI["paths"].values()
