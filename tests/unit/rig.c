@@ -28,7 +28,7 @@ struct bridge {
     uint64_t dpid;
     const struct bridge_ops *ops;
     void *owner;
-    bool connected, serves, held;
+    bool connected, serves, held, core_silent;
     struct of_port ports[3];
     struct flow_set *flows;
     struct fh_changes changes;
@@ -347,7 +347,8 @@ let_answer(struct bridge *b, uint32_t port, const struct fh_vlan *vlan,
                          .tha = arp->sha, .tpa = arp->spa };
     static const struct eth_addr core = { .ea = { 2, 0, 0, 0, 0, 1 } };
 
-    if (port == RIG_UPLINK && fh_addr_equal(arp->tpa, to_addr("192.0.2.1"))) {
+    if (port == RIG_UPLINK && !b->core_silent
+        && fh_addr_equal(arp->tpa, to_addr("192.0.2.1"))) {
         reply.sha = core;
         arrive(b, port, arp->sha, vlan, &reply);
     }
@@ -868,6 +869,12 @@ rig_hold(struct rig *rig, const char *name, bool held)
 {
     find_bridge(rig, name)->held = held;
     end_turn(rig);
+}
+
+void
+rig_silence_core(struct rig *rig, const char *name)
+{
+    find_bridge(rig, name)->core_silent = true;
 }
 
 struct count {

@@ -31,6 +31,8 @@ void rig_disconnect(struct rig *, const char *name);
 void rig_set_port_up(struct rig *, const char *name, uint32_t port, bool up);
 /* From now on what it is told is not confirmed; or it is, all of it. */
 void rig_hold(struct rig *, const char *name, bool);
+/* The next hop does not answer it any more. */
+void rig_silence_core(struct rig *, const char *name);
 /* How many flows it holds that name the client. */
 size_t rig_held(struct rig *, const char *name, const char *address);
 size_t rig_count_flows(struct rig *, const char *name);

@@ -105,6 +105,86 @@ a_client_moves_when_its_port_is_down(void **state)
 }
 
 static void
+a_client_moves_when_its_router_has_lost_the_core(void **state)
+{
+    struct rig *rig = one_client(NULL);
+
+    rig_run(rig, 1000);
+    rig_silence_core(rig, "A");
+    rig_run(rig, 30000);
+    assert_string_equal(rig_active(rig, C), "B");
+    rig_set_port_up(rig, "B", RIG_UPLINK, false);
+    rig_run(rig, 100);          /* Neither is better off. */
+    assert_string_equal(rig_active(rig, C), "B");
+    end(rig);
+}
+
+static void
+a_client_moves_when_its_routers_uplink_port_is_down(void **state)
+{
+    struct rig *rig = one_client(NULL);
+
+    rig_set_port_up(rig, "A", RIG_UPLINK, false);
+    rig_run(rig, 20);
+    assert_string_equal(rig_active(rig, C), "B");
+    end(rig);
+}
+
+static void
+who_answers_in_the_place_of_a_silent_client_has_its_address(void **state)
+{
+    struct rig *rig = one_client(NULL);
+
+    rig_silence_host(rig, C, NULL);
+    rig_run(rig, 3000);
+    assert_int_equal(rig_client(rig, C)->state, CLIENT_LOST);
+    rig_add_host(rig, C, D_MAC);
+    rig_ask(rig, "A", C, D_MAC);
+    rig_run(rig, 100);
+    assert_int_equal(rig_client(rig, C)->mac.ea[5], 0x0b);
+    assert_int_equal(rig_client(rig, C)->state, CLIENT_ACTIVE);
+    assert_string_equal(rig_active(rig, C), "A");
+    assert_non_null(strstr(rig_said(rig), "event client.followed "C));
+    end(rig);
+}
+
+static void
+a_client_that_checks_its_address_may_be_silent(void **state)
+{
+    const struct rig_arp probe = { .router = "A", .port = RIG_ACCESS,
+                                   .sha = C_MAC, .spa = "0.0.0.0", .tpa = C };
+    struct rig *rig = one_client(NULL);
+
+    rig_arp(rig, &probe);
+    rig_silence_host(rig, C, NULL);
+    rig_run(rig, 9000);
+    assert_int_equal(rig_client(rig, C)->state, CLIENT_ACTIVE);
+    rig_run(rig, 5000);
+    assert_int_equal(rig_client(rig, C)->state, CLIENT_LOST);
+    end(rig);
+}
+
+static void
+it_is_known_what_would_happen(void **state)
+{
+    struct rig *rig = one_client(NULL);
+    struct elect_candidate candidates[2];
+    struct elect_result r;
+
+    r = engine_explain(rig_engine(rig), rig_client(rig, C), candidates);
+    assert_int_equal(r.winner, 0);
+    assert_int_equal(r.reason, ELECT_STAYS);
+    assert_int_equal(candidates[1].reach, REACH_UP);
+    r = engine_without(rig_engine(rig), rig_client(rig, C), 0);
+    assert_int_equal(r.winner, 1);
+    rig_disconnect(rig, "B");
+    rig_run(rig, 10);
+    r = engine_without(rig_engine(rig), rig_client(rig, C), 0);
+    assert_int_equal(r.reason, ELECT_LOST);
+    end(rig);
+}
+
+static void
 a_client_that_falls_silent_everywhere_is_not_moved(void **state)
 {
     struct rig *rig = one_client("{\"withdraw_after_ms\": 5000}");
@@ -391,6 +471,12 @@ main(void)
         cmocka_unit_test(a_client_moves_when_its_router_is_lost),
         cmocka_unit_test(a_client_moves_when_its_router_does_not_hear_it),
         cmocka_unit_test(a_client_moves_when_its_port_is_down),
+        cmocka_unit_test(a_client_moves_when_its_router_has_lost_the_core),
+        cmocka_unit_test(a_client_moves_when_its_routers_uplink_port_is_down),
+        cmocka_unit_test(
+            who_answers_in_the_place_of_a_silent_client_has_its_address),
+        cmocka_unit_test(a_client_that_checks_its_address_may_be_silent),
+        cmocka_unit_test(it_is_known_what_would_happen),
         cmocka_unit_test(a_client_that_falls_silent_everywhere_is_not_moved),
         cmocka_unit_test(nobody_is_told_before_the_flows_are_confirmed),
         cmocka_unit_test(nobody_moves_back_without_need),
