@@ -13,7 +13,9 @@ that it started; what it leaves behind falls to this process and is a failure.
 Programs run as many at a time as there are processors, files of system tests
 some more, since they mostly wait; each under a process of its own to which
 their orphans fall.  What leaves no processor to others, or bears no others
-beside it, runs alone.
+beside it, runs alone.  A file of system tests that fails beside others runs
+once more, alone, and that counts; what failed at first is told (AGAIN), and a
+sanitizer's report is a failure whenever it comes.
 Started by tests/run, which sets the machine up first.
 """
 
@@ -91,6 +93,7 @@ class Tally:
         self.passed = 0
         self.failures = []
         self.skips = []
+        self.agains = []
 
     def fail(self, what):
         self.failures.append(what)
@@ -102,6 +105,8 @@ class Tally:
         """Prints reasons and the last line; returns the exit status."""
         for skip in self.skips:
             say(f"SKIPPED {skip}")
+        for again in self.agains:
+            say(f"AGAIN {again}")
         for failure in self.failures:
             say(f"FAILED {failure}")
         if not self.passed and not self.failures:
@@ -641,6 +646,25 @@ def count_system_file(tally, name, wanted):
     return outcome["took_s"]
 
 
+def failed_beside_others(tally, names, counts):
+    """Returns those of the files whose run was not whole and clean, and
+    takes their results away: what comes of them alone counts."""
+    failed = []
+    for name in names:
+        trial = Tally()
+        count_system_file(trial, name, counts[name])
+        if trial.failures:
+            failed.append(name)
+            tally.agains += [
+                f"{what}, beside others" for what in trial.failures
+            ]
+            junit = os.path.join(RESULTS, f"system-{name}.xml")
+            for path in (junit, junit + ".outcome"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+    return failed
+
+
 def run_system_tests(tally, expression, n_workers):
     """Some files at a time: they share nothing but the machine, since names
     of namespaces and directories carry process ids."""
@@ -657,8 +681,12 @@ def run_system_tests(tally, expression, n_workers):
         run_system_file(name, expression)
 
     try:
-        run_workers([n for n in names if n not in ALONE], run, n_workers)
+        together = [n for n in names if n not in ALONE]
+        run_workers(together, run, n_workers)
         run_workers([n for n in names if n in ALONE], run, 1)
+        if n_workers > 1:
+            again = failed_beside_others(tally, together, counts)
+            run_workers(again, run, 1)
     finally:
         count_sanitizer_reports(tally, SANITIZER_REPORTS)
         seconds = {
