@@ -23,7 +23,7 @@
 #define DATABASE        "Firsthop"
 #define UNCOMMITTED_MS  30      /* A commit takes some ms. */
 #define SCHEMA_VERSION  "1.0.0"
-#define SCHEMA_PATH "/usr/share/firsthop/firsthop.ovsschema" /* Of packages. */
+#define SCHEMA_PATH PKGDATADIR "/firsthop.ovsschema"
 #define ALIVE_MS        300     /* A bridge that has said something since. */
 /* Decisions of a new leader are later than what was last heard of the one
  * before by this: so long that may have gone on unheard. */
