@@ -148,6 +148,7 @@ def defend(host, tap):
             )
 
 
+@pytest.mark.parametrize("served", ["kea"], indirect=True)
 def test_client_that_declines_gets_another(served):
     """Somebody has the address that it was given."""
     client = dhcplab.DhcpClient(served, served.c).start("-a")
@@ -180,6 +181,7 @@ OLD_LEASE = """lease {
 """
 
 
+@pytest.mark.parametrize("served", ["dnsmasq"], indirect=True)
 def test_client_from_elsewhere_is_refused_its_old_address(served):
     """It asks for that (INIT-REBOOT); the server's no reaches it, and it asks
     for another."""
