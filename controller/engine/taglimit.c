@@ -94,7 +94,8 @@ two_tags_told(struct engine *en, struct router *router, bool one_tag_only)
     if (one_tag_only) {
         log_err("router %s: its bridge reads one VLAN tag only: clients with "
                 "two tags are not served on it; `ovs-vsctl set Open_vSwitch "
-                ". other_config:vlan-limit=2` lets it read two",
+                ". other_config:vlan-limit=2`, and a restart of "
+                "ovs-vswitchd, let it read two",
                 router->config->name);
     } else {
         log_info("router %s: its bridge reads two VLAN tags",

@@ -131,8 +131,7 @@ class OvsNode(Switch):
         with entered(netns_of(self)):
             for port in ports_of(self):
                 checksums_in_software(port)
-        self.ovs.start()
-        self.ovs.vsctl("set", "Open_vSwitch", ".", "other_config:vlan-limit=2")
+        self.ovs.start(vlan_limit=2)
 
     def stop(self, deleteIntfs=True):
         self.ovs.stop()

@@ -15,6 +15,10 @@ from .netns import end, popen, run, wait_for
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
+def _vlan_limit(n):
+    return ("set", "Open_vSwitch", ".", f"other_config:vlan-limit={n}")
+
+
 class Ovs:
     """ovsdb-server and ovs-vswitchd in 'directory' and in 'netns' (a
     NetnsPath, or None for the namespace of this process)."""
@@ -36,8 +40,10 @@ class Ovs:
 
     # Life.
 
-    def start(self):
-        """Starts both processes, with an empty database the first time."""
+    def start(self, vlan_limit=None):
+        """Starts both processes, with an empty database the first time.
+        'vlan_limit': tags that the switch reads [1]; what it has in its
+        datapath when that is changed later is not to be relied on."""
         if not os.path.exists(self.database):
             run("ovsdb-tool", "create", self.database, SCHEMA)
         self._db_process = self._popen(
@@ -51,6 +57,8 @@ class Ovs:
             explain=self.log,
         )
         self.vsctl("--no-wait", "init")
+        if vlan_limit is not None:
+            self.vsctl("--no-wait", *_vlan_limit(vlan_limit))
         self.start_switch()
 
     def start_switch(self):
@@ -90,6 +98,10 @@ class Ovs:
         self._switch_process = self._db_process = None
 
     # Commands.
+
+    def set_vlan_limit(self, n):
+        """At once; see start()."""
+        self.vsctl(*_vlan_limit(n))
 
     def vsctl(self, *args):
         return run("ovs-vsctl", *args, env=self.env, netns=self.netns)

@@ -91,11 +91,13 @@ class Tagger:
 
 
 def allow_two_tags(lab):
-    """Every router's bridge can carry Q-in-Q from now on."""
+    """Every router's bridge can carry Q-in-Q from now on.  Before it is
+    started again Open vSwitch forgets the inner tags of the flows that it has
+    in its datapath, and mistakes them for others when its tables change."""
     for router in lab.routers.values():
-        router.ovs.vsctl(
-            "set", "Open_vSwitch", ".", "other_config:vlan-limit=2"
-        )
+        router.ovs.set_vlan_limit(2)
+        router.ovs.kill_switch()
+        router.ovs.start_switch()
 
 
 def client_of(lab, address, segment):
