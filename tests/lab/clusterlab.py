@@ -59,14 +59,14 @@ class ClusterLab(Lab):
     """See the top of the file.  'daemon' is the controller that is asked about
     clients: any that runs."""
 
-    def __init__(self, n=3, n_servers=None):
+    def __init__(self, n=3, n_servers=None, election_ms=200):
         super().__init__()
         self.controllers = [Controller(self, i) for i in range(1, n + 1)]
         places = [(c.netns, c.address) for c in self.controllers]
         self.database = OvsdbCluster(
             os.path.join(self.directory, "database"),
             places[: n_servers or n],
-            election_ms=200,
+            election_ms=election_ms,
         )
 
     def build(self):
