@@ -500,12 +500,17 @@ write_openflow(const struct api_host *host, struct fh_buf *out)
            "Connections closed for silence.", c.dead);
 }
 
-/* Of several controllers. */
+/* Of several controllers; NULL: it is alone. */
+static const struct fh_cluster_status *
+cluster_status(const struct api_host *host)
+{
+    return host->cluster ? host->cluster(host->aux) : NULL;
+}
+
 static void
 write_cluster(const struct api_host *host, struct fh_buf *out)
 {
-    const struct fh_cluster_status *s = (host->cluster
-                                         ? host->cluster(host->aux) : NULL);
+    const struct fh_cluster_status *s = cluster_status(host);
     size_t n_connected = 0;
 
     if (!s) {
@@ -563,21 +568,32 @@ write_process(const struct engine *en, struct fh_buf *out)
         engine_started_ms(en) / 1000.0);
 }
 
-void
-metrics_write(const struct engine *en, const struct api_host *host,
-              size_t n_connections, struct fh_buf *out)
+/* What only the one of several controllers knows that leads: the others' would
+ * look like clients and routers lost. */
+static void
+write_network(const struct engine *en, const struct api_host *host,
+              struct fh_buf *out)
 {
-    head(out, "build_info", "gauge", "Always 1; the version is a label.");
-    put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
     write_clients(en, out);
     write_routers(en, out);
     write_usage(en, out);
     write_ports(en, out);
     write_uplinks(en, out);
     write_paths(out, en);
+    write_core(host, out);
+}
+
+void
+metrics_write(const struct engine *en, const struct api_host *host,
+              size_t n_connections, struct fh_buf *out)
+{
+    head(out, "build_info", "gauge", "Always 1; the version is a label.");
+    put(out, "firsthop_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+    if (!cluster_status(host) || cluster_status(host)->leads) {
+        write_network(en, host, out);
+    }
     write_stats(engine_stats(en), out);
     write_bgp(en, host, out);
-    write_core(host, out);
     write_cluster(host, out);
     write_openflow(host, out);
     single(out, "events_total", "counter", "Events so far.",

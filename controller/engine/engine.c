@@ -391,7 +391,7 @@ engine_restart(struct engine *en, struct config *config, bool quiet)
     en->config = config ? config : en->config;
     en->suspects = en->awake = false;
     memset(&en->stall, 0, sizeof en->stall);
-    en->trials_ms = 0;
+    en->trials_ms = en->hops_judged_ms = 0;
     en->n_trials = 0;
     if (old) {
         en->host.configured(en->host.aux, en->config);

@@ -219,6 +219,24 @@ the_leader_answers_itself_and_hands_over(void **state)
     assert_int_equal(leader.n_asked, 0);
 }
 
+/* That it has no routers would look as if they were lost. */
+static void
+a_follower_s_metrics_are_its_own(void **state)
+{
+    char *reply = ask_with(*state, "GET", "/metrics", "", NULL);
+
+    assert_non_null(strstr(reply, "\nfirsthop_cluster_leads 0\n"));
+    assert_non_null(strstr(reply, "\nfirsthop_cluster_epoch 7\n"));
+    assert_non_null(strstr(reply, "\nfirsthop_cluster_peers_connected 1\n"));
+    assert_null(strstr(reply, "firsthop_router_connected"));
+    free(reply);
+    status.leads = true;
+    reply = ask_with(*state, "GET", "/metrics", "", NULL);
+    assert_non_null(strstr(reply, "\nfirsthop_cluster_leads 1\n"));
+    assert_non_null(strstr(reply, "firsthop_router_connected"));
+    free(reply);
+}
+
 static void
 one_that_is_alone_says_so(void **state)
 {
@@ -243,6 +261,7 @@ main(void)
         TEST(without_a_leader_nothing_changes),
         TEST(what_was_passed_on_once_is_not_passed_on_again),
         TEST(the_leader_answers_itself_and_hands_over),
+        TEST(a_follower_s_metrics_are_its_own),
         TEST(one_that_is_alone_says_so),
     };
 
