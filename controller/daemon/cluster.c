@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <event2/event.h>
 #include <event2/util.h>
@@ -29,6 +30,8 @@
  * before by this: so long that may have gone on unheard. */
 #define UNHEARD_MS      1500
 
+struct attempt;
+
 struct cluster {
     struct event_base *base;
     struct cluster_host host;
@@ -46,6 +49,7 @@ struct cluster {
     bool row_there;             /* The shard's, */
     uint64_t row_epoch;         /* as it was told last. */
     char row_leader[LEAD_NAME_LEN];
+    TAILQ_HEAD(, attempt) attempts;
     int64_t beat;               /* Writes to it so far. */
     int64_t ahead_ms;           /* Of our clock, the farthest heard of. */
     int64_t database_lost_ms;   /* 0: it is there. */
@@ -55,6 +59,7 @@ struct cluster {
 
 /* A transaction under way. */
 struct attempt {
+    TAILQ_ENTRY(attempt) node;
     struct cluster *c;
     uint64_t epoch;
 };
@@ -116,6 +121,13 @@ row_is_ours(const struct cluster *c, uint64_t epoch)
 }
 
 static void
+attempt_free(struct attempt *attempt)
+{
+    TAILQ_REMOVE(&attempt->c->attempts, attempt, node);
+    free(attempt);
+}
+
+static void
 taken(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
       const char *why)
 {
@@ -130,7 +142,7 @@ taken(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
                  attempt->epoch, why);
     }
     lead_taken(c->lead, attempt->epoch, ok, clock_mono_ms());
-    free(attempt);
+    attempt_free(attempt);
     act(c);
 }
 
@@ -145,7 +157,7 @@ renewed(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
                  outcome == OVSDB_COMMITTED ? LEAD_RENEWED
                  : outcome == OVSDB_UNMET && c->row_epoch > attempt->epoch
                  ? LEAD_NOT_OURS : LEAD_NO_ANSWER, clock_mono_ms());
-    free(attempt);
+    attempt_free(attempt);
     act(c);
 }
 
@@ -155,9 +167,11 @@ transact(struct cluster *c, json_t *operations, uint64_t epoch,
 {
     struct attempt *attempt = fh_xmalloc(sizeof *attempt);
 
-    *attempt = (struct attempt) { c, epoch };
+    attempt->c = c;
+    attempt->epoch = epoch;
+    TAILQ_INSERT_TAIL(&c->attempts, attempt, node);
     if (!ovsdb_transact(c->db, operations, done, attempt)) {
-        free(attempt);
+        attempt_free(attempt);
         return false;
     }
     return true;
@@ -593,6 +607,7 @@ cluster_create(struct event_base *base, const struct config *config,
 
     c->base = base;
     c->host = *host;
+    TAILQ_INIT(&c->attempts);
     c->name = fh_xstrdup(config->cluster.name);
     c->address = fh_xstrdup(config->cluster.address);
     c->shard = fh_xstrdup(config->cluster.shard);
@@ -625,6 +640,9 @@ cluster_destroy(struct cluster *c)
     }
     dbstore_destroy(c->store);
     ovsdb_destroy(c->db);
+    while (!TAILQ_EMPTY(&c->attempts)) {        /* Nobody is told any more. */
+        attempt_free(TAILQ_FIRST(&c->attempts));
+    }
     peers_destroy(c->peers);
     lead_destroy(c->lead);
     tls_destroy(c->tls);
