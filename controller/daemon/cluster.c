@@ -377,18 +377,35 @@ on_down(void *c_, const char *why)
     act(c);
 }
 
+/* Somebody has deleted it: who leads may write nothing any more, and takes a
+ * later epoch, as anybody may. */
+static void
+row_is_gone(struct cluster *c)
+{
+    log_err("cluster: the row of shard %s is gone from the database",
+            c->shard);
+    c->row_there = false;
+    lead_renewed(c->lead, lead_get_epoch(c->lead), LEAD_NOT_OURS,
+                 clock_mono_ms());
+    act(c);
+}
+
 static void
 on_update(void *c_, const char *table, const char *uuid,
           const json_t *old_row, const json_t *row)
 {
     struct cluster *c = c_;
-    const char *name = json_string_value(json_object_get(row, "name"));
+    const json_t *any = row ? row : old_row;
+    const char *name = json_string_value(json_object_get(any, "name"));
     const char *leader = json_string_value(json_object_get(row, "leader"));
 
     dbstore_update(c->store, table, uuid, old_row, row);
-    if (strcmp(table, "Shard") || !name || !leader
-        || strcmp(name, c->shard)) {
-        return;                 /* Another shard's, or it is deleted. */
+    if (strcmp(table, "Shard") || !name || strcmp(name, c->shard)) {
+        return;                 /* Another shard's. */
+    }
+    if (!leader) {
+        row_is_gone(c);
+        return;
     }
     c->row_there = true;
     c->row_epoch = (uint64_t) json_integer_value(json_object_get(row,

@@ -34,7 +34,7 @@
  * the next one has told it again by then. */
 #define FOLLOW_SETTLE_MS 3000
 #define CATCH_UP_MS 2000        /* Between two rebuilds for questions. */
-#define REBUILD_MS 200          /* Between two changes that are followed. */
+#define REBUILD_MS 1000         /* Between two changes that are followed. */
 #define CLUSTER_ECHO_MS 100     /* So that a silent bridge is soon known. */
 #define CLUSTER_ALIVE_MS 300    /* Which it is after this. */
 #define FINISH_MS 5000          /* For the disk, when the daemon leaves. */
@@ -524,7 +524,7 @@ rebuild_cb(evutil_socket_t fd, short what, void *fh_)
 static void
 on_shared(void *fh_)
 {
-    static const struct timeval soon = { 0, REBUILD_MS * 1000 };
+    static const struct timeval soon = { REBUILD_MS / 1000, 0 };
     struct firsthop *fh = fh_;
 
     if (engine_is_quiet(fh->engine)

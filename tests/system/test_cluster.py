@@ -211,6 +211,22 @@ def test_without_the_database_the_leader_goes_on(cluster):
     leader.request("DELETE", "/v1/clients/10.0.0.98")
 
 
+def test_a_row_that_is_deleted_is_made_anew(cluster):
+    leader = cluster.wait_leader()
+    epoch = leader.status()["epoch"]
+    cluster.database.leader().transact(
+        {"op": "delete", "table": "Shard", "where": []}
+    )
+    cluster.wait_for(
+        lambda: all(c.status()["epoch"] > epoch for c in cluster.controllers),
+        what="a later epoch",
+    )
+    new = cluster.wait_leader()
+    wait_settled(cluster)
+    new.request("PUT", "/v1/clients/10.0.0.97", {"segment": "metro"})
+    new.request("DELETE", "/v1/clients/10.0.0.97")
+
+
 def is_alone(router):
     """Does its bridge take the controllers to be away?"""
     return not any("hard_timeout" in f for f in router.flows("table=15"))
