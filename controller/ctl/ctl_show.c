@@ -49,6 +49,33 @@ show_upstream(json_t *upstream)
 }
 
 static void
+show_counts(json_t *counts)
+{
+    printf("routers   %" PRId64 ", %" PRId64 " connected\n",
+           ctl_integer(counts, "routers"),
+           ctl_integer(counts, "routers_connected"));
+    printf("segments  %" PRId64 "\n", ctl_integer(counts, "segments"));
+    printf("clients   %" PRId64 ": %" PRId64 " active, %" PRId64
+           " lost, %" PRId64 " pending\n", ctl_integer(counts, "clients"),
+           ctl_integer(counts, "clients_active"),
+           ctl_integer(counts, "clients_lost"),
+           ctl_integer(counts, "clients_pending"));
+}
+
+/* Of several controllers.  Returns true if another one knows the rest. */
+static bool
+show_leader(json_t *status)
+{
+    bool follows = !strcmp(ctl_string(status, "role"), "follower");
+
+    if (strcmp(ctl_string(status, "role"), "alone")) {
+        printf("leader    %s, epoch %" PRId64 "\n",
+               ctl_or_dash(status, "leader"), ctl_integer(status, "epoch"));
+    }
+    return follows;
+}
+
+static void
 show_status(const struct ctl *ctl, json_t *status)
 {
     json_t *counts = json_object_get(status, "counts");
@@ -60,16 +87,10 @@ show_status(const struct ctl *ctl, json_t *status)
            ctl_string(status, "role"),
            ctl_duration(ctl_integer(status, "uptime_s"), uptime,
                         sizeof uptime));
-    printf("routers   %" PRId64 ", %" PRId64 " connected\n",
-           ctl_integer(counts, "routers"),
-           ctl_integer(counts, "routers_connected"));
-    printf("segments  %" PRId64 "\n", ctl_integer(counts, "segments"));
-    printf("clients   %" PRId64 ": %" PRId64 " active, %" PRId64
-           " lost, %" PRId64 " pending\n", ctl_integer(counts, "clients"),
-           ctl_integer(counts, "clients_active"),
-           ctl_integer(counts, "clients_lost"),
-           ctl_integer(counts, "clients_pending"));
-    show_upstream(json_object_get(status, "upstream"));
+    if (!show_leader(status)) {
+        show_counts(counts);
+        show_upstream(json_object_get(status, "upstream"));
+    }
     json_array_foreach (json_object_get(status, "problems"), i, problem) {
         printf("PROBLEM   %s\n", json_string_value(problem));
     }

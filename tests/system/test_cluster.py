@@ -4,12 +4,13 @@ Three machines with a controller and a server of the database each, two routers,
 UDP of two clients each way."""
 
 import signal
+import subprocess
 
 import pytest
 
 import harness
 from clusterlab import ClusterLab
-from firsthopd import ApiError
+from firsthopd import ApiError, default_build
 from meter import Meter, meter_binary
 
 
@@ -67,6 +68,36 @@ def test_one_leads_and_the_others_follow(cluster):
         # Any of them knows the clients.
         assert controller.active(cluster.c.address) == "A"
     assert len(epochs) == 1
+
+
+def ctl(controller, *args):
+    done = subprocess.run(
+        [
+            f"{default_build()}/firsthopctl",
+            "--socket",
+            controller.socket_path,
+            *args,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_firsthopctl_shows_the_cluster(cluster):
+    leader = cluster.wait_leader()
+    follower = next(c for c in cluster.controllers if c is not leader)
+    status, text = ctl(follower, "cluster")
+    lines = {line.split()[0]: line.split() for line in text.splitlines()}
+    assert status == 0
+    for controller in cluster.controllers:
+        words = lines[controller.name]
+        assert words[1] == controller.peer_address
+        assert words[2] == controller.role()
+    assert f"leader    {leader.name}, epoch" in ctl(follower, "status")[1]
+    status, text = ctl(follower, "cluster", "transfer", "nobody")
+    assert status == 1 and "no such controller" in text
 
 
 def test_a_follower_passes_changes_on(cluster):
