@@ -272,7 +272,11 @@ take_file(void *daemon_)
 
     log_errors(LOG_LVL_WARN, d->options.config, &r->warnings);
     log_errors(LOG_LVL_ERR, d->options.config, &r->errors);
-    if (r->config) {
+    if (r->config && engine_is_quiet(firsthop_engine(d->fh))) {
+        log_err("%s: nothing was changed: another controller leads, whose "
+                "file is read for all", d->options.config);
+        end_reload(d);
+    } else if (r->config) {
         turn_begin(firsthop_turns(d->fh), &r->turn);
     } else {
         log_err("%s is not valid: nothing was changed", d->options.config);
