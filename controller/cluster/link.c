@@ -40,7 +40,8 @@ struct link {
     struct fh_buf rx, tx;
     size_t tx_sent;
     struct part_list out, in;
-    size_t n_in, out_bytes;
+    size_t n_in, in_bytes, out_bytes;
+    bool admitted;
     const char *why;            /* It is closed, the owner not yet told. */
     bool busy, doomed;          /* A callback is under way; freed in it. */
 };
@@ -273,13 +274,16 @@ receive_part(struct link *l, enum link_type type, uint32_t number,
         TAILQ_INSERT_TAIL(&l->in, part, link);
         l->n_in++;
     }
-    if (part->data.len + len > LINK_MAX_LONG) {
+    if (part->data.len + len > LINK_MAX_LONG
+        || l->in_bytes + len > LINK_MAX_KEPT) {
         close_now(l, "sends too large a message");
         return;
     }
     fh_buf_append(&part->data, data, len);
+    l->in_bytes += len;
     if (last) {
         tell(l, type, number, part->data.data, part->data.len);
+        l->in_bytes -= part->data.len;
         part_free(&l->in, part);
         l->n_in--;
     }
@@ -293,6 +297,8 @@ receive_frame(struct link *l, const uint8_t *p, size_t len)
 
     if (type >= LINK_N_TYPES || (!last && !is_long(type))) {
         close_now(l, "sends what is no message");
+    } else if (!last && !l->admitted) {
+        close_now(l, "does not say who it is");
     } else if (is_long(type)) {
         receive_part(l, type, get_u32(p + 1), p + 5, len - 5, last);
     } else {
@@ -364,6 +370,12 @@ link_create(struct event_base *base, struct transport *transport,
     l->close_event = event_new(base, -1, 0, close_cb, l);
     event_add(l->read_event, NULL);
     return l;
+}
+
+void
+link_admit(struct link *l)
+{
+    l->admitted = true;
 }
 
 const char *

@@ -17,7 +17,8 @@ struct transport;
 
 #define LINK_MAX_SHORT   1024           /* Bytes of a short message. */
 #define LINK_MAX_LONG    (80u << 20)    /* Of a long one, put together. */
-#define LINK_MAX_PARTIAL 16             /* Long ones that come at a time. */
+#define LINK_MAX_PARTIAL 16             /* Long ones that come at a time, */
+#define LINK_MAX_KEPT    (160u << 20)   /* and bytes of all of them. */
 
 enum link_type {
     LINK_HELLO,                 /* Short. */
@@ -38,6 +39,9 @@ struct link_handler {
 /* Takes 'transport'.  Returns new. */
 struct link *link_create(struct event_base *, struct transport *transport,
                          const struct link_handler *, void *aux);
+/* The peer has said who it is, and is believed: from now on it may send what
+ * is long, of which nothing is kept before. */
+void link_admit(struct link *);
 /* Closes, and tells nobody.  NULL is fine. */
 void link_destroy(struct link *);
 

@@ -240,6 +240,7 @@ receive_hello(struct session *s, const uint8_t *data, size_t len)
         peer->session = s;
     }
     s->up = true;
+    link_admit(s->link);
     peer->delay_ms = DIAL_MIN_MS;
     memcpy(peer->name, hello.name, sizeof peer->name);
     log_info("peer %s (%s): connected", hello.name, hello.address);
