@@ -2,8 +2,8 @@
  *
  * The engine is given these verbs and knows no more of a bridge; the room
  * "bridge" is what stands behind them in the daemon, and a test may be. */
-#ifndef WIRE_H
-#define WIRE_H 1
+#ifndef BASE_WIRE_H
+#define BASE_WIRE_H 1
 
 #include <firsthop/snapshot.h>
 

@@ -1,0 +1,274 @@
+/* DHCP in the engine: requests are relayed, and a lease makes a client. */
+#include <config.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "flows/dhcp.h"
+#include "flows/flow_base.h"
+#include "flows/wire.h"
+#include "tests/unit/rig.h"
+
+#define LEASED "10.0.0.77"
+#define C_MAC "02:00:00:00:01:0a"
+
+static const char relayed[] = "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]}}";
+
+/* What a message of the test says; it is of one client and one exchange. */
+struct message {
+    enum dhcp_type type;
+    const char *src, *dst, *yiaddr, *giaddr, *ciaddr;
+    uint8_t lease_s;
+};
+
+static void
+put_addr(uint8_t *p, const char *text)
+{
+    struct fh_addr addr;
+
+    assert_true(!text || fh_addr_parse(text, &addr));
+    if (text) {
+        wire_put_addr(p, addr);
+    }
+}
+
+/* Returns the length of the frame. */
+static size_t
+build(uint8_t buf[512], const struct message *m)
+{
+    bool reply = m->type == DHCP_ACK || m->type == DHCP_NAK;
+    struct eth_addr mac = { .ea = { 2, 0, 0, 0, 1, 0x0a } };
+    size_t len = 14 + 28 + 240 + 16;
+    uint8_t *ip = buf + 14, *udp = ip + 20, *msg = udp + 8, *o = msg + 240;
+
+    memset(buf, 0, 512);
+    memset(buf, 0xff, 6);
+    wire_put_mac(buf + 6, mac);
+    wire_put_u16(buf + 12, ETHERTYPE_IPV4);
+    ip[0] = 0x45;
+    wire_put_u16(ip + 2, (uint16_t) (len - 14));
+    ip[8] = 64;
+    ip[9] = IPV4_PROTO_UDP;
+    put_addr(ip + 12, m->src);
+    put_addr(ip + 16, m->dst);
+    wire_put_u16(ip + 10, ipv4_checksum(ip, 20));
+    wire_put_u16(udp, reply ? 67 : 68);
+    wire_put_u16(udp + 2, 67);
+    wire_put_u16(udp + 4, (uint16_t) (len - 34));
+    msg[0] = reply ? 2 : 1;
+    msg[1] = 1;
+    msg[2] = 6;
+    msg[7] = 42;                        /* The exchange. */
+    put_addr(msg + 12, m->ciaddr);
+    put_addr(msg + 16, m->yiaddr);
+    put_addr(msg + 24, m->giaddr);
+    wire_put_mac(msg + 28, mac);
+    memcpy(msg + 236, "\x63\x82\x53\x63", 4);
+    memcpy(o, (uint8_t[]) { 53, 1, (uint8_t) m->type }, 3);
+    memcpy(o + 3, (uint8_t[]) { 51, 4, 0, 0, 0, m->lease_s }, 6);
+    o[m->lease_s ? 9 : 3] = 255;
+    return len;
+}
+
+static void
+from_client(struct rig *rig, const char *router, const struct message *m)
+{
+    uint8_t buf[512];
+    size_t len = build(buf, m);
+
+    rig_frame(rig, router, RIG_ACCESS, 0, buf, len);
+}
+
+static void
+from_server(struct rig *rig, const char *name, const struct message *m)
+{
+    struct router *router = engine_find_router(rig_engine(rig), name);
+    uint8_t buf[512];
+    size_t len = build(buf, m);
+
+    rig_frame(rig, name, RIG_UPLINK,
+              flow_meta_domain(&router->uplinks[0].view), buf, len);
+}
+
+static const struct message discover = {
+    .type = DHCP_DISCOVER, .src = "0.0.0.0", .dst = "255.255.255.255",
+};
+static const struct message request = {
+    .type = DHCP_REQUEST, .src = "0.0.0.0", .dst = "255.255.255.255",
+};
+static const struct message ack = {
+    .type = DHCP_ACK, .src = "198.51.100.67", .dst = "192.0.2.2",
+    .yiaddr = LEASED, .giaddr = "192.0.2.2", .lease_s = 60,
+};
+
+static struct rig *
+two_routers(const char *segment)
+{
+    struct rig *rig = rig_create(segment);
+
+    rig_add_host(rig, LEASED, C_MAC);
+    rig_connect(rig, "A");
+    rig_connect(rig, "B");
+    rig_ask(rig, "A", "10.0.0.5", "02:00:00:00:07:05"); /* Uplinks resolve. */
+    rig_run(rig, 1000);
+    rig_said(rig);
+    return rig;
+}
+
+static void
+end(struct rig *rig)
+{
+    char *problem = engine_audit(rig_engine(rig));
+
+    if (problem) {
+        fail_msg("%s", problem);
+    }
+    rig_destroy(rig);
+}
+
+static void
+one_router_relays_a_request(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+
+    from_client(rig, "A", &discover);
+    assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
+    from_client(rig, "B", &discover);           /* It heard it as well. */
+    assert_null(strstr(rig_said(rig), "sends a packet"));
+    end(rig);
+}
+
+static void
+without_servers_requests_are_dropped(void **state)
+{
+    struct rig *rig = two_routers(NULL);
+
+    from_client(rig, "A", &discover);
+    assert_null(strstr(rig_said(rig), "sends a packet"));
+    assert_int_equal(rig_dropped(rig, DROP_DHCP), 1);
+    end(rig);
+}
+
+static void
+a_lease_is_in_force_before_the_client_hears_of_it(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    const char *said, *added, *told;
+
+    from_client(rig, "A", &request);
+    rig_said(rig);
+    rig_hold(rig, "A", true);
+    from_server(rig, "A", &ack);
+    said = rig_said(rig);
+    added = strstr(said, "A adds "LEASED" port 1\n");
+    assert_non_null(added);
+    assert_null(strstr(said, "A sends a packet by port 1\n"));
+    rig_hold(rig, "A", false);
+    said = rig_said(rig);
+    told = strstr(said, "A sends a packet by port 1\n");
+    assert_non_null(told);
+    assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_LEASED);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    end(rig);
+}
+
+static void
+a_client_goes_with_its_lease(void **state)
+{
+    struct rig *rig = two_routers(
+        "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]},"
+        " \"learn\": \"dhcp\"}");
+
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 59000);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    rig_run(rig, 2000);
+    assert_null(rig_client(rig, LEASED));
+    assert_int_equal(rig_held(rig, "A", LEASED), 0);
+    end(rig);
+}
+
+static void
+who_releases_its_address_is_forgotten(void **state)
+{
+    const struct message release = {
+        .type = DHCP_RELEASE, .src = LEASED, .dst = "198.51.100.67",
+        .ciaddr = LEASED,
+    };
+    struct rig *rig = two_routers(relayed);
+    struct router *router = engine_find_router(rig_engine(rig), "A");
+    uint8_t buf[512];
+    size_t len = build(buf, &release);
+
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 1000);
+    assert_non_null(rig_client(rig, LEASED));
+    rig_said(rig);
+    rig_frame(rig, "A", RIG_ACCESS,
+              flow_meta_domain(&router->uplinks[0].view)
+              | FLOW_META_FROM_ACCESS, buf, len);
+    assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
+    assert_null(rig_client(rig, LEASED));
+    end(rig);
+}
+
+static void
+a_lease_of_an_impossible_address_is_refused(void **state)
+{
+    static const char *const impossible[] = {
+        "10.0.1.5", "10.0.0.1", "10.0.0.3", "10.0.0.0", "10.0.0.255",
+    };
+    struct rig *rig = two_routers(relayed);
+
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        struct message m = ack;
+
+        m.yiaddr = impossible[i];
+        from_client(rig, "A", &request);
+        rig_said(rig);
+        from_server(rig, "A", &m);
+        assert_null(strstr(rig_said(rig), "adds"));
+        assert_null(rig_client(rig, impossible[i]));
+    }
+    assert_int_equal(rig_dropped(rig, DROP_DHCP), 5);
+    end(rig);
+}
+
+static void
+nobody_but_the_server_grants_a_lease(void **state)
+{
+    struct message forged = ack;
+    struct rig *rig = two_routers(relayed);
+
+    forged.src = "198.51.100.68";
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &forged);
+    assert_null(rig_client(rig, LEASED));
+    from_client(rig, "A", &ack);                /* From a client's port. */
+    assert_null(rig_client(rig, LEASED));
+    end(rig);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_router_relays_a_request),
+        cmocka_unit_test(without_servers_requests_are_dropped),
+        cmocka_unit_test(a_lease_is_in_force_before_the_client_hears_of_it),
+        cmocka_unit_test(a_client_goes_with_its_lease),
+        cmocka_unit_test(who_releases_its_address_is_forgotten),
+        cmocka_unit_test(a_lease_of_an_impossible_address_is_refused),
+        cmocka_unit_test(nobody_but_the_server_grants_a_lease),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
