@@ -28,7 +28,7 @@ struct bridge {
     uint64_t dpid;
     const struct bridge_ops *ops;
     void *owner;
-    bool connected, serves, held, core_silent;
+    bool connected, serves, held, core_silent, dead;
     struct of_port ports[3];
     struct flow_set *flows;
     struct fh_changes changes;
@@ -101,6 +101,14 @@ make_config(const char *segment)
     if (json_object_get(more, "clients")) {
         json_object_set(json, "clients", json_object_get(more, "clients"));
         json_object_del(more, "clients");
+    }
+    if (json_object_get(more, "without")) {
+        const char *name = json_string_value(json_object_get(more,
+                                                             "without"));
+
+        json_object_del(json_object_get(json, "routers"), name);
+        json_object_del(json_object_get(metro, "routers"), name);
+        json_object_del(more, "without");
     }
     json_object_update(metro, more);
     json_decref(more);
@@ -337,6 +345,23 @@ arrive(struct bridge *b, uint32_t port, struct eth_addr dst,
     a->len = arp_build(a->data, dst, vlan, arp);
 }
 
+/* A bridge answers a beacon by itself, whoever controls it. */
+static void
+let_bridge_answer(struct bridge *b, uint32_t port, struct eth_addr dst,
+                  const struct fh_vlan *vlan, const struct arp *arp)
+{
+    struct bridge *other = &b->rig->bridges[b == b->rig->bridges];
+    struct eth_addr mac = { .ea = { 2, 0, 0, 0, 0,
+                                    (uint8_t) other->dpid } };
+    const struct arp reply = { .op = ARP_OP_REPLY, .sha = dst,
+                               .spa = arp->tpa, .tha = arp->tha,
+                               .tpa = arp->spa };
+
+    if (!other->dead && fh_mac_equal(dst, fh_mac_of_beacons(mac))) {
+        arrive(b, port, arp->sha, vlan, &reply);
+    }
+}
+
 /* Whoever has that address answers. */
 static void
 let_answer(struct bridge *b, uint32_t port, const struct fh_vlan *vlan,
@@ -355,7 +380,7 @@ let_answer(struct bridge *b, uint32_t port, const struct fh_vlan *vlan,
     for (size_t i = 0; port == RIG_ACCESS && i < rig->n_hosts; i++) {
         const struct host *h = &rig->hosts[i];
 
-        if (fh_addr_equal(h->addr, arp->tpa)
+        if (fh_addr_equal(h->addr, arp->tpa) && !b->dead
             && !h->silent[b - rig->bridges]) {
             reply.sha = h->mac;
             arrive(b, port, arp->sha, vlan, &reply);
@@ -412,6 +437,16 @@ sender_arp(struct sender *s, enum arpq_class class, uint32_t port,
            struct eth_addr dst, const struct fh_vlan *vlan,
            const struct arp *arp)
 {
+    const struct eth_addr a = { .ea = { 2, 0, 0, 0, 0, 0xa } };
+    const struct eth_addr b = { .ea = { 2, 0, 0, 0, 0, 0xb } };
+
+    if (fh_mac_equal(arp->sha, fh_mac_of_beacons(a))
+        || fh_mac_equal(arp->sha, fh_mac_of_beacons(b))) {
+        if (!s->bridge->dead) {
+            let_bridge_answer(s->bridge, port, dst, vlan, arp);
+        }
+        return;
+    }
     say_arp(s->bridge, port, dst, arp);
     if (arp->op == ARP_OP_REQUEST) {
         let_answer(s->bridge, port, vlan, arp);
@@ -869,6 +904,12 @@ rig_hold(struct rig *rig, const char *name, bool held)
 {
     find_bridge(rig, name)->held = held;
     end_turn(rig);
+}
+
+void
+rig_kill(struct rig *rig, const char *name)
+{
+    find_bridge(rig, name)->dead = true;
 }
 
 void

@@ -16,7 +16,8 @@
 struct rig;
 
 /* The configuration, or with 'segment' of keys to be merged into the segment
- * (JSON text; NULL: none).  Bridges are not connected yet. */
+ * (JSON text; NULL: none; "clients" and "without", a router, are the whole's).
+ * There are no beacons unless it says so.  Bridges are not connected yet. */
 struct rig *rig_create(const char *segment);
 void rig_destroy(struct rig *);
 struct engine *rig_engine(struct rig *);
@@ -31,6 +32,8 @@ void rig_disconnect(struct rig *, const char *name);
 void rig_set_port_up(struct rig *, const char *name, uint32_t port, bool up);
 /* From now on what it is told is not confirmed; or it is, all of it. */
 void rig_hold(struct rig *, const char *name, bool);
+/* It dies, and its connection hangs: nothing passes any more. */
+void rig_kill(struct rig *, const char *name);
 /* The next hop does not answer it any more. */
 void rig_silence_core(struct rig *, const char *name);
 /* How many flows it holds that name the client. */

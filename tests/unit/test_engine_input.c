@@ -368,6 +368,39 @@ nothing_is_owed_to_who_is_not_served_here(void **state)
     rig_destroy(rig);
 }
 
+/* A packet that SOURCE has not let pass, from 'src' (10.0.0.SRC). */
+static void
+send_unknown(struct rig *rig, uint8_t src)
+{
+    struct fh_addr dst = { htonl(0xc6336401) };
+    uint8_t buf[128];
+    size_t len = build_ping(buf, dst, 64);
+    uint16_t sum;
+
+    buf[14 + IPV4_SRC + 3] = src;
+    buf[14 + IPV4_CHECKSUM] = buf[14 + IPV4_CHECKSUM + 1] = 0;
+    sum = ipv4_checksum(buf + 14, 20);
+    buf[14 + IPV4_CHECKSUM] = (uint8_t) (sum >> 8);
+    buf[14 + IPV4_CHECKSUM + 1] = (uint8_t) sum;
+    rig_frame(rig, "A", RIG_ACCESS, 0, buf, len);
+}
+
+static void
+who_sends_before_it_asks_is_a_client_once_it_answers(void **state)
+{
+    struct rig *rig = two_routers(NULL);
+
+    send_unknown(rig, 10);
+    rig_run(rig, 2000);
+    assert_string_equal(rig_active(rig, C), "A");
+    send_unknown(rig, 1);               /* The gateway's. */
+    assert_null(rig_client(rig, "10.0.0.1"));
+    send_unknown(rig, 255);
+    assert_null(rig_client(rig, "10.0.0.255"));
+    assert_int_equal(rig_dropped(rig, DROP_OUTSIDE), 2);
+    rig_destroy(rig);
+}
+
 int
 main(void)
 {
@@ -389,6 +422,8 @@ main(void)
         cmocka_unit_test(a_reply_of_nobody_is_refused),
         cmocka_unit_test(a_router_answers_pings_and_says_what_it_cannot),
         cmocka_unit_test(nothing_is_owed_to_who_is_not_served_here),
+        cmocka_unit_test(
+            who_sends_before_it_asks_is_a_client_once_it_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,152 @@
+/* Routers in the engine: their paths to each other, those that the controller
+ * has lost, and those that leave. */
+#include <config.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/rig.h"
+
+#define C "10.0.0.10"
+#define C_MAC "02:00:00:00:01:0a"
+
+static const char beacons[] = "{\"beacon\": {\"interval_ms\": 50},"
+                              " \"probe\": {\"interval_ms\": 10000}}";
+
+static struct rig *
+one_client(const char *segment)
+{
+    struct rig *rig = rig_create(segment);
+
+    rig_add_host(rig, C, C_MAC);
+    rig_connect(rig, "A");
+    rig_connect(rig, "B");
+    rig_run(rig, 500);
+    rig_ask(rig, "A", C, C_MAC);
+    rig_run(rig, 500);
+    assert_string_equal(rig_active(rig, C), "A");
+    rig_said(rig);
+    return rig;
+}
+
+static void
+end(struct rig *rig)
+{
+    char *problem = engine_audit(rig_engine(rig));
+
+    if (problem) {
+        fail_msg("%s", problem);
+    }
+    rig_destroy(rig);
+}
+
+static void
+a_dead_router_is_left_before_a_probe_is_due(void **state)
+{
+    struct rig *rig = one_client(beacons);
+
+    rig_kill(rig, "A");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, C), "B");
+    end(rig);
+}
+
+static void
+a_router_that_its_peers_see_keeps_its_clients(void **state)
+{
+    struct rig *rig = one_client(beacons);
+
+    rig_disconnect(rig, "A");
+    rig_run(rig, 5000);
+    assert_string_equal(rig_active(rig, C), "A");
+    assert_null(strstr(rig_said(rig), "client."));
+    rig_kill(rig, "A");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, C), "B");
+    end(rig);
+}
+
+static void
+a_router_that_is_seen_gets_nobody_new(void **state)
+{
+    struct rig *rig = one_client(beacons);
+
+    rig_disconnect(rig, "A");
+    rig_add_host(rig, "10.0.0.11", "02:00:00:00:01:0b");
+    rig_ask(rig, "B", "10.0.0.11", "02:00:00:00:01:0b");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, "10.0.0.11"), "B");
+    assert_string_equal(rig_active(rig, C), "A");
+    end(rig);
+}
+
+static void
+a_headless_router_comes_back_to_what_it_had(void **state)
+{
+    struct rig *rig = one_client(beacons);
+    const char *said;
+
+    rig_disconnect(rig, "A");
+    rig_run(rig, 3000);
+    rig_connect(rig, "A");
+    rig_run(rig, 3000);
+    said = rig_said(rig);
+    assert_string_equal(rig_active(rig, C), "A");
+    assert_null(strstr(said, "adds "C));
+    assert_null(strstr(said, "client.moved"));
+    end(rig);
+}
+
+static void
+a_deleted_router_forwards_until_its_clients_have_gone(void **state)
+{
+    struct rig *rig = one_client(NULL);
+    const char *said;
+
+    rig_reload(rig, "{\"without\": \"A\"}");
+    assert_null(engine_find_router(rig_engine(rig), "A"));
+    rig_run(rig, 3000);
+    said = rig_said(rig);
+    assert_string_equal(rig_active(rig, C), "B");
+    assert_non_null(strstr(said, "B adds "C));
+    end(rig);
+}
+
+static void
+a_router_that_is_configured_again_serves_again(void **state)
+{
+    struct rig *rig = one_client(NULL);
+
+    rig_reload(rig, "{\"without\": \"B\"}");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, C), "A");
+    rig_reload(rig, NULL);
+    rig_connect(rig, "B");
+    rig_run(rig, 3000);
+    rig_disconnect(rig, "A");
+    rig_run(rig, 100);
+    assert_string_equal(rig_active(rig, C), "B");
+    end(rig);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dead_router_is_left_before_a_probe_is_due),
+        cmocka_unit_test(a_router_that_its_peers_see_keeps_its_clients),
+        cmocka_unit_test(a_router_that_is_seen_gets_nobody_new),
+        cmocka_unit_test(a_headless_router_comes_back_to_what_it_had),
+        cmocka_unit_test(
+            a_deleted_router_forwards_until_its_clients_have_gone),
+        cmocka_unit_test(a_router_that_is_configured_again_serves_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
