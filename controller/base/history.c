@@ -1,7 +1,7 @@
 /* What has happened to one client.  See history.h.
  *
  * Events are a few hundred bytes, mostly room for names; here the texts of one
- * share an allocation of their true length. */
+ * are as long as they are: "FROM\0TO\0DETAIL\0". */
 #include <config.h>
 
 #include "controller/base/history.h"
@@ -11,13 +11,18 @@
 
 #include <firsthop/buf.h>
 
+#define SHORT_TEXTS 16          /* Two routers' names, mostly. */
+
 struct change {
     uint64_t seq;
     int64_t time_ms;
     int32_t detect_ms, install_ms, ack_ms;
     uint8_t type, cause;
-    char *texts;                /* Owned: "FROM\0TO\0DETAIL\0"; NULL: all
-                                 * empty. */
+    bool is_short;              /* The texts are in 'here'. */
+    union {
+        char *texts;            /* Owned. */
+        char here[SHORT_TEXTS];
+    };
 };
 
 struct history {
@@ -42,31 +47,39 @@ is_change(enum incident_type type)
     }
 }
 
-static char *
-pack_texts(const struct incident *e)
+static void
+pack_texts(struct change *change, const struct incident *e)
 {
     size_t len[] = { strlen(e->from), strlen(e->to), strlen(e->detail) };
-    char *texts, *p;
+    size_t all = len[0] + len[1] + len[2] + 3;
+    char *p = change->here;
 
-    if (!len[0] && !len[1] && !len[2]) {
-        return NULL;
+    change->is_short = all <= SHORT_TEXTS;
+    if (!change->is_short) {
+        p = change->texts = fh_xmalloc(all);
     }
-    texts = p = fh_xmalloc(len[0] + len[1] + len[2] + 3);
     p = (char *) memcpy(p, e->from, len[0] + 1) + len[0] + 1;
     p = (char *) memcpy(p, e->to, len[1] + 1) + len[1] + 1;
     memcpy(p, e->detail, len[2] + 1);
-    return texts;
 }
 
 static void
-unpack_texts(const char *texts, struct incident *e)
+unpack_texts(const struct change *change, struct incident *e)
 {
-    if (texts) {
-        snprintf(e->from, sizeof e->from, "%s", texts);
-        texts += strlen(texts) + 1;
-        snprintf(e->to, sizeof e->to, "%s", texts);
-        texts += strlen(texts) + 1;
-        snprintf(e->detail, sizeof e->detail, "%s", texts);
+    const char *p = change->is_short ? change->here : change->texts;
+
+    snprintf(e->from, sizeof e->from, "%s", p);
+    p += strlen(p) + 1;
+    snprintf(e->to, sizeof e->to, "%s", p);
+    p += strlen(p) + 1;
+    snprintf(e->detail, sizeof e->detail, "%s", p);
+}
+
+static void
+free_texts(struct change *change)
+{
+    if (!change->is_short) {
+        free(change->texts);
     }
 }
 
@@ -77,7 +90,7 @@ make_room(struct history *h)
     size_t n = h ? h->n : 0, cap = h ? h->cap : 0;
 
     if (n == HISTORY_KEPT) {
-        free(h->changes[0].texts);
+        free_texts(&h->changes[0]);
         memmove(&h->changes[0], &h->changes[1],
                 (n - 1) * sizeof h->changes[0]);
         h->n--;
@@ -101,17 +114,18 @@ history_add(struct history **history, const struct incident *e)
         return;
     }
     h = *history = make_room(*history);
-    h->changes[h->n++] = (struct change) {
+    h->changes[h->n] = (struct change) {
         e->seq, e->time_ms, e->detect_ms, e->install_ms, e->ack_ms, e->type,
-        e->cause, pack_texts(e),
+        e->cause,
     };
+    pack_texts(&h->changes[h->n++], e);
 }
 
 void
 history_destroy(struct history *h)
 {
     for (size_t i = 0; h && i < h->n; i++) {
-        free(h->changes[i].texts);
+        free_texts(&h->changes[i]);
     }
     free(h);
 }
@@ -134,6 +148,6 @@ history_after(const struct history *h, uint64_t seq, struct incident *event)
         .install_ms = h->changes[i].install_ms,
         .ack_ms = h->changes[i].ack_ms,
     };
-    unpack_texts(h->changes[i].texts, event);
+    unpack_texts(&h->changes[i], event);
     return true;
 }

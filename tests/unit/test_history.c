@@ -82,6 +82,25 @@ a_change_comes_back_as_it_was(void **state)
     history_destroy(h);
 }
 
+/* Texts of few bytes and of more are kept in different places. */
+static void
+texts_of_every_length_come_back(void **state)
+{
+    for (size_t len = 0; len < sizeof ((struct incident *) NULL)->to; len++) {
+        struct history *h = NULL;
+        struct incident e = event(1, INCIDENT_CLIENT_ELECTED), back;
+
+        memset(e.to, 'r', len);
+        history_add(&h, &e);
+        e.seq = 2;
+        snprintf(e.from, sizeof e.from, "A");
+        history_add(&h, &e);
+        assert_true(history_after(h, 1, &back));
+        assert_same(&e, &back);
+        history_destroy(h);
+    }
+}
+
 static void
 the_last_ones_are_kept(void **state)
 {
@@ -130,6 +149,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_has_happened),
         cmocka_unit_test(a_change_comes_back_as_it_was),
+        cmocka_unit_test(texts_of_every_length_come_back),
         cmocka_unit_test(the_last_ones_are_kept),
         cmocka_unit_test(what_changes_nothing_is_not_noted),
     };
