@@ -5,30 +5,47 @@
 
 #include <string.h>
 
-uint32_t
-talkers_note(struct talkers *t, struct eth_addr mac, int64_t now_ms)
+/* As a number: this is compared for each question that comes in. */
+static uint64_t
+to_number(struct eth_addr mac)
 {
-    int free_slot = -1;
+    uint64_t number = 0;
+
+    memcpy(&number, &mac, sizeof mac);
+    return number;
+}
+
+/* It is none of those that are counted. */
+static uint32_t
+note_other(struct talkers *t, uint64_t mac)
+{
+    for (int i = 0; i < TALKERS_MOST; i++) {
+        if (!t->n[i]) {
+            t->macs[i] = mac;
+            return t->n[i] = 1;
+        }
+    }
+    for (int i = 0; i < TALKERS_MOST; i++) {
+        t->n[i]--;
+    }
+    return 0;
+}
+
+uint32_t
+talkers_note(struct talkers *t, struct eth_addr mac_, int64_t now_ms)
+{
+    const uint64_t mac = to_number(mac_);
 
     if (t->window != now_ms / TALKERS_WINDOW_MS) {
         memset(t, 0, sizeof *t);
         t->window = now_ms / TALKERS_WINDOW_MS;
     }
     for (int i = 0; i < TALKERS_MOST; i++) {
-        if (!t->slots[i].n) {
-            free_slot = i;
-        } else if (fh_mac_equal(t->slots[i].mac, mac)) {
-            return ++t->slots[i].n;
+        if (t->macs[i] == mac && t->n[i]) {
+            return ++t->n[i];
         }
     }
-    if (free_slot >= 0) {
-        t->slots[free_slot].mac = mac;
-        return t->slots[free_slot].n = 1;
-    }
-    for (int i = 0; i < TALKERS_MOST; i++) {
-        t->slots[i].n--;
-    }
-    return 0;
+    return note_other(t, mac);
 }
 
 bool

@@ -23,10 +23,8 @@
 
 /* All zero: nobody has asked. */
 struct talkers {
-    struct {
-        struct eth_addr mac;
-        uint32_t n;             /* 0: free. */
-    } slots[TALKERS_MOST];
+    uint64_t macs[TALKERS_MOST];
+    uint32_t n[TALKERS_MOST];   /* Of each; 0: free. */
     int64_t window;             /* The number of the second. */
 };
 
