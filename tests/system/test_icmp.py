@@ -233,11 +233,13 @@ def test_lost_client_is_unreachable_and_keeps_its_flows(article):
     c.netns.ip("link set eth0 arp on")
     lab.wait_for(lambda: lab.daemon.client(c.address)["state"] == "active")
     lab.wait_for(lambda: lab.server.ping(c.address, timeout=1))
+    # Whoever has heard it first.
+    router = lab.routers[lab.daemon.active(c.address)]
     data, sentinel = b"found again", b"sentinel"
     with lab.server.tap() as tap, c.tap() as c_tap:
         for target, text in ((c.address, data), ("10.0.0.99", sentinel)):
             ip = packet(harness.NEXT_HOP, target, payload=udp_payload(text))
-            tap.send(from_core(lab, ip))
+            tap.send(from_core(lab, ip, router.mac))
         c_tap.wait(is_udp(data))
         tap.wait(says_unreachable(sentinel))
         assert not tap.matching(says_unreachable(data))

@@ -163,7 +163,7 @@ def test_each_segment_has_routes_of_its_own(lab):
                 for other, server in lab.servers.items()
                 if other != name
             }
-            assert client.ping(harness.NEXT_HOP)
+            lab.wait_for(lambda c=client: c.ping(harness.NEXT_HOP))
             mine.wait(is_from_client)
             for other, tap in others.items():
                 assert not tap.matching(is_from_client), (name, other)
