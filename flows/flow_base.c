@@ -87,13 +87,14 @@ put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
 }
 
 void
-flow_base_build_mute(uint32_t port, struct eth_addr mac,
+flow_base_build_mute(uint32_t port, struct eth_addr mac, uint16_t vid,
                      struct fh_flow *flow)
 {
     *flow = flow_start(FH_KIND_MUTE, 0, FH_TABLE_CLASSIFY, PRIO_MUTE);
     flow->hard_timeout_s = FLOW_MUTE_S;
     flow_match_in_port(flow, port);
     flow_match_eth_src(flow, mac);
+    flow_match_vlan(flow, vid);
     flow_match_arp_op(flow, ARP_OP_REQUEST);
 }
 

@@ -136,9 +136,10 @@ bool flow_uplink_read(const struct fh_flow *, uint64_t *domain,
 
 #define FLOW_MUTE_S 5
 
-/* Drops the ARP requests of 'mac' by that access port, for FLOW_MUTE_S; by
- * itself, whatever else the bridge holds. */
-void flow_base_build_mute(uint32_t port, struct eth_addr mac,
+/* Drops the ARP requests of 'mac' by that access port whose first tag is
+ * 'vid', or FH_VLAN_NONE, for FLOW_MUTE_S; by itself, whatever else the bridge
+ * holds. */
+void flow_base_build_mute(uint32_t port, struct eth_addr mac, uint16_t vid,
                           struct fh_flow *);
 
 #endif /* flows/flow_base.h */

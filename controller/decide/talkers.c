@@ -7,21 +7,22 @@
 
 /* As a number: this is compared for each question that comes in. */
 static uint64_t
-to_number(struct eth_addr mac)
+to_number(struct eth_addr mac, uint16_t vid)
 {
     uint64_t number = 0;
 
     memcpy(&number, &mac, sizeof mac);
+    memcpy((char *) &number + sizeof mac, &vid, sizeof vid);
     return number;
 }
 
 /* It is none of those that are counted. */
 static uint32_t
-note_other(struct talkers *t, uint64_t mac)
+note_other(struct talkers *t, uint64_t host)
 {
     for (int i = 0; i < TALKERS_MOST; i++) {
         if (!t->n[i]) {
-            t->macs[i] = mac;
+            t->hosts[i] = host;
             return t->n[i] = 1;
         }
     }
@@ -32,20 +33,21 @@ note_other(struct talkers *t, uint64_t mac)
 }
 
 uint32_t
-talkers_note(struct talkers *t, struct eth_addr mac_, int64_t now_ms)
+talkers_note(struct talkers *t, struct eth_addr mac, uint16_t vid,
+             int64_t now_ms)
 {
-    const uint64_t mac = to_number(mac_);
+    const uint64_t host = to_number(mac, vid);
 
     if (t->window != now_ms / TALKERS_WINDOW_MS) {
         memset(t, 0, sizeof *t);
         t->window = now_ms / TALKERS_WINDOW_MS;
     }
     for (int i = 0; i < TALKERS_MOST; i++) {
-        if (t->macs[i] == mac && t->n[i]) {
+        if (t->hosts[i] == host && t->n[i]) {
             return ++t->n[i];
         }
     }
-    return note_other(t, mac);
+    return note_other(t, host);
 }
 
 bool

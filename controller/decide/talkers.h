@@ -4,7 +4,8 @@
  * end would use it up, and whoever else is behind the port would be answered
  * by chance.  So the questions of each MAC address are counted, second by
  * second, and one that takes more than half of the allowance is to be kept
- * from asking for a while.
+ * from asking for a while.  Under each first tag by itself: switches keep
+ * VLANs apart, and who forges the MAC of somebody in another is not him.
  *
  * There is room for few; somebody who forges many addresses pushes none of
  * those out that ask most (Misra and Gries, 1982): a count may be too low by
@@ -23,13 +24,15 @@
 
 /* All zero: nobody has asked. */
 struct talkers {
-    uint64_t macs[TALKERS_MOST];
+    uint64_t hosts[TALKERS_MOST];       /* MAC and first tag. */
     uint32_t n[TALKERS_MOST];   /* Of each; 0: free. */
     int64_t window;             /* The number of the second. */
 };
 
-/* 'mac' has asked.  Returns how often in this second, or 0: not known. */
-uint32_t talkers_note(struct talkers *, struct eth_addr mac, int64_t now_ms);
+/* 'mac' has asked, under the first tag 'vid' (any number that says none).
+ * Returns how often in this second, or 0: not known. */
+uint32_t talkers_note(struct talkers *, struct eth_addr mac, uint16_t vid,
+                      int64_t now_ms);
 
 /* May somebody ask 'n' times in a second, where its port may 'pps' times? */
 bool talkers_may(uint32_t n, uint64_t pps);

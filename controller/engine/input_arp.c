@@ -149,6 +149,7 @@ address_probe(struct engine *en, const struct input *in)
     struct client *c;
 
     engine_drop(en, DROP_PROBE);
+    mute_note_request(en, in);
     if (locate_by_tags(en, in->router, &in->frame->vlan, in->arp.tpa, &at)
         != LOCATE_OK) {
         return;
@@ -373,6 +374,16 @@ take(struct engine *en, const struct location *at, const struct input *in)
     }
 }
 
+/* From where nobody is served.  It uses up what its port may ask, too. */
+static void
+refuse(struct engine *en, const struct input *in, enum drop why)
+{
+    if (in->arp.op == ARP_OP_REQUEST) {
+        mute_note_request(en, in);
+    }
+    engine_drop(en, why);
+}
+
 /* Somebody who is not the client that we know by that address. */
 static void
 from_other(struct engine *en, enum locate_result result,
@@ -383,10 +394,10 @@ from_other(struct engine *en, enum locate_result result,
     }
     switch (result) {
     case LOCATE_OUTSIDE:
-        engine_drop(en, DROP_OUTSIDE);
+        refuse(en, in, DROP_OUTSIDE);
         return;
     case LOCATE_UNKNOWN_TAG:
-        engine_drop(en, DROP_UNKNOWN_TAG);
+        refuse(en, in, DROP_UNKNOWN_TAG);
         return;
     case LOCATE_OK:
         break;

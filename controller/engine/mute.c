@@ -6,6 +6,7 @@
 #include "controller/engine/engine_private.h"
 #include "controller/engine/router_send.h"
 #include "flows/flow_base.h"
+#include "flows/wire.h"
 
 /* What is on its way to us would mute it once more for each frame. */
 #define PAUSE_MS 100
@@ -22,15 +23,26 @@ allowed_pps(const struct router *router)
     return pps;
 }
 
+/* The first tag, as a flow sees it: a priority tag is one. */
+static uint16_t
+first_vid(const struct of_packet_in *pin)
+{
+    const uint8_t *p = pin->frame + 2 * sizeof(struct eth_addr);
+    uint16_t eth_type = wire_get_u16(p);
+
+    return (eth_type == ETHERTYPE_8021Q || eth_type == ETHERTYPE_8021AD
+            ? wire_get_u16(p + 2) & 0xfff : FH_VLAN_NONE);
+}
+
 static void
 mute(struct router *router, const struct router_port *port,
-     struct eth_addr mac)
+     struct eth_addr mac, uint16_t vid)
 {
     static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
     char text[FH_MAC_STRLEN];
     struct fh_flow flow;
 
-    flow_base_build_mute(port->number, mac, &flow);
+    flow_base_build_mute(port->number, mac, vid, &flow);
     router_put_change(router, FH_CHANGE_ADD, &flow);
     router->counters.muted++;
     log_warn_rl(&rl, "router %s: %s asks by ARP more than half of what port "
@@ -44,12 +56,14 @@ void
 mute_note_request(struct engine *en, const struct input *in)
 {
     int64_t now_ms = engine_now_ms(en);
-    uint32_t n = talkers_note(&in->port->talkers, in->frame->src, now_ms);
+    uint16_t vid = first_vid(in->pin);
+    uint32_t n = talkers_note(&in->port->talkers, in->frame->src, vid,
+                              now_ms);
 
     if (n > TALKERS_LEAST && in->router->ready
         && now_ms >= in->port->muted_until_ms
         && !talkers_may(n, allowed_pps(in->router))) {
         in->port->muted_until_ms = now_ms + PAUSE_MS;
-        mute(in->router, in->port, in->frame->src);
+        mute(in->router, in->port, in->frame->src, vid);
     }
 }

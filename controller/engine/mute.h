@@ -1,5 +1,6 @@
 /* A host that asks more than half of what its port may ask is not heard for
- * FLOW_MUTE_S, by a flow of its bridge: others behind the port are.  Its
+ * FLOW_MUTE_S, by a flow of its bridge: others behind the port are, and those
+ * who have its MAC in another VLAN.  Its
  * answers are heard as before, and what it sends to others passes. */
 #ifndef MUTE_H
 #define MUTE_H 1

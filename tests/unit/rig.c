@@ -948,6 +948,30 @@ rig_count_flows(struct rig *rig, const char *name)
     return flow_set_count(find_bridge(rig, name)->flows);
 }
 
+struct search {
+    const char *text;
+    bool found;
+};
+
+static void
+look_for(const struct fh_flow *flow, void *search_)
+{
+    struct search *search = search_;
+    char *text = fh_flow_format(flow);
+
+    search->found = search->found || strstr(text, search->text);
+    free(text);
+}
+
+bool
+rig_holds(struct rig *rig, const char *name, const char *text)
+{
+    struct search search = { text, false };
+
+    flow_set_for_each(find_bridge(rig, name)->flows, look_for, &search);
+    return search.found;
+}
+
 /* Frames and hosts. */
 
 void

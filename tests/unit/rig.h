@@ -39,6 +39,8 @@ void rig_silence_core(struct rig *, const char *name);
 /* How many flows it holds that name the client. */
 size_t rig_held(struct rig *, const char *name, const char *address);
 size_t rig_count_flows(struct rig *, const char *name);
+/* Does it hold one that reads so, fh_flow_format(), in part? */
+bool rig_holds(struct rig *, const char *name, const char *text);
 
 /* Frames come in.  Zero addresses and MACs are "0.0.0.0" and NULL. */
 struct rig_arp {

@@ -136,6 +136,65 @@ hosts_with_impossible_addresses_are_not_learnt(void **state)
     rig_destroy(rig);
 }
 
+/* Asking too much. */
+
+/* So often, as A hears it by its access port: under that first tag. */
+static void
+ask_under(struct rig *rig, int n, const struct fh_vlan *vlan, const char *mac,
+          const char *spa)
+{
+    struct arp arp = { .op = ARP_OP_REQUEST };
+    uint8_t frame[ARP_FRAME_MAX];
+    size_t len;
+
+    assert_true(fh_mac_parse(mac, &arp.sha) && fh_addr_parse(spa, &arp.spa)
+                && fh_addr_parse("10.0.0.1", &arp.tpa));
+    len = arp_build(frame, fh_mac_broadcast(), vlan, &arp);
+    while (n--) {
+        rig_frame(rig, "A", RIG_ACCESS, 0, frame, len);
+    }
+}
+
+#define MUTE(MAC) "priority=410 cookie=0xf1a5080000000000 hard_timeout=5 " \
+                  "in_port=1 eth_src=" MAC " eth_type=0x0806 "
+
+/* Limits of the segment: 1000 a second. */
+static void
+who_asks_too_much_is_not_heard_where_he_is(void **state)
+{
+    const struct fh_vlan v100 = { .n = 1, .vids = { 100 } };
+    const struct fh_vlan v200 = { .n = 1, .vids = { 200 } };
+    struct rig *rig = two_routers("{\"vlan\": [100]}");
+
+    ask_under(rig, 500, &v100, C_MAC, C);
+    assert_false(rig_holds(rig, "A", MUTE(C_MAC)));
+    /* In a VLAN of his own somebody forges C's MAC. */
+    ask_under(rig, 501, &v200, C_MAC, "10.0.0.66");
+    assert_true(rig_holds(rig, "A", MUTE(C_MAC)"vlan=200 "));
+    assert_false(rig_holds(rig, "A", MUTE(C_MAC)"vlan=100 "));
+    rig_run(rig, 1000);
+    ask_under(rig, 501, &v100, C_MAC, C);
+    assert_true(rig_holds(rig, "A", MUTE(C_MAC)"vlan=100 "));
+    rig_destroy(rig);
+}
+
+static void
+whatever_he_asks(void **state)
+{
+    static const char *const senders[] = { C, "169.254.7.7", "0.0.0.0" };
+    const struct fh_vlan untagged = { .n = 0 };
+
+    for (size_t i = 0; i < sizeof senders / sizeof *senders; i++) {
+        struct rig *rig = two_routers(NULL);
+
+        ask_under(rig, 500, &untagged, D_MAC, senders[i]);
+        assert_false(rig_holds(rig, "A", MUTE(D_MAC)));
+        ask_under(rig, 1, &untagged, D_MAC, senders[i]);
+        assert_true(rig_holds(rig, "A", MUTE(D_MAC)"vlan=none "));
+        rig_destroy(rig);
+    }
+}
+
 static void
 hosts_are_learnt_only_where_they_may(void **state)
 {
@@ -410,6 +469,8 @@ main(void)
         cmocka_unit_test(what_is_not_asked_of_us_is_not_answered),
         cmocka_unit_test(neighbours_of_a_shared_lan_answer_for_themselves),
         cmocka_unit_test(hosts_with_impossible_addresses_are_not_learnt),
+        cmocka_unit_test(who_asks_too_much_is_not_heard_where_he_is),
+        cmocka_unit_test(whatever_he_asks),
         cmocka_unit_test(hosts_are_learnt_only_where_they_may),
         cmocka_unit_test(somebody_elses_source_is_refused),
         cmocka_unit_test(a_peer_routers_probe_is_nobodys),

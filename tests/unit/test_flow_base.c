@@ -232,12 +232,12 @@ who_asks_too_much_is_not_heard_for_a_while(void **state)
     struct fh_flow flow;
     char *text;
 
-    flow_base_build_mute(ACCESS, mac, &flow);
+    flow_base_build_mute(ACCESS, mac, 100, &flow);
     text = fh_flow_format(&flow);
     assert_string_equal(text,
         "table=0 priority=410 cookie=0xf1a5080000000000 hard_timeout=5 "
-        "in_port=1 eth_src=02:00:00:00:01:0f eth_type=0x0806 arp_op=1 "
-        "actions=drop");
+        "in_port=1 eth_src=02:00:00:00:01:0f eth_type=0x0806 vlan=100 "
+        "arp_op=1 actions=drop");
     free(text);
 }
 

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#define NONE 0xffff             /* Not tagged. */
+
 static struct eth_addr
 mac(unsigned int number)
 {
@@ -21,11 +23,11 @@ each_is_counted_second_by_second(void **state)
 {
     struct talkers t = { .window = 0 };
 
-    assert_int_equal(talkers_note(&t, mac(1), 1000), 1);
-    assert_int_equal(talkers_note(&t, mac(1), 1500), 2);
-    assert_int_equal(talkers_note(&t, mac(2), 1999), 1);
-    assert_int_equal(talkers_note(&t, mac(1), 1999), 3);
-    assert_int_equal(talkers_note(&t, mac(1), 2000), 1);
+    assert_int_equal(talkers_note(&t, mac(1), NONE, 1000), 1);
+    assert_int_equal(talkers_note(&t, mac(1), NONE, 1500), 2);
+    assert_int_equal(talkers_note(&t, mac(2), NONE, 1999), 1);
+    assert_int_equal(talkers_note(&t, mac(1), NONE, 1999), 3);
+    assert_int_equal(talkers_note(&t, mac(1), NONE, 2000), 1);
 }
 
 /* Nor do they make a count too high. */
@@ -36,7 +38,7 @@ many_forged_addresses_hide_nobody(void **state)
     uint32_t most = 0;
 
     for (unsigned int i = 0; i < 900; i++) {
-        uint32_t n = talkers_note(&t, mac(i % 3 ? 1000 : i), 1000);
+        uint32_t n = talkers_note(&t, mac(i % 3 ? 1000 : i), NONE, 1000);
 
         most = n > most ? n : most;
     }
@@ -49,11 +51,24 @@ none_of_as_many_as_there_is_room_for_is_forgotten(void **state)
     struct talkers t = { .window = 0 };
 
     for (unsigned int i = 0; i < 10 * TALKERS_MOST; i++) {
-        assert_int_equal(talkers_note(&t, mac(i % TALKERS_MOST), 1000),
+        assert_int_equal(talkers_note(&t, mac(i % TALKERS_MOST), NONE, 1000),
                          i / TALKERS_MOST + 1);
     }
-    assert_int_equal(talkers_note(&t, mac(100), 1000), 0);
-    assert_int_equal(talkers_note(&t, mac(0), 1000), 10);
+    assert_int_equal(talkers_note(&t, mac(100), NONE, 1000), 0);
+    assert_int_equal(talkers_note(&t, mac(0), NONE, 1000), 10);
+}
+
+/* Who forges it in a VLAN of his own takes it from nobody. */
+static void
+a_mac_in_another_vlan_is_another(void **state)
+{
+    struct talkers t = { .window = 0 };
+
+    for (uint32_t n = 1; n <= 1000; n++) {
+        assert_int_equal(talkers_note(&t, mac(1), 200, 1000), n);
+    }
+    assert_int_equal(talkers_note(&t, mac(1), 100, 1000), 1);
+    assert_int_equal(talkers_note(&t, mac(1), NONE, 1000), 1);
 }
 
 static void
@@ -73,6 +88,7 @@ main(void)
         cmocka_unit_test(each_is_counted_second_by_second),
         cmocka_unit_test(many_forged_addresses_hide_nobody),
         cmocka_unit_test(none_of_as_many_as_there_is_room_for_is_forgotten),
+        cmocka_unit_test(a_mac_in_another_vlan_is_another),
         cmocka_unit_test(half_of_the_allowance_is_for_everybody),
     };
 
