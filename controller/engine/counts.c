@@ -81,6 +81,15 @@ find_client(const struct engine *en, const struct router *router,
     return NULL;
 }
 
+/* Of another who had the address before. */
+static bool
+is_formers(const struct client *c, const struct fh_flow *flow)
+{
+    return (c->former_decision
+            && (int32_t) (fh_cookie_decision(flow->cookie)
+                          - c->former_decision) <= 0);
+}
+
 /* Most clients of a large network are silent: they have no record. */
 static bool
 is_worth_a_record(const struct client *c, const struct fh_flow *flow)
@@ -97,7 +106,7 @@ count_flow(struct engine *en, struct router *router,
     struct client *c = (read_counted(flow, &counted)
                         ? find_client(en, router, &counted) : NULL);
 
-    if (!c || !is_worth_a_record(c, flow)) {
+    if (!c || is_formers(c, flow) || !is_worth_a_record(c, flow)) {
         return;
     }
     if (!c->usage) {

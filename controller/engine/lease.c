@@ -155,6 +155,23 @@ note_heard(struct engine *en, struct client *c,
     }
 }
 
+/* Another has it now, and has nothing to do with what flows of the former one
+ * have counted. */
+static struct client *
+replace(struct engine *en, struct client *former, const struct sighting *seen)
+{
+    uint32_t decision = (former->decision ? former->decision
+                         : former->former_decision);
+    struct client *c;
+
+    life_forget(en, former, "its address was leased to another MAC");
+    c = life_sighted(en, seen);
+    if (c) {
+        c->decision = c->former_decision = decision;    /* Its own are later. */
+    }
+    return c;
+}
+
 /* The client of that address, if it may have it: it is new, or has that MAC
  * already, or nobody but the server, who knows better, has said whose it
  * is. */
@@ -170,8 +187,7 @@ claim(struct engine *en, struct segment *segment,
 
     if (c && (c->origin == CLIENT_LEARNED || c->origin == CLIENT_LEASED)
         && !fh_mac_equal(c->mac, grant->mac)) {
-        life_forget(en, c, "its address was leased to another MAC");
-        c = NULL;
+        return replace(en, c, &seen);
     }
     if (!c) {
         return life_sighted(en, &seen);

@@ -232,6 +232,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
     c->lost_ms = old->lost_ms;
     c->alive_ms = old->alive_ms;
     c->decision = old->decision;
+    c->former_decision = old->former_decision;
     c->moves = old->moves;
     c->cause = old->cause;
     c->withdrawn = old->withdrawn;

@@ -992,6 +992,20 @@ rig_frame(struct rig *rig, const char *router, uint32_t port,
 }
 
 void
+rig_removed(struct rig *rig, const char *router, const struct fh_flow *flow,
+            uint64_t n_packets)
+{
+    struct bridge *b = find_bridge(rig, router);
+    struct of_message msg = { .type = OF_FLOW_REMOVED,
+                              .flow_removed.flow = *flow };
+
+    msg.flow_removed.flow.n_packets = n_packets;
+    msg.flow_removed.flow.n_bytes = 100 * n_packets;
+    b->ops->message(b->owner, &msg);
+    end_turn(rig);
+}
+
+void
 rig_arp(struct rig *rig, const struct rig_arp *a)
 {
     const struct arp arp = {

@@ -56,6 +56,10 @@ void rig_frame(struct rig *, const char *router, uint32_t port,
 void rig_ask(struct rig *, const char *router, const char *address,
              const char *mac);
 
+/* What a removed flow says: its counts, in packets of 100 bytes. */
+void rig_removed(struct rig *, const char *router, const struct fh_flow *,
+                 uint64_t n_packets);
+
 /* A host that answers what is sent to it by the access ports of all routers,
  * until it is silent to one (NULL: to all). */
 void rig_add_host(struct rig *, const char *address, const char *mac);

@@ -12,6 +12,7 @@
 
 #include "flows/dhcp.h"
 #include "flows/flow_base.h"
+#include "flows/flow_client.h"
 #include "flows/wire.h"
 #include "tests/unit/rig.h"
 
@@ -257,6 +258,54 @@ nobody_but_the_server_grants_a_lease(void **state)
     end(rig);
 }
 
+/* The flows that A holds for the address now. */
+static void
+build_flows(struct rig *rig, struct fh_flow flows[FLOW_CLIENT_N])
+{
+    const struct client *c = rig_client(rig, LEASED);
+    const struct router *a = engine_find_router(rig_engine(rig), "A");
+    const struct fh_client view = {
+        .address = c->key.address, .mac = c->mac, .vlan = c->vlan,
+        .port = RIG_ACCESS, .uplink = &a->uplinks[0].view,
+        .router_mac = a->config->mac, .decision = c->decision,
+    };
+
+    flow_client_build(&view, flows);
+}
+
+/* Their removal may be told when the next one has the address already. */
+static void
+a_new_tenant_does_not_pay_for_the_former_one(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    struct fh_flow formers[FLOW_CLIENT_N], own[FLOW_CLIENT_N];
+
+    rig_silence_host(rig, LEASED, NULL);        /* Not there yet. */
+    rig_add_host(rig, LEASED, "02:00:00:00:01:0b");
+    rig_ask(rig, "A", LEASED, "02:00:00:00:01:0b");
+    rig_run(rig, 50);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    build_flows(rig, formers);
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_LEASED);
+    build_flows(rig, own);
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        rig_removed(rig, "A", &formers[i], 1000);
+    }
+    assert_null(rig_client(rig, LEASED)->usage);
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        rig_removed(rig, "A", &own[i], 10);
+    }
+    for (size_t i = 0; i < USAGE_N_DIRECTIONS; i++) {
+        const struct usage *usage = rig_client(rig, LEASED)->usage;
+
+        assert_int_equal(usage->total[i].packets, 10);
+        assert_int_equal(usage->total[i].bytes, 1000);
+    }
+    end(rig);
+}
+
 int
 main(void)
 {
@@ -268,6 +317,7 @@ main(void)
         cmocka_unit_test(who_releases_its_address_is_forgotten),
         cmocka_unit_test(a_lease_of_an_impossible_address_is_refused),
         cmocka_unit_test(nobody_but_the_server_grants_a_lease),
+        cmocka_unit_test(a_new_tenant_does_not_pay_for_the_former_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
