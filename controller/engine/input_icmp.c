@@ -66,6 +66,21 @@ icmp_to_client(struct engine *en, struct router *router, uint32_t in_port,
               owed);
 }
 
+/* Serves somebody that address, or may somebody?  Routers that held clients
+ * before the daemon's start, and have not been read, have not told whom. */
+static bool
+may_be_served(const struct location *at)
+{
+    bool may = at->client && at->client->state == CLIENT_ACTIVE;
+
+    for (size_t i = 0; i < at->segment->n_members && !may; i++) {
+        const struct router *router = at->segment->members[i].router;
+
+        may = router->expected && !router->ready;
+    }
+    return may;
+}
+
 /* About a packet that 'sender' has sent from the core: back to it. */
 static void
 icmp_to_core(struct engine *en, struct router *router,
@@ -80,9 +95,9 @@ icmp_to_core(struct engine *en, struct router *router,
     if (locate_in_domain(en, router, flow_meta_domain(&uplink->view),
                          owed->ip->dst, &at)) {
         src = at.segment->members[at.member].config->address;
-        if (owed->type == ICMP_UNREACHABLE && at.client
-            && at.client->state == CLIENT_ACTIVE) {
-            return;             /* Served elsewhere: the core is behind. */
+        if (owed->type == ICMP_UNREACHABLE
+            && owed->code == ICMP_HOST_UNREACHABLE && may_be_served(&at)) {
+            return;             /* Elsewhere: the core is behind. */
         }
     }
     send_icmp(en, router, uplink->view.port, &envelope, source_of(owed, src),
@@ -177,7 +192,7 @@ neighbour(struct engine *en, const struct input *in, uint64_t domain)
 
     if (locate_in_domain(en, in->router, domain, in->ip.dst, &at)
         && !segment_owns(at.segment, in->ip.dst)
-        && !(at.client && at.client->state == CLIENT_ACTIVE)
+        && !may_be_served(&at)
         && icmp_error_allowed(&in->ip, in->frame->dst)) {
         icmp_to_client(en, in->router, in->pin->in_port, domain, &owed);
     }

@@ -416,6 +416,50 @@ a_router_answers_pings_and_says_what_it_cannot(void **state)
     rig_destroy(rig);
 }
 
+/* C sends to a neighbour that A does not serve; it has gone to the core. */
+static void
+send_to_neighbour(struct rig *rig, const char *dst)
+{
+    struct router *router = engine_find_router(rig_engine(rig), "A");
+    uint64_t metadata = flow_meta_domain(&router->uplinks[0].view)
+                        | FLOW_META_FROM_ACCESS | FLOW_META_NEIGHBOUR;
+    struct fh_addr addr;
+    uint8_t buf[128];
+    size_t len;
+
+    assert_true(fh_addr_parse(dst, &addr));
+    len = build_ping(buf, addr, 64);
+    rig_frame(rig, "A", RIG_ACCESS, metadata, buf, len);
+}
+
+/* Whoever opens a connection gives up when he is told so. */
+static void
+nobody_is_said_to_be_away_whom_a_router_may_serve(void **state)
+{
+    struct rig *rig = one_client(NULL);
+
+    rig_add_host(rig, "10.0.0.11", D_MAC);
+    rig_silence_host(rig, "10.0.0.11", "A");
+    rig_ask(rig, "B", "10.0.0.11", D_MAC);
+    rig_run(rig, 2000);
+    assert_string_equal(rig_active(rig, "10.0.0.11"), "B");
+    send_to_neighbour(rig, "10.0.0.11");
+    send_to_neighbour(rig, "10.0.0.99");
+    assert_non_null(strstr(rig_said(rig), "A sends a packet by port 1\n"));
+    assert_int_equal(engine_stats(rig_engine(rig))->icmp_answers, 1);
+
+    rig_restart(rig);
+    rig_connect(rig, "A");
+    assert_string_equal(rig_active(rig, C), "A");
+    send_to_neighbour(rig, "10.0.0.11");        /* B has not told of it. */
+    assert_int_equal(engine_stats(rig_engine(rig))->icmp_answers, 0);
+    rig_connect(rig, "B");
+    assert_string_equal(rig_active(rig, "10.0.0.11"), "B");
+    send_to_neighbour(rig, "10.0.0.99");
+    assert_int_equal(engine_stats(rig_engine(rig))->icmp_answers, 1);
+    rig_destroy(rig);
+}
+
 static void
 nothing_is_owed_to_who_is_not_served_here(void **state)
 {
@@ -482,6 +526,7 @@ main(void)
         cmocka_unit_test(the_core_is_not_answered_where_it_has_routes),
         cmocka_unit_test(a_reply_of_nobody_is_refused),
         cmocka_unit_test(a_router_answers_pings_and_says_what_it_cannot),
+        cmocka_unit_test(nobody_is_said_to_be_away_whom_a_router_may_serve),
         cmocka_unit_test(nothing_is_owed_to_who_is_not_served_here),
         cmocka_unit_test(
             who_sends_before_it_asks_is_a_client_once_it_answers),
