@@ -177,11 +177,12 @@ repaired(void *router_, size_t n)
 }
 
 /* What the meters are set to: once more, soon, where somebody else had been at
- * them. */
+ * them; and not as often if that did not help. */
 static void
 look_at_meters(struct router *router, const struct of_message *msg)
 {
     size_t n = router_count_wrong_meters(router, msg);
+    bool again = router->n_meters_repaired > 0;
 
     if (!router->meters_asked) {
         return;
@@ -189,7 +190,7 @@ look_at_meters(struct router *router, const struct of_message *msg)
     router->n_meters_repaired = n;
     if (n) {
         router_put_meters(router);
-        router->meters_at_ms = 0;
+        router->meters_at_ms = again ? router->meters_at_ms : 0;
         router->commits.flows_repaired += n;
         report_repaired(router, n, "meter");
     }

@@ -13,6 +13,7 @@
 
 #include "controller/base/log.h"
 #include "controller/engine/router_send.h"
+#include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
 #define N_BRIDGES 2
@@ -28,7 +29,7 @@ struct bridge {
     uint64_t dpid;
     const struct bridge_ops *ops;
     void *owner;
-    bool connected, serves, held, core_silent, dead;
+    bool connected, serves, held, core_silent, dead, meddled;
     struct of_port ports[3];
     struct flow_set *flows;
     struct fh_changes changes;
@@ -480,6 +481,16 @@ sender_many(struct sender *s)
 static void
 sender_ask_meters(struct sender *s)
 {
+    struct bridge *b = s->bridge;
+    struct fh_meter meter = { FLOW_METER_REPLIES(RIG_ACCESS), 1, 1 };
+    const struct of_message msg = {
+        .type = OF_METER_CONFIG_REPLY,
+        .meter_config = { .meters = &meter, .n = 1 },
+    };
+
+    if (b->meddled) {
+        b->ops->message(b->owner, &msg);
+    }
 }
 
 static size_t
@@ -910,6 +921,12 @@ void
 rig_kill(struct rig *rig, const char *name)
 {
     find_bridge(rig, name)->dead = true;
+}
+
+void
+rig_meddle(struct rig *rig, const char *name)
+{
+    find_bridge(rig, name)->meddled = true;
 }
 
 void

@@ -34,6 +34,8 @@ void rig_set_port_up(struct rig *, const char *name, uint32_t port, bool up);
 void rig_hold(struct rig *, const char *name, bool);
 /* It dies, and its connection hangs: nothing passes any more. */
 void rig_kill(struct rig *, const char *name);
+/* One of its meters is not what it was set to, whenever it is asked. */
+void rig_meddle(struct rig *, const char *name);
 /* The next hop does not answer it any more. */
 void rig_silence_core(struct rig *, const char *name);
 /* How many flows it holds that name the client. */

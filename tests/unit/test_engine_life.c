@@ -464,6 +464,25 @@ clients_come_and_go_with_the_configuration(void **state)
     end(rig);
 }
 
+/* Somebody else sets it again at once, or the bridge cannot do better. */
+static void
+a_meter_that_stays_wrong_does_not_fill_the_journal(void **state)
+{
+    struct rig *rig = two_routers(NULL);
+    const char *said;
+    int n = 0;
+
+    rig_meddle(rig, "A");
+    rig_run(rig, 30000);
+    said = rig_said(rig);
+    while ((said = strstr(said, "event router.repaired"))) {
+        said++;
+        n++;
+    }
+    assert_in_range(n, 3, 4);
+    rig_destroy(rig);
+}
+
 int
 main(void)
 {
@@ -494,6 +513,7 @@ main(void)
         cmocka_unit_test(another_gateway_is_told_to_the_client),
         cmocka_unit_test(
             a_router_that_leaves_the_segment_forwards_until_another_does),
+        cmocka_unit_test(a_meter_that_stays_wrong_does_not_fill_the_journal),
         cmocka_unit_test(clients_come_and_go_with_the_configuration),
     };
 
