@@ -19,6 +19,7 @@
 #include "controller/base/log.h"
 #include "controller/base/tls.h"
 #include "controller/ovsdb/ovsdb.h"
+#include "controller/ovsdb/ovsdb_value.h"
 #include "controller/store/dbstore.h"
 
 #define DATABASE        "Firsthop"
@@ -47,6 +48,7 @@ struct cluster {
     struct event *uncommitted;  /* An epoch is being taken for long. */
     bool busy;                  /* Actions are being carried out. */
     bool row_there;             /* The shard's, */
+    char row_uuid[OVSDB_UUID_STRLEN];
     uint64_t row_epoch;         /* as it was told last. */
     char row_leader[LEAD_NAME_LEN];
     TAILQ_HEAD(, attempt) attempts;
@@ -377,16 +379,23 @@ on_down(void *c_, const char *why)
     act(c);
 }
 
-/* Somebody has deleted it: who leads may write nothing any more, and takes a
- * later epoch, as anybody may. */
+/* The shard's row says so now.  NULL: somebody has deleted it; who leads may
+ * write nothing any more, and takes a later epoch, as anybody may. */
 static void
-row_is_gone(struct cluster *c)
+take_row(struct cluster *c, const char *uuid, const json_t *row)
 {
-    log_err("cluster: the row of shard %s is gone from the database",
-            c->shard);
-    c->row_there = false;
-    lead_renewed(c->lead, lead_get_epoch(c->lead), LEAD_NOT_OURS,
-                 clock_mono_ms());
+    int64_t epoch = ovsdb_get_integer(row, "epoch", 0);
+    const char *leader = ovsdb_get_string(row, "leader");
+
+    if (!row) {
+        log_err("cluster: the row of shard %s is gone from the database",
+                c->shard);
+    }
+    c->row_there = row != NULL;
+    snprintf(c->row_uuid, sizeof c->row_uuid, "%s", row ? uuid : "");
+    c->row_epoch = epoch > 0 ? (uint64_t) epoch : 0;
+    snprintf(c->row_leader, sizeof c->row_leader, "%s", leader ? leader : "");
+    lead_row(c->lead, c->row_epoch, c->row_leader, clock_mono_ms());
     act(c);
 }
 
@@ -395,24 +404,17 @@ on_update(void *c_, const char *table, const char *uuid,
           const json_t *old_row, const json_t *row)
 {
     struct cluster *c = c_;
-    const json_t *any = row ? row : old_row;
-    const char *name = json_string_value(json_object_get(any, "name"));
-    const char *leader = json_string_value(json_object_get(row, "leader"));
+    const char *name = ovsdb_get_string(row, "name");
 
     dbstore_update(c->store, table, uuid, old_row, row);
-    if (strcmp(table, "Shard") || !name || strcmp(name, c->shard)) {
-        return;                 /* Another shard's. */
-    }
-    if (!leader) {
-        row_is_gone(c);
+    if (strcmp(table, "Shard")) {
         return;
     }
-    c->row_there = true;
-    c->row_epoch = (uint64_t) json_integer_value(json_object_get(row,
-                                                                 "epoch"));
-    snprintf(c->row_leader, sizeof c->row_leader, "%s", leader);
-    lead_row(c->lead, c->row_epoch, c->row_leader, clock_mono_ms());
-    act(c);
+    if (name && !strcmp(name, c->shard)) {
+        take_row(c, uuid, row);
+    } else if (!strcmp(uuid, c->row_uuid)) {
+        take_row(c, uuid, NULL);
+    }
 }
 
 /* There may be no row yet; or it is as it was before the connection ended. */

@@ -37,6 +37,8 @@ struct lead {
     bool row_known;
     uint64_t epoch;             /* Of the row. */
     char leader[LEAD_NAME_LEN];
+    uint64_t row_epoch;         /* What the row is said to hold: less than
+                                 * 'epoch' if it was set back, by a backup. */
     int64_t known_ms;           /* Since when. */
     int64_t row_ms;             /* When the row was last seen to change. */
     int64_t closed_ms;          /* When the leader's connection was, 0: it is
@@ -53,6 +55,9 @@ struct lead {
     bool renewing;
     bool had_bridges;           /* As leader. */
     size_t n_bridges, n_alive, n_obey;
+    bool refused;               /* A bridge obeys another, it says. */
+    int64_t deposed_ms;         /* We have stood down because of that, */
+    bool deposed;               /* if ever. */
 
     char hand_to[LEAD_NAME_LEN];
     int64_t hand_until_ms;
@@ -178,9 +183,10 @@ failed(struct lead *l, int64_t now_ms)
 static void
 begin(struct lead *l, uint64_t epoch, int64_t now_ms)
 {
-    l->epoch = epoch;
+    l->epoch = l->row_epoch = epoch;
     copy_name(l->leader, l->name);
     l->row_known = true;
+    l->refused = false;
     l->row_ms = l->renewed_ms = l->renew_at_ms = now_ms;
     l->closed_ms = 0;
     l->renewing = l->had_bridges = false;
@@ -199,6 +205,24 @@ stand_down(struct lead *l, int64_t now_ms)
     }
     set_state(l, LEAD_FOLLOWING, now_ms);
     act(l, LEAD_STAND_DOWN, 0, 0);
+}
+
+/* A bridge says that it obeys another controller.  A bridge can say so again
+ * and again: as long as the database says that nobody else leads, it deposes us
+ * once in LEAD_REFUSED_MS. */
+static bool
+must_heed(const struct lead *l, int64_t now_ms)
+{
+    return (!l->database || !l->deposed
+            || now_ms - l->deposed_ms >= LEAD_REFUSED_MS);
+}
+
+static void
+be_deposed(struct lead *l, int64_t now_ms)
+{
+    l->deposed = true;
+    l->deposed_ms = now_ms;
+    stand_down(l, now_ms);
 }
 
 /* Does a peer hear bridges, of which we hear none? */
@@ -224,6 +248,10 @@ lead_tick_leading(struct lead *l, int64_t now_ms)
 
     if (l->hand_to[0] && now_ms >= l->hand_until_ms) {
         l->hand_to[0] = '\0';
+    }
+    if (l->refused && must_heed(l, now_ms)) {
+        be_deposed(l, now_ms);
+        return;
     }
     if (heard) {
         l->renewed_ms = now_ms;         /* Nobody else leads. */
@@ -318,7 +346,7 @@ take(struct lead *l, int64_t now_ms)
     l->taking = lead_epoch_after(later_epoch(l->epoch, l->generation),
                                  now_ms + l->unix_off_ms);
     set_state(l, LEAD_TAKING, now_ms);
-    act(l, LEAD_TAKE, l->taking, l->epoch);
+    act(l, LEAD_TAKE, l->taking, l->row_epoch);
 }
 
 static void
@@ -400,8 +428,14 @@ lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
 {
     bool other = strcmp(leader, l->leader) || epoch != l->epoch;
 
+    l->row_epoch = epoch;
     if (l->row_known && epoch < l->epoch) {
-        return;                 /* Older than what is known already. */
+        /* Set back: who leads cannot write under its epoch any more. */
+        if (l->state == LEAD_LEADING) {
+            stand_down(l, now_ms);
+            lead_tick(l, now_ms);
+        }
+        return;
     }
     if (!l->row_known) {
         l->row_known = true;
@@ -486,13 +520,13 @@ lead_peer_beat(struct lead *l, size_t i, const struct lead_beat *beat,
     peer->beat = *beat;
     if (l->state == LEAD_LEADING && beat->state == LEAD_LEADING
         && beat->epoch > l->epoch) {
-        l->epoch = beat->epoch;
+        l->epoch = l->row_epoch = beat->epoch;
         copy_name(l->leader, peer->name);
         l->row_ms = now_ms;
         stand_down(l, now_ms);
     } else if (beat->state == LEAD_LEADING && beat->epoch > l->epoch
                && l->state == LEAD_FOLLOWING) {
-        l->epoch = beat->epoch;         /* Before the database tells it. */
+        l->epoch = l->row_epoch = beat->epoch;  /* Before the database. */
         copy_name(l->leader, peer->name);
         l->row_ms = now_ms;
         l->closed_ms = 0;
@@ -538,7 +572,7 @@ void
 lead_refused(struct lead *l, int64_t now_ms)
 {
     if (l->state == LEAD_LEADING) {
-        stand_down(l, now_ms);
+        l->refused = true;
     }
     lead_tick(l, now_ms);
 }

@@ -43,6 +43,8 @@
 #define LEAD_BRIDGES_MS  3000   /* For the bridges to come to a new leader. */
 #define LEAD_HAND_OVER_MS 2000  /* For a transfer. */
 #define LEAD_CALM_MS     5000   /* After so long a reign no duel is on. */
+#define LEAD_REFUSED_MS  30000  /* Between two times that bridges depose one
+                                 * whom the database says to lead. */
 
 enum lead_state { LEAD_FOLLOWING, LEAD_TAKING, LEAD_LEADING };
 
@@ -87,7 +89,8 @@ void lead_destroy(struct lead *);
 
 /* The database can be reached. */
 void lead_database(struct lead *, bool up, int64_t now_ms);
-/* The row was read or has changed.  No leader: "". */
+/* The row was read or has changed.  No leader: "".  One that has been set back
+ * (a backup was restored) is taken again, under a higher epoch. */
 void lead_row(struct lead *, uint64_t epoch, const char *leader,
               int64_t now_ms);
 /* All that there is has been told since the database can be reached. */
@@ -110,7 +113,7 @@ void lead_bridges(struct lead *, size_t n, size_t n_alive, size_t n_obey,
                   int64_t now_ms);
 /* The highest generation id that a bridge has told: epochs begin above it. */
 void lead_generation(struct lead *, uint64_t generation);
-/* A bridge obeys a higher epoch than ours. */
+/* A bridge obeys a higher epoch than ours, or says so. */
 void lead_refused(struct lead *, int64_t now_ms);
 void lead_tick(struct lead *, int64_t now_ms);
 

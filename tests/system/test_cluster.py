@@ -242,12 +242,19 @@ def test_without_the_database_the_leader_goes_on(cluster):
     leader.request("DELETE", "/v1/clients/10.0.0.98")
 
 
-def test_a_row_that_is_deleted_is_made_anew(cluster):
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "delete", "table": "Shard", "where": []},
+        {"op": "update", "table": "Shard", "where": [], "row": {"epoch": 1}},
+    ],
+    ids=["deleted", "set back"],
+)
+def test_a_row_that_somebody_spoils_is_made_anew(cluster, operation):
+    """By hand, or with a backup of the database."""
     leader = cluster.wait_leader()
     epoch = leader.status()["epoch"]
-    cluster.database.leader().transact(
-        {"op": "delete", "table": "Shard", "where": []}
-    )
+    cluster.database.leader().transact(operation)
     cluster.wait_for(
         lambda: all(c.status()["epoch"] > epoch for c in cluster.controllers),
         what="a later epoch",

@@ -243,6 +243,68 @@ who_sees_a_higher_epoch_stands_down(void **state)
     lead_destroy(l);
 }
 
+/* A backup of the database is restored: the row has an older epoch. */
+static void
+a_row_that_was_set_back_is_taken_again(void **state)
+{
+    uint64_t epoch;
+    struct lead *l = b_leads(1000, &epoch);
+    struct lead_action a = { .epoch = 0 };
+
+    lead_row(l, 3, "a", 1100);
+    assert_true(does(l, LEAD_STAND_DOWN, NULL));
+    lead_tick(l, 1200);
+    assert_true(does(l, LEAD_TAKE, &a));
+    assert_int_equal(a.from, 3);
+    assert_true(a.epoch > epoch);
+    lead_taken(l, a.epoch, true, 1201);
+    assert_int_equal(lead_get_state(l), LEAD_LEADING);
+    lead_destroy(l);
+
+    l = b_follows_a(1000);              /* Another one leads, and dies. */
+    lead_row(l, 3, "c", 1100);
+    assert_int_equal(lead_get_epoch(l), 5);
+    assert_string_equal(lead_get_leader(l), "a");
+    lead_peer_down(l, 0, 1200);
+    assert_true(does(l, LEAD_TAKE, &a));
+    assert_int_equal(a.from, 3);
+    assert_true(a.epoch > 5);
+    lead_destroy(l);
+}
+
+/* One that says again and again that it obeys another. */
+static void
+a_bridge_deposes_a_leader_of_the_database_only_now_and_then(void **state)
+{
+    uint64_t epoch;
+    struct lead *l = b_leads(1000, &epoch);
+    struct lead_action a = { .epoch = 0 };
+    int64_t deposed_ms = 1100;
+
+    lead_refused(l, deposed_ms);
+    assert_true(does(l, LEAD_STAND_DOWN, NULL));
+    lead_tick(l, 1200);
+    assert_true(does(l, LEAD_TAKE, &a));
+    lead_taken(l, a.epoch, true, 1201);
+    assert_true(does(l, LEAD_BEGIN, NULL));
+    lead_bridges(l, 2, 2, 2, 1202);
+    lead_refused(l, 1300);
+    lead_tick(l, deposed_ms + LEAD_REFUSED_MS - 1);
+    assert_false(does(l, LEAD_STAND_DOWN, NULL));
+    lead_tick(l, deposed_ms + LEAD_REFUSED_MS);
+    assert_true(does(l, LEAD_STAND_DOWN, NULL));
+
+    lead_tick(l, 40000);                /* At once if it cannot be known. */
+    assert_true(does(l, LEAD_TAKE, &a));
+    lead_taken(l, a.epoch, true, 40001);
+    lead_bridges(l, 2, 2, 2, 40002);
+    lead_refused(l, 40100);
+    assert_false(does(l, LEAD_STAND_DOWN, NULL));
+    lead_database(l, false, 40200);
+    assert_true(does(l, LEAD_STAND_DOWN, NULL));
+    lead_destroy(l);
+}
+
 static void
 a_take_that_commits_late_counts_unless_another_was_faster(void **state)
 {
@@ -329,7 +391,6 @@ struct message {
     size_t from, to;
     struct lead_beat beat;
     uint64_t epoch, expected;
-    char leader[8];
     int outcome;
     unsigned int life;          /* Of the receiver, or the asker. */
 };
@@ -482,9 +543,8 @@ carry_out(struct world *w, size_t i)
 static void
 tell_row(struct world *w, size_t i)
 {
-    struct message m = { .type = MSG_ROW, .to = i, .epoch = w->epoch };
+    struct message m = { .type = MSG_ROW, .to = i };
 
-    snprintf(m.leader, sizeof m.leader, "%s", w->leader);
     post(w, m, 1 + roll(w, 10));
 }
 
@@ -591,8 +651,8 @@ deliver(struct world *w, struct message m)
         }
         break;
     case MSG_ROW:
-        if (w->database_up[i]) {
-            lead_row(c->lead, m.epoch, m.leader, w->now_ms);
+        if (w->database_up[i]) {        /* It never tells an older one. */
+            lead_row(c->lead, w->epoch, w->leader, w->now_ms);
         }
         break;
     case MSG_TAKEN:
@@ -972,6 +1032,9 @@ main(void)
         cmocka_unit_test(
             nor_does_one_that_hears_all_and_misses_a_bridge_stand_down),
         cmocka_unit_test(who_sees_a_higher_epoch_stands_down),
+        cmocka_unit_test(a_row_that_was_set_back_is_taken_again),
+        cmocka_unit_test(
+            a_bridge_deposes_a_leader_of_the_database_only_now_and_then),
         cmocka_unit_test(
             a_take_that_commits_late_counts_unless_another_was_faster),
         cmocka_unit_test(a_leader_without_bridges_leaves_it_to_who_has_some),
