@@ -23,9 +23,13 @@
 #define HELLO_PATIENCE_MS 200
 #define MAX_PORTS 4096
 #define MAX_ROLE_TRIES 6
+/* Of several controllers: an epoch is an integer of the database, and one bridge
+ * must not leave the others without a higher one. */
+#define MOST_GENERATION (UINT64_C(1) << 62)
 #define TX_KEEP_BYTES (4u << 20)        /* Give back the memory of a peak. */
 
 static struct log_rate_limit close_rl = LOG_RATE_LIMIT_INIT(200, 50);
+static struct log_rate_limit refused_rl = LOG_RATE_LIMIT_INIT(1000, 10);
 
 static void conn_timer_cb(evutil_socket_t, short, void *conn_);
 static void conn_read_cb(evutil_socket_t, short, void *conn_);
@@ -443,7 +447,8 @@ ofconn_silence_ms(const struct ofconn *conn, int64_t now_ms)
 static void
 note_generation(struct ofserver *server, uint64_t generation)
 {
-    if (generation > server->known_generation) {
+    if (generation > server->known_generation
+        && generation <= MOST_GENERATION) {
         server->known_generation = generation;
     }
 }
@@ -463,9 +468,10 @@ receive_as_slave(struct ofconn *conn, const struct of_message *msg)
         conn->role_xid = ofconn_next_xid(conn);
         ofcodec_put_role_slave(&conn->tx, conn->version, conn->role_xid,
                                generation);
-    } else if (msg->type == OF_ERROR && msg->xid == conn->role_xid
-               && conn->slave_asked) {
-        ask_to_follow(conn);    /* Another has come to lead meanwhile. */
+    } else if (msg->type == OF_ERROR && msg->xid == conn->role_xid) {
+        /* Another has come to lead meanwhile, or it knows no roles: asked
+         * again, but not as fast as it answers. */
+        conn->slave_asked = false;
     }
 }
 
@@ -484,7 +490,8 @@ be_refused(struct ofconn *conn)
 {
     struct ofserver *server = conn->server;
 
-    log_warn("%s: the bridge obeys another controller", conn->peer);
+    log_warn_rl(&refused_rl, "%s: the bridge obeys another controller",
+                conn->peer);
     if (server->cbs.refused) {
         server->cbs.refused(conn, server->aux);
     }
@@ -579,6 +586,7 @@ receive_role(struct ofconn *conn, const struct of_message *msg)
 {
     if (msg->xid == conn->query_xid) {
         conn->had_master = msg->role.generation != OF_GENERATION_NONE;
+        conn->generation = msg->role.generation;
     } else if (msg->xid == conn->role_xid) {
         conn->master |= msg->role.master;
     }
@@ -591,7 +599,12 @@ receive_setup_error(struct ofconn *conn, const struct of_message *msg)
                   && msg->error.type == OF_ERROR_ROLE_FAILED
                   && msg->error.code == OF_ERROR_ROLE_STALE);
 
-    if (stale && conn->server->clustered) {
+    if (stale && conn->server->clustered && conn->had_master
+        && conn->generation > MOST_GENERATION) {
+        close_with(conn, "its generation id, %"PRIu64", is too high for an "
+                   "epoch; a restart of ovs-vswitchd forgets it",
+                   conn->generation);
+    } else if (stale && conn->server->clustered) {
         ofconn_follow(conn);
         be_refused(conn);
     } else if (stale && conn->role_tries < MAX_ROLE_TRIES) {

@@ -65,7 +65,8 @@ struct ofconn {
     struct of_port *ports;      /* Owned. */
     size_t n_ports, cap_ports;
     bool ports_complete, master, settled;   /* What SETUP waits for. */
-    bool had_master;            /* Before this connection. */
+    bool had_master;            /* Before this connection, */
+    uint64_t generation;        /* with this generation id. */
     uint32_t query_xid, ports_xid, role_xid, barrier_xid;
     unsigned int role_tries;
     bool slave_asked;           /* SLAVE: for that role. */

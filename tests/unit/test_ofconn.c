@@ -357,6 +357,43 @@ an_epoch_that_is_stale_is_not_raised_but_told(void **state)
     peer_close(&p);
 }
 
+/* No epoch, a signed integer of the database, is ever higher: that bridge is
+ * not led, the others are. */
+static void
+a_generation_that_no_epoch_passes_is_that_bridges_problem(void **state)
+{
+    static const uint8_t body[16] = { 0, 0, 0, 1, [8] = 0x80, [15] = 1 };
+    struct fixture *f = *state;
+    struct peer p;
+
+    start(f);
+    ofserver_set_generation(f->server, 9);
+    peer_connect(f, &p);
+    peer_identify(&p, 10);
+    peer_say(&p, ROLE_REPLY, peer_expect(&p, ROLE_REQUEST), body,
+             sizeof body);
+    peer_say_ports(&p, peer_expect(&p, MULTIPART_REQUEST));
+    peer_expect(&p, SET_CONFIG);
+    peer_expect(&p, SET_ASYNC);
+    peer_say_error(&p, peer_expect(&p, ROLE_REQUEST), OF_ERROR_ROLE_FAILED,
+                   OF_ERROR_ROLE_STALE);
+    run_until(f, f->n_closed == 1);
+    assert_int_equal(f->n_refused, 0);
+    assert_non_null(strstr(f->reason, "9223372036854775809"));
+    peer_close(&p);
+
+    f->take = false;                            /* Nor does a follower. */
+    peer_connect(f, &p);
+    peer_identify(&p, 10);
+    ofconn_follow(f->conn);
+    peer_expect(&p, SET_ASYNC);
+    peer_say(&p, ROLE_REPLY, peer_expect(&p, ROLE_REQUEST), body,
+             sizeof body);
+    assert_int_equal(asked_generation(&p), UINT64_C(0x8000000000000001));
+    assert_int_equal(ofserver_known_generation(f->server), 0);
+    peer_close(&p);
+}
+
 static void
 a_generation_that_stays_stale_ends_the_connection(void **state)
 {
@@ -660,6 +697,7 @@ main(void)
         TEST(a_stale_generation_is_tried_again_with_a_larger_one),
         TEST(a_follower_waits_as_a_slave_and_takes_the_bridge_under_its_epoch),
         TEST(an_epoch_that_is_stale_is_not_raised_but_told),
+        TEST(a_generation_that_no_epoch_passes_is_that_bridges_problem),
         TEST(a_generation_that_stays_stale_ends_the_connection),
         TEST(the_generation_grows_with_each_take),
         TEST(a_handshake_that_takes_too_long_ends),
