@@ -1,7 +1,8 @@
 /* Several controllers: who leads, and what is passed on to that one.
  *
- * Called by api.c.  A request is passed on as a text of HTTP/1.1, whole, and
- * so comes its answer; the one that leads never passes it on in its turn. */
+ * Called by api.c.  A request is passed on as a text of HTTP/1.0, whole, and
+ * so comes its answer, which has no chunks then; the one that leads never
+ * passes it on in its turn. */
 #include <config.h>
 
 #include "controller/api/api_internal.h"
@@ -64,7 +65,7 @@ put_request(struct api_call *call, struct fh_buf *out)
     const struct http_head *head = request->head;
     char length[64];
 
-    put_text(out, head->method);
+    put_text(out, call->route->method);         /* GET for a HEAD. */
     put_text(out, " ");
     put_encoded(out, head->path);
     for (size_t i = 0; i < head->n_queries; i++) {
@@ -73,8 +74,7 @@ put_request(struct api_call *call, struct fh_buf *out)
         put_text(out, "=");
         put_encoded(out, head->queries[i].value);
     }
-    put_text(out, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-             PASSED ": 1\r\n");
+    put_text(out, " HTTP/1.0\r\nHost: localhost\r\n" PASSED ": 1\r\n");
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const char *value = http_head_field(head, fields[i]);
 

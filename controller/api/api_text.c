@@ -29,16 +29,23 @@ hash_text(const char *text, size_t len, void *hash_)
     return 0;
 }
 
+/* Of several controllers each shows its own part as well, and the leader is
+ * asked to change what another one has shown: the tag is that of what all
+ * share, in whatever order. */
 const char *
 api_etag(json_t *json, char etag[API_ETAG_STRLEN])
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    bool shared = json_object_get(json, "cluster") != NULL;
+    json_t *tagged = shared ? config_shared_part(json) : json_incref(json);
 
     *etag = '\0';
-    if (json) {
-        json_dump_callback(json, hash_text, &hash, JSON_COMPACT);
+    if (tagged) {
+        json_dump_callback(tagged, hash_text, &hash,
+                           JSON_COMPACT | (shared ? JSON_SORT_KEYS : 0));
         snprintf(etag, API_ETAG_STRLEN, "\"%016" PRIx64 "\"", hash);
     }
+    json_decref(tagged);
     return etag;
 }
 

@@ -141,9 +141,53 @@ what_it_does_not_know_the_leader_is_asked(void **state)
     assert_json(ask(*state, "GET", "/v1/clients?segment=metro&limit=2", NULL,
                     200), "{\"a\": 1}");
     assert_non_null(strstr(leader.asked,
-                           "GET /v1/clients?segment=metro&limit=2 HTTP/1.1"
+                           "GET /v1/clients?segment=metro&limit=2 HTTP/1.0"
                            "\r\n"));
-    assert_non_null(strstr(leader.asked, "Connection: close\r\n"));
+}
+
+/* What is streamed comes in chunks to those who understand them; what is read
+ * from the leader is passed on as it is. */
+static void
+what_the_leader_streams_has_no_chunks(void **state)
+{
+    struct world *w = *state;
+    struct peer peer;
+    char *reply;
+
+    leader.answer = "HTTP/1.1 200 OK\r\n\r\n{}";
+    peer_open(&peer, w->base, w->path);
+    peer_puts(&peer, "HEAD /v1/exposure HTTP/1.1\r\nHost: x\r\n\r\n");
+    peer_wait_text(&peer, "\r\nContent-Length: 2\r\n");
+    peer_close(&peer);
+    assert_int_equal(leader.n_asked, 1);
+    assert_non_null(strstr(leader.asked, "GET /v1/exposure HTTP/1.0\r\n"));
+    status.leads = true;
+    peer_open(&peer, w->base, w->path);
+    peer_puts(&peer, leader.asked);
+    reply = peer_reply(&peer);
+    assert_int_equal(reply_status(reply), 200);
+    assert_null(strstr(reply, "chunked"));
+    peer_wait_text(&peer, "{");
+    assert_int_equal(peer.in.data[0], '{');
+    peer_close(&peer);
+    free(reply);
+}
+
+/* A follower shows its own part, the leader compares with its own. */
+static void
+the_tag_of_a_configuration_is_that_of_what_all_share(void **state)
+{
+    json_t *one = json_pack("{s:{s:s}, s:{s:i, s:i}, s:{}}", "cluster", "name",
+                            "n1", "routers", "A", 1, "B", 2, "openflow");
+    json_t *two = json_pack("{s:{s:i, s:i}, s:{s:s}}", "routers", "B", 2, "A",
+                            1, "cluster", "name", "n2");
+    char tag_one[API_ETAG_STRLEN], tag_two[API_ETAG_STRLEN];
+
+    assert_string_equal(api_etag(one, tag_one), api_etag(two, tag_two));
+    json_object_set_new(json_object_get(two, "routers"), "B", json_integer(3));
+    assert_string_not_equal(tag_one, api_etag(two, tag_two));
+    json_decref(one);
+    json_decref(two);
 }
 
 /* Status and body as they come, and once. */
@@ -164,7 +208,7 @@ a_change_is_passed_on(void **state)
     free(reply);
     assert_int_equal(leader.n_asked, 1);
     assert_non_null(strstr(leader.asked, "POST /v1/clients/10.0.0.10/move"
-                           "?segment=a%20b HTTP/1.1\r\n"));
+                           "?segment=a%20b HTTP/1.0\r\n"));
     assert_non_null(strstr(leader.asked, "If-Match: \"x\"\r\n"));
     assert_non_null(strstr(leader.asked, "\r\n\r\n{\"router\": \"B\"}"));
 }
@@ -256,6 +300,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_says_who_it_is_by_itself),
         TEST(what_it_does_not_know_the_leader_is_asked),
+        TEST(what_the_leader_streams_has_no_chunks),
+        TEST(the_tag_of_a_configuration_is_that_of_what_all_share),
         TEST(a_change_is_passed_on),
         TEST(a_leader_that_goes_leaves_a_change_unknown_and_a_question_to_us),
         TEST(without_a_leader_nothing_changes),
