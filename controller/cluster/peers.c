@@ -27,6 +27,8 @@
 #define DIAL_MAX_MS   1000
 #define CONNECT_MS    2000
 #define CHECK_MS      250       /* Is a peer silent? */
+#define STABLE_MS     1000      /* One that has been UP for so long is dialled
+                                 * again at once, others ever more seldom. */
 #define MAX_STRANGERS 16        /* Who have not said who they are. */
 #define BACKLOG       16
 
@@ -41,7 +43,7 @@ struct session {
     struct link *link;          /* NULL while SHAKING. */
     struct sockaddr_storage from;
     bool up;
-    int64_t heard_ms;
+    int64_t up_ms, heard_ms;
     struct event *timer;
 };
 
@@ -165,6 +167,7 @@ session_end(struct session *s, const char *why)
     struct peers *all = s->all;
     struct peer *peer = s->peer;
     bool was_up = s->up;
+    bool was_stable = was_up && clock_mono_ms() - s->up_ms >= STABLE_MS;
 
     if (!peer || peer->session != s) {
         session_free(s);
@@ -175,8 +178,8 @@ session_end(struct session *s, const char *why)
     session_free(s);
     fail_questions(peer);
     if (was_up) {
-        log_warn("peer %s (%s): %s", peer->name, peer->address, why);
-        peer->delay_ms = DIAL_MIN_MS;
+        log_warn_rl(&rl, "peer %s (%s): %s", peer->name, peer->address, why);
+        peer->delay_ms = was_stable ? DIAL_MIN_MS : peer->delay_ms;
         all->handler.down(all->aux, peer->index, why);
     }
     if (peer->dialled) {
@@ -241,9 +244,9 @@ receive_hello(struct session *s, const uint8_t *data, size_t len)
     }
     s->up = true;
     link_admit(s->link);
-    peer->delay_ms = DIAL_MIN_MS;
+    s->up_ms = clock_mono_ms();
     memcpy(peer->name, hello.name, sizeof peer->name);
-    log_info("peer %s (%s): connected", hello.name, hello.address);
+    log_info_rl(&rl, "peer %s (%s): connected", hello.name, hello.address);
     all->handler.up(all->aux, peer->index, peer->name);
 }
 

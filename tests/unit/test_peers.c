@@ -330,6 +330,42 @@ one_of_the_same_name_is_not_a_peer(void **state)
     assert_int_equal(f->a.n_up + f->b.n_up, 0);
 }
 
+/* It says hello and closes: another has its address, or it knows us by none. */
+static void
+one_that_comes_and_goes_is_dialled_ever_more_seldom(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t hello[64] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 't', 'w', 'o' };
+    size_t len = strlen(f->b.address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int64_t begin_ms = clock_mono_ms();
+    struct sockaddr_storage ss;
+    int ss_len = sizeof ss, on = 1;
+
+    hello[3] = (uint8_t) (5 + 1 + 4 + 1 + len);
+    hello[14] = (uint8_t) len;
+    memcpy(hello + 15, f->b.address, len);
+    assert_false(evutil_parse_sockaddr_port(f->b.address,
+                                            (struct sockaddr *) &ss,
+                                            &ss_len));
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    assert_false(bind(listener, (struct sockaddr *) &ss, (socklen_t) ss_len));
+    assert_false(listen(listener, 5));
+    create(&f->a, "one", &f->b);
+    for (int i = 1; i <= 5; i++) {
+        int fd = -1;
+
+        run_until(f, (fd = accept(listener, NULL, NULL)) >= 0);
+        assert_int_equal(send(fd, hello, 15 + len, MSG_NOSIGNAL), 15 + len);
+        run_until(f, f->a.n_up == i);
+        close(fd);
+        run_until(f, f->a.n_down == i);
+    }
+    /* 50, 100, 200 and 400 ms apart. */
+    assert_true(clock_mono_ms() - begin_ms >= 750);
+    close(listener);
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -342,6 +378,7 @@ main(void)
         TEST(who_asks_one_that_goes_is_told),
         TEST(strangers_are_turned_away),
         TEST(one_of_the_same_name_is_not_a_peer),
+        TEST(one_that_comes_and_goes_is_dialled_ever_more_seldom),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
