@@ -18,6 +18,7 @@
 #include "controller/base/clock.h"
 #include "controller/base/log.h"
 #include "controller/base/tls.h"
+#include "controller/decide/clocks.h"
 #include "controller/ovsdb/ovsdb.h"
 #include "controller/ovsdb/ovsdb_value.h"
 #include "controller/store/dbstore.h"
@@ -53,7 +54,7 @@ struct cluster {
     char row_leader[LEAD_NAME_LEN];
     TAILQ_HEAD(, attempt) attempts;
     int64_t beat;               /* Writes to it so far. */
-    int64_t ahead_ms;           /* Of our clock, the farthest heard of. */
+    struct clocks clocks;       /* Of all of us. */
     int64_t database_lost_ms;   /* 0: it is there. */
     struct fh_cluster_status status;
     char problem[320];
@@ -73,7 +74,7 @@ static void act(struct cluster *);
 static int64_t
 unix_ms(const struct cluster *c)
 {
-    return clock_unix_us() / 1000 + c->ahead_ms;
+    return clocks_now(&c->clocks, clock_unix_us() / 1000, clock_mono_ms());
 }
 
 static void
@@ -242,7 +243,7 @@ begin(struct cluster *c, uint64_t epoch)
     }
     /* For who leads next to be later still. */
     after_ms += UNHEARD_MS;
-    c->ahead_ms = after_ms - clock_unix_us() / 1000;
+    clocks_hear(&c->clocks, after_ms, clock_mono_ms());
     log_info("cluster: %s leads, epoch %"PRIu64, c->name, epoch);
     dbstore_lead(c->store, (int64_t) epoch, c->name);
     c->host.lead(c->host.aux, epoch, after_ms);
@@ -493,10 +494,8 @@ on_peer_beat(void *c_, size_t peer, const struct lead_beat *beat,
              int64_t clock_ms)
 {
     struct cluster *c = c_;
-    int64_t ahead_ms = clock_ms - clock_unix_us() / 1000;
 
-    if (ahead_ms > c->ahead_ms) {
-        c->ahead_ms = ahead_ms;
+    if (clocks_hear(&c->clocks, clock_ms, clock_mono_ms())) {
         read_clock(c);
     }
     lead_peer_beat(c->lead, peer, beat, clock_mono_ms());
