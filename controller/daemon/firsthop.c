@@ -282,16 +282,22 @@ configure_tls(struct firsthop *fh, const struct config *config)
     }
 }
 
+static void
+reread_certificates(struct firsthop *fh, const struct config *config)
+{
+    configure_tls(fh, config);
+    if (fh->cluster) {
+        cluster_reread_certificates(fh->cluster, config);
+    }
+}
+
 /* What follows the configuration, of which it keeps nothing. */
 static void
 configure(struct firsthop *fh, const struct config *config)
 {
     uint32_t ms = fh->follows ? FOLLOW_SETTLE_MS : settle_ms(config);
 
-    configure_tls(fh, config);
-    if (fh->cluster) {
-        cluster_reread_certificates(fh->cluster, config);
-    }
+    reread_certificates(fh, config);
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
                            config->bgp.api_out, ms);
     configure_cores(fh, config, ms);
@@ -752,6 +758,12 @@ firsthop_destroy(struct firsthop *fh)
     worker_destroy(fh->parser);
     versions_close(fh->versions);
     free(fh);
+}
+
+void
+firsthop_reread_certificates(struct firsthop *fh)
+{
+    reread_certificates(fh, engine_config(fh->engine));
 }
 
 void

@@ -23,6 +23,9 @@ struct firsthop_options {
 struct firsthop *firsthop_create(struct event_base *, struct config *config,
                                  const struct firsthop_options *,
                                  char **errp);
+/* Connections from now on use what the files of the configuration in force are
+ * now.  A change of that does so by itself. */
+void firsthop_reread_certificates(struct firsthop *);
 /* Waits for what is under way, for some seconds at most, and refuses changes
  * from then on.  To be called before the API is destroyed. */
 void firsthop_finish(struct firsthop *);

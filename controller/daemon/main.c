@@ -258,6 +258,7 @@ apply_reload(struct turn *turn)
     if (error) {
         log_err("%s: %s", d->options.config, error);
         free(error);
+        firsthop_reread_certificates(d->fh);    /* All the same. */
     } else {
         r->config = NULL;       /* Taken. */
     }
@@ -275,6 +276,7 @@ take_file(void *daemon_)
     if (r->config && engine_is_quiet(firsthop_engine(d->fh))) {
         log_err("%s: nothing was changed: another controller leads, whose "
                 "file is read for all", d->options.config);
+        firsthop_reread_certificates(d->fh);
         end_reload(d);
     } else if (r->config) {
         turn_begin(firsthop_turns(d->fh), &r->turn);

@@ -26,6 +26,9 @@ store_error(int error)
     if (error == EINPROGRESS) {
         return ENGINE_PENDING;
     }
+    if (error == ECANCELED) {
+        return fh_xstrdup("another controller leads");
+    }
     return error ? fh_xasprintf("the state directory: %s", strerror(error))
                  : NULL;
 }

@@ -97,7 +97,22 @@ def test_what_one_has_kept_three_know(lab):
             lab.explain,
         )
 
-    # New certificates are for the connections that come.
+    # Certificates are read by who follows as well, and what is none is said.
+    follower = next(c for c in lab.controllers if c is not leader)
+    certificate = lab.pki.path(f"{follower.name}-cert.pem")
+    with open(certificate, "w", encoding="ascii") as file:
+        file.write("nothing")
+    follower.reload()
+    wait_for(
+        lambda: f"TLS: {certificate}" in follower.log(),
+        20,
+        "a follower to read its certificates",
+        lab.explain,
+    )
+    lab.issue(follower.name)
+    follower.reload()
+
+    # New ones are for the connections that come.
     lab.issue(leader.name)
     leader.reload()
     lab.database.servers[leader.number - 1].kill()
