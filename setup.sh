@@ -51,6 +51,7 @@ packages="
     isc-dhcp-client
     kea-dhcp4-server
     keepalived
+    liblwip-dev
     mininet
     nftables
     openvswitch-pki
