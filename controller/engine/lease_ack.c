@@ -30,7 +30,13 @@ lease_ack_send(struct client *c)
     if (lease && lease->ack) {
         router_send(member_router(c, lease->ack_member), lease->ack_port,
                     lease->ack, lease->ack_len);
-        free(lease->ack);
-        lease->ack = NULL;
+        lease_ack_drop(c);
     }
+}
+
+void
+lease_ack_drop(struct client *c)
+{
+    free(c->lease->ack);
+    c->lease->ack = NULL;
 }

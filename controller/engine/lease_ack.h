@@ -22,5 +22,7 @@ void lease_ack_keep(struct client *, const struct lease_ack *ack);
 
 /* The flows are in force, or cannot be: sends what waits, if anything does. */
 void lease_ack_send(struct client *);
+/* Forgets what waits.  The client must have a lease. */
+void lease_ack_drop(struct client *);
 
 #endif /* controller/engine/lease_ack.h */

@@ -8,6 +8,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/engine/learned.h"
+#include "controller/engine/lease_ack.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/life.h"
 #include "controller/engine/mark.h"
@@ -222,6 +223,26 @@ elect_anew(struct engine *en, struct client *c, const struct client *old)
     }
 }
 
+/* An acknowledgement that waits goes out by the same router, or not at all:
+ * its client asks again. */
+static void
+inherit_lease(struct client *c, struct client *old)
+{
+    int member;
+
+    client_take_lease(c, old);
+    if (!c->lease || !c->lease->ack) {
+        return;
+    }
+    member = find_member(c->segment, (old->segment->members
+                                      [c->lease->ack_member].router));
+    if (member == ELECT_NONE) {
+        lease_ack_drop(c);
+    } else {
+        c->lease->ack_member = (int8_t) member;
+    }
+}
+
 static void
 inherit(struct engine *en, struct client *c, struct client *old)
 {
@@ -246,7 +267,7 @@ inherit(struct engine *en, struct client *c, struct client *old)
     old->history = NULL;
     c->usage = old->usage;
     old->usage = NULL;
-    client_take_lease(c, old);
+    inherit_lease(c, old);
     inherit_learned(c, old);
     c->detect_ms = old->detect_ms;
     c->is_static = old->is_static;

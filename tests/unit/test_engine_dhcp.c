@@ -306,6 +306,34 @@ a_new_tenant_does_not_pay_for_the_former_one(void **state)
     end(rig);
 }
 
+/* The acknowledgement that waits names its router by a number, which another
+ * configuration may give to another, or to none. */
+static void
+a_router_may_be_removed_while_an_acknowledgement_waits(void **state)
+{
+    static const char a_alone[] =
+        "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]},"
+        " \"routers\": {\"A\": {\"address\": \"10.0.0.2\"}}}";
+    struct rig *rig = two_routers(relayed);
+    struct message by_b = ack;
+
+    rig_silence_host(rig, LEASED, "A");
+    by_b.dst = by_b.giaddr = "192.0.2.3";
+    from_client(rig, "B", &request);
+    rig_hold(rig, "B", true);
+    from_server(rig, "B", &by_b);
+    assert_non_null(rig_client(rig, LEASED)->lease->ack);
+    rig_reload(rig, a_alone);
+    rig_hold(rig, "B", false);
+    rig_silence_host(rig, LEASED, "B");
+    rig_add_host(rig, LEASED, C_MAC);
+    rig_ask(rig, "A", LEASED, C_MAC);
+    rig_run(rig, 3000);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    assert_null(rig_client(rig, LEASED)->lease->ack);
+    end(rig);
+}
+
 int
 main(void)
 {
@@ -317,6 +345,8 @@ main(void)
         cmocka_unit_test(who_releases_its_address_is_forgotten),
         cmocka_unit_test(a_lease_of_an_impossible_address_is_refused),
         cmocka_unit_test(nobody_but_the_server_grants_a_lease),
+        cmocka_unit_test(
+            a_router_may_be_removed_while_an_acknowledgement_waits),
         cmocka_unit_test(a_new_tenant_does_not_pay_for_the_former_one),
     };
 
