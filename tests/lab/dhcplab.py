@@ -90,6 +90,7 @@ class Server:
     def _kea(self):
         path = os.path.join(self.directory, "kea.json")
         subnet = {
+            "id": 1,
             "subnet": self.prefix,
             "pools": [{"pool": self.pool}],
             "authoritative": True,
