@@ -202,6 +202,12 @@ is_long(enum link_type type)
     return type == LINK_REQUEST || type == LINK_ANSWER;
 }
 
+bool
+link_has_room(const struct link *l, size_t len)
+{
+    return len <= LINK_MAX_LONG && l->out_bytes + len <= MOST_LONG;
+}
+
 void
 link_send(struct link *l, enum link_type type, uint32_t number,
           const void *data, size_t len)

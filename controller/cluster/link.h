@@ -45,6 +45,8 @@ void link_admit(struct link *);
 /* Closes, and tells nobody.  NULL is fine. */
 void link_destroy(struct link *);
 
+/* Is there room for a message of 'len' bytes? */
+bool link_has_room(const struct link *, size_t len);
 /* What does not fit in what may wait ends the connection, from the event
  * loop. */
 void link_send(struct link *, enum link_type, uint32_t number, const void *,

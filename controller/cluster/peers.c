@@ -610,7 +610,7 @@ peers_ask(struct peers *all, size_t i, const void *text, size_t len,
     struct question *q;
 
     if (!link || peer->n_questions >= PEERS_MAX_ASKED
-        || len > LINK_MAX_LONG) {
+        || !link_has_room(link, len)) {
         return false;
     }
     q = fh_xcalloc(1, sizeof *q);
@@ -638,8 +638,9 @@ peers_answer(struct peers *all, size_t i, uint32_t number, const void *text,
     struct link *link = link_of(&all->list[i]);
 
     if (link) {
+        /* Better none than a leader that is taken for dead. */
         link_send(link, LINK_ANSWER, number, text,
-                  len <= LINK_MAX_LONG ? len : 0);
+                  link_has_room(link, len) ? len : 0);
     }
 }
 

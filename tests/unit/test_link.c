@@ -132,6 +132,27 @@ what_is_kept_of_all_together_is_bounded(void **state)
     assert_int_equal(f->n_messages, 0);
 }
 
+/* Who sends ends the connection if it does not look. */
+static void
+there_is_room_for_two_of_the_longest(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *text = fh_xcalloc(1, LINK_MAX_LONG);
+
+    assert_false(link_has_room(f->link, LINK_MAX_LONG + 1));
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(link_has_room(f->link, LINK_MAX_LONG));
+        link_send(f->link, LINK_ANSWER, i, text, LINK_MAX_LONG);
+    }
+    assert_false(link_has_room(f->link, LINK_MAX_LONG));
+    event_base_loop(f->base, EVLOOP_NONBLOCK);
+    assert_false(f->closed);
+    link_send(f->link, LINK_ANSWER, 2, text, LINK_MAX_LONG);
+    event_base_loop(f->base, EVLOOP_NONBLOCK);
+    assert_true(f->closed);
+    free(text);
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -141,6 +162,7 @@ main(void)
         TEST(nothing_long_is_kept_for_a_stranger),
         TEST(one_who_is_known_may_send_in_parts),
         TEST(what_is_kept_of_all_together_is_bounded),
+        TEST(there_is_room_for_two_of_the_longest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
