@@ -65,6 +65,7 @@ struct dbstore {
 
     struct pending *pending;    /* Waits to be written. */
     uint64_t piece_xact;        /* 0: none is under way. */
+    size_t piece_n, piece_most; /* Operations of the last, of the next. */
     struct event *piece_timer;
     int last_error;
     char problem[700];
@@ -371,7 +372,7 @@ piece_operations(struct dbstore *db)
     HASH_ITER (hh, db->pending, pending, next) {
         size_t n = json_array_size(operations);
 
-        if (n >= DBSTORE_PIECE) {
+        if (n >= db->piece_most) {
             break;
         }
         if (pending->gone) {
@@ -388,6 +389,23 @@ piece_operations(struct dbstore *db)
     return operations;
 }
 
+/* The server refuses one of them, a row written by hand is in its place, say,
+ * and so all of them: ever fewer are sent, until it is found. */
+static void
+piece_refused(struct dbstore *db, const char *why)
+{
+    static struct log_rate_limit rl = LOG_RATE_LIMIT_INIT(10000, 5);
+    char address[FH_ADDR_STRLEN];
+
+    if (db->piece_n > 1) {
+        db->piece_most = db->piece_n / 2;
+    } else if (db->pending) {
+        log_err_rl(&rl, "database: client %s is not kept: %s",
+                   fh_addr_format(db->pending->client.address, address), why);
+        forget_pending(db, db->pending);
+    }
+}
+
 static void
 piece_answered(void *db_, enum ovsdb_outcome outcome, const json_t *results,
                const char *why)
@@ -396,7 +414,9 @@ piece_answered(void *db_, enum ovsdb_outcome outcome, const json_t *results,
 
     db->piece_xact = 0;
     if (outcome == OVSDB_REFUSED) {
-        log_warn("database: learnt clients: %s", why);
+        piece_refused(db, why);
+    } else if (outcome == OVSDB_COMMITTED) {
+        db->piece_most = DBSTORE_PIECE;
     }
     schedule_piece(db);
 }
@@ -415,6 +435,7 @@ on_piece_timer(evutil_socket_t fd, short what, void *db_)
         json_decref(operations);
         return;
     }
+    db->piece_n = json_array_size(operations);
     db->piece_xact = transact(db, operations, piece_answered);
     if (!db->piece_xact) {
         schedule_piece(db);
@@ -627,6 +648,7 @@ dbstore_create(struct event_base *base, struct ovsdb *ovsdb,
                                 : DBSTORE_WAIT_MS);
     db->copy.aux = aux;
     db->copy.stale = ~0u;
+    db->piece_most = DBSTORE_PIECE;
     TAILQ_INIT(&db->jobs);
     db->job_timer = evtimer_new(base, on_job_timer, db);
     db->piece_timer = evtimer_new(base, on_piece_timer, db);

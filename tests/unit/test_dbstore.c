@@ -45,6 +45,7 @@ struct fixture {
     unsigned int last_uuid;
     int64_t epoch;              /* What the shard's row says. */
     enum mishap mishap;         /* Of the next transaction. */
+    const char *barred;         /* A client's address that is refused. */
     size_t n_transacts, n_operations, max_operations;
     size_t n_synced;
     unsigned int changed;
@@ -158,6 +159,20 @@ show_rows(struct fixture *f)
     json_decref(all);
 }
 
+static bool
+is_barred(const struct fixture *f, const json_t *params)
+{
+    for (size_t i = 2; f->barred && i < json_array_size(params); i++) {
+        const char *address = ovsdb_get_string(
+            json_object_get(json_array_get(params, i), "row"), "address");
+
+        if (address && !strcmp(address, f->barred)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static json_t *
 on_transact(void *f_, const json_t *params)
 {
@@ -174,6 +189,9 @@ on_transact(void *f_, const json_t *params)
     if (!guard_holds(f, json_array_get(params, 1))) {
         json_array_append_new(results, json_pack("{ss}", "error",
                                                  "timed out"));
+    } else if (is_barred(f, params)) {
+        json_array_append_new(results, json_pack("{ss}", "error",
+                                                 "constraint violation"));
     } else if (mishap != CUT_BEFORE && mishap != NO_ANSWER) {
         json_array_append_new(results, json_object());
         for (size_t i = 2; i < json_array_size(params); i++) {
@@ -816,6 +834,26 @@ a_piece_that_was_lost_is_written_again(void **state)
     assert_int_equal(f->n_transacts, 2);
 }
 
+/* A row that somebody has written by hand is in its place, say. */
+static void
+one_that_is_refused_keeps_no_others_back(void **state)
+{
+    static const char *const addresses[] = {
+        "10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8", "10.0.0.9",
+    };
+    struct fixture *f = *state;
+
+    f->barred = "10.0.0.7";
+    for (size_t i = 0; i < 5; i++) {
+        struct store_client one = client(addresses[i], MAC_A);
+
+        dbstore_learn(f->db, &one);
+    }
+    WAIT_UNTIL(f, !dbstore_backlog(f->db));
+    WAIT_UNTIL(f, n_rows(f, "Client") == 4);
+    f->barred = NULL;
+}
+
 static void
 count_client(void *n, const struct store_client *one)
 {
@@ -1021,6 +1059,7 @@ main(void)
         TEST(leases_are_written_in_pieces),
         TEST(of_a_learnt_client_the_last_word_counts),
         TEST(a_piece_that_was_lost_is_written_again),
+        TEST(one_that_is_refused_keeps_no_others_back),
         TEST(what_another_writes_is_followed),
         TEST(rows_of_others_and_nonsense_are_left_alone),
         TEST(shards_share_a_database_and_nothing_in_it),
