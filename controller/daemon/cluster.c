@@ -330,15 +330,6 @@ timer_cb(evutil_socket_t fd, short what, void *c_)
     act(c);
 }
 
-void
-cluster_bridges_changed(struct cluster *c)
-{
-    if (!c->busy) {
-        count_bridges(c);
-        act(c);
-    }
-}
-
 /* Not from within what a bridge has said: bridges are about to be given
  * up. */
 static void

@@ -45,8 +45,6 @@ void cluster_destroy(struct cluster *);
 void cluster_reread_certificates(struct cluster *, const struct config *);
 /* A bridge obeys another controller. */
 void cluster_refused(struct cluster *);
-/* Bridges have come or gone, perhaps. */
-void cluster_bridges_changed(struct cluster *);
 
 /* What was passed on to others has been in vain: the daemon ends. */
 void cluster_finish(struct cluster *);

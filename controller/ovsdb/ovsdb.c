@@ -320,6 +320,10 @@ on_request(struct ovsdb *o, const char *method, const json_t *params,
 {
     bool echo = !strcmp(method, "echo");
 
+    if (ovsdb_conn_backlog(o->conn) > MAX_BACKLOG) {
+        leave(o, "it asks and does not read");
+        return;
+    }
     ovsdb_conn_send(o->conn, json_pack(
         "{sOsosO}", "result", echo ? params : json_null(), "error",
         echo ? json_null() : json_string("unknown method"), "id", id));

@@ -711,6 +711,28 @@ requests_of_the_server_are_answered(void **state)
 }
 
 static void
+a_server_that_asks_and_does_not_read_is_left(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_ovsdb *server = f->servers[0];
+    size_t len = 1 << 20;
+    char *long_text = fh_xmalloc(len + 1);
+
+    memset(long_text, 'x', len);
+    long_text[len] = '\0';
+    start(f, 1, (struct ovsdb_options) { .probe_ms = 10000 });
+    WAIT_UNTIL(f, f->n_synced == 1);
+    event_del(server->readable);
+    for (int i = 0; i < 40; i++) {
+        fake_ovsdb_send(server, json_pack("{ssss s[s]}", "id", "e", "method",
+                                          "echo", "params", long_text));
+    }
+    WAIT_UNTIL(f, f->n_down == 1);
+    assert_non_null(strstr(f->told, "down: it asks and does not read\n"));
+    free(long_text);
+}
+
+static void
 the_copy_can_be_read(void **state)
 {
     struct fixture *f = *state;
@@ -786,6 +808,7 @@ main(void)
         TEST(no_more_wait_for_an_answer_than_may),
         TEST(who_has_forgotten_a_transaction_is_not_told),
         TEST(requests_of_the_server_are_answered),
+        TEST(a_server_that_asks_and_does_not_read_is_left),
         TEST(the_copy_can_be_read),
         TEST(other_certificates_leave_a_connection_that_is_there),
         TEST(servers_must_be_targets),
