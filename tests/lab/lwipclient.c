@@ -3,8 +3,8 @@
  *   lwipclient [--haste N] DEVICE ADDRESS/LEN GATEWAY PORT PEER PEER_PORT
  *
  * lwIP (liblwip, as the distribution compiles it) has ADDRESS on DEVICE, which
- * must have none in the kernel, and the MAC address of DEVICE.  It resolves its
- * gateway, answers ARP and ping, and ages what it knows, as lwIP does.
+ * must have none in the kernel, and the MAC address of DEVICE.  It resolves
+ * its gateway, answers ARP and ping, and ages what it knows, as lwIP does.
  *
  * Its applications are whoever is in the network namespace of this process, a
  * new one: what they send to PEER's PEER_PORT leaves by lwIP from PORT, and
