@@ -125,6 +125,14 @@ def test_every_operation_answers_as_described(article, control):
 
     assert control.sweep("metro", "10.0.0.200/30")["state"]
 
+    # Of several controllers: test_cluster.py.
+    with pytest.raises(ApiError) as alone:
+        control.cluster()
+    assert alone.value.status == 404
+    with pytest.raises(ApiError) as alone:
+        control.transfer("metro-2")
+    assert alone.value.status == 409
+
     operations = {
         method["operationId"]
         for methods in OPENAPI["paths"].values()

@@ -92,7 +92,13 @@ def test_routers_and_clients_are_aligned_tables(article):
 
 def test_ports_of_a_bridge_that_is_away_are_unknown(article):
     article.b.kill()
-    wait_for(lambda: not article.daemon.router("B")["connected"])
+
+    def is_away():
+        """And its peers have asked whether it still forwards."""
+        router = article.daemon.router("B")
+        return not router["connected"] and not router["headless"]
+
+    wait_for(is_away)
     router, ports = map(table, ctl(article, "routers", "B")[0].split("\n\n"))
     assert (router[0]["BRIDGE"], router[0]["PORTS"]) == ("away", "-")
     assert [port["LINK"] for port in ports] == ["-", "-"]
