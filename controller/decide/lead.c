@@ -39,6 +39,7 @@ struct lead {
     char leader[LEAD_NAME_LEN];
     uint64_t row_epoch;         /* What the row is said to hold: less than
                                  * 'epoch' if it was set back, by a backup. */
+    uint64_t told_epoch;        /* The same, as the database has told it. */
     int64_t known_ms;           /* Since when. */
     int64_t row_ms;             /* When the row was last seen to change. */
     int64_t closed_ms;          /* When the leader's connection was, 0: it is
@@ -183,7 +184,7 @@ failed(struct lead *l, int64_t now_ms)
 static void
 begin(struct lead *l, uint64_t epoch, int64_t now_ms)
 {
-    l->epoch = l->row_epoch = epoch;
+    l->epoch = l->row_epoch = l->told_epoch = epoch;
     copy_name(l->leader, l->name);
     l->row_known = true;
     l->refused = false;
@@ -428,7 +429,7 @@ lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
 {
     bool other = strcmp(leader, l->leader) || epoch != l->epoch;
 
-    l->row_epoch = epoch;
+    l->row_epoch = l->told_epoch = epoch;
     if (l->row_known && epoch < l->epoch) {
         /* Set back: who leads cannot write under its epoch any more. */
         if (l->state == LEAD_LEADING) {
@@ -470,6 +471,7 @@ lead_taken(struct lead *l, uint64_t epoch, bool committed, int64_t now_ms)
     if (committed && epoch >= l->epoch && l->state != LEAD_LEADING) {
         begin(l, epoch, now_ms);
     } else if (l->state == LEAD_TAKING && epoch == l->taking) {
+        l->row_epoch = l->told_epoch;   /* A peer may have known better. */
         failed(l, now_ms);
         set_state(l, LEAD_FOLLOWING, now_ms);
     }

@@ -32,6 +32,8 @@
 
 #define LEAD_MAX_PEERS   6      /* Others. */
 #define LEAD_NAME_LEN    65     /* With the null. */
+#define LEAD_MAX_EPOCH   (UINT64_C(3) << 61)    /* There must be later ones that
+                                                 * are integers of OVSDB. */
 
 #define LEAD_BEAT_MS     50     /* Between two heartbeats. */
 #define LEAD_MISS_MS     120    /* A leader misses a peer so silent, */

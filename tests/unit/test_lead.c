@@ -272,6 +272,27 @@ a_row_that_was_set_back_is_taken_again(void **state)
     lead_destroy(l);
 }
 
+/* The row was set back after the leader had written it, and the leader dies
+ * before it has taken it again. */
+static void
+what_a_peer_says_of_the_row_is_not_relied_on_twice(void **state)
+{
+    struct lead *l = b_follows_a(1000);
+    struct lead_beat a = beat(LEAD_LEADING, 9);
+    struct lead_action take = { .epoch = 0 };
+
+    lead_peer_beat(l, 0, &a, 1010);
+    lead_peer_down(l, 0, 1020);
+    assert_true(does(l, LEAD_TAKE, &take));
+    assert_int_equal(take.from, 9);
+    lead_taken(l, take.epoch, false, 1030);
+    lead_tick(l, 2000);
+    assert_true(does(l, LEAD_TAKE, &take));
+    assert_int_equal(take.from, 5);
+    assert_true(take.epoch > 9);
+    lead_destroy(l);
+}
+
 /* One that says again and again that it obeys another. */
 static void
 a_bridge_deposes_a_leader_of_the_database_only_now_and_then(void **state)
@@ -1033,6 +1054,7 @@ main(void)
             nor_does_one_that_hears_all_and_misses_a_bridge_stand_down),
         cmocka_unit_test(who_sees_a_higher_epoch_stands_down),
         cmocka_unit_test(a_row_that_was_set_back_is_taken_again),
+        cmocka_unit_test(what_a_peer_says_of_the_row_is_not_relied_on_twice),
         cmocka_unit_test(
             a_bridge_deposes_a_leader_of_the_database_only_now_and_then),
         cmocka_unit_test(
