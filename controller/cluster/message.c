@@ -3,6 +3,7 @@
 
 #include "controller/cluster/message.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define VERSION  1
@@ -64,6 +65,16 @@ get_text(const uint8_t **p, size_t *len, char *text, size_t size)
     return true;
 }
 
+/* As the configuration has them: no other bytes come into logs and JSON. */
+static bool
+is_name(const char *text)
+{
+    while (isalnum((unsigned char) *text) || (*text && strchr("._-", *text))) {
+        text++;
+    }
+    return !*text;
+}
+
 const char *
 message_get_hello(const uint8_t *data, size_t len,
                   struct message_hello *hello)
@@ -74,6 +85,7 @@ message_get_hello(const uint8_t *data, size_t len,
     data++;
     len--;
     return (get_text(&data, &len, hello->name, sizeof hello->name)
+            && is_name(hello->name)
             && get_text(&data, &len, hello->address, sizeof hello->address)
             && !len ? NULL : "does not say who it is");
 }
@@ -101,6 +113,7 @@ message_get_beat(const uint8_t *data, size_t len, struct lead_beat *beat,
     size_t n = len - BEAT_LEN;
 
     if (len < BEAT_LEN || n >= LEAD_NAME_LEN || data[0] > LEAD_LEADING
+        || get_u64(data + 4) > LEAD_MAX_EPOCH
         || memchr(data + BEAT_LEN, '\0', n)) {
         return "sends what is no message";
     }
@@ -108,7 +121,7 @@ message_get_beat(const uint8_t *data, size_t len, struct lead_beat *beat,
     beat->state = data[0];
     beat->database = data[1] & 1;
     beat->n_bridges = (uint16_t) (data[2] << 8 | data[3]);
-    beat->epoch = get_u64(data + 4) & INT64_MAX;
+    beat->epoch = get_u64(data + 4);
     *clock_ms = (int64_t) (get_u64(data + 12) & INT64_MAX);
     memcpy(beat->hand_to, data + BEAT_LEN, n);
     return NULL;

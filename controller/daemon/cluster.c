@@ -18,6 +18,7 @@
 #include "controller/base/clock.h"
 #include "controller/base/log.h"
 #include "controller/base/tls.h"
+#include "controller/config/config_ask.h"
 #include "controller/decide/clocks.h"
 #include "controller/ovsdb/ovsdb.h"
 #include "controller/ovsdb/ovsdb_value.h"
@@ -386,7 +387,8 @@ take_row(struct cluster *c, const char *uuid, const json_t *row)
     c->row_there = row != NULL;
     snprintf(c->row_uuid, sizeof c->row_uuid, "%s", row ? uuid : "");
     c->row_epoch = epoch > 0 ? (uint64_t) epoch : 0;
-    snprintf(c->row_leader, sizeof c->row_leader, "%s", leader ? leader : "");
+    snprintf(c->row_leader, sizeof c->row_leader, "%s",
+             leader && !config_name_error(leader) ? leader : "");
     lead_row(c->lead, c->row_epoch, c->row_leader, clock_mono_ms());
     act(c);
 }

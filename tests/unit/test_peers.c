@@ -21,6 +21,7 @@
 #include "controller/base/clock.h"
 #include "controller/base/log.h"
 #include "controller/cluster/link.h"
+#include "controller/cluster/message.h"
 
 #define LONG_LEN  300000
 #define WAIT_MS   20000
@@ -317,6 +318,41 @@ strangers_are_turned_away(void **state)
     assert_int_equal(f->b.n_requests, 0);
 }
 
+/* Nobody could take a later one. */
+static void
+an_epoch_leaves_room_for_later_ones(void **state)
+{
+    struct lead_beat beat = { .state = LEAD_LEADING,
+                              .epoch = LEAD_MAX_EPOCH }, got;
+    uint8_t data[MESSAGE_MAX];
+    int64_t clock_ms;
+
+    assert_null(message_get_beat(data, message_put_beat(&beat, 1, data), &got,
+                                 &clock_ms));
+    assert_true(got.epoch == beat.epoch);
+    beat.epoch++;
+    assert_non_null(message_get_beat(data, message_put_beat(&beat, 1, data),
+                                     &got, &clock_ms));
+}
+
+/* It would be the leader's, in JSON. */
+static void
+a_name_is_one_that_a_configuration_may_have(void **state)
+{
+    static const char *const none[] = { "a\xff", "a b", "a\n", "\"" };
+    struct message_hello hello = { "c-1.x_Y", "192.0.2.1:6650" }, got;
+    uint8_t data[MESSAGE_MAX];
+
+    assert_null(message_get_hello(data, message_put_hello(&hello, data),
+                                  &got));
+    assert_string_equal(got.name, hello.name);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        snprintf(hello.name, sizeof hello.name, "%s", none[i]);
+        assert_non_null(message_get_hello(
+            data, message_put_hello(&hello, data), &got));
+    }
+}
+
 /* Two of one name would both take the epoch for theirs. */
 static void
 one_of_the_same_name_is_not_a_peer(void **state)
@@ -377,6 +413,8 @@ main(void)
         TEST(a_long_request_and_its_answer_arrive_whole),
         TEST(who_asks_one_that_goes_is_told),
         TEST(strangers_are_turned_away),
+        TEST(an_epoch_leaves_room_for_later_ones),
+        TEST(a_name_is_one_that_a_configuration_may_have),
         TEST(one_of_the_same_name_is_not_a_peer),
         TEST(one_that_comes_and_goes_is_dialled_ever_more_seldom),
     };
