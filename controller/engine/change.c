@@ -29,6 +29,13 @@ store_error(int error)
     if (error == ECANCELED) {
         return fh_xstrdup("another controller leads");
     }
+    if (error == ETIMEDOUT) {   /* Of the one that controllers share. */
+        return fh_xstrdup("the database does not answer: the change has not "
+                          "been made, but it may yet be kept there");
+    }
+    if (error == EREMOTEIO) {
+        return fh_xstrdup("the database has refused the change");
+    }
     return error ? fh_xasprintf("the state directory: %s", strerror(error))
                  : NULL;
 }

@@ -56,6 +56,7 @@ struct arrival {
 };
 
 struct rig {
+    int keep_error;             /* 0: what is to be kept is. */
     struct engine *engine;
     int64_t now_us;
     struct bridge bridges[N_BRIDGES];
@@ -628,6 +629,9 @@ keep(void *rig_, const struct store_change *change)
 {
     struct rig *rig = rig_;
 
+    if (rig->keep_error) {
+        return rig->keep_error;
+    }
     if (change->type == STORE_SET_HOLDERS) {
         rig->kept.holders = rig->holders;
         rig->kept.n_holders = change->n;
@@ -857,6 +861,12 @@ rig_restart(struct rig *rig)
         rig->bridges[i].connected = false;
     }
     start(rig, NULL);
+}
+
+void
+rig_fail_to_keep(struct rig *rig, int error)
+{
+    rig->keep_error = error;
 }
 
 struct engine *

@@ -25,6 +25,8 @@ struct engine *rig_engine(struct rig *);
 void rig_reload(struct rig *, const char *segment);
 /* The daemon ends and starts: bridges and what is kept stay. */
 void rig_restart(struct rig *);
+/* From now on nothing is kept, with that errno, or 0: it is. */
+void rig_fail_to_keep(struct rig *, int error);
 
 /* Bridges, by the names of their routers. */
 void rig_connect(struct rig *, const char *name);

@@ -2,6 +2,7 @@
  * serves it, and what bridges and the core are told. */
 #include <config.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -483,10 +484,45 @@ a_meter_that_stays_wrong_does_not_fill_the_journal(void **state)
     rig_destroy(rig);
 }
 
+/* Whose fault it is says what is to be done; nothing has changed. */
+static void
+a_change_that_cannot_be_kept_is_refused_with_the_reason(void **state)
+{
+    static const struct {
+        int error;
+        const char *reason;
+    } cases[] = {
+        { EIO, "the state directory: Input/output error" },
+        { ECANCELED, "another controller leads" },
+        { ETIMEDOUT, "the database does not answer: the change has not been "
+                     "made, but it may yet be kept there" },
+        { EREMOTEIO, "the database has refused the change" },
+    };
+    struct rig *rig = rig_create(NULL);
+    struct engine *en = rig_engine(rig);
+    struct router *router = engine_find_router(en, "A");
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *reason;
+
+        rig_fail_to_keep(rig, cases[i].error);
+        reason = engine_set_draining(en, router, true);
+        assert_non_null(reason);
+        assert_string_equal(reason, cases[i].reason);
+        assert_false(router->draining);
+        free(reason);
+    }
+    rig_fail_to_keep(rig, 0);
+    assert_null(engine_set_draining(en, router, true));
+    rig_destroy(rig);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            a_change_that_cannot_be_kept_is_refused_with_the_reason),
         cmocka_unit_test(a_client_moves_when_its_router_is_lost),
         cmocka_unit_test(a_client_moves_when_its_router_does_not_hear_it),
         cmocka_unit_test(a_client_moves_when_its_port_is_down),
