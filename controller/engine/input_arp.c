@@ -36,11 +36,15 @@
 
 /* Requests. */
 
+/* Who asks is waiting for an answer; of who announces itself by a reply nobody
+ * is told before it has answered. */
 static struct client *
 learn(struct engine *en, const struct location *at, const struct input *in)
 {
     const struct sighting seen = {
-        .how = SIGHTED_REQUEST, .origin = CLIENT_LEARNED,
+        .how = (in->arp.op == ARP_OP_REQUEST
+                ? SIGHTED_REQUEST : SIGHTED_TRAFFIC),
+        .origin = CLIENT_LEARNED,
         .segment = at->segment, .address = in->arp.spa, .mac = in->arp.sha,
         .member = at->member, .port = in->port->number,
     };
@@ -170,7 +174,7 @@ address_probe(struct engine *en, const struct input *in)
  * its sender is, as an announcement does (RFC 5227, 3). */
 static void
 take_word(struct engine *en, const struct location *at,
-             const struct input *in)
+          const struct input *in)
 {
     struct client *c = at->client;
 

@@ -7,9 +7,10 @@
 
 /* How a client comes to be known. */
 enum sighted {
-    SIGHTED_REQUEST,            /* It asks by ARP, or announces itself. */
-    SIGHTED_TRAFFIC,            /* It sends IPv4: to be asked whether it is
-                                 * there, by who has seen it. */
+    SIGHTED_REQUEST,            /* It asks by ARP, or announces itself so. */
+    SIGHTED_TRAFFIC,            /* It sends IPv4, or an ARP reply to everybody:
+                                 * to be asked whether it is there, by who has
+                                 * seen it. */
     SIGHTED_LEASE,              /* A DHCP server has given it its address. */
     SIGHTED_FLOW,               /* A bridge holds flows for it. */
     SIGHTED_BEFORE,             /* It was known before a reload. */

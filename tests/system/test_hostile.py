@@ -32,6 +32,7 @@ from vlanlab import drops
 
 MARK = b"hostile"
 M_ADDRESS, M_MAC = "10.0.0.90", "02:00:00:00:01:5a"
+NOBODY = "10.0.0.91"
 A_MAC, A_LOCAL, A_UPLINK = "02:00:00:00:00:0a", "10.0.0.2", "192.0.2.2"
 B_LOCAL = "10.0.0.3"
 C_ADDRESS, C_MAC = "10.0.0.10", "02:00:00:00:01:0a"
@@ -59,7 +60,8 @@ def net():
         # router is an answer to what was sent.
         pin(lab.server, lab.c.address, lab.a.mac)
         pin(lab.server, lab.d.address, lab.a.mac)
-        for client in (lab.c, lab.d):
+        pin(lab.server, lab.m.address, lab.a.mac)
+        for client in (lab.c, lab.d, lab.m):
             pin(client, harness.GATEWAY, lab.a.mac)
         lab.picture = picture(lab)
         yield lab
@@ -243,19 +245,61 @@ def test_unasked_reply_from_a_client_s_side(net, what):
 
 
 BROADCAST_REPLIES = {
-    "about nobody": (M_ADDRESS, BROADCAST, M_ADDRESS, "unasked"),
-    "about a client": (C_ADDRESS, BROADCAST, C_ADDRESS, "rival"),
-    "about nobody, to a router": (M_ADDRESS, A_MAC, A_LOCAL, "unasked"),
+    "gratuitous": (BROADCAST, None),
+    "to a router": (A_MAC, A_LOCAL),
 }
 
 
+def test_broadcast_reply_about_a_client(net):
+    """(About what is ours: test_defend.py.)"""
+    frame = reply(M_MAC, C_ADDRESS, BROADCAST, C_ADDRESS, BROADCAST)
+    assert_ignored(net, net.m, [frame], "rival", 2)
+
+
 @pytest.mark.parametrize("what", BROADCAST_REPLIES)
-def test_broadcast_reply_from_a_client_s_side(net, what):
-    """The gratuitous form included.  (What is ours: test_defend.py.)"""
-    spa, tha, tpa, where = BROADCAST_REPLIES[what]
-    frame = reply(M_MAC, spa, tha, tpa, BROADCAST)
-    assert_ignored(net, net.m, [frame], where, 2)
-    assert net.daemon.client(M_ADDRESS) is None
+def test_broadcast_reply_about_nobody(net, what):
+    """It may be an announcement: the address is asked for.  Nobody has it, so
+    no router and no next hop is told of it."""
+    tha, tpa = BROADCAST_REPLIES[what]
+    frame = reply(M_MAC, NOBODY, tha, tpa or NOBODY, BROADCAST)
+    seq = net.daemon.last_seq()
+    asked = is_arp_request(NOBODY)
+    with net.m.tap() as m, net.c.tap() as c, net.server.tap() as s:
+        m.send(frame)
+        net.wait_for(
+            lambda: len(m.matching(asked)) > 3,
+            what="an address to be asked for again and again",
+        )
+        client = net.daemon.client(NOBODY)
+        assert (client["state"], client["active"]) == ("pending", None)
+        assert client["mac"] == M_MAC
+        assert not net.daemon.events(seq)
+        net.daemon.request("DELETE", f"/v1/clients/{NOBODY}")
+        for tap in (m, c, s):
+            assert not tap.matching(is_answer(net))
+    assert picture(net) == net.picture
+
+
+@pytest.mark.parametrize("what", BROADCAST_REPLIES)
+def test_broadcast_reply_about_its_sender(net, what):
+    """M answers when it is asked, and is served until it is deleted; nothing
+    changes for others."""
+    tha, tpa = BROADCAST_REPLIES[what]
+    frame = reply(M_MAC, M_ADDRESS, tha, tpa or M_ADDRESS, BROADCAST)
+    with net.m.tap() as m:
+        m.send(frame)
+        net.wait_for(
+            lambda: net.server.ping(M_ADDRESS, timeout=1),
+            what="M to be served",
+        )
+    for router in (net.a, net.b):
+        net.wait_reach(net.m, router)
+    others = [c for c in picture(net)["clients"] if c["address"] != M_ADDRESS]
+    assert others == net.picture["clients"]
+    net.daemon.request("DELETE", f"/v1/clients/{M_ADDRESS}")
+    net.wait_for(
+        lambda: picture(net) == net.picture, what="all to be as it was"
+    )
 
 
 OTHER_MAC = "02:00:00:00:02:66"
