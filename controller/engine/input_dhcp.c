@@ -134,16 +134,27 @@ find_leased(const struct engine *en, const struct segment *segment,
     return c && c->lease && fh_mac_equal(c->mac, mac) ? c : NULL;
 }
 
+/* Where the client is? */
+static bool
+is_its_place(const struct client *c, const struct relay_heard *heard)
+{
+    const struct reach *r = &c->reaches[heard->member];
+
+    return reach_is_up(r) && r->port == heard->port;
+}
+
 /* May it be what it says?  Everybody on the access network can broadcast in
  * the name of 'c' (NULL: nobody that we know).  An address is given back by
- * unicast (RFC 2131, 4.4.4), and declined right after it was got (3.1). */
+ * unicast (RFC 2131, 4.4.4), and declined right after it was got (3.1), by
+ * the port where it was asked for. */
 static bool
 is_credible(const struct engine *en, const struct client *c,
-            const struct dhcp *dhcp)
+            const struct relay_heard *heard, const struct dhcp *dhcp)
 {
     return (dhcp->type != DHCP_RELEASE
             && (dhcp->type != DHCP_DECLINE || !c
-                || c->quiet_until_ms > engine_now_ms(en)));
+                || (c->quiet_until_ms > engine_now_ms(en)
+                    && is_its_place(c, heard))));
 }
 
 /* A host's own message, not one that somebody has relayed to us, nor a
@@ -181,7 +192,7 @@ take_broadcast(struct engine *en, const struct input *in)
     key.mac = dhcp.mac;
     key.type = dhcp.type;
     c = find_leased(en, segment, heard.wanted, dhcp.mac);
-    if (!is_credible(en, c, &dhcp)) {
+    if (!is_credible(en, c, &heard, &dhcp)) {
         engine_drop(en, DROP_DHCP);
         return;
     }

@@ -221,6 +221,33 @@ who_releases_its_address_is_forgotten(void **state)
     end(rig);
 }
 
+/* Who sees the client get its address on a shared LAN could take it away from
+ * another port, in its name. */
+static void
+an_address_is_declined_where_it_was_asked_for(void **state)
+{
+    const struct message decline = {
+        .type = DHCP_DECLINE, .src = "0.0.0.0", .dst = "255.255.255.255",
+        .ciaddr = LEASED,
+    };
+    struct rig *rig = two_routers(relayed);
+    uint8_t buf[512];
+    size_t len = build(buf, &decline);
+
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 500);
+    rig_said(rig);
+    rig_frame(rig, "A", RIG_OTHER_ACCESS, 0, buf, len);
+    rig_frame(rig, "B", RIG_OTHER_ACCESS, 0, buf, len);
+    assert_null(strstr(rig_said(rig), "sends a packet"));
+    assert_non_null(rig_client(rig, LEASED));
+    from_client(rig, "A", &decline);
+    assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
+    assert_null(rig_client(rig, LEASED));
+    end(rig);
+}
+
 static void
 a_lease_of_an_impossible_address_is_refused(void **state)
 {
@@ -343,6 +370,7 @@ main(void)
         cmocka_unit_test(a_lease_is_in_force_before_the_client_hears_of_it),
         cmocka_unit_test(a_client_goes_with_its_lease),
         cmocka_unit_test(who_releases_its_address_is_forgotten),
+        cmocka_unit_test(an_address_is_declined_where_it_was_asked_for),
         cmocka_unit_test(a_lease_of_an_impossible_address_is_refused),
         cmocka_unit_test(nobody_but_the_server_grants_a_lease),
         cmocka_unit_test(
