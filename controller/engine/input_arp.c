@@ -28,11 +28,7 @@
 #include "controller/engine/search.h"
 #include "controller/engine/settle.h"
 
-#define QUIET_MS       10000    /* RFC 5227, 2.4(c)'s DEFEND_INTERVAL. */
-/* Between two of them.  Whoever forges a client's address probes could
- * otherwise keep its routers from noticing that it is gone. */
-#define QUIET_PAUSE_MS 60000
-#define REMINDED_MS    1000     /* So long a client may take to answer. */
+#define REMINDED_MS 1000        /* So long a client may take to answer. */
 
 /* Requests. */
 
@@ -148,7 +144,6 @@ comes_too_early(const struct client *c, size_t member,
 static void
 address_probe(struct engine *en, const struct input *in)
 {
-    int64_t now_ms = engine_now_ms(en);
     struct location at;
     struct client *c;
 
@@ -160,11 +155,10 @@ address_probe(struct engine *en, const struct input *in)
     }
     c = at.client;
     if (!c || !fh_mac_equal(c->mac, in->arp.sha)
-        || !is_at_its_place(c, at.member, in) || now_ms < c->quiet_again_ms) {
+        || !is_at_its_place(c, at.member, in)
+        || !client_checks_address(c, engine_now_ms(en))) {
         return;
     }
-    c->quiet_until_ms = now_ms + QUIET_MS;
-    c->quiet_again_ms = now_ms + QUIET_PAUSE_MS;
     for (size_t i = 0; i < c->n_reaches; i++) {
         c->reaches[i].outstanding = false;
     }

@@ -134,27 +134,29 @@ find_leased(const struct engine *en, const struct segment *segment,
     return c && c->lease && fh_mac_equal(c->mac, mac) ? c : NULL;
 }
 
-/* Where the client is? */
+/* An address is declined right after it was got (RFC 2131, 3.1), by the port
+ * where it was asked for. */
 static bool
-is_its_place(const struct client *c, const struct relay_heard *heard)
+may_decline(const struct client *c, const struct relay_heard *heard,
+            int64_t now_ms)
 {
     const struct reach *r = &c->reaches[heard->member];
 
-    return reach_is_up(r) && r->port == heard->port;
+    return (c->lease->granted_ms
+            && now_ms - c->lease->granted_ms < CLIENT_QUIET_MS
+            && reach_is_up(r) && r->port == heard->port);
 }
 
 /* May it be what it says?  Everybody on the access network can broadcast in
- * the name of 'c' (NULL: nobody that we know).  An address is given back by
- * unicast (RFC 2131, 4.4.4), and declined right after it was got (3.1), by
- * the port where it was asked for. */
+ * the name of 'c', which has a lease (NULL: nobody that we know).  An address
+ * is given back by unicast (RFC 2131, 4.4.4). */
 static bool
 is_credible(const struct engine *en, const struct client *c,
             const struct relay_heard *heard, const struct dhcp *dhcp)
 {
     return (dhcp->type != DHCP_RELEASE
             && (dhcp->type != DHCP_DECLINE || !c
-                || (c->quiet_until_ms > engine_now_ms(en)
-                    && is_its_place(c, heard))));
+                || may_decline(c, heard, engine_now_ms(en))));
 }
 
 /* A host's own message, not one that somebody has relayed to us, nor a

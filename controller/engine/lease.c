@@ -18,10 +18,6 @@
 #include "controller/engine/settle.h"
 #include "flows/dhcp.h"
 
-/* A client that has just got its address may check for so long whether it is
- * in use (RFC 5227: dhcpcd takes 6.8 s), and answers nobody meanwhile. */
-#define QUIET_MS 10000
-
 /* Leases change by the thousand; all are written, so seldom. */
 #define KEEP_MS         2000
 #define KEEP_PER_MS     10      /* Leases that put that off by 1 ms. */
@@ -217,7 +213,8 @@ lease_granted(struct engine *en, struct segment *segment,
     c->mac_fixed = true;
     set_end(en, c, grant->lease_s);
     lease_ack_keep(c, ack);
-    c->quiet_until_ms = engine_now_ms(en) + QUIET_MS;
+    c->lease->granted_ms = engine_now_ms(en);
+    client_checks_address(c, engine_now_ms(en));
     note_heard(en, c, grant);
     mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     settle_now(en, c);

@@ -50,6 +50,8 @@ struct client_lease {
     struct wheel_timer timer;   /* Of its end. */
     struct client *client;      /* Whose it is. */
     int64_t end_ms;             /* Monotonic; 0: never. */
+    int64_t granted_ms;         /* When a client that asked everybody was
+                                 * last granted it; monotonic, 0: not yet. */
     bool restored;              /* From a former run: it may have been renewed
                                  * meanwhile. */
     uint8_t *ack;               /* Owned frame that waits until the flows are
@@ -178,6 +180,27 @@ static inline void
 client_forget_holding(struct client *c, size_t member)
 {
     memset(&c->holdings[member], 0, sizeof c->holdings[member]);
+}
+
+/* So long a client answers nobody that checks whether its address is in use
+ * (RFC 5227, 2.4(c)'s DEFEND_INTERVAL; dhcpcd takes 6.8 s). */
+#define CLIENT_QUIET_MS       10000
+/* Between two of them.  Whoever forges a client's address probes, or asks a
+ * DHCP server in its name, could otherwise keep its routers from noticing that
+ * it is gone. */
+#define CLIENT_QUIET_PAUSE_MS 60000
+
+/* It may be about to check its address.  Returns false, and nothing changes,
+ * if that was believed a moment ago. */
+static inline bool
+client_checks_address(struct client *c, int64_t now_ms)
+{
+    if (now_ms < c->quiet_again_ms) {
+        return false;
+    }
+    c->quiet_until_ms = now_ms + CLIENT_QUIET_MS;
+    c->quiet_again_ms = now_ms + CLIENT_QUIET_PAUSE_MS;
+    return true;
 }
 
 /* The member that answers for the client.  While the flows of its active

@@ -245,6 +245,36 @@ an_address_is_declined_where_it_was_asked_for(void **state)
     from_client(rig, "A", &decline);
     assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
     assert_null(rig_client(rig, LEASED));
+
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 10001);
+    from_client(rig, "A", &decline);            /* Too late. */
+    assert_non_null(rig_client(rig, LEASED));
+    end(rig);
+}
+
+/* Somebody asks for the client's address in its name, over and over: that
+ * it is checking its address is believed once a minute. */
+static void
+forged_requests_do_not_hide_that_a_client_is_silent(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    uint8_t buf[512];
+    size_t len = build(buf, &request);
+
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 11000);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    rig_silence_host(rig, LEASED, "A");
+    for (int i = 0; i < 5; i++) {
+        rig_frame(rig, "A", RIG_OTHER_ACCESS, 0, buf, len);
+        from_server(rig, "A", &ack);
+        rig_run(rig, 5000);
+    }
+    assert_string_equal(rig_active(rig, LEASED), "B");
     end(rig);
 }
 
@@ -371,6 +401,7 @@ main(void)
         cmocka_unit_test(a_client_goes_with_its_lease),
         cmocka_unit_test(who_releases_its_address_is_forgotten),
         cmocka_unit_test(an_address_is_declined_where_it_was_asked_for),
+        cmocka_unit_test(forged_requests_do_not_hide_that_a_client_is_silent),
         cmocka_unit_test(a_lease_of_an_impossible_address_is_refused),
         cmocka_unit_test(nobody_but_the_server_grants_a_lease),
         cmocka_unit_test(
