@@ -191,6 +191,7 @@ provision(struct engine *en, const struct config_client *client)
     struct segment *segment = en->segments[client->segment];
     struct client *c = clients_find(en->clients, client->address,
                                     segment->id);
+    uint32_t last_decision = c ? life_last_decision(c) : 0;
 
     if (c && runtime_client_fits(c, client)) {
         runtime_set_client(en, c, client, CLIENT_PROVISIONED);
@@ -199,7 +200,8 @@ provision(struct engine *en, const struct config_client *client)
     if (c) {
         life_forget(en, c, "provisioned anew");
     }
-    runtime_add_client(en, client, CLIENT_PROVISIONED);
+    life_succeed(runtime_add_client(en, client, CLIENT_PROVISIONED),
+                 last_decision);
     return false;
 }
 

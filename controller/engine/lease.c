@@ -156,14 +156,13 @@ note_heard(struct engine *en, struct client *c,
 static struct client *
 replace(struct engine *en, struct client *former, const struct sighting *seen)
 {
-    uint32_t decision = (former->decision ? former->decision
-                         : former->former_decision);
+    uint32_t last_decision = life_last_decision(former);
     struct client *c;
 
     life_forget(en, former, "its address was leased to another MAC");
     c = life_sighted(en, seen);
     if (c) {
-        c->decision = c->former_decision = decision;    /* Its own are later. */
+        life_succeed(c, last_decision);
     }
     return c;
 }

@@ -66,6 +66,19 @@ life_forget(struct engine *en, struct client *c, const char *why)
     }
 }
 
+uint32_t
+life_last_decision(const struct client *c)
+{
+    return c->decision ? c->decision : c->former_decision;
+}
+
+void
+life_succeed(struct client *c, uint32_t last_decision)
+{
+    c->former_decision = last_decision;
+    c->decision = last_decision;        /* Its own are later. */
+}
+
 void
 life_set_origin(struct client *c, enum client_origin origin)
 {

@@ -40,6 +40,10 @@ bool life_may_stay(const struct segment *, const struct fh_vlan *);
 void life_forget(struct engine *, struct client *, const char *why);
 /* Nobody is to forward for it: flows and route are removed. */
 void life_withdraw(struct engine *, struct client *);
+/* Another client is to have the address of 'c': a number for
+ * life_succeed(), by which it is told what flows of 'c' go on counting. */
+uint32_t life_last_decision(const struct client *c);
+void life_succeed(struct client *, uint32_t last_decision);
 void life_set_origin(struct client *, enum client_origin);
 
 /* Starts, or stops, probing by a router that came or went. */

@@ -517,6 +517,7 @@ put_configured(struct engine *en, const struct config_client *client,
     struct segment *segment = en->segments[client->segment];
     struct client *c = clients_find(en->clients, client->address,
                                     segment->id);
+    uint32_t last_decision = c ? life_last_decision(c) : 0;
 
     if (c && before && is_same_entry(before, client)) {
         return;
@@ -530,7 +531,8 @@ put_configured(struct engine *en, const struct config_client *client,
     if (c) {
         life_forget(en, c, "configured otherwise");
     }
-    runtime_add_client(en, client, CLIENT_CONFIGURED);
+    life_succeed(runtime_add_client(en, client, CLIENT_CONFIGURED),
+                 last_decision);
 }
 
 static bool

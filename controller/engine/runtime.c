@@ -157,7 +157,7 @@ runtime_index_vlans(struct engine *en)
     }
 }
 
-void
+struct client *
 runtime_add_client(struct engine *en, const struct config_client *config,
                    enum client_origin origin)
 {
@@ -177,6 +177,7 @@ runtime_add_client(struct engine *en, const struct config_client *config,
         c->mac = config->mac;
         c->mac_fixed = true;
     }
+    return c;
 }
 
 bool

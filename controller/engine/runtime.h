@@ -21,9 +21,11 @@ void runtime_bind_segment(struct engine *, struct segment *,
 
 /* Tags that no client has any more are forgotten. */
 void runtime_index_vlans(struct engine *);
-/* Adds a configured or provisioned client that is not there yet. */
-void runtime_add_client(struct engine *, const struct config_client *,
-                        enum client_origin);
+/* Adds a configured or provisioned client that is not there yet, and returns
+ * it. */
+struct client *runtime_add_client(struct engine *,
+                                  const struct config_client *,
+                                  enum client_origin);
 /* Can the running client become what is asked for as it is?  It does so. */
 bool runtime_client_fits(const struct client *, const struct config_client *);
 void runtime_set_client(struct engine *, struct client *,

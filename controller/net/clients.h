@@ -121,8 +121,9 @@ struct client {
     int32_t detect_ms;          /* Sign of life to decision. */
     uint32_t decision;          /* Of the present active router. */
     uint32_t former_decision;   /* The last about another who had its address
-                                 * until it was leased to this one, or 0: what
-                                 * flows up to that have counted is not its. */
+                                 * until this one was leased it, or entered
+                                 * for it, or 0: what flows up to that have
+                                 * counted is not its. */
     uint32_t moves;
     struct eth_addr mac;        /* Zero while unknown. */
     struct fh_vlan vlan;

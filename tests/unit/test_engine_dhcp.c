@@ -391,6 +391,42 @@ a_router_may_be_removed_while_an_acknowledgement_waits(void **state)
     end(rig);
 }
 
+static void
+nor_does_one_that_is_entered_otherwise(void **state)
+{
+    static const char configured[] =
+        "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]}, \"clients\":"
+        " [{\"segment\": \"metro\", \"address\": \"10.0.0.77\","
+        " \"mac\": \"02:00:00:00:01:0c\"}]}";
+    struct rig *rig = two_routers(relayed);
+    struct config_client tenant = { .has_mac = true };
+    struct fh_flow formers[FLOW_CLIENT_N];
+
+    assert_true(fh_addr_parse(LEASED, &tenant.address)
+                && fh_mac_parse("02:00:00:00:01:0b", &tenant.mac));
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    build_flows(rig, formers);
+    assert_null(engine_provision(rig_engine(rig), &tenant, 1));
+    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
+        rig_removed(rig, "A", &formers[i], 1000);
+    }
+    assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_PROVISIONED);
+    assert_null(rig_client(rig, LEASED)->usage);
+    end(rig);
+
+    rig = two_routers(relayed);
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    build_flows(rig, formers);
+    rig_reload(rig, configured);
+    rig_removed(rig, "A", &formers[1], 1000);
+    assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_CONFIGURED);
+    assert_null(rig_client(rig, LEASED)->usage);
+    end(rig);
+}
+
 int
 main(void)
 {
@@ -407,6 +443,7 @@ main(void)
         cmocka_unit_test(
             a_router_may_be_removed_while_an_acknowledgement_waits),
         cmocka_unit_test(a_new_tenant_does_not_pay_for_the_former_one),
+        cmocka_unit_test(nor_does_one_that_is_entered_otherwise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
