@@ -77,6 +77,10 @@ clients_destroy(struct clients *cs)
         return;
     }
     HASH_CLEAR(hh, cs->by_key);
+    /* Their timers stand beside those of clients. */
+    for (size_t i = 0; i < cs->n; i++) {
+        client_drop_lease(cs->order[i]);
+    }
     for (size_t i = 0; i < cs->n; i++) {
         client_free(cs->order[i]);
     }
