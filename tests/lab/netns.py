@@ -249,12 +249,19 @@ def _listdir(path):
 
 
 def _delete_netns(name):
-    pids = run("ip", "netns", "pids", name, check=False).split()
-    for pid in pids:
-        if int(pid) != os.getpid():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-    run("ip", "netns", "del", name, check=False)
+    """Until it is gone.  `ip` has once left one mounted and said nothing,
+    where several runs ended in the same second."""
+
+    def is_gone():
+        pids = run("ip", "netns", "pids", name, check=False).split()
+        for pid in pids:
+            if int(pid) != os.getpid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        run("ip", "netns", "del", name, check=False)
+        return not os.path.exists(f"{NETNS_DIR}/{name}")
+
+    wait_for(is_gone, what=f"the network namespace {name} to go")
 
 
 def _setns(path):
