@@ -5,6 +5,8 @@
 #ifndef CONFIG_H
 #define CONFIG_H 1
 
+#include <stdarg.h>
+
 #include <jansson.h>
 
 #include <firsthop/types.h>
@@ -181,6 +183,9 @@ struct config_errors {
 void config_errors_add(struct config_errors *, const char *pointer,
                        const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void config_errors_addv(struct config_errors *, const char *pointer,
+                        const char *format, va_list)
+    __attribute__((format(printf, 3, 0)));
 void config_errors_destroy(struct config_errors *);
 
 /* Parses 'text' ('len' bytes).  Returns new, or NULL and at least one error.

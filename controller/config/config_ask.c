@@ -17,11 +17,9 @@
 #define MAX_ERRORS 1000
 
 void
-config_errors_add(struct config_errors *errors, const char *pointer,
-                  const char *format, ...)
+config_errors_addv(struct config_errors *errors, const char *pointer,
+                   const char *format, va_list args)
 {
-    va_list args;
-
     if (!errors) {
         return;
     }
@@ -36,12 +34,21 @@ config_errors_add(struct config_errors *errors, const char *pointer,
     }
 
     struct config_error *error = &errors->items[errors->n++];
-    va_start(args, format);
     if (vasprintf(&error->text, format, args) < 0) {
         abort();
     }
-    va_end(args);
     error->pointer = fh_xstrdup(pointer);
+}
+
+void
+config_errors_add(struct config_errors *errors, const char *pointer,
+                  const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    config_errors_addv(errors, pointer, format, args);
+    va_end(args);
 }
 
 void
@@ -403,15 +410,10 @@ ask_error(const struct ask *ask, const char *key, const char *format, ...)
 {
     char *pointer = ask_pointer(ask, key);
     va_list args;
-    char *text;
 
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0) {
-        abort();
-    }
+    config_errors_addv(ask->errors, pointer, format, args);
     va_end(args);
-    config_errors_add(ask->errors, pointer, "%s", text);
-    free(text);
     free(pointer);
 }
 

@@ -87,14 +87,9 @@ check_error(struct check *check, const char *const at[], const char *format,
 {
     char *pointer = config_pointer(at);
     va_list args;
-    char *text;
 
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0) {
-        abort();
-    }
+    config_errors_addv(check->errors, pointer, format, args);
     va_end(args);
-    config_errors_add(check->errors, pointer, "%s", text);
-    free(text);
     free(pointer);
 }

@@ -98,16 +98,24 @@ config_port_name_error(const char *name)
     return NULL;
 }
 
-char *
-config_read_port(const struct ask *ask, const char *key)
+/* Returns a copy of the string unless 'error_of' says what is wrong with it. */
+static char *
+read_text(const struct ask *ask, const char *key,
+          const char *(*error_of)(const char *text))
 {
     const char *text = ask_string(ask, key);
-    const char *why = text ? config_port_name_error(text) : NULL;
+    const char *why = text ? error_of(text) : NULL;
 
     if (why) {
         ask_error(ask, key, "%s", why);
     }
     return text && !why ? fh_xstrdup(text) : NULL;
+}
+
+char *
+config_read_port(const struct ask *ask, const char *key)
+{
+    return read_text(ask, key, config_port_name_error);
 }
 
 void
@@ -203,13 +211,7 @@ config_target_error(const char *target)
 char *
 config_read_target(const struct ask *ask, const char *key)
 {
-    const char *text = ask_string(ask, key);
-    const char *why = text ? config_target_error(text) : NULL;
-
-    if (why) {
-        ask_error(ask, key, "%s", why);
-    }
-    return text && !why ? fh_xstrdup(text) : NULL;
+    return read_text(ask, key, config_target_error);
 }
 
 char *

@@ -81,6 +81,10 @@ void ctl_reply_destroy(struct ctl_reply *);
 /* GET.  With --json it prints the answer, else gives it to 'show'. */
 int ctl_get(const struct ctl *, const char *path,
             void (*show)(const struct ctl *, json_t *));
+/* The same with a body: {"KEY": VALUE}, or {} if that is NULL. */
+int ctl_send_string(const struct ctl *, const char *method, const char *path,
+                    const char *key, const char *value,
+                    void (*show)(const struct ctl *, json_t *));
 
 /* Follows a stream of server-sent events until 'stop' (may be NULL) is set,
  * and calls 'event' for each.  '*last_id' is where to go on, "" for now.

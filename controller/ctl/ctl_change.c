@@ -12,37 +12,6 @@
 
 #include "controller/ctl/ctl_table.h"
 
-/* Sends {"KEY": VALUE}, or {} if that is NULL.  With --json it prints the answer, else gives it to
- * 'show'. */
-static int
-send_string(const struct ctl *ctl, const char *method, const char *path,
-            const char *key, const char *value,
-            void (*show)(const struct ctl *, json_t *))
-{
-    json_t *json = json_pack("{s:s*}", key, value);
-    char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    struct ctl_reply reply;
-    int status;
-
-    if (!body) {
-        ctl_error(ctl, "%s: is not UTF-8", value);
-        return CTL_USAGE;
-    }
-    status = ctl_request(ctl, method, path, body, &reply);
-    free(body);
-    json_decref(json);
-    if (status != CTL_DONE) {
-        return status;
-    }
-    if (ctl->json) {
-        fputs(reply.text, stdout);
-    } else {
-        show(ctl, reply.json);
-    }
-    ctl_reply_destroy(&reply);
-    return CTL_DONE;
-}
-
 static void
 show_move(const struct ctl *ctl, json_t *client)
 {
@@ -56,8 +25,8 @@ int
 ctl_move(const struct ctl *ctl)
 {
     char *path = ctl_path(ctl, "/v1/clients/", ctl_arg(ctl, 0), "/move");
-    int status = send_string(ctl, "POST", path, "router", ctl_arg(ctl, 1),
-                             show_move);
+    int status = ctl_send_string(ctl, "POST", path, "router", ctl_arg(ctl, 1),
+                                 show_move);
 
     free(path);
     return status;
@@ -68,7 +37,7 @@ set_switch(const struct ctl *ctl, const char *key, const char *value,
            void (*show)(const struct ctl *, json_t *))
 {
     char *path = ctl_router_path(ctl);
-    int status = (path ? send_string(ctl, "PATCH", path, key, value, show)
+    int status = (path ? ctl_send_string(ctl, "PATCH", path, key, value, show)
                   : CTL_USAGE);
 
     free(path);
@@ -156,7 +125,7 @@ ctl_sweep(const struct ctl *ctl)
         return CTL_USAGE;
     }
     path = ctl_path(&any, "/v1/segments/", ctl_arg(ctl, 0), "/sweep");
-    status = send_string(ctl, "POST", path, "prefix", prefix, show_sweep);
+    status = ctl_send_string(ctl, "POST", path, "prefix", prefix, show_sweep);
     free(path);
     return status;
 }

@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/ctl/ctl_table.h"
@@ -44,31 +43,10 @@ show_cluster(const struct ctl *ctl, json_t *json)
            : ctl_is_true(database, "leads") ? " (leads its cluster)" : "");
 }
 
-static int
-transfer(const struct ctl *ctl, const char *name)
+static void
+show_transfer(const struct ctl *ctl, json_t *json)
 {
-    json_t *json = json_pack("{s:s}", "name", name);
-    char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    struct ctl_reply reply;
-    int status;
-
-    if (!body) {
-        ctl_error(ctl, "%s: is not UTF-8", name);
-        return CTL_USAGE;
-    }
-    status = ctl_request(ctl, "POST", "/v1/cluster/transfer", body, &reply);
-    free(body);
-    json_decref(json);
-    if (status != CTL_DONE) {
-        return status;
-    }
-    if (ctl->json) {
-        fputs(reply.text, stdout);
-    } else {
-        printf("%s is asked to lead\n", ctl_string(reply.json, "to"));
-    }
-    ctl_reply_destroy(&reply);
-    return CTL_DONE;
+    printf("%s is asked to lead\n", ctl_string(json, "to"));
 }
 
 int
@@ -83,5 +61,6 @@ ctl_cluster(const struct ctl *ctl)
         ctl_error(ctl, "usage: firsthopctl cluster [transfer NAME]");
         return CTL_USAGE;
     }
-    return transfer(ctl, name);
+    return ctl_send_string(ctl, "POST", "/v1/cluster/transfer", "name", name,
+                           show_transfer);
 }

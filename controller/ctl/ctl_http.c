@@ -153,12 +153,12 @@ ctl_request(const struct ctl *ctl, const char *method, const char *path,
     return status;
 }
 
-int
-ctl_get(const struct ctl *ctl, const char *path,
-        void (*show)(const struct ctl *, json_t *))
+static int
+ask(const struct ctl *ctl, const char *method, const char *path,
+    const char *body, void (*show)(const struct ctl *, json_t *))
 {
     struct ctl_reply reply;
-    int status = ctl_request(ctl, "GET", path, NULL, &reply);
+    int status = ctl_request(ctl, method, path, body, &reply);
 
     if (status != CTL_DONE) {
         return status;
@@ -170,6 +170,32 @@ ctl_get(const struct ctl *ctl, const char *path,
     }
     ctl_reply_destroy(&reply);
     return CTL_DONE;
+}
+
+int
+ctl_get(const struct ctl *ctl, const char *path,
+        void (*show)(const struct ctl *, json_t *))
+{
+    return ask(ctl, "GET", path, NULL, show);
+}
+
+int
+ctl_send_string(const struct ctl *ctl, const char *method, const char *path,
+                const char *key, const char *value,
+                void (*show)(const struct ctl *, json_t *))
+{
+    json_t *json = json_pack("{s:s*}", key, value);
+    char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    int status;
+
+    if (!body) {
+        ctl_error(ctl, "%s: is not UTF-8", value);
+        return CTL_USAGE;
+    }
+    status = ask(ctl, method, path, body, show);
+    free(body);
+    json_decref(json);
+    return status;
 }
 
 char *

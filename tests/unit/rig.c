@@ -1117,3 +1117,44 @@ rig_dropped(struct rig *rig, enum drop why)
 {
     return engine_stats(rig->engine)->drops[why];
 }
+
+/* What most tests begin and end with. */
+
+struct rig *
+rig_create_connected(const char *segment)
+{
+    struct rig *rig = rig_create(segment);
+
+    rig_connect(rig, "A");
+    rig_connect(rig, "B");
+    rig_run(rig, 10);
+    rig_said(rig);
+    return rig;
+}
+
+void
+rig_serve(struct rig *rig, const char *address, const char *mac)
+{
+    rig_ask(rig, "A", address, mac);
+    rig_run(rig, 50);
+    assert_string_equal(rig_active(rig, address), "A");
+    rig_audit(rig);
+    rig_said(rig);
+}
+
+void
+rig_audit(struct rig *rig)
+{
+    char *problem = engine_audit(rig_engine(rig));
+
+    if (problem) {
+        fail_msg("%s", problem);
+    }
+}
+
+void
+rig_end(struct rig *rig)
+{
+    rig_audit(rig);
+    rig_destroy(rig);
+}

@@ -19,7 +19,13 @@ struct rig;
  * (JSON text; NULL: none; "clients" and "without", a router, are the whole's).
  * There are no beacons unless it says so.  Bridges are not connected yet. */
 struct rig *rig_create(const char *segment);
+/* The same with both bridges connected, and what has come out forgotten. */
+struct rig *rig_create_connected(const char *segment);
 void rig_destroy(struct rig *);
+/* Fails if an invariant of the engine is broken. */
+void rig_audit(struct rig *);
+/* Both. */
+void rig_end(struct rig *);
 struct engine *rig_engine(struct rig *);
 /* Applies that configuration; "{}" is the first one. */
 void rig_reload(struct rig *, const char *segment);
@@ -68,6 +74,9 @@ void rig_removed(struct rig *, const char *router, const struct fh_flow *,
  * until it is silent to one (NULL: to all). */
 void rig_add_host(struct rig *, const char *address, const char *mac);
 void rig_silence_host(struct rig *, const char *address, const char *router);
+
+/* The host asks by A, which serves it soon; what comes out is forgotten. */
+void rig_serve(struct rig *, const char *address, const char *mac);
 
 /* Lets time pass, with all that is due in it. */
 void rig_run(struct rig *, int64_t ms);

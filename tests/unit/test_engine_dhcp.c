@@ -123,17 +123,6 @@ two_routers(const char *segment)
 }
 
 static void
-end(struct rig *rig)
-{
-    char *problem = engine_audit(rig_engine(rig));
-
-    if (problem) {
-        fail_msg("%s", problem);
-    }
-    rig_destroy(rig);
-}
-
-static void
 one_router_relays_a_request(void **state)
 {
     struct rig *rig = two_routers(relayed);
@@ -142,7 +131,7 @@ one_router_relays_a_request(void **state)
     assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
     from_client(rig, "B", &discover);           /* It heard it as well. */
     assert_null(strstr(rig_said(rig), "sends a packet"));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -153,7 +142,7 @@ without_servers_requests_are_dropped(void **state)
     from_client(rig, "A", &discover);
     assert_null(strstr(rig_said(rig), "sends a packet"));
     assert_int_equal(rig_dropped(rig, DROP_DHCP), 1);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -176,7 +165,7 @@ a_lease_is_in_force_before_the_client_hears_of_it(void **state)
     assert_non_null(told);
     assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_LEASED);
     assert_string_equal(rig_active(rig, LEASED), "A");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -193,7 +182,7 @@ a_client_goes_with_its_lease(void **state)
     rig_run(rig, 2000);
     assert_null(rig_client(rig, LEASED));
     assert_int_equal(rig_held(rig, "A", LEASED), 0);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -218,7 +207,7 @@ who_releases_its_address_is_forgotten(void **state)
               | FLOW_META_FROM_ACCESS, buf, len);
     assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
     assert_null(rig_client(rig, LEASED));
-    end(rig);
+    rig_end(rig);
 }
 
 /* Who sees the client get its address on a shared LAN could take it away from
@@ -251,7 +240,7 @@ an_address_is_declined_where_it_was_asked_for(void **state)
     rig_run(rig, 10001);
     from_client(rig, "A", &decline);            /* Too late. */
     assert_non_null(rig_client(rig, LEASED));
-    end(rig);
+    rig_end(rig);
 }
 
 /* Somebody asks for the client's address in its name, over and over: that
@@ -275,7 +264,7 @@ forged_requests_do_not_hide_that_a_client_is_silent(void **state)
         rig_run(rig, 5000);
     }
     assert_string_equal(rig_active(rig, LEASED), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -297,7 +286,7 @@ a_lease_of_an_impossible_address_is_refused(void **state)
         assert_null(rig_client(rig, impossible[i]));
     }
     assert_int_equal(rig_dropped(rig, DROP_DHCP), 5);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -312,7 +301,7 @@ nobody_but_the_server_grants_a_lease(void **state)
     assert_null(rig_client(rig, LEASED));
     from_client(rig, "A", &ack);                /* From a client's port. */
     assert_null(rig_client(rig, LEASED));
-    end(rig);
+    rig_end(rig);
 }
 
 /* The flows that A holds for the address now. */
@@ -360,7 +349,7 @@ a_new_tenant_does_not_pay_for_the_former_one(void **state)
         assert_int_equal(usage->total[i].packets, 10);
         assert_int_equal(usage->total[i].bytes, 1000);
     }
-    end(rig);
+    rig_end(rig);
 }
 
 /* The acknowledgement that waits names its router by a number, which another
@@ -388,7 +377,7 @@ a_router_may_be_removed_while_an_acknowledgement_waits(void **state)
     rig_run(rig, 3000);
     assert_string_equal(rig_active(rig, LEASED), "A");
     assert_null(rig_client(rig, LEASED)->lease->ack);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -414,7 +403,7 @@ nor_does_one_that_is_entered_otherwise(void **state)
     }
     assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_PROVISIONED);
     assert_null(rig_client(rig, LEASED)->usage);
-    end(rig);
+    rig_end(rig);
 
     rig = two_routers(relayed);
     from_client(rig, "A", &request);
@@ -424,7 +413,7 @@ nor_does_one_that_is_entered_otherwise(void **state)
     rig_removed(rig, "A", &formers[1], 1000);
     assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_CONFIGURED);
     assert_null(rig_client(rig, LEASED)->usage);
-    end(rig);
+    rig_end(rig);
 }
 
 int

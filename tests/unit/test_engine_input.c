@@ -22,13 +22,9 @@
 static struct rig *
 two_routers(const char *segment)
 {
-    struct rig *rig = rig_create(segment);
+    struct rig *rig = rig_create_connected(segment);
 
     rig_add_host(rig, C, C_MAC);
-    rig_connect(rig, "A");
-    rig_connect(rig, "B");
-    rig_run(rig, 10);
-    rig_said(rig);
     return rig;
 }
 
@@ -37,10 +33,7 @@ one_client(const char *segment)
 {
     struct rig *rig = two_routers(segment);
 
-    rig_ask(rig, "A", C, C_MAC);
-    rig_run(rig, 50);
-    assert_string_equal(rig_active(rig, C), "A");
-    rig_said(rig);
+    rig_serve(rig, C, C_MAC);
     return rig;
 }
 
@@ -61,7 +54,7 @@ a_new_host_is_answered_once_it_is_served(void **state)
     assert_true(strstr(said, "A answers "C" for 10.0.0.1")
                 > strstr(said, "route "C));
     assert_null(strstr(said, "B answers"));
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -74,7 +67,7 @@ the_active_router_alone_answers(void **state)
     rig_ask(rig, "A", C, C_MAC);
     assert_string_equal(rig_said(rig), "A answers "C" for 10.0.0.1 to "C_MAC
                         " port 1\n");
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -98,7 +91,7 @@ what_is_not_asked_of_us_is_not_answered(void **state)
     assert_string_equal(rig_said(rig), "");
     ask_for(rig, C, "10.0.0.77");
     assert_non_null(strstr(rig_said(rig), "for 10.0.0.77 to"));
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -110,7 +103,7 @@ neighbours_of_a_shared_lan_answer_for_themselves(void **state)
     assert_string_equal(rig_said(rig), "");
     ask_for(rig, C, "8.8.8.8");
     assert_non_null(strstr(rig_said(rig), "for 8.8.8.8 to"));
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -133,7 +126,7 @@ hosts_with_impossible_addresses_are_not_learnt(void **state)
         assert_null(rig_client(rig, cases[i].address));
         assert_int_equal(rig_dropped(rig, cases[i].why), before + 1);
     }
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 /* Asking too much. */
@@ -175,7 +168,7 @@ who_asks_too_much_is_not_heard_where_he_is(void **state)
     rig_run(rig, 1000);
     ask_under(rig, 501, &v100, C_MAC, C);
     assert_true(rig_holds(rig, "A", MUTE(C_MAC)"vlan=100 "));
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -191,7 +184,7 @@ whatever_he_asks(void **state)
         assert_false(rig_holds(rig, "A", MUTE(D_MAC)));
         ask_under(rig, 1, &untagged, D_MAC, senders[i]);
         assert_true(rig_holds(rig, "A", MUTE(D_MAC)"vlan=none "));
-        rig_destroy(rig);
+        rig_end(rig);
     }
 }
 
@@ -203,7 +196,7 @@ hosts_are_learnt_only_where_they_may(void **state)
     rig_ask(rig, "A", C, C_MAC);
     assert_null(rig_client(rig, C));
     assert_int_equal(rig_dropped(rig, DROP_UNLISTED), 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -226,7 +219,7 @@ somebody_elses_source_is_refused(void **state)
         rig_frame(rig, "A", RIG_ACCESS, 0, buf, i);
     }
     assert_null(rig_client(rig, C));
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -240,7 +233,7 @@ a_peer_routers_probe_is_nobodys(void **state)
     rig_arp(rig, &probe);
     assert_int_equal(rig_dropped(rig, DROP_OWN_ADDRESS), 0);
     assert_string_equal(rig_said(rig), "");
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -252,7 +245,7 @@ an_unknown_port_is_counted(void **state)
 
     rig_arp(rig, &arp);
     assert_int_equal(rig_dropped(rig, DROP_UNKNOWN_PORT), 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 /* Who else speaks for a client. */
@@ -267,7 +260,7 @@ another_mac_does_not_have_a_client_that_answers(void **state)
     assert_non_null(strstr(rig_said(rig), "event client.conflict "C));
     assert_int_equal(rig_client(rig, C)->mac.ea[5], 0x0a);
     assert_true(rig_dropped(rig, DROP_RIVAL) >= 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -283,7 +276,7 @@ a_configured_mac_is_never_given_up(void **state)
     assert_int_equal(rig_client(rig, C)->mac.ea[5], 0x0a);
     assert_string_equal(rig_active(rig, C), "-");
     assert_true(rig_dropped(rig, DROP_MAC_CONFLICT) >= 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -299,7 +292,7 @@ who_claims_the_gateway_is_told_of(void **state)
     assert_non_null(strstr(rig_said(rig), "event "));
     assert_int_equal(rig_dropped(rig, DROP_OWN_ADDRESS), 1);
     assert_string_equal(rig_active(rig, C), "A");
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 /* The core. */
@@ -328,7 +321,7 @@ the_core_is_answered_by_the_active_router(void **state)
     assert_non_null(strstr(rig_said(rig), "for 192.0.2.2 to"));
     ask_from_core(rig, "A", "192.0.2.99");
     assert_string_equal(rig_said(rig), "");
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -338,7 +331,7 @@ the_core_is_not_answered_where_it_has_routes(void **state)
 
     ask_from_core(rig, "A", C);
     assert_string_equal(rig_said(rig), "");
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -353,7 +346,7 @@ a_reply_of_nobody_is_refused(void **state)
 
     rig_arp(rig, &reply);
     assert_int_equal(rig_dropped(rig, DROP_UNASKED), 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 /* Packets. */
@@ -413,7 +406,7 @@ a_router_answers_pings_and_says_what_it_cannot(void **state)
     ping(rig, "10.0.0.99", 64);         /* Unreachable. */
     assert_string_equal(rig_said(rig), "A sends a packet by port 1\n");
     assert_int_equal(engine_stats(rig_engine(rig))->icmp_answers, 3);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 /* C sends to a neighbour that A does not serve; it has gone to the core. */
@@ -457,7 +450,7 @@ nobody_is_said_to_be_away_whom_a_router_may_serve(void **state)
     assert_string_equal(rig_active(rig, "10.0.0.11"), "B");
     send_to_neighbour(rig, "10.0.0.99");
     assert_int_equal(engine_stats(rig_engine(rig))->icmp_answers, 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 static void
@@ -468,7 +461,7 @@ nothing_is_owed_to_who_is_not_served_here(void **state)
     ping(rig, "10.0.0.1", 64);
     assert_string_equal(rig_said(rig), "");
     assert_int_equal(rig_dropped(rig, DROP_ICMP), 1);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 /* A packet that SOURCE has not let pass, from 'src' (10.0.0.SRC). */
@@ -501,7 +494,7 @@ who_sends_before_it_asks_is_a_client_once_it_answers(void **state)
     send_unknown(rig, 255);
     assert_null(rig_client(rig, "10.0.0.255"));
     assert_int_equal(rig_dropped(rig, DROP_OUTSIDE), 2);
-    rig_destroy(rig);
+    rig_end(rig);
 }
 
 int

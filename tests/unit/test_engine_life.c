@@ -19,27 +19,13 @@
 #define D "10.0.0.11"
 #define D_MAC "02:00:00:00:01:0b"
 
-static void
-check_audit(struct rig *rig)
-{
-    char *problem = engine_audit(rig_engine(rig));
-
-    if (problem) {
-        fail_msg("%s", problem);
-    }
-}
-
 static struct rig *
 two_routers(const char *segment)
 {
-    struct rig *rig = rig_create(segment);
+    struct rig *rig = rig_create_connected(segment);
 
     rig_add_host(rig, C, C_MAC);
     rig_add_host(rig, D, D_MAC);
-    rig_connect(rig, "A");
-    rig_connect(rig, "B");
-    rig_run(rig, 10);
-    rig_said(rig);
     return rig;
 }
 
@@ -48,19 +34,8 @@ one_client(const char *segment)
 {
     struct rig *rig = two_routers(segment);
 
-    rig_ask(rig, "A", C, C_MAC);
-    rig_run(rig, 50);
-    assert_string_equal(rig_active(rig, C), "A");
-    check_audit(rig);
-    rig_said(rig);
+    rig_serve(rig, C, C_MAC);
     return rig;
-}
-
-static void
-end(struct rig *rig)
-{
-    check_audit(rig);
-    rig_destroy(rig);
 }
 
 /* Moves. */
@@ -78,7 +53,7 @@ a_client_moves_when_its_router_is_lost(void **state)
     assert_non_null(strstr(said, "B adds "C" port 1\nroute "C" by B\n"
                                  "B tells "C" that it has 10.0.0.1"));
     assert_non_null(strstr(said, "event client.moved "C));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -91,7 +66,7 @@ a_client_moves_when_its_router_does_not_hear_it(void **state)
     assert_string_equal(rig_active(rig, C), "B");
     assert_int_equal(rig_held(rig, "A", C), 0);
     assert_int_equal(rig_held(rig, "B", C), 1);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -102,7 +77,7 @@ a_client_moves_when_its_port_is_down(void **state)
     rig_set_port_up(rig, "A", RIG_ACCESS, false);
     rig_run(rig, 20);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -117,7 +92,7 @@ a_client_moves_when_its_router_has_lost_the_core(void **state)
     rig_set_port_up(rig, "B", RIG_UPLINK, false);
     rig_run(rig, 100);          /* Neither is better off. */
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -128,7 +103,7 @@ a_client_moves_when_its_routers_uplink_port_is_down(void **state)
     rig_set_port_up(rig, "A", RIG_UPLINK, false);
     rig_run(rig, 20);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -146,7 +121,7 @@ who_answers_in_the_place_of_a_silent_client_has_its_address(void **state)
     assert_int_equal(rig_client(rig, C)->state, CLIENT_ACTIVE);
     assert_string_equal(rig_active(rig, C), "A");
     assert_non_null(strstr(rig_said(rig), "event client.followed "C));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -162,7 +137,7 @@ a_client_that_checks_its_address_may_be_silent(void **state)
     assert_int_equal(rig_client(rig, C)->state, CLIENT_ACTIVE);
     rig_run(rig, 5000);
     assert_int_equal(rig_client(rig, C)->state, CLIENT_LOST);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -182,7 +157,7 @@ it_is_known_what_would_happen(void **state)
     rig_run(rig, 10);
     r = engine_without(rig_engine(rig), rig_client(rig, C), 0);
     assert_int_equal(r.reason, ELECT_LOST);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -199,7 +174,7 @@ a_client_that_falls_silent_everywhere_is_not_moved(void **state)
     rig_run(rig, 5000);
     assert_int_equal(rig_held(rig, "A", C), 0);
     assert_non_null(strstr(rig_said(rig), "no route "C));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -219,7 +194,7 @@ nobody_is_told_before_the_flows_are_confirmed(void **state)
     said = rig_said(rig);
     assert_non_null(strstr(said, "route "C" by B"));
     assert_non_null(strstr(said, "that it has 10.0.0.1"));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -232,7 +207,7 @@ nobody_moves_back_without_need(void **state)
     rig_connect(rig, "A");
     rig_run(rig, 20000);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -249,7 +224,7 @@ with_preempt_the_better_one_takes_it_back(void **state)
     assert_string_equal(rig_active(rig, C), "B");
     rig_run(rig, 2000);
     assert_string_equal(rig_active(rig, C), "A");
-    end(rig);
+    rig_end(rig);
 }
 
 /* Operators. */
@@ -272,7 +247,7 @@ an_operator_moves_a_client_where_it_is_heard(void **state)
     why = engine_move(rig_engine(rig), rig_client(rig, C), 0);
     assert_string_equal(why, "router A is not connected");
     free(why);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -287,7 +262,7 @@ a_drained_router_is_left_and_not_chosen(void **state)
     rig_ask(rig, "A", D, D_MAC);
     rig_run(rig, 50);
     assert_string_equal(rig_active(rig, D), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -306,7 +281,7 @@ a_provisioned_client_is_served_before_it_speaks(void **state)
     rig_run(rig, 10);
     assert_null(rig_client(rig, C));
     assert_int_equal(rig_held(rig, "A", C), 0);
-    end(rig);
+    rig_end(rig);
 }
 
 /* Limits. */
@@ -330,7 +305,7 @@ who_never_answers_makes_room(void **state)
     rig_ask(rig, "A", "10.0.0.22", "02:00:00:00:09:02");
     assert_null(rig_client(rig, "10.0.0.22"));
     assert_int_equal(rig_dropped(rig, DROP_LIMIT), 1);
-    end(rig);
+    rig_end(rig);
 }
 
 /* Starts. */
@@ -354,7 +329,7 @@ what_a_bridge_holds_is_taken_over_untouched(void **state)
     assert_null(strstr(said, "deletes "C));
     assert_null(strstr(said, "client.moved"));
     assert_int_equal(rig_count_flows(rig, "A"), n);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -372,7 +347,7 @@ of_two_that_hold_a_client_the_later_has_it(void **state)
     assert_string_equal(rig_active(rig, C), "B");
     assert_int_equal(rig_held(rig, "A", C), 0);
     assert_int_equal(rig_held(rig, "B", C), 1);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -388,7 +363,7 @@ a_router_that_held_clients_is_waited_for_and_not_forever(void **state)
     assert_string_equal(rig_active(rig, C), "-");
     rig_run(rig, 200);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 /* Reloads. */
@@ -401,7 +376,7 @@ a_reload_that_changes_nothing_says_nothing(void **state)
     rig_reload(rig, NULL);
     assert_string_equal(rig_said(rig), "event config.applied\n");
     assert_string_equal(rig_active(rig, C), "A");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -414,7 +389,7 @@ other_timers_move_nobody(void **state)
     rig_silence_host(rig, C, "A");
     rig_run(rig, 1500);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -427,7 +402,7 @@ another_gateway_is_told_to_the_client(void **state)
     assert_string_equal(rig_active(rig, C), "A");
     assert_non_null(strstr(rig_said(rig), "A tells "C" that it has "
                                           "10.0.0.254"));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -442,7 +417,7 @@ a_router_that_leaves_the_segment_forwards_until_another_does(void **state)
     assert_string_equal(rig_active(rig, C), "B");
     assert_true(strstr(said, "A deletes "C) > strstr(said, "B adds "C));
     assert_int_equal(rig_held(rig, "A", C), 0);
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -462,7 +437,7 @@ clients_come_and_go_with_the_configuration(void **state)
     assert_null(rig_client(rig, C));
     assert_string_equal(rig_active(rig, D), "A");
     assert_null(strstr(rig_said(rig), D));
-    end(rig);
+    rig_end(rig);
 }
 
 /* Somebody else sets it again at once, or the bridge cannot do better. */

@@ -36,17 +36,6 @@ one_client(const char *segment)
 }
 
 static void
-end(struct rig *rig)
-{
-    char *problem = engine_audit(rig_engine(rig));
-
-    if (problem) {
-        fail_msg("%s", problem);
-    }
-    rig_destroy(rig);
-}
-
-static void
 a_dead_router_is_left_before_a_probe_is_due(void **state)
 {
     struct rig *rig = one_client(beacons);
@@ -54,7 +43,7 @@ a_dead_router_is_left_before_a_probe_is_due(void **state)
     rig_kill(rig, "A");
     rig_run(rig, 1000);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -69,7 +58,7 @@ a_router_that_its_peers_see_keeps_its_clients(void **state)
     rig_kill(rig, "A");
     rig_run(rig, 1000);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -83,7 +72,7 @@ a_router_that_is_seen_gets_nobody_new(void **state)
     rig_run(rig, 1000);
     assert_string_equal(rig_active(rig, "10.0.0.11"), "B");
     assert_string_equal(rig_active(rig, C), "A");
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -100,7 +89,7 @@ a_headless_router_comes_back_to_what_it_had(void **state)
     assert_string_equal(rig_active(rig, C), "A");
     assert_null(strstr(said, "adds "C));
     assert_null(strstr(said, "client.moved"));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -115,7 +104,7 @@ a_deleted_router_forwards_until_its_clients_have_gone(void **state)
     said = rig_said(rig);
     assert_string_equal(rig_active(rig, C), "B");
     assert_non_null(strstr(said, "B adds "C));
-    end(rig);
+    rig_end(rig);
 }
 
 static void
@@ -132,7 +121,7 @@ a_router_that_is_configured_again_serves_again(void **state)
     rig_disconnect(rig, "A");
     rig_run(rig, 100);
     assert_string_equal(rig_active(rig, C), "B");
-    end(rig);
+    rig_end(rig);
 }
 
 int
