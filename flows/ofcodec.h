@@ -1,10 +1,11 @@
 /* OpenFlow 1.3, 1.4 and 1.5 messages <-> our values.
  *
- * The only file that includes openvswitch message headers.  Encoders append
- * one whole message to a buffer; they cannot fail.  The decoder takes one
- * whole message (its header's length is the buffer's) and treats it as
- * hostile.  The hot path, packet-in and packet-out, is read and written by
- * hand; all else goes through libopenvswitch. */
+ * Behind it are ofcodec.c, ofencode.c and ofencode_flow.c, the only files that
+ * include openvswitch message headers.  Encoders append one whole message to a
+ * buffer; they cannot fail.  The decoder takes one whole message (its header's
+ * length is the buffer's) and treats it as hostile.  The hot path, packet-in
+ * and packet-out, is read and written by hand; all else goes through
+ * libopenvswitch. */
 #ifndef OFCODEC_H
 #define OFCODEC_H 1
 
