@@ -203,8 +203,9 @@ void
 world_say_ip(struct bridge *b, uint32_t port, struct eth_addr mac,
              struct fh_addr addr)
 {
+    const struct config_router *router = router_of(b);     /* Or it left. */
     const struct ipv4_envelope envelope = {
-        .eth_src = mac, .eth_dst = router_of(b)->mac,
+        .eth_src = mac, .eth_dst = router ? router->mac : mac,
     };
     const struct ipv4_fields fields = {
         .src = addr, .dst = { htonl(0xc6336401u) }, .proto = IPV4_PROTO_UDP,
