@@ -24,6 +24,7 @@
 #include "controller/engine/engine.h"
 #include "controller/base/log.h"
 #include "controller/base/wheel.h"
+#include "controller/net/binding.h"
 #include "flows/icmp.h"
 
 struct engine {
@@ -31,6 +32,7 @@ struct engine {
     struct config *config;              /* Owned. */
     struct wheel *wheel;
     struct clients *clients;
+    struct bindings *bindings;          /* Who has whose MAC; owned. */
     struct journal *journal;
     struct router **routers;            /* Owned; as config->routers. */
     size_t n_routers;

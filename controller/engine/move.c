@@ -444,5 +444,5 @@ move_follow(struct engine *en, struct client *c, struct eth_addr mac)
         }
         client_forget_holding(c, i);
     }
-    c->mac = mac;
+    binding_set_mac(en->bindings, c, mac);
 }
