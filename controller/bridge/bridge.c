@@ -417,8 +417,7 @@ begin(struct bridge *b)
     ofxact_set_name(b->xact, b->label);
     b->repairing = b->meddled = false;
     b->repair_at_ms = b->check_at_ms = 0;
-    ofcodec_put_flow_monitor(ofconn_tx(b->conn), ofconn_version(b->conn),
-                             ofconn_next_xid(b->conn));
+    ofconn_monitor_flows(b->conn);
     b->ops->up(b->owner);
     start_reading(b);
 }

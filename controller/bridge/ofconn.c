@@ -438,6 +438,16 @@ ofconn_follow(struct ofconn *conn)
     arm_timer(conn, clock_mono_ms());
 }
 
+void
+ofconn_monitor_flows(struct ofconn *conn)
+{
+    if (!conn->monitors) {
+        conn->monitors = true;
+        ofcodec_put_flow_monitor(ofconn_tx(conn), conn->version,
+                                 ofconn_next_xid(conn));
+    }
+}
+
 int64_t
 ofconn_silence_ms(const struct ofconn *conn, int64_t now_ms)
 {

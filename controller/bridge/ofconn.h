@@ -27,6 +27,10 @@ struct ofconn;
 void ofconn_take(struct ofconn *);
 /* Waits as a slave: nothing but ports and roles is heard. */
 void ofconn_follow(struct ofconn *);
+/* Is told from now on when others change flows, where OpenFlow can (from 1.4
+ * on).  A bridge keeps the monitor for as long as the connection lasts, through
+ * all roles, and refuses a second one: asked for once. */
+void ofconn_monitor_flows(struct ofconn *);
 /* So long nothing has come from it. */
 int64_t ofconn_silence_ms(const struct ofconn *, int64_t now_ms);
 /* Closes at once; 'closed' is called from the event loop, not from here, and

@@ -70,6 +70,7 @@ struct ofconn {
     uint32_t query_xid, ports_xid, role_xid, barrier_xid;
     unsigned int role_tries;
     bool slave_asked;           /* SLAVE: for that role. */
+    bool monitors;              /* The bridge has our flow monitor. */
 };
 
 TAILQ_HEAD(conn_list, ofconn);

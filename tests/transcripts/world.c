@@ -30,7 +30,7 @@ struct ofconn {
     struct fh_buf tx;
     uint64_t dpid;
     uint32_t last_xid;
-    bool taken, ready;
+    bool taken, ready, monitors;
     char reason[64];            /* Not empty: closed, not yet told. */
 };
 
@@ -1212,6 +1212,15 @@ void
 ofconn_follow(struct ofconn *conn)
 {
     abort();
+}
+
+void
+ofconn_monitor_flows(struct ofconn *conn)
+{
+    if (!conn->monitors) {
+        conn->monitors = true;
+        ofcodec_put_flow_monitor(&conn->tx, OF_14, ofconn_next_xid(conn));
+    }
 }
 
 int64_t

@@ -75,6 +75,12 @@ ofconn_follow(struct ofconn *c)
     c->taken = c->ready = false;
 }
 
+void
+ofconn_monitor_flows(struct ofconn *c)
+{
+    c->monitors = true;
+}
+
 int64_t
 ofconn_silence_ms(const struct ofconn *c, int64_t now_ms)
 {

@@ -12,7 +12,7 @@
 /* A connection, and the bridge at its other end. */
 struct ofconn {
     uint64_t dpid;
-    bool taken, ready, slave, closed;
+    bool taken, ready, slave, closed, monitors;
     int64_t silence_ms;
     bool had_master;            /* The bridge, before. */
     void *aux;

@@ -226,6 +226,7 @@ what_is_wrong_is_changed_when_it_comes(void **state)
     f->conn.flows[f->conn.n_flows++] = flow(7);
     connect_bridge(f, &f->conn);
     assert_log(f, "up first:2 read ");
+    assert_true(f->conn.monitors);
     assert_int_equal(f->conn.n_flows, 2);
     assert_int_equal(f->counters.commits, 1);
 }

@@ -325,6 +325,11 @@ a_follower_waits_as_a_slave_and_takes_the_bridge_under_its_epoch(void **state)
     run_until(f, f->n_ready == 1);
     assert_int_equal(f->n_refused, 0);
 
+    /* Once, however often it comes to lead: the bridge keeps it. */
+    ofconn_monitor_flows(f->conn);
+    ofconn_monitor_flows(f->conn);
+    peer_expect(&p, MULTIPART_REQUEST);
+
     peer_say_error(&p, 1, OF_ERROR_BAD_REQUEST, OF_ERROR_IS_SLAVE);
     run_until(f, f->n_refused == 1);            /* Another one has it now. */
     ofconn_follow(f->conn);
