@@ -23,10 +23,24 @@ out_of_memory(void)
     abort();
 }
 
+static bool (*denies)(void);
+
+void
+fh_set_memory_limit(bool (*denies_)(void))
+{
+    denies = denies_;
+}
+
+static bool
+is_denied(void)
+{
+    return denies && denies();
+}
+
 void *
 fh_xmalloc(size_t size)
 {
-    void *p = malloc(size ? size : 1);
+    void *p = is_denied() ? NULL : malloc(size ? size : 1);
 
     if (!p) {
         out_of_memory();
@@ -37,7 +51,8 @@ fh_xmalloc(size_t size)
 void *
 fh_xcalloc(size_t n, size_t size)
 {
-    void *p = n && size ? calloc(n, size) : calloc(1, 1);
+    void *p = is_denied() ? NULL
+              : n && size ? calloc(n, size) : calloc(1, 1);
 
     if (!p) {
         out_of_memory();
@@ -48,7 +63,7 @@ fh_xcalloc(size_t n, size_t size)
 void *
 fh_xrealloc(void *old, size_t size)
 {
-    void *p = realloc(old, size ? size : 1);
+    void *p = is_denied() ? NULL : realloc(old, size ? size : 1);
 
     if (!p) {
         out_of_memory();

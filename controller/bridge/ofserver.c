@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/listener.h>
@@ -81,10 +80,7 @@ static void dial_start(struct dial *);
 static uint64_t
 first_generation(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
+    return clock_unix_us() / 1000;
 }
 
 struct ofserver *

@@ -63,7 +63,7 @@ remove_file(const struct store *store, enum store_file file)
     if (unlinkat(store->dir_fd, file_names[file], 0)) {
         return errno == ENOENT ? 0 : errno;
     }
-    return fsync(store->dir_fd) ? errno : 0;
+    return store_file_sync(store->dir_fd) ? errno : 0;
 }
 
 /* Renames 'name' to "NAME.corrupt-TIME", never onto another file.  Returns 0

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int (*store_file_sync)(int fd) = fsync;
+
 static int
 write_all(int fd, const char *data, size_t len)
 {
@@ -40,7 +42,7 @@ write_temp(int dir_fd, const char *name, const char *data, size_t len)
     if (!error) {
         error = write_all(fd, data, len);
     }
-    if (!error && fsync(fd)) {
+    if (!error && store_file_sync(fd)) {
         error = errno;
     }
     if (close(fd) && !error) {
@@ -64,7 +66,7 @@ store_file_replace(int dir_fd, const char *name, const char *temp,
     }
     /* Until the directory is on disk too, a power cut may bring back the old
      * file, whole. */
-    return fsync(dir_fd) ? errno : 0;
+    return store_file_sync(dir_fd) ? errno : 0;
 }
 
 int

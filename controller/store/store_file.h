@@ -8,6 +8,9 @@
 
 #define STORE_FILE_MAX (CONFIG_MAX_BYTES + 128)     /* And the header. */
 
+/* How what was written reaches the disk: fsync(), or a test's disk. */
+extern int (*store_file_sync)(int fd);
+
 /* Replaces 'name' by 'data' by way of 'temp', flushed to disk, or leaves it
  * as it is.  Returns 0 or an errno. */
 int store_file_replace(int dir_fd, const char *name, const char *temp,

@@ -5,6 +5,7 @@
 #ifndef FIRSTHOP_BUF_H
 #define FIRSTHOP_BUF_H 1
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ void *fh_xrealloc(void *, size_t);
 void *fh_xmemdup(const void *, size_t);
 char *fh_xstrdup(const char *);
 char *fh_xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));
+/* From now on an allocation of these that 'denies' returns true for finds no
+ * memory (but for fh_xasprintf()'s, which is the C library's own); NULL: the
+ * machine's memory is the limit.  It must not allocate. */
+void fh_set_memory_limit(bool (*denies)(void));
 
 /* Grows 'buf' by 'n' bytes and returns where they start (not cleared).  The
  * pointer holds until the next call on 'buf'. */

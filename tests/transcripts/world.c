@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <firsthop/buf.h>
 
+#include "controller/base/clock.h"
 #include "controller/bridge/ofconn.h"
 #include "controller/bridge/ofserver.h"
 #include "flows/flow_base.h"
@@ -67,23 +67,11 @@ static void drain_all(void);
 
 /* Time. */
 
-int __wrap_clock_gettime(clockid_t, struct timespec *);
-int __real_clock_gettime(clockid_t, struct timespec *);
-
-/* Who looks at a clock while there is no world is not the controller. */
-int
-__wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+static int64_t
+world_us(clockid_t clock)
 {
-    if (!world.base) {
-        return __real_clock_gettime(clock, ts);
-    }
-
-    int64_t ms = world.now_ms + (clock == CLOCK_REALTIME ? UNIX_START_MS
-                                 : START_MS);
-
-    ts->tv_sec = ms / 1000;
-    ts->tv_nsec = ms % 1000 * 1000000;
-    return 0;
+    return 1000 * (world.now_ms + (clock == CLOCK_REALTIME ? UNIX_START_MS
+                                   : START_MS));
 }
 
 int64_t
@@ -122,6 +110,7 @@ world_create(world_say_cb *say, void *aux)
     memset(&world, 0, sizeof world);
     world.say = say;
     world.say_aux = aux;
+    clock_set_source(world_us);
     world.base = event_base_new();
     strcpy(world.state_dir, say ? "/tmp/transcript.XXXXXX" : "");
     if (!world.base || (say && !mkdtemp(world.state_dir))) {
@@ -159,6 +148,7 @@ world_destroy(void)
     hosts_clear();
     event_base_free(world.base);
     world.base = NULL;
+    clock_set_source(NULL);
     remove_state();
 }
 

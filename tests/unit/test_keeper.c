@@ -1,7 +1,7 @@
 /* What must survive a restart, written beside the event loop: by a disk that
  * takes as long as the test wants.
  *
- * The linker gives us fsync(): it waits for release_disk(). */
+ * Files reach a disk that waits for release_disk(). */
 #include <config.h>
 
 #include "controller/daemon/keeper.h"
@@ -20,6 +20,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/store/store.h"
+#include "controller/store/store_file.h"
 
 /* The disk. */
 
@@ -28,10 +29,8 @@ static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
 static bool held;
 static int disk_error;
 
-int __wrap_fsync(int fd);
-
-int
-__wrap_fsync(int fd)
+static int
+sync_file(int fd)
 {
     pthread_mutex_lock(&mutex);
     while (held) {
@@ -278,5 +277,6 @@ main(void)
         TEST(without_a_worker_it_is_done_at_once),
     };
 
+    store_file_sync = sync_file;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
