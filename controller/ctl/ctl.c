@@ -256,7 +256,7 @@ find_command(const char *name)
 int
 main(int argc, char *argv[])
 {
-    struct ctl ctl = { .socket = DEFAULT_SOCKET };
+    struct ctl ctl = { .transport = ctl_curl, .socket = DEFAULT_SOCKET };
     const struct command *command;
     int status;
 

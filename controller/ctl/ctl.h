@@ -18,8 +18,28 @@ enum {
     CTL_UNREACHABLE = 3,        /* No daemon. */
 };
 
+struct ctl;
+
+/* A request, and what comes of it. */
+struct ctl_transfer {
+    const char *method, *path;
+    const char *body;           /* JSON, or NULL. */
+    bool is_stream;             /* Of events, without a timeout, ... */
+    const char *last_id;        /* ...from behind that one on, or NULL. */
+    /* Takes a piece of the answer; 'status' is known by then.  Returns 'len',
+     * or less to end the transfer. */
+    size_t (*take)(struct ctl_transfer *, const char *data, size_t len);
+    void *aux;                  /* For 'take'. */
+    long status;                /* Of HTTP, 0 until there is one. */
+    char why[256];              /* What was wrong, if it has failed. */
+};
+
+/* Returns true if all of the answer, whatever its status, has been taken. */
+typedef bool ctl_transport(const struct ctl *, struct ctl_transfer *);
+
 /* What the command line says. */
 struct ctl {
+    ctl_transport *transport;   /* How the daemon is asked. */
     const char *socket;
     const char *command;        /* For messages. */
     char **args;                /* Behind the command. */
@@ -58,6 +78,9 @@ const char *ctl_vlan(json_t *vlan, char *buf, size_t size);
 void ctl_add_number(struct ctl_table *, json_t *, const char *key);
 /* "3d 04:05:06". */
 char *ctl_duration(int64_t seconds, char *buf, size_t size);
+
+/* ctl_curl.c */
+ctl_transport ctl_curl;
 
 /* ctl_http.c */
 

@@ -1,4 +1,4 @@
-/* Asking the daemon, with libcurl over its Unix socket.
+/* Asking the daemon, by the transport of the command line (ctl_curl.c).
  *
  * Called by the commands.  Knows paths and answers only as text and JSON. */
 #include <config.h>
@@ -12,7 +12,6 @@
 #include <curl/curl.h>
 #include <firsthop/buf.h>
 
-#define TIMEOUT_S 30
 #define MAX_REPLY (256u << 20)  /* Bytes: a million clients fit. */
 #define MAX_LINE  (1u << 20)    /* Of a stream. */
 
@@ -28,76 +27,29 @@ append_up_to(struct fh_buf *buf, const char *data, size_t len, size_t max)
 }
 
 static size_t
-append_cb(char *data, size_t size, size_t n, void *buf)
+take_reply(struct ctl_transfer *transfer, const char *data, size_t len)
 {
-    return append_up_to(buf, data, size * n, MAX_REPLY);
-}
-
-static CURL *
-open_curl(const struct ctl *ctl, const char *path, char *error)
-{
-    CURL *curl = curl_easy_init();
-    char *url = fh_xasprintf("http://localhost%s", path);
-
-    if (!curl) {
-        abort();                /* No memory. */
-    }
-    error[0] = '\0';
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ctl->socket);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    free(url);                  /* curl has a copy. */
-    return curl;
-}
-
-static struct curl_slist *
-add_header(struct curl_slist *list, const char *header)
-{
-    list = curl_slist_append(list, header);
-    if (!list) {
-        abort();                /* No memory. */
-    }
-    return list;
+    return append_up_to(transfer->aux, data, len, MAX_REPLY);
 }
 
 int
 ctl_try(const struct ctl *ctl, const char *method, const char *path,
         const char *body, struct ctl_reply *reply)
 {
-    char error[CURL_ERROR_SIZE];
-    CURL *curl = open_curl(ctl, path, error);
-    struct curl_slist *headers = NULL;
     struct fh_buf buf = { NULL, 0, 0 };
-    long os_error = 0;
-    CURLcode code;
+    struct ctl_transfer transfer = {
+        .method = method, .path = path, .body = body,
+        .take = take_reply, .aux = &buf,
+    };
 
     memset(reply, 0, sizeof *reply);
-    if (body) {
-        headers = add_header(headers, "Content-Type: application/json");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t) strlen(body));
-    }
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long) TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_cb);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &buf);
-    code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(headers);
-    if (code != CURLE_OK) {
+    if (!ctl->transport(ctl, &transfer)) {
         fh_buf_destroy(&buf);
-        reply->text = fh_xstrdup(os_error ? strerror(os_error)
-                                 : *error ? error
-                                          : curl_easy_strerror(code));
+        reply->text = fh_xstrdup(transfer.why);
         return CTL_UNREACHABLE;
     }
     fh_buf_append(&buf, "", 1);
+    reply->status = transfer.status;
     reply->text = (char *) buf.data;
     reply->json = json_loads(reply->text, 0, NULL);
     return reply->status < 300 ? CTL_DONE : CTL_REFUSED;
@@ -246,7 +198,6 @@ ctl_router_path(const struct ctl *ctl)
 /* A stream of events being read. */
 struct stream {
     const struct ctl *ctl;
-    CURL *curl;
     struct fh_buf line;         /* Of an event, as far as it is here. */
     struct fh_buf other;        /* An answer that is no stream. */
     char *last_id;
@@ -269,14 +220,11 @@ stream_line(struct stream *stream, char *line)
 }
 
 static size_t
-stream_cb(char *data, size_t size, size_t n, void *stream_)
+take_events(struct ctl_transfer *transfer, const char *data, size_t len)
 {
-    struct stream *stream = stream_;
-    size_t len = size * n;
-    long status = 0;
+    struct stream *stream = transfer->aux;
 
-    curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200) {
+    if (transfer->status != 200) {
         return append_up_to(&stream->other, data, len, MAX_LINE);
     }
     stream->begun = true;
@@ -311,34 +259,22 @@ ctl_stream(const struct ctl *ctl, const char *path, char *last_id,
            size_t last_id_size, void (*event)(const char *data, void *aux),
            void *aux)
 {
-    char error[CURL_ERROR_SIZE];
     struct stream stream = {
-        .ctl = ctl, .curl = open_curl(ctl, path, error),
-        .last_id = last_id, .last_id_size = last_id_size,
+        .ctl = ctl, .last_id = last_id, .last_id_size = last_id_size,
         .event = event, .aux = aux,
     };
-    struct curl_slist *headers = add_header(NULL,
-                                            "Accept: text/event-stream");
-    long status = 0;
+    struct ctl_transfer transfer = {
+        .method = "GET", .path = path, .is_stream = true,
+        .last_id = *last_id ? last_id : NULL,
+        .take = take_events, .aux = &stream,
+    };
 
-    if (*last_id) {
-        char *header = fh_xasprintf("Last-Event-ID: %s", last_id);
-
-        headers = add_header(headers, header);
-        free(header);
+    ctl->transport(ctl, &transfer);
+    if (!stream.begun && transfer.status >= 300) {
+        report_refused_stream(&stream, transfer.status);
     }
-    curl_easy_setopt(stream.curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(stream.curl, CURLOPT_WRITEFUNCTION, stream_cb);
-    curl_easy_setopt(stream.curl, CURLOPT_WRITEDATA, &stream);
-    curl_easy_perform(stream.curl);
-    curl_easy_getinfo(stream.curl, CURLINFO_RESPONSE_CODE, &status);
-    if (!stream.begun && status >= 300) {
-        report_refused_stream(&stream, status);
-    }
-    curl_easy_cleanup(stream.curl);
-    curl_slist_free_all(headers);
     fh_buf_destroy(&stream.line);
     fh_buf_destroy(&stream.other);
     return (stream.begun ? CTL_DONE
-            : status >= 300 ? CTL_REFUSED : CTL_UNREACHABLE);
+            : transfer.status >= 300 ? CTL_REFUSED : CTL_UNREACHABLE);
 }

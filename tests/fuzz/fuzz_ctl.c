@@ -2,14 +2,11 @@
  * events.
  *
  * The first byte chooses the command, the second the status of the answer, the
- * third the size of its pieces; the rest is the answer.  libcurl is replaced
- * where it would ask: the linker gives us its functions. */
+ * third the size of its pieces; the rest is the answer, which comes by a
+ * transport of our own. */
 #include <config.h>
 
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <curl/curl.h>
 
 #include <firsthop/buf.h>
 
@@ -26,45 +23,10 @@ static struct {
     long status;
 } answer;
 
-static size_t (*write_cb)(char *, size_t, size_t, void *);
-static void *write_aux;
-
-CURLcode __wrap_curl_easy_perform(CURL *);
-CURLcode __wrap_curl_easy_setopt(CURL *, CURLoption, ...);
-CURLcode __wrap_curl_easy_getinfo(CURL *, CURLINFO, ...);
-CURL *__wrap_curl_easy_init(void);
-void __wrap_curl_easy_cleanup(CURL *);
-void __wrap_ctl_error(const struct ctl *, const char *, ...);
-
-CURL *
-__wrap_curl_easy_init(void)
+static bool
+transport(const struct ctl *ctl, struct ctl_transfer *transfer)
 {
-    return (CURL *) &answer;
-}
-
-void
-__wrap_curl_easy_cleanup(CURL *curl)
-{
-}
-
-CURLcode
-__wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...)
-{
-    va_list args;
-
-    va_start(args, option);
-    if (option == CURLOPT_WRITEFUNCTION) {
-        write_cb = va_arg(args, size_t (*)(char *, size_t, size_t, void *));
-    } else if (option == CURLOPT_WRITEDATA) {
-        write_aux = va_arg(args, void *);
-    }
-    va_end(args);
-    return CURLE_OK;
-}
-
-CURLcode
-__wrap_curl_easy_perform(CURL *curl)
-{
+    transfer->status = answer.status;
     for (size_t at = 0; at < answer.len; ) {
         size_t n = answer.len - at;
         char *copy;
@@ -72,39 +34,15 @@ __wrap_curl_easy_perform(CURL *curl)
 
         n = answer.piece && answer.piece < n ? answer.piece : n;
         copy = fh_xmemdup(answer.text + at, n);
-        taken = write_cb(copy, 1, n, write_aux);
+        taken = transfer->take(transfer, copy, n);
         free(copy);
         if (taken != n) {
-            return CURLE_WRITE_ERROR;
+            snprintf(transfer->why, sizeof transfer->why, "not taken");
+            return false;
         }
         at += n;
     }
-    return CURLE_OK;
-}
-
-CURLcode
-__wrap_curl_easy_getinfo(CURL *curl, CURLINFO info, ...)
-{
-    va_list args;
-    long *value;
-
-    va_start(args, info);
-    value = va_arg(args, long *);
-    *value = info == CURLINFO_RESPONSE_CODE ? answer.status : 0;
-    va_end(args);
-    return CURLE_OK;
-}
-
-void
-__wrap_ctl_error(const struct ctl *ctl, const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    require(vasprintf(&text, format, args) >= 0);
-    va_end(args);
-    free(text);
+    return true;
 }
 
 static void
@@ -141,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned int command = take_below(&in, 2 * sizeof commands
                                            / sizeof *commands);
     struct ctl ctl = {
-        .socket = "/none", .command = "fuzz", .args = args,
+        .transport = transport, .socket = "/none", .command = "fuzz", .args = args,
         .n_args = command & 1 ? 2 : commands[command / 2].min_args,
         .dry_run = command & 1,
     };
@@ -150,6 +88,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!quiet) {
         quiet = true;
         require(freopen("/dev/null", "w", stdout) != NULL);
+        /* Messages go nowhere; the descriptor stays the sanitizers'. */
+        stderr = fopen("/dev/null", "w");
+        require(stderr != NULL);
     }
     answer.status = 100 * (2 + take_below(&in, 4));
     answer.piece = take_byte(&in);
