@@ -72,6 +72,15 @@ class ClusterLab(Lab):
     def build(self):
         build_article(self)
 
+    def record_openflow(self):
+        """For openflow_logs(); costs the bridges some time."""
+        for router in self.routers.values():
+            router.ovs.record_openflow()
+
+    def openflow_logs(self):
+        """What the bridges have heard and said: {name: text}, for oflog.py."""
+        return {r.name: r.ovs.openflow_log() for r in self.routers.values()}
+
     def config_of(self, controller, **segment):
         config = self.config(**segment)
         config["openflow"] = {"listen": [controller.target]}

@@ -29,6 +29,7 @@ class Ovs:
         self.database = os.path.join(self.directory, "conf.db")
         self._db_process = None
         self._switch_process = None
+        self._records_openflow = False
         os.makedirs(self.directory, exist_ok=True)
         self.env = dict(
             os.environ,
@@ -64,13 +65,30 @@ class Ovs:
     def start_switch(self):
         """Starts ovs-vswitchd; its bridges come from the database."""
         self._switch_process = self._popen(
-            "ovs-vswitchd", f"unix:{self.directory}/db.sock"
+            "ovs-vswitchd",
+            f"unix:{self.directory}/db.sock",
+            *(["-vvconn:file:dbg"] if self._records_openflow else []),
         )
         wait_for(
             lambda: self._answers("ovs-vswitchd", self._switch_process),
             what=f"ovs-vswitchd in {self.directory}",
             explain=self.log,
         )
+        if self._records_openflow:
+            self.record_openflow()
+
+    def record_openflow(self):
+        """All OpenFlow messages go into openflow_log() from now on, in later
+        lives of the switch as well, for oflog.py to read."""
+        self._records_openflow = True
+        target = f"--target={self.directory}/ovs-vswitchd.ctl"
+        self.appctl(target, "vlog/set", "vconn:file:dbg")
+        self.appctl(target, "vlog/disable-rate-limit", "vconn")
+
+    def openflow_log(self):
+        path = os.path.join(self.directory, "ovs-vswitchd.log")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def kill_switch(self):
         """`kill -9` of ovs-vswitchd: forwarding and OpenFlow end at once."""

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import harness
+import oflog
 from clusterlab import ClusterLab
 from firsthopd import ApiError, default_build
 from meter import Meter, meter_binary
@@ -40,6 +41,7 @@ def cluster():
     lab = ClusterLab()
     try:
         lab.build()
+        lab.record_openflow()
         lab.start()
         yield lab
     finally:
@@ -265,11 +267,6 @@ def test_a_row_that_somebody_spoils_is_made_anew(cluster, operation):
     new.request("DELETE", "/v1/clients/10.0.0.97")
 
 
-def is_alone(router):
-    """Does its bridge take the controllers to be away?"""
-    return not any("hard_timeout" in f for f in router.flows("table=15"))
-
-
 def test_a_leader_that_dies_without_the_database_is_not_missed(cluster):
     """Nobody can lead: the bridges answer by themselves, and whoever is asked
     still knows the clients."""
@@ -283,7 +280,7 @@ def test_a_leader_that_dies_without_the_database_is_not_missed(cluster):
         leader.kill()
         for router in (cluster.a, cluster.b):
             cluster.wait_for(
-                lambda r=router: is_alone(r),
+                router.is_alone,
                 what=f"{router.name} to answer by itself",
             )
         follower = cluster.running()[0]
@@ -323,3 +320,10 @@ def test_the_leader_dies_with_a_router(cluster):
     cluster.a.revive()
     leader.start()
     cluster.wait_leader()
+
+
+def test_no_bridge_has_obeyed_two_leaders(cluster):
+    """In none of the tests above."""
+    logs = cluster.openflow_logs()
+    print(*oflog.summary(logs), sep="\n")
+    assert oflog.complaints(logs) == []
