@@ -86,8 +86,9 @@ struct bridge {
 
 struct bridges {
     struct ofserver *server;
-    void (*end_turn)(void *aux);
+    void (*begin_turn)(void *aux), (*end_turn)(void *aux);
     void *aux;
+    bool in_turn;               /* Which has begun. */
     bool follows;               /* Another controller leads. */
     void (*refused)(void *aux);
     void *refused_aux;
@@ -548,6 +549,22 @@ note_met(struct bridges *all, uint64_t dpid)
     }
 }
 
+static inline void
+turn_begins(struct bridges *all)
+{
+    if (!all->in_turn && all->begin_turn) {
+        all->begin_turn(all->aux);
+    }
+    all->in_turn = true;
+}
+
+static void
+turn_ends(struct bridges *all)
+{
+    all->in_turn = false;
+    all->end_turn(all->aux);
+}
+
 static void
 on_identified(struct ofconn *conn, void *all_)
 {
@@ -564,6 +581,7 @@ on_identified(struct ofconn *conn, void *all_)
         turn_away(b, conn);
         return;
     }
+    turn_begins(all);
     note_met(all, b->dpid);
     if (b->conn) {
         lose_conn(b, conn);
@@ -577,6 +595,7 @@ on_ready(struct ofconn *conn, void *all)
     struct bridge *b = ofconn_get_aux(conn);
 
     if (b) {
+        turn_begins(all);
         log_info("%s: connected from %s, OpenFlow %s", b->label,
                  ofconn_peer(conn), ofconn_version_name(conn));
         begin(b);
@@ -598,6 +617,7 @@ on_message(struct ofconn *conn, struct of_message *msg, void *all)
     if (!b || !b->xact) {
         return;
     }
+    turn_begins(all);
     if (msg->type == OF_PACKET_IN) {
         if (b->serves) {
             tell_message(b, msg);
@@ -622,6 +642,7 @@ on_port(struct ofconn *conn, const struct of_port *port, bool deleted,
     struct bridge *b = ofconn_get_aux(conn);
 
     if (b && b->xact && b->ops->port) {
+        turn_begins(all);
         b->ops->port(b->owner, port, deleted);
     }
 }
@@ -633,9 +654,10 @@ on_closed(struct ofconn *conn, const char *reason, void *all_)
     struct bridge *b = ofconn_get_aux(conn);
 
     if (b) {
+        turn_begins(all);
         log_warn("%s: disconnected: %s", b->label, reason);
         detach(b, reason);
-        all->end_turn(all->aux);
+        turn_ends(all);
     }
 }
 
@@ -644,7 +666,7 @@ on_idle(void *all_)
 {
     struct bridges *all = all_;
 
-    all->end_turn(all->aux);
+    turn_ends(all);
 }
 
 static void
@@ -946,6 +968,7 @@ bridge_destroy(struct bridge *b)
 
 struct bridges *
 bridges_create(struct event_base *base, const struct ofserver_config *config,
+               void (*begin_turn)(void *aux),
                void (*end_turn)(void *aux), void *aux)
 {
     static const struct ofserver_cbs cbs = {
@@ -959,6 +982,7 @@ bridges_create(struct event_base *base, const struct ofserver_config *config,
     };
     struct bridges *all = fh_xcalloc(1, sizeof *all);
 
+    all->begin_turn = begin_turn;
     all->end_turn = end_turn;
     all->aux = aux;
     TAILQ_INIT(&all->list);

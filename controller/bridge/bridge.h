@@ -32,10 +32,12 @@
 struct bridge;
 struct bridges;
 
-/* All bridges, and the server that they come to.  'end_turn' is called when
+/* All bridges, and the server that they come to.  'begin_turn' (may be NULL)
+ * is called before the first thing of a wake-up is handed over, 'end_turn' when
  * all that a wake-up brought has been handed over. */
 struct bridges *bridges_create(struct event_base *,
                                const struct ofserver_config *,
+                               void (*begin_turn)(void *aux),
                                void (*end_turn)(void *aux), void *aux);
 /* After all bridges. */
 void bridges_destroy(struct bridges *);

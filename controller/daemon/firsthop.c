@@ -61,6 +61,17 @@ struct firsthop {
     struct firsthop_options options;
 };
 
+/* Somebody has woken us: what comes happens now. */
+static void
+wake(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    if (fh->engine) {                   /* Else it is still starting. */
+        engine_set_time(fh->engine, clock_mono_us(), clock_unix_us());
+    }
+}
+
 /* The tick: timers, then all that was queued goes out. */
 
 static void
@@ -110,7 +121,7 @@ end_turn(void *fh_)
     if (!fh->engine) {
         return;                         /* Still starting. */
     }
-    engine_read_clock(fh->engine);
+    wake(fh);
     engine_advance(fh->engine);
     flush(fh);
     arm_tick(fh);
@@ -122,7 +133,7 @@ tick(evutil_socket_t fd, short what, void *fh_)
     struct firsthop *fh = fh_;
     int64_t due_ms = fh->tick_due_ms, now_ms;
 
-    engine_read_clock(fh->engine);
+    wake(fh);
     now_ms = engine_now_ms(fh->engine);
     if (due_ms && due_ms != INT64_MAX && due_ms <= now_ms) {
         engine_note_lag(fh->engine, now_ms - due_ms);
@@ -138,6 +149,7 @@ on_told(struct fh_addr addr, uint32_t segment_id, uint32_t decision, bool ok,
 {
     struct firsthop *fh = fh_;
 
+    wake(fh);
     engine_told(fh->engine, addr, segment_id, decision);
 }
 
@@ -149,7 +161,7 @@ on_upstream(bool up, const char *detail, void *fh_)
 
     snprintf(e.detail, sizeof e.detail, "%s", detail);
     if (fh->engine) {                   /* Else it is still starting. */
-        engine_read_clock(fh->engine);
+        wake(fh);
         engine_report(fh->engine, &e);
     }
 }
@@ -343,13 +355,6 @@ configured(void *fh_, const struct config *config)
 }
 
 static void
-read_clock(void *fh, int64_t *mono_us, int64_t *unix_us)
-{
-    *mono_us = clock_mono_us();
-    *unix_us = clock_unix_us();
-}
-
-static void
 destroy_config(void *config)
 {
     config_destroy(config);
@@ -510,6 +515,7 @@ share_config(struct firsthop *fh)
 static void
 rebuild(struct firsthop *fh)
 {
+    wake(fh);
     fh->rebuilt_ms = clock_mono_ms();
     engine_restart(fh->engine, cluster_config(fh), true);
     learnt_recall(fh->learnt);
@@ -555,7 +561,7 @@ on_lead(void *fh_, uint64_t epoch, int64_t after_ms)
     struct firsthop *fh = fh_;
 
     fh->follows = false;
-    engine_read_clock(fh->engine);
+    wake(fh);
     renew_upstreams(fh);
     engine_set_decisions_after(fh->engine, after_ms);
     engine_restart(fh->engine, cluster_config(fh), false);
@@ -571,6 +577,7 @@ on_follow(void *fh_)
     struct firsthop *fh = fh_;
 
     fh->follows = true;
+    wake(fh);
     engine_restart(fh->engine, cluster_config(fh), true);
     renew_upstreams(fh);
     bridges_follow(fh->bridges);
@@ -650,7 +657,6 @@ static struct engine *
 create_engine(struct firsthop *fh, struct config *config, char **errp)
 {
     struct engine_host host = {
-        .read_clock = read_clock,
         .configured = configured, .retire = retire, .aux = fh,
         .announce = announce, .withdraw = withdraw,
         .kept = kept, .keep = keep,
@@ -669,7 +675,8 @@ create_engine(struct firsthop *fh, struct config *config, char **errp)
             };
         }
     }
-    return engine_create(config, &host, errp);
+    return engine_create(config, &host, clock_mono_us(), clock_unix_us(),
+                         errp);
 }
 
 static void
@@ -687,7 +694,7 @@ create_bridges(struct firsthop *fh, const struct config *config)
         .max_backlog_bytes = MAX_BACKLOG_BYTES,
     };
 
-    fh->bridges = bridges_create(fh->base, &server, end_turn, fh);
+    fh->bridges = bridges_create(fh->base, &server, wake, end_turn, fh);
 }
 
 struct firsthop *
@@ -797,6 +804,12 @@ firsthop_parser(struct firsthop *fh)
     return fh->parser;
 }
 
+void
+firsthop_wake(struct firsthop *fh)
+{
+    wake(fh);
+}
+
 struct engine *
 firsthop_engine(const struct firsthop *fh)
 {
@@ -804,14 +817,6 @@ firsthop_engine(const struct firsthop *fh)
 }
 
 /* What the API asks. */
-
-static void
-api_wake(void *fh_)
-{
-    const struct firsthop *fh = fh_;
-
-    engine_read_clock(fh->engine);
-}
 
 static void
 api_changed(void *fh_)
@@ -952,7 +957,7 @@ struct api_host
 firsthop_api_host(struct firsthop *fh)
 {
     return (struct api_host) {
-        .wake = api_wake, .changed = api_changed,
+        .wake = wake, .changed = api_changed,
         .n_versions = api_n_versions, .version = api_version,
         .load_version = api_load_version, .bgp = api_bgp,
         .kernel = api_kernel,

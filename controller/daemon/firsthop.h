@@ -39,6 +39,8 @@ bool firsthop_shares_config(const struct firsthop *);
 struct turns *firsthop_turns(struct firsthop *);
 struct worker *firsthop_parser(struct firsthop *);
 struct engine *firsthop_engine(const struct firsthop *);
+/* Before anything is asked of the engine: it is asked now. */
+void firsthop_wake(struct firsthop *);
 struct api_host firsthop_api_host(struct firsthop *);
 /* Connections of peers that pass requests on are given to 'serve', which takes
  * 'fd' and reads a request from it. */

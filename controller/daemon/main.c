@@ -248,9 +248,11 @@ apply_reload(struct turn *turn)
 {
     struct reload *r = (struct reload *) turn;
     struct daemon *d = r->daemon;
-    char *error = engine_apply(firsthop_engine(d->fh), r->config,
-                               firsthop_shares_config(d->fh));
+    char *error;
 
+    firsthop_wake(d->fh);
+    error = engine_apply(firsthop_engine(d->fh), r->config,
+                         firsthop_shares_config(d->fh));
     if (error == ENGINE_PENDING) {
         return;
     }

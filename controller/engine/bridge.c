@@ -40,7 +40,6 @@ up(void *router_)
     struct router *router = router_;
     struct engine *en = router->owner;
 
-    engine_read_clock(en);
     sweep_finish(en, router);   /* What it was gone for comes first. */
     router->openflow = router->wire->bridge_version_name(router->bridge);
     router->ready = false;
@@ -63,7 +62,6 @@ desired(void *router_, const struct flow_set *found, bool first)
     struct router *router = router_;
     struct engine *en = router->owner;
 
-    engine_read_clock(en);
     return adopt_desired(en, router, found, first);
 }
 
@@ -107,7 +105,6 @@ down(void *router_, const char *reason)
     struct incident e = incident_init(INCIDENT_ROUTER_DISCONNECTED);
     bool was_there = router->greeted || router->reading;
 
-    engine_read_clock(en);
     if (router->reading && !wheel_is_armed(&en->expect_timer)) {
         router->expected = false;
     }
@@ -170,7 +167,6 @@ repaired(void *router_, size_t n)
 
     router->n_repaired = n;
     if (n) {
-        engine_read_clock(router->owner);
         router_put_meters(router);
         report_repaired(router, n, "flow");
     }
@@ -203,20 +199,16 @@ message(void *router_, const struct of_message *msg)
     struct engine *en = router->owner;
 
     if (msg->type == OF_PACKET_IN) {
-        engine_wake(en);
         input_frame(en, router, &msg->packet_in);
     } else if (msg->type == OF_FLOW_REMOVED) {
-        engine_read_clock(en);
         counts_flow_removed(en, router, &msg->flow_removed.flow);
         stale_flow_removed(en, router, &msg->flow_removed.flow);
         taglimit_flow_removed(en, router, &msg->flow_removed.flow);
     } else if (msg->type == OF_ECHO_REPLY) {
         router_echo_reply(router, msg->xid);
     } else if (msg->type == OF_METER_STATS_REPLY) {
-        engine_wake(en);
         router_drops_reply(router, msg, en->now_us);
     } else if (msg->type == OF_METER_CONFIG_REPLY) {
-        engine_wake(en);
         look_at_meters(router, msg);
     } else if (msg->type == OF_ERROR) {
         return router_meter_error(router, msg);
@@ -249,7 +241,6 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
     struct router_port *access;
     bool was_up;
 
-    engine_read_clock(en);
     if (!is_ours(router, port->name)) {
         return;
     }

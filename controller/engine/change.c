@@ -79,7 +79,6 @@ engine_move(struct engine *en, struct client *c, size_t member)
     if (reason || c->active == (int) member) {
         return reason;
     }
-    engine_read_clock(en);
     settle_move(en, c, member, CAUSE_MANUAL);
     return NULL;
 }
@@ -121,7 +120,6 @@ engine_set_draining(struct engine *en, struct router *router,
     if (error) {
         return error;
     }
-    engine_read_clock(en);
     router->draining = draining;
     elect_all_of(en, router);
     snprintf(e.from, sizeof e.from, "%s", router->config->name);
@@ -149,7 +147,6 @@ engine_set_uplink_down(struct engine *en, struct router *router, bool down)
     if (error) {
         return error;
     }
-    engine_read_clock(en);
     router->uplink_down = down;
     snprintf(e.from, sizeof e.from, "%s", name);
     snprintf(e.detail, sizeof e.detail, "%s", down ? "down" : "up");
@@ -164,7 +161,6 @@ char *
 engine_sweep(struct engine *en, struct segment *segment,
              const struct fh_prefix *prefix)
 {
-    engine_read_clock(en);
     return search_begin(en, segment, prefix);
 }
 
@@ -232,7 +228,6 @@ engine_provision(struct engine *en, const struct config_client *clients,
     if (error) {
         return error;
     }
-    engine_read_clock(en);
     for (size_t i = 0; i < n; i++) {
         same_bases &= provision(en, &clients[i]);
     }
@@ -257,7 +252,6 @@ engine_delete(struct engine *en, struct client *c)
     if (error) {
         return error;
     }
-    engine_read_clock(en);
     life_forget(en, c, "deleted");
     return NULL;
 }
@@ -273,7 +267,6 @@ engine_apply(struct engine *en, struct config *config, bool persist)
     };
     char *error;
 
-    engine_read_clock(en);
     error = store_error(engine_keep(en, &change));
     if (error) {
         return error;

@@ -97,14 +97,12 @@ void
 engine_advance(struct engine *en)
 {
     if (en->quiet) {
-        en->awake = false;
         return;
     }
     wheel_advance(en->wheel, engine_now_ms(en));
     settle_marked(en);
     settle_paths(en);
     settle_marked(en);
-    en->awake = false;
 }
 
 int64_t
@@ -128,7 +126,6 @@ engine_told(struct engine *en, struct fh_addr addr, uint32_t segment_id,
 {
     struct client *c = clients_find(en->clients, addr, segment_id);
 
-    engine_read_clock(en);
     if (c && c->decision == decision) {
         move_told(en, c);
     }
@@ -273,14 +270,14 @@ start_timers(struct engine *en)
 
 struct engine *
 engine_create(struct config *config, const struct engine_host *host,
-              char **errp)
+              int64_t mono_us, int64_t unix_us, char **errp)
 {
     struct engine *en = fh_xcalloc(1, sizeof *en);
     char *error;
 
     en->host = *host;
     en->config = config;
-    engine_read_clock(en);
+    engine_set_time(en, mono_us, unix_us);
     en->started_ms = engine_unix_ms(en);
     en->journal = journal_create(EVENTS_KEPT);
     en->router_timer.fire = router_timer;
@@ -382,7 +379,6 @@ engine_restart(struct engine *en, struct config *config, bool quiet)
     struct config *old = config ? en->config : NULL;
     char *error;
 
-    engine_read_clock(en);
     en->quiet = true;           /* Whatever ends now says nothing. */
     sweep_drop(en);
     search_destroy(en);
@@ -391,7 +387,7 @@ engine_restart(struct engine *en, struct config *config, bool quiet)
     cancel_timers(en);
     tear_down(en);
     en->config = config ? config : en->config;
-    en->suspects = en->awake = false;
+    en->suspects = false;
     memset(&en->stall, 0, sizeof en->stall);
     en->trials_ms = en->hops_judged_ms = 0;
     en->n_trials = 0;

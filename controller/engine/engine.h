@@ -34,8 +34,6 @@ struct engine_driver {
 
 /* What the engine needs of its daemon.  All are called with 'aux'. */
 struct engine_host {
-    /* The machine's clocks, in us: the monotonic one, and Unix time. */
-    void (*read_clock)(void *aux, int64_t *mono_us, int64_t *unix_us);
     /* The core is told by that driver.  Returns false if engine_told() will
      * say when that is done. */
     bool (*announce)(void *aux, enum config_upstream, const struct fh_route *,
@@ -71,10 +69,11 @@ struct engine_host {
     struct engine_driver drivers[CONFIG_N_UPSTREAMS];
 };
 
-/* Starts with 'config' (taken, even if it fails).  Returns new, or NULL and
- * '*errp', new. */
+/* Starts at that time, see engine_set_time(), with 'config' (taken, even if it
+ * fails).  Returns new, or NULL and '*errp', new. */
 struct engine *engine_create(struct config *config,
-                             const struct engine_host *, char **errp);
+                             const struct engine_host *, int64_t mono_us,
+                             int64_t unix_us, char **errp);
 /* Begins anew, as after a start, with 'config' (taken) or, NULL, with the one
  * in force: what was known of clients is forgotten, their flows are left
  * alone.  'quiet': another controller leads, and this one decides nothing
@@ -95,10 +94,9 @@ void engine_stop(struct engine *);
 /* After engine_stop(). */
 void engine_destroy(struct engine *);
 
-/* The clock, as of this wake-up. */
-void engine_read_clock(struct engine *);
-/* The same, but once a turn: punts come by the thousand. */
-void engine_wake(struct engine *);
+/* What comes next happens then, in us of the monotonic clock and of Unix time.
+ * The engine reads no clock: whoever wakes it says so, once a wake-up. */
+void engine_set_time(struct engine *, int64_t mono_us, int64_t unix_us);
 /* Does what is due by now. */
 void engine_advance(struct engine *);
 /* When something will be due. */

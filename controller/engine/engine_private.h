@@ -67,7 +67,6 @@ struct engine {
     bool quiet;                         /* Another controller leads. */
     int64_t decisions_off_ms;           /* Decisions are so far ahead of the
                                          * clock. */
-    bool awake;                         /* The clock was read in this turn. */
 };
 
 static inline struct router *

@@ -9,21 +9,10 @@
 /* Clock. */
 
 void
-engine_read_clock(struct engine *en)
+engine_set_time(struct engine *en, int64_t mono_us, int64_t unix_us)
 {
-    int64_t unix_us;
-
-    en->host.read_clock(en->host.aux, &en->now_us, &unix_us);
-    en->unix_off_ms = (unix_us - en->now_us) / 1000;
-}
-
-void
-engine_wake(struct engine *en)
-{
-    if (!en->awake) {
-        engine_read_clock(en);
-        en->awake = true;
-    }
+    en->now_us = mono_us;
+    en->unix_off_ms = (unix_us - mono_us) / 1000;
 }
 
 /* Events. */

@@ -404,7 +404,6 @@ move_installed(struct engine *en, struct client *c, struct router *router,
     struct takeover_actions acts = { .n = 0 };
     int winner = takeover_winner(&c->takeover);
 
-    engine_read_clock(en);
     if (winner == ELECT_NONE || member_router(c, winner) != router) {
         return;
     }

@@ -129,7 +129,7 @@ set_up(void)
 
     log_set_level(LOG_LVL_ERR);
     base = event_base_new();
-    bridges = bridges_create(base, &config, end_turn, NULL);
+    bridges = bridges_create(base, &config, NULL, end_turn, NULL);
 }
 
 /* Messages. */

@@ -283,6 +283,7 @@ world_stop(void)
 struct engine *
 world_engine(void)
 {
+    firsthop_wake(world.fh);
     return firsthop_engine(world.fh);
 }
 

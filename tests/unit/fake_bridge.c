@@ -194,6 +194,12 @@ fake_message(struct ofconn *c, struct of_message *msg)
 }
 
 void
+fake_idle(void)
+{
+    cbs.idle(cbs_aux);
+}
+
+void
 fake_close(struct ofconn *c)
 {
     c->ready = c->taken = false;

@@ -54,6 +54,8 @@ void fake_message(struct ofconn *, struct of_message *);
 void fake_refused(struct ofconn *);
 void fake_close(struct ofconn *);
 void fake_port_changed(struct ofconn *);
+/* All that a wake-up brought has been said. */
+void fake_idle(void);
 
 /* The bridge does what it is told first, or all of it. */
 void fake_confirm(struct ofxact *);

@@ -688,12 +688,9 @@ tick(void *rig, int64_t now_ms)
 }
 
 static void
-read_clock(void *rig_, int64_t *mono_us, int64_t *unix_us)
+set_time(struct rig *rig)
 {
-    const struct rig *rig = rig_;
-
-    *mono_us = rig->now_us;
-    *unix_us = rig->now_us + UNIX_OFF_US;
+    engine_set_time(rig->engine, rig->now_us, rig->now_us + UNIX_OFF_US);
 }
 
 /* Turns. */
@@ -740,7 +737,6 @@ end_turn(struct rig *rig)
     bool again;
 
     do {
-        engine_read_clock(en);
         engine_advance(en);
         for (size_t i = 0; i < engine_n_routers(en); i++) {
             router_flush(engine_router(en, i));
@@ -774,6 +770,7 @@ rig_run(struct rig *rig, int64_t ms)
 {
     while (ms-- > 0) {
         rig->now_us += 1000;
+        set_time(rig);
         deliver(rig);
         end_turn(rig);
     }
@@ -789,12 +786,12 @@ start(struct rig *rig, const char *segment)
         .keep = keep, .configured = configured, .retire = retire,
         .listen = follow, .undial = undial, .aux = rig, .wire = &wire,
         .create_bridge = create_bridge, .offer = offer, .tick = tick,
-        .read_clock = read_clock,
         .drivers[UPSTREAM_ARP] = { .is_there = true },
     };
     char *error = NULL;
 
-    rig->engine = engine_create(make_config(segment), &host, &error);
+    rig->engine = engine_create(make_config(segment), &host, rig->now_us,
+                                rig->now_us + UNIX_OFF_US, &error);
     assert_non_null(rig->engine);
     rig->seen = 0;
     end_turn(rig);

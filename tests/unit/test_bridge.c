@@ -26,7 +26,7 @@ struct fixture {
     struct ofconn conn, other;
     unsigned int wanted;
     bool keep;                  /* Whatever else it has. */
-    size_t n_counted;
+    size_t n_counted, n_turns;
     char log[256];
 };
 
@@ -140,6 +140,14 @@ static const struct bridge_ops ops = {
 };
 
 static void
+begin_turn(void *f_)
+{
+    struct fixture *f = f_;
+
+    f->n_turns++;
+}
+
+static void
 end_turn(void *f_)
 {
     struct fixture *f = f_;
@@ -167,7 +175,7 @@ setup(void **state)
 
     log_set_level(LOG_LVL_ERR);
     f->conn.dpid = f->other.dpid = 0xa;
-    f->bridges = bridges_create(NULL, NULL, end_turn, f);
+    f->bridges = bridges_create(NULL, NULL, begin_turn, end_turn, f);
     create_bridge(f);
     *state = f;
     return 0;
@@ -263,6 +271,25 @@ a_bridge_that_is_read_again_goes_on_serving(void **state)
     fake_confirm_all(x);
     assert_log(f, "7:ok ");
     assert_int_equal(f->conn.n_flows, 1);
+}
+
+static void
+a_turn_begins_once_a_wake_up(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_bridge(f, &f->conn);
+    assert_int_equal(f->n_turns, 1);
+    fake_idle();
+    assert_int_equal(f->n_turns, 1);
+    send_frame(&f->conn);
+    send_frame(&f->conn);
+    fake_port_changed(&f->conn);
+    assert_int_equal(f->n_turns, 2);
+    fake_idle();
+    fake_close(&f->conn);       /* Is a turn of its own. */
+    send_frame(&f->conn);
+    assert_int_equal(f->n_turns, 3);
 }
 
 static void
@@ -712,6 +739,7 @@ main(void)
         TEST(what_is_wrong_is_changed_when_it_comes),
         TEST(frames_before_the_first_reading_are_nobodys),
         TEST(a_bridge_that_is_read_again_goes_on_serving),
+        TEST(a_turn_begins_once_a_wake_up),
         TEST(a_reading_waits_for_what_is_under_way),
         TEST(a_reading_asked_for_during_another_follows_it),
         TEST(what_is_refused_is_read_again_not_too_soon),

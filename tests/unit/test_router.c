@@ -191,7 +191,7 @@ start_reading(struct one_segment *s, struct ofconn *conn)
 {
     struct bridge_options options = { .kind = "router", .name = "A" };
 
-    s->bridges = bridges_create(NULL, NULL, NULL, NULL);
+    s->bridges = bridges_create(NULL, NULL, NULL, NULL, NULL);
     s->router.wire = &bridge_wire;
     s->router.bridge = bridge_create(s->bridges, &options, &no_ops, NULL);
     s->router.sender = sender_create("router A");

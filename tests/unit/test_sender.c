@@ -53,7 +53,7 @@ setup(void **state)
     struct fixture *f = fh_xcalloc(1, sizeof *f);
 
     log_set_level(LOG_LVL_ERR);
-    f->bridges = bridges_create(NULL, NULL, end_turn, NULL);
+    f->bridges = bridges_create(NULL, NULL, NULL, end_turn, NULL);
     f->bridge = bridge_create(f->bridges, &options, &ops, f);
     f->sender = sender_create("router A");
     sender_set_bridge(f->sender, f->bridge);

@@ -110,7 +110,7 @@ setup(void **state)
     set_up_bridge(&f->k, 0xc0);
     set_up_bridge(&f->l, 0xc1);
     f->base = event_base_new();
-    f->bridges = bridges_create(f->base, NULL, end_turn, f);
+    f->bridges = bridges_create(f->base, NULL, NULL, end_turn, f);
     options.base = f->base;
     options.bridges = f->bridges;
     f->u = upstream_core_create(&options);
