@@ -40,7 +40,7 @@ class Request:
     type: str
     xid: str
     text: str
-    refused: bool = False
+    refused: str = ""  # Why: "OFPBRC_IS_SLAVE".
 
     def is_change(self):
         return self.type in _CHANGES or (
@@ -81,9 +81,10 @@ def requests(log):
             found.append(request)
             asked.setdefault(request.key(), []).append(request)
         elif request.type == "OFPT_ERROR":
-            refused = _request(match[1], request.text.partition("\n")[2])
+            why, _, message = request.text.strip().partition("\n")
+            refused = _request(match[1], message)
             if refused and asked.get(refused.key()):
-                asked[refused.key()].pop(0).refused = True
+                asked[refused.key()].pop(0).refused = why
     return found
 
 
@@ -141,8 +142,8 @@ def summary(logs):
     for bridge, log in logs.items():
         changes = list(obeyed(log))
         epochs = {(c, g) for c, g, _ in changes}
-        refused = sum(r.refused and r.is_change() for r in requests(log))
+        late = [r for r in requests(log) if r.refused == "OFPBRC_IS_SLAVE"]
         yield (
             f"{bridge}: {len(changes)} changes of {len(epochs)} leaderships "
-            f"made, {refused} refused"
+            f"made, {len(late)} refused to slaves"
         )

@@ -82,7 +82,7 @@ TAKEN_OVER = (
 def test_who_takes_over_is_obeyed():
     assert oflog.complaints({"A": TAKEN_OVER}) == []
     assert list(oflog.summary({"A": TAKEN_OVER})) == [
-        "A: 3 changes of 2 leaderships made, 2 refused"
+        "A: 3 changes of 2 leaderships made, 2 refused to slaves"
     ]
 
 
