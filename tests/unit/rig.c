@@ -975,6 +975,7 @@ rig_count_flows(struct rig *rig, const char *name)
 struct search {
     const char *text;
     bool found;
+    struct fh_flow flow;        /* If 'found'. */
 };
 
 static void
@@ -983,14 +984,17 @@ look_for(const struct fh_flow *flow, void *search_)
     struct search *search = search_;
     char *text = fh_flow_format(flow);
 
-    search->found = search->found || strstr(text, search->text);
+    if (strstr(text, search->text)) {
+        search->found = true;
+        search->flow = *flow;
+    }
     free(text);
 }
 
 bool
 rig_holds(struct rig *rig, const char *name, const char *text)
 {
-    struct search search = { text, false };
+    struct search search = { .text = text };
 
     flow_set_for_each(find_bridge(rig, name)->flows, look_for, &search);
     return search.found;
@@ -1027,6 +1031,19 @@ rig_removed(struct rig *rig, const char *router, const struct fh_flow *flow,
     msg.flow_removed.flow.n_bytes = 100 * n_packets;
     b->ops->message(b->owner, &msg);
     end_turn(rig);
+}
+
+void
+rig_expire(struct rig *rig, const char *router, const char *text,
+           uint64_t n_packets)
+{
+    struct bridge *b = find_bridge(rig, router);
+    struct search search = { .text = text };
+
+    flow_set_for_each(b->flows, look_for, &search);
+    assert_true(search.found);
+    delete_flow(b, &search.flow);
+    rig_removed(rig, router, &search.flow, n_packets);
 }
 
 void

@@ -70,6 +70,11 @@ void rig_ask(struct rig *, const char *router, const char *address,
 void rig_removed(struct rig *, const char *router, const struct fh_flow *,
                  uint64_t n_packets);
 
+/* One of those that it holds and that read so in part, see rig_holds(), has had
+ * its time. */
+void rig_expire(struct rig *, const char *router, const char *text,
+                uint64_t n_packets);
+
 /* A host that answers what is sent to it by the access ports of all routers,
  * until it is silent to one (NULL: to all). */
 void rig_add_host(struct rig *, const char *address, const char *mac);
