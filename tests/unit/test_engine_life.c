@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -492,6 +493,46 @@ a_change_that_cannot_be_kept_is_refused_with_the_reason(void **state)
     rig_destroy(rig);
 }
 
+/* Clients of another controller, as it has known them. */
+static struct store_client
+known(const char *address, const char *segment)
+{
+    struct store_client kept = {
+        .has_mac = true, .mac = { .ea = { 2, 0, 0, 0, 1, 0xa } },
+    };
+
+    snprintf(kept.segment, sizeof kept.segment, "%s", segment);
+    assert_true(fh_addr_parse(address, &kept.address));
+    return kept;
+}
+
+static void
+who_another_controller_has_known_is_asked_for_at_once(void **state)
+{
+    struct rig *rig = rig_create("{\"limits\": {\"learned\": 2}}");
+    struct engine *en = rig_engine(rig);
+    struct store_client c = known(C, "metro"), d = known(D, "metro");
+    struct store_client elsewhere = known("10.0.0.12", "elsewhere");
+    struct store_client nobody = known("10.0.0.13", "metro");
+    struct store_client one_more = known("10.0.0.14", "metro");
+
+    rig_add_host(rig, C, C_MAC);
+    nobody.has_mac = false;
+    engine_recall(en, &elsewhere);
+    engine_recall(en, &nobody);
+    engine_recall(en, &c);
+    engine_recall(en, &c);
+    engine_recall(en, &d);
+    engine_recall(en, &one_more);
+    assert_int_equal(clients_count(engine_clients(en)), 2);
+    rig_connect(rig, "A");
+    rig_connect(rig, "B");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, C), "A");
+    assert_string_equal(rig_active(rig, D), "-");   /* Does not answer. */
+    rig_end(rig);
+}
+
 int
 main(void)
 {
@@ -515,6 +556,8 @@ main(void)
         cmocka_unit_test(a_drained_router_is_left_and_not_chosen),
         cmocka_unit_test(a_provisioned_client_is_served_before_it_speaks),
         cmocka_unit_test(who_never_answers_makes_room),
+        cmocka_unit_test(
+            who_another_controller_has_known_is_asked_for_at_once),
         cmocka_unit_test(what_a_bridge_holds_is_taken_over_untouched),
         cmocka_unit_test(of_two_that_hold_a_client_the_later_has_it),
         cmocka_unit_test(
