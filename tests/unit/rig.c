@@ -56,6 +56,7 @@ struct arrival {
 };
 
 struct rig {
+    bool core_waits;            /* Nothing is told at once. */
     int keep_error;             /* 0: what is to be kept is. */
     struct engine *engine;
     int64_t now_us;
@@ -597,14 +598,15 @@ static const struct wire_ops wire = {
 /* What it asks of its host. */
 
 static bool
-announce(void *rig, enum config_upstream upstream,
+announce(void *rig_, enum config_upstream upstream,
          const struct fh_route *route, enum fh_route_how how)
 {
+    struct rig *rig = rig_;
     char text[FH_ADDR_STRLEN];
 
     say(rig, "route %s by %c", fh_addr_format(route->client, text),
         (char) ('A' + route->dpid - 10));
-    return true;
+    return !rig->core_waits;
 }
 
 static void
@@ -861,6 +863,20 @@ rig_restart(struct rig *rig)
 }
 
 void
+rig_hold_core(struct rig *rig)
+{
+    rig->core_waits = true;
+}
+
+void
+rig_tell_core(struct rig *rig, const char *address, uint32_t decision)
+{
+    engine_told(rig->engine, to_addr(address),
+                engine_segment(rig->engine, 0)->id, decision);
+    end_turn(rig);
+}
+
+void
 rig_fail_to_keep(struct rig *rig, int error)
 {
     rig->keep_error = error;
@@ -1033,17 +1049,24 @@ rig_removed(struct rig *rig, const char *router, const struct fh_flow *flow,
     end_turn(rig);
 }
 
+struct fh_flow
+rig_flow(struct rig *rig, const char *router, const char *text)
+{
+    struct search search = { .text = text };
+
+    flow_set_for_each(find_bridge(rig, router)->flows, look_for, &search);
+    assert_true(search.found);
+    return search.flow;
+}
+
 void
 rig_expire(struct rig *rig, const char *router, const char *text,
            uint64_t n_packets)
 {
-    struct bridge *b = find_bridge(rig, router);
-    struct search search = { .text = text };
+    struct fh_flow flow = rig_flow(rig, router, text);
 
-    flow_set_for_each(b->flows, look_for, &search);
-    assert_true(search.found);
-    delete_flow(b, &search.flow);
-    rig_removed(rig, router, &search.flow, n_packets);
+    delete_flow(find_bridge(rig, router), &flow);
+    rig_removed(rig, router, &flow, n_packets);
 }
 
 void

@@ -34,6 +34,11 @@ void rig_restart(struct rig *);
 /* From now on nothing is kept, with that errno, or 0: it is. */
 void rig_fail_to_keep(struct rig *, int error);
 
+/* From now on the core is told later: when rig_tell_core() says so of the
+ * client, of that decision. */
+void rig_hold_core(struct rig *);
+void rig_tell_core(struct rig *, const char *address, uint32_t decision);
+
 /* Bridges, by the names of their routers. */
 void rig_connect(struct rig *, const char *name);
 void rig_disconnect(struct rig *, const char *name);
@@ -70,8 +75,9 @@ void rig_ask(struct rig *, const char *router, const char *address,
 void rig_removed(struct rig *, const char *router, const struct fh_flow *,
                  uint64_t n_packets);
 
-/* One of those that it holds and that read so in part, see rig_holds(), has had
- * its time. */
+/* One of those that it holds and that read so in part, see rig_holds(); and
+ * that has had its time. */
+struct fh_flow rig_flow(struct rig *, const char *router, const char *text);
 void rig_expire(struct rig *, const char *router, const char *text,
                 uint64_t n_packets);
 

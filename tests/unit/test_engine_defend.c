@@ -227,6 +227,19 @@ who_listens_is_not(void **state)
 }
 
 static void
+what_was_counted_before_another_move_is_not_taken_for_it(void **state)
+{
+    struct rig *rig = moved_away();
+    struct fh_flow flow = rig_flow(rig, "B", STALE);
+
+    flow.cookie--;                      /* An earlier decision. */
+    rig_removed(rig, "B", &flow, 3);
+    assert_string_equal(rig_said(rig), "");
+    assert_false(rig_client(rig, C)->is_static);
+    rig_end(rig);
+}
+
+static void
 who_has_moved_on_is_not_waited_for(void **state)
 {
     struct rig *rig = moved_away();
@@ -302,6 +315,8 @@ main(void)
         cmocka_unit_test(a_routers_own_mac_is_defended_where_it_is_used),
         cmocka_unit_test(who_keeps_to_the_former_mac_is_told_of),
         cmocka_unit_test(who_listens_is_not),
+        cmocka_unit_test(
+            what_was_counted_before_another_move_is_not_taken_for_it),
         cmocka_unit_test(who_has_moved_on_is_not_waited_for),
         cmocka_unit_test(
             clients_with_two_tags_are_served_where_they_can_be_read),

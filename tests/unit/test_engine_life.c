@@ -199,6 +199,40 @@ nobody_is_told_before_the_flows_are_confirmed(void **state)
 }
 
 static void
+the_client_is_told_once_the_core_has_been(void **state)
+{
+    struct rig *rig = one_client(NULL);
+    uint32_t decision;
+
+    rig_hold_core(rig);
+    rig_disconnect(rig, "A");
+    rig_run(rig, 10);
+    assert_non_null(strstr(rig_said(rig), "route "C" by B"));
+    decision = rig_client(rig, C)->decision;
+    rig_tell_core(rig, C, decision - 1);        /* That was of A. */
+    assert_null(strstr(rig_said(rig), "that it has"));
+    rig_tell_core(rig, C, decision);
+    assert_non_null(strstr(rig_said(rig), "B tells "C" that it has 10.0.0.1"));
+    rig_end(rig);
+}
+
+static void
+the_core_is_not_told_that_who_never_was_there_has_gone(void **state)
+{
+    struct rig *rig = one_client(NULL);
+    struct config_client client = { .has_mac = false };
+
+    assert_true(fh_addr_parse("10.0.0.66", &client.address));
+    assert_null(engine_provision(rig_engine(rig), &client, 1));
+    rig_run(rig, 1500);
+    assert_null(engine_delete(rig_engine(rig), rig_client(rig, "10.0.0.66")));
+    assert_null(engine_delete(rig_engine(rig), rig_client(rig, C)));
+    rig_run(rig, 10);
+    assert_null(strstr(rig_said(rig), "no route 10.0.0.66"));
+    rig_end(rig);
+}
+
+static void
 nobody_moves_back_without_need(void **state)
 {
     struct rig *rig = one_client(NULL);
@@ -550,6 +584,9 @@ main(void)
         cmocka_unit_test(it_is_known_what_would_happen),
         cmocka_unit_test(a_client_that_falls_silent_everywhere_is_not_moved),
         cmocka_unit_test(nobody_is_told_before_the_flows_are_confirmed),
+        cmocka_unit_test(the_client_is_told_once_the_core_has_been),
+        cmocka_unit_test(
+            the_core_is_not_told_that_who_never_was_there_has_gone),
         cmocka_unit_test(nobody_moves_back_without_need),
         cmocka_unit_test(with_preempt_the_better_one_takes_it_back),
         cmocka_unit_test(an_operator_moves_a_client_where_it_is_heard),
