@@ -25,7 +25,8 @@
 #include "controller/store/dbstore.h"
 
 #define DATABASE        "Firsthop"
-#define UNCOMMITTED_MS  30      /* A commit takes some ms. */
+#define UNCOMMITTED_MS  30      /* A commit takes some ms, */
+#define ECHO_MS         100     /* and an echo less. */
 #define SCHEMA_VERSION  "1.0.0"
 #define SCHEMA_PATH PKGDATADIR "/firsthop.ovsschema"
 #define ALIVE_MS        300     /* A bridge that has said something since. */
@@ -48,6 +49,8 @@ struct cluster {
     struct tls *tls;            /* Owned; NULL: none. */
     struct event *timer, *refused;
     struct event *uncommitted;  /* An epoch is being taken for long. */
+    struct attempt *take;       /* That attempt, among the others, or NULL; */
+    uint64_t take_id, take_from;        /* its transaction, and after which. */
     bool busy;                  /* Actions are being carried out. */
     bool row_there;             /* The shard's, */
     char row_uuid[OVSDB_UUID_STRLEN];
@@ -141,6 +144,9 @@ taken(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
                || (outcome == OVSDB_UNMET && row_is_ours(c, attempt->epoch)));
 
     evtimer_del(c->uncommitted);
+    if (c->take == attempt) {
+        c->take = NULL;
+    }
     if (!ok) {
         log_info("cluster: epoch %"PRIu64" was not taken: %s",
                  attempt->epoch, why);
@@ -165,20 +171,15 @@ renewed(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
     act(c);
 }
 
-static bool
-transact(struct cluster *c, json_t *operations, uint64_t epoch,
-         ovsdb_done_cb *done)
+static struct attempt *
+attempt_create(struct cluster *c, uint64_t epoch)
 {
     struct attempt *attempt = fh_xmalloc(sizeof *attempt);
 
     attempt->c = c;
     attempt->epoch = epoch;
     TAILQ_INSERT_TAIL(&c->attempts, attempt, node);
-    if (!ovsdb_transact(c->db, operations, done, attempt)) {
-        attempt_free(attempt);
-        return false;
-    }
-    return true;
+    return attempt;
 }
 
 /* The leader of the database may have died with that of the controllers. */
@@ -187,17 +188,16 @@ uncommitted_cb(evutil_socket_t fd, short what, void *c_)
 {
     struct cluster *c = c_;
 
+    ovsdb_probe(c->db, ECHO_MS);
     ovsdb_nudge(c->db);
 }
 
-static void
-take(struct cluster *c, uint64_t epoch, uint64_t from)
+static json_t *
+take_operations(const struct cluster *c, uint64_t epoch, uint64_t from)
 {
-    static const struct timeval soon = { 0, UNCOMMITTED_MS * 1000 };
     json_t *operations = json_array();
     json_t *row = new_row(c, epoch);
 
-    log_info("cluster: takes epoch %"PRIu64" after %"PRIu64, epoch, from);
     if (c->row_there) {
         json_array_append_new(operations, wait_for(c, json_pack(
             "{s:I}", "epoch", (json_int_t) from)));
@@ -210,16 +210,51 @@ take(struct cluster *c, uint64_t epoch, uint64_t from)
             "{s:s, s:s, s:o}", "op", "insert", "table", "Shard", "row",
             row));
     }
-    evtimer_add(c->uncommitted, &soon);
-    if (!transact(c, operations, epoch, taken)) {
-        evtimer_del(c->uncommitted);
+    return operations;
+}
+
+static void
+take(struct cluster *c, uint64_t epoch, uint64_t from)
+{
+    static const struct timeval soon = { 0, UNCOMMITTED_MS * 1000 };
+    struct attempt *attempt = attempt_create(c, epoch);
+
+    log_info("cluster: takes epoch %"PRIu64" after %"PRIu64, epoch, from);
+    c->take_from = from;
+    c->take_id = ovsdb_transact(c->db, take_operations(c, epoch, from), taken,
+                                attempt);
+    if (c->take_id) {
+        c->take = attempt;
+        evtimer_add(c->uncommitted, &soon);
+    } else {
+        attempt_free(attempt);
         lead_taken(c->lead, epoch, false, clock_mono_ms());
+    }
+}
+
+/* Our server leads the database.  What it has passed on to a leader that died
+ * it would try again only after two election timeouts. */
+static void
+on_leads(void *c_, bool leads)
+{
+    struct cluster *c = c_;
+    uint64_t id;
+
+    if (!leads || !c->take) {
+        return;
+    }
+    id = ovsdb_transact(c->db, take_operations(c, c->take->epoch,
+                                               c->take_from), taken, c->take);
+    if (id) {
+        ovsdb_forget(c->db, c->take_id);
+        c->take_id = id;
     }
 }
 
 static void
 renew(struct cluster *c, uint64_t epoch)
 {
+    struct attempt *attempt = attempt_create(c, epoch);
     json_t *operations = json_array();
 
     json_array_append_new(operations, wait_for(c, json_pack(
@@ -227,7 +262,8 @@ renew(struct cluster *c, uint64_t epoch)
     json_array_append_new(operations, json_pack(
         "{s:s, s:s, s:o, s:{s:I}}", "op", "update", "table", "Shard",
         "where", where_shard(c), "row", "beat", (json_int_t) ++c->beat));
-    if (!transact(c, operations, epoch, renewed)) {
+    if (!ovsdb_transact(c->db, operations, renewed, attempt)) {
+        attempt_free(attempt);
         lead_renewed(c->lead, epoch, LEAD_NO_ANSWER, clock_mono_ms());
     }
 }
@@ -328,6 +364,9 @@ timer_cb(evutil_socket_t fd, short what, void *c_)
 
     read_clock(c);
     count_bridges(c);
+    if (lead_misses_leader(c->lead, clock_mono_ms())) {
+        ovsdb_probe(c->db, ECHO_MS);    /* It may have been on its machine. */
+    }
     act(c);
 }
 
@@ -438,7 +477,7 @@ static bool
 connect_database(struct cluster *c, const struct config *config, char **errp)
 {
     static const struct ovsdb_handler handler = {
-        .up = on_up, .down = on_down,
+        .up = on_up, .down = on_down, .leads = on_leads,
         .update = on_update, .synced = on_synced,
     };
     static const struct dbstore_handler kept = { .changed = on_changed };

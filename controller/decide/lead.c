@@ -19,6 +19,7 @@ struct lead_peer {
     unsigned int rank;
     bool up;                    /* Connected. */
     int64_t heard_ms;           /* Its last heartbeat. */
+    int64_t taking_ms;          /* Since when it is TAKING, if it is. */
     struct lead_beat beat;
 };
 
@@ -324,6 +325,23 @@ later_ms(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Until when a peer that takes is not to be disturbed. */
+static int64_t
+turn_ends_ms(const struct lead *l, int64_t now_ms)
+{
+    int64_t end_ms = 0;
+
+    for (size_t i = 0; i < l->n_peers; i++) {
+        const struct lead_peer *peer = &l->peers[i];
+
+        if (peer->beat.state == LEAD_TAKING
+            && is_heard(peer, now_ms, LEAD_MISS_MS)) {
+            end_ms = later_ms(end_ms, peer->taking_ms + LEAD_TURN_MS);
+        }
+    }
+    return end_ms;
+}
+
 static bool
 is_handed_to_us(struct lead *l, int64_t now_ms)
 {
@@ -361,9 +379,8 @@ lead_tick_following(struct lead *l, int64_t now_ms)
                      : later_ms(later_ms(suspected_ms(l), l->since_ms),
                                 l->known_ms)
                        + place(l, now_ms) * LEAD_STAGGER_MS);
-    if (l->take_at_ms < l->not_before_ms) {
-        l->take_at_ms = l->not_before_ms;
-    }
+    l->take_at_ms = later_ms(l->take_at_ms, l->not_before_ms);
+    l->take_at_ms = later_ms(l->take_at_ms, turn_ends_ms(l, now_ms));
     if (now_ms >= l->take_at_ms) {
         take(l, now_ms);
     }
@@ -424,8 +441,10 @@ lead_database(struct lead *l, bool up, int64_t now_ms)
     lead_tick(l, now_ms);
 }
 
-void
-lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
+/* 'written': it has changed, if only its beat. */
+static void
+take_row(struct lead *l, uint64_t epoch, const char *leader, bool written,
+         int64_t now_ms)
 {
     bool other = strcmp(leader, l->leader) || epoch != l->epoch;
 
@@ -442,7 +461,9 @@ lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
         l->row_known = true;
         l->known_ms = now_ms;
     }
-    l->row_ms = now_ms;
+    if (written || other) {
+        l->row_ms = now_ms;
+    }
     if (l->state == LEAD_LEADING && epoch > l->epoch) {
         l->epoch = epoch;
         copy_name(l->leader, leader);
@@ -457,11 +478,17 @@ lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
 }
 
 void
+lead_row(struct lead *l, uint64_t epoch, const char *leader, int64_t now_ms)
+{
+    take_row(l, epoch, leader, true, now_ms);
+}
+
+void
 lead_row_is_known(struct lead *l, uint64_t epoch, const char *leader,
                   int64_t now_ms)
 {
     if (!l->row_known) {
-        lead_row(l, epoch, leader, now_ms);
+        take_row(l, epoch, leader, false, now_ms);
     }
 }
 
@@ -519,6 +546,9 @@ lead_peer_beat(struct lead *l, size_t i, const struct lead_beat *beat,
         return;
     }
     peer->heard_ms = now_ms;
+    if (beat->state == LEAD_TAKING && peer->beat.state != LEAD_TAKING) {
+        peer->taking_ms = now_ms;
+    }
     peer->beat = *beat;
     if (l->state == LEAD_LEADING && beat->state == LEAD_LEADING
         && beat->epoch > l->epoch) {
@@ -634,6 +664,20 @@ lead_destroy(struct lead *l)
 }
 
 /* Readers. */
+
+bool
+lead_misses_leader(const struct lead *l, int64_t now_ms)
+{
+    for (size_t i = 0; i < l->n_peers; i++) {
+        const struct lead_peer *peer = &l->peers[i];
+
+        if (*peer->name && !strcmp(peer->name, l->leader)) {
+            return (l->state != LEAD_LEADING
+                    && !is_heard(peer, now_ms, LEAD_MISS_MS));
+        }
+    }
+    return false;
+}
 
 enum lead_state
 lead_get_state(const struct lead *l)

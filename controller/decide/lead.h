@@ -14,9 +14,10 @@
  *    |                                                             | committed
  *    +---- a higher epoch, or nobody confirms it -- LEADING <------+
  *
- * - Candidates take turns (STAGGER for each that is before them), and wait a
- *   random while longer after each try in vain, so that they do not depose
- *   each other for ever.
+ * - Candidates take turns (STAGGER for each that is before them, and TURN once
+ *   one of them has begun: two that ask two servers of a database without a
+ *   leader hold each other up), and wait a random while longer after each try
+ *   in vain, so that they do not depose each other for ever.
  * - A leader that misses a peer writes to its row: whoever sees that does not
  *   suspect it.  In quiet times nothing is written.
  * - A leader that has lost only the database goes on: nobody can take the
@@ -39,6 +40,7 @@
 #define LEAD_MISS_MS     120    /* A leader misses a peer so silent, */
 #define LEAD_SUSPECT_MS  300    /* and the others suspect such a leader. */
 #define LEAD_STAGGER_MS  70
+#define LEAD_TURN_MS     250    /* So long who takes is not disturbed. */
 #define LEAD_GIVE_UP_MS  2000   /* So long a database may take to commit. */
 #define LEAD_RENEW_MS    150    /* Between two writes of a leader in doubt. */
 #define LEAD_CONFIRM_MS  1000   /* Without any it stands down. */
@@ -95,7 +97,8 @@ void lead_database(struct lead *, bool up, int64_t now_ms);
  * (a backup was restored) is taken again, under a higher epoch. */
 void lead_row(struct lead *, uint64_t epoch, const char *leader,
               int64_t now_ms);
-/* All that there is has been told since the database can be reached. */
+/* All that there is has been told since the database can be reached: if the row
+ * was not, nobody has written to it meanwhile. */
 void lead_row_is_known(struct lead *, uint64_t epoch, const char *leader,
                        int64_t now_ms);
 /* What came of LEAD_TAKE, of LEAD_RENEW.  A take that is committed late counts
@@ -137,6 +140,9 @@ struct lead_beat lead_get_beat(const struct lead *);
 const char *lead_peer_name(const struct lead *, size_t peer);
 const struct lead_beat *lead_peer_beat_of(const struct lead *, size_t peer);
 bool lead_peer_is_heard(const struct lead *, size_t peer, int64_t now_ms);
+/* Has the leader been silent for LEAD_MISS_MS?  Its machine may have died, and
+ * a server of the database with it. */
+bool lead_misses_leader(const struct lead *, int64_t now_ms);
 /* The epoch that a take at Unix time 'unix_ms' would write. */
 uint64_t lead_epoch_after(uint64_t epoch, int64_t unix_ms);
 /* For LEAD_TAKE: Unix time less monotonic. */

@@ -57,7 +57,8 @@ struct ovsdb {
     struct ovsdb_conn *conn;    /* NULL if OVSDB_WAITING. */
     unsigned int session;       /* Number of the connection. */
     unsigned int failures;      /* Since a server was good. */
-    struct event *retry, *tick;
+    struct event *retry, *tick, *probe;
+    uint64_t rx_probed;         /* Bytes of 'conn', when it was probed. */
     int64_t up_ms, down_ms;     /* Since when. */
     int64_t ticked_ms;
     uint64_t rx_seen;           /* Bytes of 'conn', at the last tick. */
@@ -432,6 +433,16 @@ on_tick(evutil_socket_t fd, short what, void *o_)
     }
 }
 
+static void
+on_probe(evutil_socket_t fd, short what, void *o_)
+{
+    struct ovsdb *o = o_;
+
+    if (ovsdb_conn_rx_bytes(o->conn) == o->rx_probed) {
+        leave(o, "it does not answer");
+    }
+}
+
 /* Connections. */
 
 static void
@@ -451,6 +462,9 @@ drop_connection(struct ovsdb *o)
 {
     struct ovsdb_conn *conn = o->conn;
 
+    if (o->probe) {
+        event_del(o->probe);
+    }
     o->conn = NULL;
     o->state = OVSDB_WAITING;
     ovsdb_server_uninit(&o->server);
@@ -628,6 +642,7 @@ ovsdb_create(struct event_base *base, const struct ovsdb_options *options,
     } else if (take_servers(o, options, errp)) {
         o->down_ms = clock_mono_ms();
         o->retry = evtimer_new(base, on_retry, o);
+        o->probe = evtimer_new(base, on_probe, o);
         start_ticking(o);
         connect_now(o);
         return o;
@@ -649,6 +664,7 @@ ovsdb_destroy(struct ovsdb *o)
     if (o->retry) {
         event_free(o->retry);
         event_free(o->tick);
+        event_free(o->probe);
     }
     for (size_t i = 0; i < o->n_servers; i++) {
         free(o->servers[i]);
@@ -733,6 +749,18 @@ ovsdb_nudge(struct ovsdb *o)
         o->base, &raft, o->options.tls, NUDGE_MS,
         ovsdb_nudge_message(o->server.cid, o->server.sid,
                             clock_unix_us() / 1000), nudged, o);
+}
+
+void
+ovsdb_probe(struct ovsdb *o, int within_ms)
+{
+    struct timeval tv = { within_ms / 1000, within_ms % 1000 * 1000 };
+
+    if (o->state == OVSDB_UP && !evtimer_pending(o->probe, NULL)) {
+        o->rx_probed = ovsdb_conn_rx_bytes(o->conn);
+        send_request(o, "echo", json_array(), json_string("echo"));
+        event_add(o->probe, &tv);
+    }
 }
 
 bool

@@ -113,6 +113,11 @@ void ovsdb_reconnect_elsewhere(struct ovsdb *, const char *why);
  * cluster, it was asked just now, or its peers' port is not 6644. */
 void ovsdb_nudge(struct ovsdb *);
 
+/* Leaves the server if it says nothing within 'within_ms' from now: for who has
+ * a reason to think that it is dead.  Nothing happens while that is still
+ * being found out, or there is no server. */
+void ovsdb_probe(struct ovsdb *, int within_ms);
+
 bool ovsdb_is_up(const struct ovsdb *);
 bool ovsdb_server_leads(const struct ovsdb *);
 /* The server of the connection, or the one that is tried. */

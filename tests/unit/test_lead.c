@@ -115,6 +115,46 @@ who_is_not_first_waits_for_those_before_it(void **state)
     lead_destroy(l);
 }
 
+/* Two that ask two servers of a database without a leader hold each other up. */
+static void
+who_is_at_it_is_not_disturbed(void **state)
+{
+    struct lead *l = lead_create("c", 2, 2, (const unsigned int[]) { 0, 1 },
+                                 7, 0);
+    struct lead_beat a = beat(LEAD_LEADING, 5), b = beat(LEAD_FOLLOWING, 5);
+
+    lead_bridges(l, 2, 2, 0, 0);
+    lead_peer_up(l, 0, "a", 0);
+    lead_peer_up(l, 1, "b", 0);
+    lead_database(l, true, 0);
+    lead_row(l, 5, "a", 0);
+    lead_peer_beat(l, 0, &a, 10);
+    lead_peer_beat(l, 1, &b, 10);
+    lead_peer_down(l, 0, 20);
+    b.state = LEAD_TAKING;
+    for (int64_t ms = 20; ms < 20 + LEAD_TURN_MS; ms += LEAD_BEAT_MS) {
+        lead_peer_beat(l, 1, &b, ms);
+        assert_false(does(l, LEAD_TAKE, NULL));
+    }
+    lead_peer_beat(l, 1, &b, 20 + LEAD_TURN_MS);    /* It has had its turn. */
+    assert_true(does(l, LEAD_TAKE, NULL));
+    lead_destroy(l);
+}
+
+static void
+a_leader_that_falls_silent_is_missed_before_it_is_suspected(void **state)
+{
+    struct lead *l = b_follows_a(1000);
+    uint64_t epoch;
+
+    assert_false(lead_misses_leader(l, 1000 + LEAD_MISS_MS - 1));
+    assert_true(lead_misses_leader(l, 1000 + LEAD_MISS_MS));
+    lead_destroy(l);
+    l = b_leads(1000, &epoch);
+    assert_false(lead_misses_leader(l, 9000));
+    lead_destroy(l);
+}
+
 static void
 a_silent_leader_is_suspected_after_300_ms(void **state)
 {
@@ -124,6 +164,31 @@ a_silent_leader_is_suspected_after_300_ms(void **state)
     assert_false(does(l, LEAD_TAKE, NULL));
     lead_tick(l, 1300);
     assert_true(does(l, LEAD_TAKE, NULL));
+    lead_destroy(l);
+}
+
+/* A server of the database that has died with the leader's machine is left for
+ * another one: that is no news of the leader. */
+static void
+a_row_that_nobody_has_written_to_is_no_sign_of_life(void **state)
+{
+    struct lead *l = b_follows_a(1000);
+
+    lead_database(l, false, 1200);
+    lead_database(l, true, 1250);
+    lead_row_is_known(l, 5, "a", 1250);
+    assert_false(does(l, LEAD_TAKE, NULL));
+    lead_tick(l, 1300);
+    assert_true(does(l, LEAD_TAKE, NULL));
+    lead_destroy(l);
+
+    l = b_follows_a(1000);              /* But this is. */
+    lead_database(l, false, 1200);
+    lead_database(l, true, 1250);
+    lead_row(l, 5, "a", 1250);
+    lead_row_is_known(l, 5, "a", 1250);
+    lead_tick(l, 1549);
+    assert_false(does(l, LEAD_TAKE, NULL));
     lead_destroy(l);
 }
 
@@ -1045,7 +1110,11 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_whose_connection_closes_is_replaced_at_once),
         cmocka_unit_test(who_is_not_first_waits_for_those_before_it),
+        cmocka_unit_test(who_is_at_it_is_not_disturbed),
+        cmocka_unit_test(
+            a_leader_that_falls_silent_is_missed_before_it_is_suspected),
         cmocka_unit_test(a_silent_leader_is_suspected_after_300_ms),
+        cmocka_unit_test(a_row_that_nobody_has_written_to_is_no_sign_of_life),
         cmocka_unit_test(a_leader_that_writes_to_its_row_is_not_suspected),
         cmocka_unit_test(a_leader_that_misses_a_peer_writes_to_its_row),
         cmocka_unit_test(a_leader_in_quiet_times_writes_nothing),

@@ -483,6 +483,33 @@ a_server_that_falls_silent_is_left(void **state)
     assert_string_equal(ovsdb_server(f->ovsdb), f->servers[1]->target);
 }
 
+/* Who has a reason need not wait for 'dead_ms'. */
+static void
+a_server_that_is_probed_is_left_soon_if_it_is_silent(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, 2, (struct ovsdb_options) { .probe_ms = 60000,
+                                         .dead_ms = 60000 });
+    ovsdb_probe(f->ovsdb, 10);          /* There is none yet. */
+    WAIT_UNTIL(f, f->n_synced == 1);
+    assert_told(f, "up leads\nsynced\n");
+    ovsdb_probe(f->ovsdb, 2000);
+    WAIT_UNTIL(f, fake_ovsdb_heard(f->servers[0], "echo", 0));
+    assert_told(f, "");
+    f->servers[0]->mute = true;
+    ovsdb_probe(f->ovsdb, 10);          /* The first one is under way. */
+    ovsdb_reconnect_elsewhere(f->ovsdb, "test");
+    WAIT_UNTIL(f, f->n_synced == 2);
+    assert_told(f, "down: test\nup leads\nsynced\n");
+    f->servers[1]->mute = true;
+    f->servers[0]->mute = false;
+    ovsdb_probe(f->ovsdb, 10);
+    WAIT_UNTIL(f, f->n_synced == 3);
+    assert_told(f, "down: it does not answer\nup leads\nsynced\n");
+    assert_string_equal(ovsdb_server(f->ovsdb), f->servers[0]->target);
+}
+
 static void
 a_server_that_never_says_what_it_is_is_left(void **state)
 {
@@ -798,6 +825,7 @@ main(void)
         TEST(who_leads_is_told_when_it_changes),
         TEST(a_server_that_is_lost_is_left_for_the_next),
         TEST(a_server_that_falls_silent_is_left),
+        TEST(a_server_that_is_probed_is_left_soon_if_it_is_silent),
         TEST(a_server_that_never_says_what_it_is_is_left),
         TEST(nobody_there_is_asked_again_and_again),
         TEST(older_data_are_not_gone_back_to),
