@@ -52,6 +52,7 @@ struct cluster {
     struct attempt *take;       /* That attempt, among the others, or NULL; */
     uint64_t take_id, take_from;        /* its transaction, and after which. */
     bool busy;                  /* Actions are being carried out. */
+    bool led;                   /* By another one, which was heard. */
     bool row_there;             /* The shard's, */
     char row_uuid[OVSDB_UUID_STRLEN];
     uint64_t row_epoch;         /* as it was told last. */
@@ -311,6 +312,7 @@ carry_out(struct cluster *c, const struct lead_action *a)
         log_warn("cluster: %s stands down; %s leads, epoch %"PRIu64, c->name,
                  lead_get_leader(c->lead), lead_get_epoch(c->lead));
         dbstore_lead(c->store, 0, NULL);
+        c->led = false;
         c->host.follow(c->host.aux);
         break;
     case LEAD_BEAT:
@@ -342,6 +344,10 @@ act(struct cluster *c)
     c->busy = true;
     while (lead_next_action(c->lead, &a)) {
         carry_out(c, &a);
+    }
+    if (!c->led && lead_hears_leader(c->lead, clock_mono_ms())) {
+        c->led = true;
+        c->host.led(c->host.aux);
     }
     c->busy = false;
     arm_timer(c);

@@ -23,6 +23,8 @@ struct cluster_host {
      * are to be later than 'after_ms', Unix time. */
     void (*lead)(void *aux, uint64_t epoch, int64_t after_ms);
     void (*follow)(void *aux);
+    /* Another one leads, and is heard: the first time since follow(). */
+    void (*led)(void *aux);
     /* What all share in the database is not as it was. */
     void (*changed)(void *aux);
     /* Of bridges, and the highest generation id that one has told. */

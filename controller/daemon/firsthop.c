@@ -48,10 +48,13 @@ struct firsthop {
     struct keeper *keeper;
     struct worker *parser;
     struct versions *versions;          /* Of the configuration. */
+    bool clustered;                     /* It is one of several. */
     struct cluster *cluster;            /* NULL: it is alone. */
     struct errands *errands;            /* Of its peers; NULL: of none. */
     struct learnt *learnt;
     bool follows;                       /* Another controller leads. */
+    bool unled;                         /* Or none, as far as is known: the
+                                         * core is told nothing. */
     int64_t rebuilt_ms;
     struct event *rebuild;              /* What all share has changed. */
     json_t *told_config, *shared_config;        /* The part that is shared of
@@ -203,7 +206,9 @@ withdraw(void *fh_, enum config_upstream which, const struct fh_route *route)
 static void
 create_upstreams(struct firsthop *fh)
 {
-    struct upstream_bgp_options bgp = { fh->base, on_upstream, fh };
+    struct upstream_bgp_options bgp = {
+        fh->base, on_upstream, fh, .several = fh->clustered
+    };
     struct upstream_kernel_options kernel = { fh->base, on_upstream, fh };
     struct upstream_core_options core = {
         fh->base, fh->bridges, on_told, on_upstream, fh
@@ -310,6 +315,9 @@ configure(struct firsthop *fh, const struct config *config)
     uint32_t ms = fh->follows ? FOLLOW_SETTLE_MS : settle_ms(config);
 
     reread_certificates(fh, config);
+    if (fh->unled) {
+        return;
+    }
     upstream_bgp_configure(fh->upstreams[UPSTREAM_BGP], config->bgp.api_in,
                            config->bgp.api_out, ms);
     configure_cores(fh, config, ms);
@@ -560,7 +568,7 @@ on_lead(void *fh_, uint64_t epoch, int64_t after_ms)
 {
     struct firsthop *fh = fh_;
 
-    fh->follows = false;
+    fh->follows = fh->unled = false;
     wake(fh);
     renew_upstreams(fh);
     engine_set_decisions_after(fh->engine, after_ms);
@@ -576,12 +584,23 @@ on_follow(void *fh_)
 {
     struct firsthop *fh = fh_;
 
-    fh->follows = true;
+    fh->follows = fh->unled = true;
     wake(fh);
     engine_restart(fh->engine, cluster_config(fh), true);
     renew_upstreams(fh);
     bridges_follow(fh->bridges);
     end_turn(fh);
+}
+
+/* What this one has told the core before is told by another one now.  As long
+ * as nobody leads it may be all that the core has. */
+static void
+on_led(void *fh_)
+{
+    struct firsthop *fh = fh_;
+
+    fh->unled = false;
+    configure(fh, engine_config(fh->engine));
 }
 
 static struct bridges_count
@@ -626,7 +645,7 @@ static bool
 join_cluster(struct firsthop *fh, char **errp)
 {
     const struct cluster_host host = {
-        .lead = on_lead, .follow = on_follow, .count = count,
+        .lead = on_lead, .follow = on_follow, .led = on_led, .count = count,
         .changed = on_shared,
         .generation = known_generation, .request = on_request, .aux = fh,
     };
@@ -721,6 +740,7 @@ firsthop_create(struct event_base *base, struct config *config,
         config_destroy(config);
         config = stored;
     }
+    fh->clustered = fh->unled = config->cluster.name != NULL;
     create_bridges(fh, config);
     create_upstreams(fh);
     fh->engine = create_engine(fh, config, errp);

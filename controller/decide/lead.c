@@ -134,8 +134,8 @@ lead_epoch_after(uint64_t epoch, int64_t unix_ms)
     return now > epoch ? now : epoch + 1;
 }
 
-static struct lead_peer *
-find_peer(struct lead *l, const char *name)
+static const struct lead_peer *
+find_peer(const struct lead *l, const char *name)
 {
     for (size_t i = 0; i < l->n_peers; i++) {
         if (*name && !strcmp(l->peers[i].name, name)) {
@@ -666,17 +666,22 @@ lead_destroy(struct lead *l)
 /* Readers. */
 
 bool
+lead_hears_leader(const struct lead *l, int64_t now_ms)
+{
+    const struct lead_peer *peer = find_peer(l, l->leader);
+
+    return (l->state == LEAD_FOLLOWING && peer
+            && peer->beat.state == LEAD_LEADING
+            && is_heard(peer, now_ms, LEAD_MISS_MS));
+}
+
+bool
 lead_misses_leader(const struct lead *l, int64_t now_ms)
 {
-    for (size_t i = 0; i < l->n_peers; i++) {
-        const struct lead_peer *peer = &l->peers[i];
+    const struct lead_peer *peer = find_peer(l, l->leader);
 
-        if (*peer->name && !strcmp(peer->name, l->leader)) {
-            return (l->state != LEAD_LEADING
-                    && !is_heard(peer, now_ms, LEAD_MISS_MS));
-        }
-    }
-    return false;
+    return (l->state != LEAD_LEADING && peer
+            && !is_heard(peer, now_ms, LEAD_MISS_MS));
 }
 
 enum lead_state

@@ -140,6 +140,8 @@ struct lead_beat lead_get_beat(const struct lead *);
 const char *lead_peer_name(const struct lead *, size_t peer);
 const struct lead_beat *lead_peer_beat_of(const struct lead *, size_t peer);
 bool lead_peer_is_heard(const struct lead *, size_t peer, int64_t now_ms);
+/* Does another one lead, and say so? */
+bool lead_hears_leader(const struct lead *, int64_t now_ms);
 /* Has the leader been silent for LEAD_MISS_MS?  Its machine may have died, and
  * a server of the database with it. */
 bool lead_misses_leader(const struct lead *, int64_t now_ms);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct bgp_route {
     struct fh_addr client;
     struct fh_addr next_hop;
     uint32_t local_preference;
+    uint32_t med;               /* UINT32_MAX: none. */
     char community[12];         /* "65535:65535", or "". */
     bool waits;
     bool withdrawn;             /* Forgotten once that has been written. */
@@ -166,15 +168,19 @@ static size_t
 format_route(const struct bgp_route *r, char line[LINE_LEN])
 {
     char client[FH_ADDR_STRLEN], next_hop[FH_ADDR_STRLEN];
+    char med[16] = "";
     int n;
 
     fh_addr_format(r->client, client);
     fh_addr_format(r->next_hop, next_hop);
+    if (r->med != UINT32_MAX) {
+        snprintf(med, sizeof med, "med %"PRIu32" ", r->med);
+    }
     n = (r->withdrawn
          ? snprintf(line, LINE_LEN, "withdraw route %s/32 next-hop %s\n",
                     client, next_hop)
          : snprintf(line, LINE_LEN, "announce route %s/32 next-hop %s "
-                    "local-preference %u%s%s%s\n", client, next_hop,
+                    "%slocal-preference %u%s%s%s\n", client, next_hop, med,
                     r->local_preference, r->community[0]
                     ? " community [" : "", r->community,
                     r->community[0] ? "]" : ""));
@@ -599,6 +605,7 @@ bgp_announce(struct upstream *u, const struct fh_route *route,
         .client = route->client,
         .next_hop = route->uplink.address,
         .local_preference = route->local_preference,
+        .med = b->options.several ? UINT32_MAX - route->decision : UINT32_MAX,
     };
 
     snprintf(new.community, sizeof new.community, "%s",
@@ -609,12 +616,14 @@ bgp_announce(struct upstream *u, const struct fh_route *route,
     } else if (!r->withdrawn
                && fh_addr_equal(r->next_hop, new.next_hop)
                && r->local_preference == new.local_preference
+               && r->med == new.med
                && !strcmp(r->community, new.community)) {
         return true;
     } else {
         unqueue(b, r);
         r->next_hop = new.next_hop;
         r->local_preference = new.local_preference;
+        r->med = new.med;
         memcpy(r->community, new.community, sizeof r->community);
         r->withdrawn = false;
     }

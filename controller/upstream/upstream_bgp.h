@@ -17,6 +17,11 @@
  *      ^                  |                                        |
  *      +--- reader gone --+----------------------------------------+
  *
+ * With several controllers each has a speaker, and that of one that has died
+ * goes on announcing what it was told last.  So a route then says in its MED
+ * (MULTI_EXIT_DISC, RFC 4271, 5.1.4: the lowest is preferred) by which decision
+ * it is: the core takes the latest, whoever tells of it.
+ *
  * Routes that an earlier daemon announced stay until 'settle_ms' after the
  * start: only then is it known which clients are gone. */
 #ifndef UPSTREAM_BGP_H
@@ -36,6 +41,7 @@ struct upstream_bgp_options {
     struct event_base *base;
     upstream_event_cb *event;   /* The speaker came or went; may be NULL. */
     void *aux;
+    bool several;               /* Other controllers have speakers as well. */
 };
 
 struct upstream *upstream_bgp_create(const struct upstream_bgp_options *);

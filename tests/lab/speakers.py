@@ -111,12 +111,22 @@ neighbor {peer} {{
 
 
 class Bird(Speaker):
-    """BIRD 2 at 'address', which waits for the peer 'peer'."""
+    """BIRD 2 at 'address', which waits for 'peers', one or more."""
 
     TABLE = "birdc show route"
 
-    def __init__(self, directory, netns, address, peer):
+    def __init__(self, directory, netns, address, *peers):
         super().__init__(directory, netns)
+        sessions = "".join(
+            f"""
+protocol bgp firsthop{number} {{
+    local {address} as {ASN};
+    neighbor {peer} as {ASN};
+    passive;
+    ipv4 {{ import all; export none; }};
+}}"""
+            for number, peer in enumerate(peers, 1)
+        )
         self.write(
             "bird.conf",
             f"""
@@ -124,12 +134,7 @@ router id {address};
 protocol device {{ scan time 10; }}
 protocol direct {{ ipv4; interface "eth0"; }}
 protocol kernel {{ ipv4 {{ import none; export all; }}; }}
-protocol bgp firsthop {{
-    local {address} as {ASN};
-    neighbor {peer} as {ASN};
-    passive;
-    ipv4 {{ import all; export none; }};
-}}
+{sessions}
 """,
         )
 

@@ -147,11 +147,14 @@ a_leader_that_falls_silent_is_missed_before_it_is_suspected(void **state)
     struct lead *l = b_follows_a(1000);
     uint64_t epoch;
 
+    assert_true(lead_hears_leader(l, 1000 + LEAD_MISS_MS - 1));
+    assert_false(lead_hears_leader(l, 1000 + LEAD_MISS_MS));
     assert_false(lead_misses_leader(l, 1000 + LEAD_MISS_MS - 1));
     assert_true(lead_misses_leader(l, 1000 + LEAD_MISS_MS));
     lead_destroy(l);
     l = b_leads(1000, &epoch);
     assert_false(lead_misses_leader(l, 9000));
+    assert_false(lead_hears_leader(l, 9000));
     lead_destroy(l);
 }
 

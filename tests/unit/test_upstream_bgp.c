@@ -243,6 +243,34 @@ what_is_announced_already_is_not_sent_again(void **state)
     assert_string_equal(f->text, ROUTE("11", "2"));
 }
 
+/* The speaker of a controller that has died goes on with what it was told last:
+ * the lowest MED is preferred, and is that of the last decision. */
+static void
+with_several_controllers_the_last_decision_is_preferred(void **state)
+{
+    struct fixture *f = *state;
+    const struct upstream_bgp_options options = { f->base, NULL, NULL, true };
+    struct fh_route r;
+
+    f->u->ops->destroy(f->u);
+    f->u = upstream_bgp_create(&options);
+    f->community = NULL;
+    announce(f, 10, 0);
+    connect_now(f, 0);
+    UNTIL(f, stats(f).synced);
+    read_some(f);
+    assert_string_equal(f->text, BEGIN "announce route 10.0.0.10/32 next-hop "
+                        "192.0.2.2 med 4294967294 local-preference 150\n"
+                        END);
+    take(f);
+    r = route(f, 10, 0);
+    r.decision = 7;             /* The same router, later. */
+    assert_true(f->u->ops->announce(f->u, &r, UPSTREAM_MOVED));
+    UNTIL(f, f->len);
+    assert_string_equal(f->text, "announce route 10.0.0.10/32 next-hop "
+                        "192.0.2.2 med 4294967288 local-preference 150\n");
+}
+
 static void
 no_community_is_none(void **state)
 {
@@ -676,6 +704,7 @@ main(void)
         TEST(the_table_comes_between_begin_and_end),
         TEST(a_move_is_one_announcement_and_no_withdrawal),
         TEST(what_is_announced_already_is_not_sent_again),
+        TEST(with_several_controllers_the_last_decision_is_preferred),
         TEST(no_community_is_none),
         TEST(a_withdrawn_route_is_forgotten),
         TEST(back_before_the_withdrawal_was_written_withdraws_nothing),
