@@ -14,6 +14,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/cluster/link.h"
+#include "controller/cluster/peers.h"
 #include "controller/daemon/cluster.h"
 
 #define MAX_S 60                /* For the answer. */
@@ -67,6 +68,19 @@ event_cb(struct bufferevent *bev, short what, void *errand)
     end(errand, (what & BEV_EVENT_EOF) != 0);
 }
 
+/* None of our own asks for more than PEERS_MAX_ASKED things at a time. */
+static size_t
+count_of_peer(const struct errands *all, size_t peer)
+{
+    const struct errand *errand;
+    size_t n = 0;
+
+    TAILQ_FOREACH (errand, &all->list, node) {
+        n += errand->peer == peer;
+    }
+    return n;
+}
+
 void
 errand_begin(struct errands *all, size_t peer, uint32_t number,
              const uint8_t *text, size_t len)
@@ -75,8 +89,9 @@ errand_begin(struct errands *all, size_t peer, uint32_t number,
     struct errand *errand;
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                   fds)) {
+    if (count_of_peer(all, peer) >= PEERS_MAX_ASKED
+        || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                      fds)) {
         cluster_answer(all->cluster, peer, number, NULL, 0);
         return;
     }

@@ -16,7 +16,8 @@ struct errands *errands_create(struct event_base *, struct cluster *,
 /* Before the cluster.  NULL is fine. */
 void errands_destroy(struct errands *);
 
-/* 'text' is an HTTP request after whose answer the connection is closed. */
+/* 'text' is an HTTP request after whose answer the connection is closed.  More
+ * than PEERS_MAX_ASKED of one peer at a time are refused. */
 void errand_begin(struct errands *, size_t peer, uint32_t number,
                   const uint8_t *text, size_t len);
 
