@@ -703,6 +703,16 @@ bridges_set_refused(struct bridges *all, void (*refused)(void *aux),
     all->refused_aux = aux;
 }
 
+/* Nor does one lead that nobody has at the moment, as a core's whose driver
+ * waits: who has it next would take it for ours. */
+static void
+follow_unowned(struct ofconn *conn, void *aux)
+{
+    if (!ofconn_get_aux(conn) && ofconn_is_ready(conn)) {
+        ofconn_follow(conn);
+    }
+}
+
 void
 bridges_follow(struct bridges *all)
 {
@@ -717,6 +727,7 @@ bridges_follow(struct bridges *all)
             ofconn_follow(b->conn);
         }
     }
+    ofserver_for_each(all->server, follow_unowned, NULL);
     bridges_offer(all);
 }
 

@@ -601,6 +601,7 @@ on_led(void *fh_)
 
     fh->unled = false;
     configure(fh, engine_config(fh->engine));
+    bridges_offer(fh->bridges);
 }
 
 static struct bridges_count

@@ -99,8 +99,8 @@ struct client {
                                          * forwards for it until another does:
                                          * see removed.h.  Or NULL. */
     struct clients *table;      /* That it is in. */
-    struct client_host *host;          /* Of several addresses; NULL: it has this
-                                 * one alone.  See binding.h. */
+    struct client_host *host;   /* Of several addresses; NULL: it has this one
+                                 * alone.  See binding.h. */
     struct client *host_chain;  /* binding.c's. */
     uint64_t awaited;           /* Flows under way: see client_await(). */
     uint32_t slot;              /* Its place in the table, */
