@@ -109,7 +109,7 @@ adopt_client(const struct fh_flow *flow, void *adoption_)
     if (!c) {
         return;
     }
-    binding_set_mac(en->bindings, c, info.mac);
+    client_set_mac(c, info.mac);
     c->recalled = false;
     c->holdings[member] = (struct holding) {
         /* What it holds is about to be compared with what it should. */

@@ -165,7 +165,7 @@ conflict_place_answered(struct engine *en, struct client *c, size_t member,
         }
     }
     if (fh_mac_is_zero(c->mac)) {
-        binding_set_mac(en->bindings, c, mac);
+        client_set_mac(c, mac);
     }
 }
 

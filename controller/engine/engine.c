@@ -250,7 +250,6 @@ build(struct engine *en)
 {
     en->wheel = wheel_create(engine_now_ms(en), en);
     en->clients = clients_create();
-    en->bindings = bindings_create();
     en->relays = relays_create();
     TAILQ_INIT(&en->marked);
     runtime_build(en);
@@ -343,7 +342,6 @@ engine_stop(struct engine *en)
 static void
 tear_down(struct engine *en)
 {
-    bindings_destroy(en->bindings);
     clients_destroy(en->clients);
     relays_destroy(en->relays);
     for (size_t i = 0; i < en->n_segments; i++) {

@@ -24,7 +24,6 @@
 #include "controller/engine/engine.h"
 #include "controller/base/log.h"
 #include "controller/base/wheel.h"
-#include "controller/net/binding.h"
 #include "flows/icmp.h"
 
 struct engine {
@@ -32,7 +31,6 @@ struct engine {
     struct config *config;              /* Owned. */
     struct wheel *wheel;
     struct clients *clients;
-    struct bindings *bindings;          /* Who has whose MAC; owned. */
     struct journal *journal;
     struct router **routers;            /* Owned; as config->routers. */
     size_t n_routers;

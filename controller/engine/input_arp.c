@@ -188,7 +188,7 @@ take_word(struct engine *en, const struct location *at,
     }
     if (fh_mac_is_zero(c->mac)) {
         if (!c->claim.contested) {
-            binding_set_mac(en->bindings, c, in->arp.sha);
+            client_set_mac(c, in->arp.sha);
         }
     } else if (!fh_mac_equal(c->mac, in->arp.sha)
                && !conflict_claims(en, c, at->member, in->arp.sha,

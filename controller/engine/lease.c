@@ -190,7 +190,7 @@ claim(struct engine *en, struct segment *segment,
     if (!fh_mac_is_zero(c->mac) && !fh_mac_equal(c->mac, grant->mac)) {
         return NULL;
     }
-    binding_set_mac(en->bindings, c, grant->mac);
+    client_set_mac(c, grant->mac);
     if (c->origin == CLIENT_LEARNED) {
         life_set_origin(c, CLIENT_LEASED);
     }

@@ -60,7 +60,6 @@ life_forget(struct engine *en, struct client *c, const char *why)
     mark_clear(en, c);
     c->segment->n_clients--;
     c->segment->n_learned -= c->origin == CLIENT_LEARNED;
-    binding_set_mac(en->bindings, c, (struct eth_addr) { .ea = { 0 } });
     clients_remove(en->clients, c);
     if (why) {
         engine_report(en, &e);
@@ -102,8 +101,8 @@ add(struct engine *en, const struct sighting *s)
     int64_t now_ms = engine_now_ms(en);
 
     c->origin = s->origin;
+    client_set_mac(c, s->mac);
     c->vlan = s->vlan ? *s->vlan : segment->config->vlan;
-    binding_set_mac(en->bindings, c, s->mac);
     c->since_ms = now_ms + en->unix_off_ms;
     c->lost_ms = now_ms;
     c->timer.fire = timer_fired;

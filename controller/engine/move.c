@@ -443,5 +443,5 @@ move_follow(struct engine *en, struct client *c, struct eth_addr mac)
         }
         client_forget_holding(c, i);
     }
-    binding_set_mac(en->bindings, c, mac);
+    client_set_mac(c, mac);
 }

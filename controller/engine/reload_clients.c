@@ -246,7 +246,7 @@ inherit_lease(struct client *c, struct client *old)
 static void
 inherit(struct engine *en, struct client *c, struct client *old)
 {
-    binding_set_mac(en->bindings, c, old->mac);
+    client_set_mac(c, old->mac);
     c->vlan.tpid = old->vlan.tpid;
     c->state = old->state;
     c->since_ms = old->since_ms;
@@ -339,7 +339,6 @@ discard(struct engine *en, struct client *old)
         wheel_cancel(&old->reaches[i].timer);
     }
     wheel_cancel(&old->timer);
-    binding_set_mac(en->bindings, old, (struct eth_addr) { .ea = { 0 } });
     clients_remove(en->clients, old);
 }
 

@@ -174,7 +174,7 @@ runtime_add_client(struct engine *en, const struct config_client *config,
         }
     }
     if (config->has_mac) {
-        binding_set_mac(en->bindings, c, config->mac);
+        client_set_mac(c, config->mac);
         c->mac_fixed = true;
     }
     return c;
@@ -197,7 +197,7 @@ runtime_set_client(struct engine *en, struct client *c,
     life_set_origin(c, origin);
     c->mac_fixed = client->has_mac;
     if (client->has_mac) {
-        binding_set_mac(en->bindings, c, client->mac);
+        client_set_mac(c, client->mac);
     }
     serving_arm(en, c);
 }

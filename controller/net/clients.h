@@ -64,7 +64,6 @@ struct client_lease {
 #define CLIENT_MAX_ANSWERED 64
 #define CLIENT_ANSWERED_S 600   /* "Recently": ARP entries live minutes. */
 
-struct client_host;
 struct router;
 struct segment;
 
@@ -99,12 +98,8 @@ struct client {
                                          * forwards for it until another does:
                                          * see removed.h.  Or NULL. */
     struct clients *table;      /* That it is in. */
-    struct client_host *host;   /* Of several addresses; NULL: it has this one
-                                 * alone.  See binding.h. */
-    struct client *host_chain;  /* binding.c's. */
     uint64_t awaited;           /* Flows under way: see client_await(). */
-    uint32_t slot;              /* Its place in the table, */
-    uint32_t host_index;        /* and in the list of its host. */
+    uint32_t slot;              /* Its place in the table. */
     struct client_answered *answered;   /* Owned, grows on demand. */
     struct client_move *last_move;      /* Owned; NULL: none since the start. */
     struct client_lease *lease;         /* Owned; NULL: it has none. */
@@ -130,7 +125,7 @@ struct client {
                                  * for it, or 0: what flows up to that have
                                  * counted is not its. */
     uint32_t moves;
-    struct eth_addr mac;        /* Zero while unknown: binding_set_mac(). */
+    struct eth_addr mac;        /* Zero while unknown. */
     struct fh_vlan vlan;
     uint32_t silent_members;    /* Which fell silent: bits, as above. */
     uint8_t wants;              /* enum client_want, as bits. */
@@ -181,6 +176,14 @@ struct client {
     struct holding *holdings;   /* By member: behind the reaches. */
     struct reach reaches[];     /* By member. */
 };
+
+/* The one writer of client.mac.  Flows that name the one before are the caller's
+ * matter: see move_follow(). */
+static inline void
+client_set_mac(struct client *c, struct eth_addr mac)
+{
+    c->mac = mac;
+}
 
 static inline void
 client_forget_holding(struct client *c, size_t member)
