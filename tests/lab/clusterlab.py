@@ -142,6 +142,39 @@ class ClusterLab(Lab):
 
         return self.wait_for(agreed, timeout, "one leader")
 
+    def wait_able(self, n_bridges, timeout=15.0):
+        """Waits until each of them could lead: it has the database, and is
+        connected to that many bridges.  (What a bridge takes for a connection
+        may have died with a machine.)"""
+
+        def able():
+            status = self.wait_leader().get("/v1/cluster")
+            return all(
+                p["database"] and p["bridges"] == n_bridges
+                for p in status["peers"]
+            )
+
+        self.wait_for(able, timeout, "all controllers to be able to lead")
+
+    def change_leaders(self, back, check):
+        """Its leader is killed, comes back as a follower, and is handed over
+        to; 'back' waits until it could lead, 'check' is called after each.
+        Returns it."""
+        first = self.leader()
+        first.kill()
+        second = self.wait_leader(but=first)
+        self.wait_connected()
+        check()
+        first.start()
+        self.wait_leader(but=first)
+        back()
+        check()
+        second.request("POST", "/v1/cluster/transfer", {"name": first.name})
+        self.wait_leader(but=second)
+        self.wait_connected()
+        check()
+        return first
+
     def explain(self):
         text = super().explain()
         for controller in self.controllers:

@@ -93,8 +93,9 @@ a_leader_whose_connection_closes_is_replaced_at_once(void **state)
     lead_destroy(l);
 }
 
-static void
-who_is_not_first_waits_for_those_before_it(void **state)
+/* "c", which is last; "a" has led, and its connection closes. */
+static struct lead *
+c_misses_a(int64_t now_ms)
 {
     struct lead *l = lead_create("c", 2, 2, (const unsigned int[]) { 0, 1 },
                                  7, 0);
@@ -107,7 +108,15 @@ who_is_not_first_waits_for_those_before_it(void **state)
     lead_row(l, 5, "a", 0);
     lead_peer_beat(l, 0, &a, 10);
     lead_peer_beat(l, 1, &b, 10);
-    lead_peer_down(l, 0, 20);
+    lead_peer_down(l, 0, now_ms);
+    return l;
+}
+
+static void
+who_is_not_first_waits_for_those_before_it(void **state)
+{
+    struct lead *l = c_misses_a(20);
+
     lead_tick(l, 20 + LEAD_STAGGER_MS - 1);
     assert_false(does(l, LEAD_TAKE, NULL));
     lead_tick(l, 20 + LEAD_STAGGER_MS);
@@ -119,19 +128,9 @@ who_is_not_first_waits_for_those_before_it(void **state)
 static void
 who_is_at_it_is_not_disturbed(void **state)
 {
-    struct lead *l = lead_create("c", 2, 2, (const unsigned int[]) { 0, 1 },
-                                 7, 0);
-    struct lead_beat a = beat(LEAD_LEADING, 5), b = beat(LEAD_FOLLOWING, 5);
+    struct lead *l = c_misses_a(20);
+    struct lead_beat b = beat(LEAD_TAKING, 5);
 
-    lead_bridges(l, 2, 2, 0, 0);
-    lead_peer_up(l, 0, "a", 0);
-    lead_peer_up(l, 1, "b", 0);
-    lead_database(l, true, 0);
-    lead_row(l, 5, "a", 0);
-    lead_peer_beat(l, 0, &a, 10);
-    lead_peer_beat(l, 1, &b, 10);
-    lead_peer_down(l, 0, 20);
-    b.state = LEAD_TAKING;
     for (int64_t ms = 20; ms < 20 + LEAD_TURN_MS; ms += LEAD_BEAT_MS) {
         lead_peer_beat(l, 1, &b, ms);
         assert_false(does(l, LEAD_TAKE, NULL));
