@@ -49,10 +49,8 @@ struct cluster {
     struct tls *tls;            /* Owned; NULL: none. */
     struct event *timer, *refused;
     struct event *uncommitted;  /* An epoch is being taken for long. */
-    struct attempt *take;       /* That attempt, among the others, or NULL; */
-    uint64_t take_id, take_from;        /* its transaction, and after which. */
+    struct attempt *take;       /* That attempt, among the others, or NULL. */
     bool busy;                  /* Actions are being carried out. */
-    bool led;                   /* By another one, which was heard. */
     bool row_there;             /* The shard's, */
     char row_uuid[OVSDB_UUID_STRLEN];
     uint64_t row_epoch;         /* as it was told last. */
@@ -69,7 +67,8 @@ struct cluster {
 struct attempt {
     TAILQ_ENTRY(attempt) node;
     struct cluster *c;
-    uint64_t epoch;
+    uint64_t epoch, from;       /* 'from': which it is to replace. */
+    uint64_t id;                /* The transaction's. */
 };
 
 static void act(struct cluster *);
@@ -172,14 +171,20 @@ renewed(void *attempt_, enum ovsdb_outcome outcome, const json_t *results,
     act(c);
 }
 
+/* NULL: there is no server, 'done' is not called. */
 static struct attempt *
-attempt_create(struct cluster *c, uint64_t epoch)
+transact(struct cluster *c, json_t *operations, uint64_t epoch, uint64_t from,
+         ovsdb_done_cb *done)
 {
     struct attempt *attempt = fh_xmalloc(sizeof *attempt);
 
-    attempt->c = c;
-    attempt->epoch = epoch;
+    *attempt = (struct attempt) { .c = c, .epoch = epoch, .from = from };
     TAILQ_INSERT_TAIL(&c->attempts, attempt, node);
+    attempt->id = ovsdb_transact(c->db, operations, done, attempt);
+    if (!attempt->id) {
+        attempt_free(attempt);
+        return NULL;
+    }
     return attempt;
 }
 
@@ -218,17 +223,12 @@ static void
 take(struct cluster *c, uint64_t epoch, uint64_t from)
 {
     static const struct timeval soon = { 0, UNCOMMITTED_MS * 1000 };
-    struct attempt *attempt = attempt_create(c, epoch);
 
     log_info("cluster: takes epoch %"PRIu64" after %"PRIu64, epoch, from);
-    c->take_from = from;
-    c->take_id = ovsdb_transact(c->db, take_operations(c, epoch, from), taken,
-                                attempt);
-    if (c->take_id) {
-        c->take = attempt;
+    c->take = transact(c, take_operations(c, epoch, from), epoch, from, taken);
+    if (c->take) {
         evtimer_add(c->uncommitted, &soon);
     } else {
-        attempt_free(attempt);
         lead_taken(c->lead, epoch, false, clock_mono_ms());
     }
 }
@@ -239,23 +239,23 @@ static void
 on_leads(void *c_, bool leads)
 {
     struct cluster *c = c_;
-    uint64_t id;
+    struct attempt *former = c->take, *again;
 
-    if (!leads || !c->take) {
+    if (!leads || !former) {
         return;
     }
-    id = ovsdb_transact(c->db, take_operations(c, c->take->epoch,
-                                               c->take_from), taken, c->take);
-    if (id) {
-        ovsdb_forget(c->db, c->take_id);
-        c->take_id = id;
+    again = transact(c, take_operations(c, former->epoch, former->from),
+                     former->epoch, former->from, taken);
+    if (again) {
+        ovsdb_forget(c->db, former->id);
+        attempt_free(former);
+        c->take = again;
     }
 }
 
 static void
 renew(struct cluster *c, uint64_t epoch)
 {
-    struct attempt *attempt = attempt_create(c, epoch);
     json_t *operations = json_array();
 
     json_array_append_new(operations, wait_for(c, json_pack(
@@ -263,8 +263,7 @@ renew(struct cluster *c, uint64_t epoch)
     json_array_append_new(operations, json_pack(
         "{s:s, s:s, s:o, s:{s:I}}", "op", "update", "table", "Shard",
         "where", where_shard(c), "row", "beat", (json_int_t) ++c->beat));
-    if (!ovsdb_transact(c->db, operations, renewed, attempt)) {
-        attempt_free(attempt);
+    if (!transact(c, operations, epoch, epoch, renewed)) {
         lead_renewed(c->lead, epoch, LEAD_NO_ANSWER, clock_mono_ms());
     }
 }
@@ -312,7 +311,6 @@ carry_out(struct cluster *c, const struct lead_action *a)
         log_warn("cluster: %s stands down; %s leads, epoch %"PRIu64, c->name,
                  lead_get_leader(c->lead), lead_get_epoch(c->lead));
         dbstore_lead(c->store, 0, NULL);
-        c->led = false;
         c->host.follow(c->host.aux);
         break;
     case LEAD_BEAT:
@@ -345,8 +343,7 @@ act(struct cluster *c)
     while (lead_next_action(c->lead, &a)) {
         carry_out(c, &a);
     }
-    if (!c->led && lead_hears_leader(c->lead, clock_mono_ms())) {
-        c->led = true;
+    if (lead_hears_leader(c->lead, clock_mono_ms())) {
         c->host.led(c->host.aux);
     }
     c->busy = false;

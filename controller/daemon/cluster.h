@@ -23,7 +23,7 @@ struct cluster_host {
      * are to be later than 'after_ms', Unix time. */
     void (*lead)(void *aux, uint64_t epoch, int64_t after_ms);
     void (*follow)(void *aux);
-    /* Another one leads, and is heard: the first time since follow(). */
+    /* Another one leads, and is heard: again and again. */
     void (*led)(void *aux);
     /* What all share in the database is not as it was. */
     void (*changed)(void *aux);

@@ -599,9 +599,11 @@ on_led(void *fh_)
 {
     struct firsthop *fh = fh_;
 
-    fh->unled = false;
-    configure(fh, engine_config(fh->engine));
-    bridges_offer(fh->bridges);
+    if (fh->unled) {
+        fh->unled = false;
+        configure(fh, engine_config(fh->engine));
+        bridges_offer(fh->bridges);
+    }
 }
 
 static struct bridges_count
