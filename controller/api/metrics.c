@@ -64,7 +64,6 @@ COUNTER(probes)
 COUNTER(probes_missed)
 COUNTER(probes_postponed)
 COUNTER(probes_inconclusive)
-COUNTER(probe_packets)
 COUNTER(beacons)
 COUNTER(beacons_missed)
 COUNTER(muted)
@@ -75,12 +74,18 @@ COUNTER(flow_deletes)
     static uint64_t                                                      \
     get_##MEMBER(const struct router *router)                            \
     {                                                                    \
-        return router->commits.MEMBER;                                   \
+        return router->box->counters.MEMBER;                             \
     }
 COMMITS(commits)
 COMMITS(commits_failed)
 COMMITS(flows_repaired)
 COMMITS(dpid_takeovers)
+
+static uint64_t
+get_probe_packets(const struct router *router)
+{
+    return router->box->n_arp_messages;
+}
 
 static uint64_t
 get_connected(const struct router *router)

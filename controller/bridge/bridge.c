@@ -50,7 +50,7 @@ struct bridge {
     struct fh_bridge_counters *counters;
     const struct bridge_ops *ops;
     void *owner;
-    unsigned int n_owners;      /* So far. */
+    unsigned int n_disowned;    /* So many times. */
 
     struct ofconn *conn;        /* NULL: AWAY. */
     struct ofxact *xact;        /* NULL: AWAY, SETUP. */
@@ -103,7 +103,7 @@ struct bridges {
 /* What a commit's confirmation is for. */
 struct commit {
     struct bridge *bridge;
-    unsigned int n_owners;      /* As it was sent. */
+    unsigned int n_disowned;    /* As it was sent. */
     uint64_t *tokens;           /* Owned. */
     size_t n;
     bool changes;               /* Not a mere barrier. */
@@ -142,7 +142,7 @@ take_commit(struct bridge *b)
     struct commit *commit = fh_xmalloc(sizeof *commit);
 
     *commit = (struct commit) {
-        b, b->n_owners, b->tokens, b->n_tokens, b->changes.n > 0
+        b, b->n_disowned, b->tokens, b->n_tokens, b->changes.n > 0
     };
     b->tokens = NULL;
     b->n_tokens = b->cap_tokens = 0;
@@ -153,7 +153,7 @@ static void
 tell_confirmed(struct bridge *b, const struct commit *commit, bool ok)
 {
     for (size_t i = 0; i < commit->n; i++) {
-        if (b->ops->confirmed && commit->n_owners == b->n_owners) {
+        if (b->ops->confirmed && commit->n_disowned == b->n_disowned) {
             b->ops->confirmed(b->owner, commit->tokens[i], ok);
         }
     }
@@ -945,16 +945,16 @@ bridge_create(struct bridges *all, const struct bridge_options *options,
 }
 
 void
-bridge_set_owner(struct bridge *b, const struct bridge_options *options,
-                 const struct bridge_ops *ops, void *owner)
+bridge_set_options(struct bridge *b, const struct bridge_options *options)
 {
-    if (owner != b->owner) {
-        bridge_commit(b);
-        b->n_owners++;
-    }
-    b->ops = ops;
-    b->owner = owner;
     set_options(b, options);
+}
+
+void
+bridge_disown(struct bridge *b)
+{
+    bridge_commit(b);
+    b->n_disowned++;
 }
 
 void

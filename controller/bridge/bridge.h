@@ -25,12 +25,53 @@
 #ifndef BRIDGE_H
 #define BRIDGE_H 1
 
-#include "controller/base/wire.h"
+#include <firsthop/snapshot.h>
+
 #include "controller/bridge/ofconn.h"
 #include "controller/bridge/ofserver.h"
+#include "flows/flow_diff.h"
+#include "flows/ofcodec.h"
 
 struct bridge;
 struct bridges;
+
+/* All are called with the owner, and may do anything with the bridge but
+ * destroy it. */
+struct bridge_ops {
+    /* It has come and is set up, its ports are known.  Its flows are read
+     * next. */
+    void (*up)(void *owner);
+    /* It has gone; nothing that was asked of it will be answered. */
+    void (*down)(void *owner, const char *reason);
+    /* It serves, and lists a flow, which says what it has counted.  May be
+     * NULL. */
+    void (*counted)(void *owner, const struct fh_flow *);
+    /* 'found' are its flows of ours.  Returns those that it should have
+     * instead, new.  'first': it has not served yet. */
+    struct flow_set *(*desired)(void *owner, const struct flow_set *found,
+                                bool first);
+    /* What is wrong is on its way to be changed: it serves.  May be NULL. */
+    void (*read)(void *owner, bool first);
+    /* Somebody else had changed flows of ours, or it was looked whether
+     * anybody had: 'n' were wrong, and are on their way to be put right as soon
+     * as this returns.  May be NULL. */
+    void (*repaired)(void *owner, size_t n);
+    /* What is not the bridge's own business, packet-ins only while it serves.
+     * Returns false for an error that it does not know.  May be NULL. */
+    bool (*message)(void *owner, const struct of_message *);
+    /* May be NULL. */
+    void (*port)(void *owner, const struct of_port *, bool deleted);
+    /* See bridge_await().  May be NULL. */
+    void (*confirmed)(void *owner, uint64_t token, bool ok);
+};
+
+struct bridge_options {
+    uint64_t dpid;
+    const char *kind, *name;    /* For logs: "router", "A".  Copied. */
+    const char *common_name;    /* Of its certificate; copied.  NULL: any. */
+    int reread_ms;              /* What was refused is read again after. */
+    struct fh_bridge_counters *counters;    /* Borrowed; NULL: not counted. */
+};
 
 /* All bridges, and the server that they come to.  'begin_turn' (may be NULL)
  * is called before the first thing of a wake-up is handed over, 'end_turn' when
@@ -75,10 +116,11 @@ struct bridge *bridge_create(struct bridges *, const struct bridge_options *,
                              const struct bridge_ops *, void *owner);
 /* What was awaited fails; its flows are left alone. */
 void bridge_destroy(struct bridge *);
-/* Another owner from now on, or another name.  Nobody is told of what the
- * previous owner awaited. */
-void bridge_set_owner(struct bridge *, const struct bridge_options *,
-                      const struct bridge_ops *, void *owner);
+/* Another name from now on, or another certificate. */
+void bridge_set_options(struct bridge *, const struct bridge_options *);
+/* Sends what is queued; its owner is not told what becomes of that, or of what
+ * was sent before. */
+void bridge_disown(struct bridge *);
 
 /* Queue changes here; bridge_commit() sends what is queued. */
 struct fh_changes *bridge_changes(struct bridge *);

@@ -1,9 +1,10 @@
-/* What is sent to a bridge besides its flows.  See sender.h. */
+/* Empties an out-box into a bridge.  See sender.h. */
 #include <config.h>
 
 #include "controller/bridge/sender.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <firsthop/buf.h>
 
@@ -13,78 +14,49 @@
 
 /* Flow changes after which clients that are being moved are sent on their
  * way.  The first of many is not to wait for the last: so few at first, four
- * times as many each time, while the loop does not turn. */
+ * times as many each time. */
 #define CHUNK_FIRST 32
 #define CHUNK_MOST  (OFXACT_CHUNK - 4)  /* Those of a client fit as well. */
 
-struct fence {
-    uint32_t next;              /* The number of the next. */
-    uint32_t done;              /* Of the last that came back. */
-    uint32_t xid;               /* Of the one that is out. */
-    int64_t sent_us;            /* When; monotonic. */
-    bool out;
-    bool wanted;                /* There is something to cover. */
-};
+/* Room for so many changes is kept. */
+#define CHANGES_KEPT 1024
 
 struct sender {
-    char *name;
-    struct bridge *bridge;      /* Borrowed. */
-    struct arpq *arpq;
-    size_t chunk;               /* So many changes at once. */
-    struct fence fence;         /* Behind the probes. */
-    uint32_t n_unfenced;        /* Probes since the last fence. */
-    struct fence reading;       /* Behind the readings of meters. */
-    uint32_t *meters;           /* To be read next. */
-    size_t n_meters, cap_meters;
+    struct outbox *box;         /* Borrowed. */
+    struct bridge *bridge;      /* Likewise. */
+    uint32_t fence_xid;         /* Of the fence that is out, */
+    uint32_t reading_xid;       /* and of the reading. */
     uint32_t punt_meter_xid;    /* That of all punts was set by this, */
     uint32_t punt_read_xid;     /* and is read by this. */
     uint32_t config_xid;        /* What meters are set to is asked by this. */
     bool config_refused;        /* The bridge does not tell. */
     bool punt_meter_refused;    /* The bridge has none such. */
-    bool unreadable;            /* Nor tells what the others drop. */
 };
 
 struct sender *
-sender_create(const char *name)
+sender_create(struct outbox *box, struct bridge *bridge)
 {
     struct sender *s = fh_xcalloc(1, sizeof *s);
 
-    s->name = fh_xstrdup(name);
-    s->arpq = arpq_create();
-    s->chunk = CHUNK_FIRST;
-    s->fence.next = s->reading.next = 1;
+    s->box = box;
+    s->bridge = bridge;
     return s;
 }
 
 void
 sender_destroy(struct sender *s)
 {
-    if (s) {
-        arpq_destroy(s->arpq);
-        free(s->meters);
-        free(s->name);
-        free(s);
-    }
+    free(s);
 }
 
-void
-sender_set_bridge(struct sender *s, struct bridge *bridge)
-{
-    s->bridge = bridge;
-}
+/* What goes alone. */
 
-/* At once. */
-
-void
-sender_put_frame(struct sender *s, uint32_t port, const uint8_t *frame,
-                 size_t len)
+static void
+send_frame(struct ofconn *conn, uint32_t port, const uint8_t *frame,
+           size_t len)
 {
-    struct ofconn *conn = bridge_conn(s->bridge);
     struct fh_action output;
 
-    if (!conn) {
-        return;
-    }
     memset(&output, 0, sizeof output);
     output.type = FH_ACT_OUTPUT;
     output.u.port = port;
@@ -93,140 +65,127 @@ sender_put_frame(struct sender *s, uint32_t port, const uint8_t *frame,
                            &output, 1, frame, len);
 }
 
-void
-sender_put_change(struct sender *s, enum fh_change_op op,
-                  const struct fh_flow *flow)
+static void
+send_meters(struct sender *s, struct ofconn *conn, const uint8_t *bytes,
+            size_t len)
 {
-    struct ofconn *conn = bridge_conn(s->bridge);
-    struct fh_change change = { op, *flow };
+    struct fh_meter meter;
 
-    if (conn) {
-        ofcodec_put_change(ofconn_tx(conn), ofconn_version(conn),
-                           ofconn_next_xid(conn), &change);
-    }
-}
-
-void
-sender_put_renewal(struct sender *s, const struct fh_flow *flow)
-{
-    struct ofconn *conn = bridge_conn(s->bridge);
-
-    if (conn) {
-        ofcodec_put_renewal(ofconn_tx(conn), ofconn_version(conn),
-                            ofconn_next_xid(conn), flow);
-    }
-}
-
-void
-sender_put_meters(struct sender *s, const struct fh_meter *meters, size_t n)
-{
-    struct ofconn *conn = bridge_conn(s->bridge);
-
-    s->unreadable = false;      /* Perhaps it has them now. */
-    for (size_t i = 0; conn && i < n; i++) {
+    for (size_t at = 0; at < len; at += sizeof meter) {
         uint32_t xid = ofconn_next_xid(conn);
 
-        ofcodec_put_meter(ofconn_tx(conn), ofconn_version(conn), xid,
-                          &meters[i]);
-        if (meters[i].id == FH_METER_CONTROLLER) {
+        memcpy(&meter, bytes + at, sizeof meter);
+        ofcodec_put_meter(ofconn_tx(conn), ofconn_version(conn), xid, &meter);
+        if (meter.id == FH_METER_CONTROLLER) {
             s->punt_meter_xid = xid;
         }
     }
 }
 
-void
-sender_ask_meters(struct sender *s)
+static void
+ask_meters(struct sender *s, struct ofconn *conn)
 {
-    struct ofconn *conn = bridge_conn(s->bridge);
-
-    if (conn && !s->config_refused) {
+    if (!s->config_refused) {
         s->config_xid = ofconn_next_xid(conn);
         ofcodec_put_meter_config_request(ofconn_tx(conn), ofconn_version(conn),
                                          s->config_xid);
     }
 }
 
-/* Fences. */
-
-static bool
-fence_is_due(const struct fence *fence)
+static void
+send_order(struct sender *s, struct ofconn *conn,
+           const struct outbox_order *order)
 {
-    return fence->wanted && !fence->out;
+    const uint8_t *bytes = s->box->data.data + order->at;
+    struct fh_change change;
+
+    switch (order->type) {
+    case OUTBOX_FRAME:
+        send_frame(conn, order->port, bytes, order->len);
+        break;
+    case OUTBOX_CHANGE:
+        memcpy(&change, bytes, sizeof change);
+        ofcodec_put_change(ofconn_tx(conn), ofconn_version(conn),
+                           ofconn_next_xid(conn), &change);
+        break;
+    case OUTBOX_RENEWAL:
+        memcpy(&change, bytes, sizeof change);
+        ofcodec_put_renewal(ofconn_tx(conn), ofconn_version(conn),
+                            ofconn_next_xid(conn), &change.flow);
+        break;
+    case OUTBOX_METERS:
+        send_meters(s, conn, bytes, order->len);
+        break;
+    case OUTBOX_ASK_METERS:
+        ask_meters(s, conn);
+        break;
+    }
 }
 
-static void
-put_fence(struct ofconn *conn, struct fence *fence, uint32_t xid)
-{
-    ofcodec_put_echo_request(ofconn_tx(conn), ofconn_version(conn), xid);
-    fence->xid = xid;
-    fence->sent_us = clock_mono_us();
-    fence->next++;
-    fence->out = true;
-    fence->wanted = false;
-}
-
-static void
-send_fence(struct sender *s)
+void
+sender_send_orders(struct sender *s)
 {
     struct ofconn *conn = bridge_conn(s->bridge);
+    struct outbox *box = s->box;
 
-    if (conn && fence_is_due(&s->fence)) {
-        put_fence(conn, &s->fence, ofconn_next_xid(conn));
-        s->n_unfenced = 0;
+    for (size_t i = 0; conn && i < box->n_orders; i++) {
+        send_order(s, conn, &box->orders[i]);
     }
+    box->n_orders = 0;
+    fh_buf_clear(&box->data);
 }
 
-static bool
-fence_returns(struct fence *fence, uint32_t xid)
-{
-    if (!fence->out || xid != fence->xid) {
-        return false;
-    }
-    fence->out = false;
-    fence->done = fence->next - 1;
-    return true;
-}
+/* Flow changes. */
 
 static void
-fence_forget(struct fence *fence)
+put_changes(struct sender *s, size_t from, size_t to)
 {
-    fence->out = fence->wanted = false;
-    fence->done = fence->next - 1;
+    const struct fh_changes *all = &s->box->changes;
+
+    for (size_t i = from; i < to; i++) {
+        fh_changes_add(bridge_changes(s->bridge), all->items[i].op,
+                       &all->items[i].flow);
+    }
 }
 
-uint32_t
-sender_cover(struct sender *s)
+/* Each client's, and the token behind them. */
+static void
+send_changes(struct sender *s)
 {
-    s->fence.wanted = true;
-    return s->fence.next;
+    struct outbox *box = s->box;
+    size_t done = 0, chunk = CHUNK_FIRST;
+
+    for (size_t i = 0; i < box->n_tokens; i++) {
+        put_changes(s, done, box->tokens[i].n_changes);
+        done = box->tokens[i].n_changes;
+        bridge_await(s->bridge, box->tokens[i].token);
+        if (bridge_n_queued(s->bridge) >= chunk) {
+            bridge_commit(s->bridge);
+            chunk = chunk * 4 < CHUNK_MOST ? chunk * 4 : CHUNK_MOST;
+        }
+    }
+    put_changes(s, done, box->changes.n);
+    box->n_tokens = 0;
+    fh_changes_clear(&box->changes);
+    if (box->changes.cap > CHANGES_KEPT) {
+        fh_changes_destroy(&box->changes);
+    }
+    bridge_commit(s->bridge);
 }
 
-uint32_t
-sender_probe(struct sender *s)
-{
-    s->n_unfenced++;
-    return sender_cover(s);
-}
+/* Fences and readings. */
 
-int64_t
-sender_fence_sent_us(const struct sender *s)
+static void
+send_fence(struct sender *s, struct ofconn *conn)
 {
-    return s->fence.out ? s->fence.sent_us : 0;
+    if (outbox_fence_is_due(&s->box->fence)) {
+        s->fence_xid = ofconn_next_xid(conn);
+        ofcodec_put_echo_request(ofconn_tx(conn), ofconn_version(conn),
+                                 s->fence_xid);
+        outbox_fence_sent(&s->box->fence, clock_mono_us());
+        s->box->n_unfenced = 0;
+    }
 }
-
-bool
-sender_has_probe_budget(const struct sender *s)
-{
-    return !s->fence.out || s->n_unfenced < SENDER_PROBE_BUDGET;
-}
-
-uint32_t
-sender_fence_done(const struct sender *s)
-{
-    return s->fence.done;
-}
-
-/* Readings. */
 
 static void
 put_reading(struct ofconn *conn, uint32_t meter, uint32_t xid)
@@ -236,12 +195,11 @@ put_reading(struct ofconn *conn, uint32_t meter, uint32_t xid)
 }
 
 static void
-send_reading(struct sender *s)
+send_reading(struct sender *s, struct ofconn *conn)
 {
-    struct ofconn *conn = bridge_conn(s->bridge);
-    uint32_t xid;
+    struct outbox *box = s->box;
 
-    if (!conn || !fence_is_due(&s->reading)) {
+    if (!outbox_fence_is_due(&box->reading)) {
         return;
     }
     if (!s->punt_meter_refused) {
@@ -249,60 +207,50 @@ send_reading(struct sender *s)
         s->punt_read_xid = ofconn_next_xid(conn);
         put_reading(conn, FH_METER_CONTROLLER, s->punt_read_xid);
     }
-    xid = ofconn_next_xid(conn);
-    for (size_t i = 0; i < s->n_meters; i++) {
-        put_reading(conn, s->meters[i], xid);
+    s->reading_xid = ofconn_next_xid(conn);
+    for (size_t i = 0; i < box->n_meters; i++) {
+        put_reading(conn, box->meters[i], s->reading_xid);
     }
-    s->n_meters = 0;
-    put_fence(conn, &s->reading, xid);
-}
-
-uint32_t
-sender_read_punts(struct sender *s)
-{
-    if (s->unreadable) {
-        return s->reading.done;
-    }
-    s->reading.wanted = true;
-    return s->reading.next;
+    box->n_meters = 0;
+    ofcodec_put_echo_request(ofconn_tx(conn), ofconn_version(conn),
+                             s->reading_xid);
+    outbox_fence_sent(&box->reading, clock_mono_us());
 }
 
 static bool
-is_to_be_read(const struct sender *s, uint32_t meter)
+returns(struct outbox_fence *fence, uint32_t fence_xid, uint32_t xid)
 {
-    for (size_t i = 0; i < s->n_meters; i++) {
-        if (s->meters[i] == meter) {
-            return true;
+    if (!fence->out || xid != fence_xid) {
+        return false;
+    }
+    outbox_fence_returned(fence);
+    return true;
+}
+
+bool
+sender_echo_reply(struct sender *s, uint32_t xid, int64_t *took_us)
+{
+    struct ofconn *conn = bridge_conn(s->bridge);
+    struct outbox *box = s->box;
+
+    *took_us = clock_mono_us() - box->fence.sent_us;
+    if (returns(&box->fence, s->fence_xid, xid)) {
+        if (conn) {
+            send_fence(s, conn);
         }
+        return true;
+    }
+    if (returns(&box->reading, s->reading_xid, xid) && conn) {
+        send_reading(s, conn);
     }
     return false;
-}
-
-uint32_t
-sender_read_meter(struct sender *s, uint32_t meter)
-{
-    if (!s->unreadable && !is_to_be_read(s, meter)) {
-        if (s->n_meters == s->cap_meters) {
-            s->cap_meters = s->cap_meters ? s->cap_meters * 2 : 8;
-            s->meters = fh_xrealloc(s->meters,
-                                    s->cap_meters * sizeof *s->meters);
-        }
-        s->meters[s->n_meters++] = meter;
-    }
-    return sender_read_punts(s);
-}
-
-uint32_t
-sender_reading_done(const struct sender *s)
-{
-    return s->reading.done;
 }
 
 bool
 sender_is_reading(const struct sender *s, uint32_t xid)
 {
-    return (s->reading.out
-            && (xid == s->reading.xid || xid == s->punt_read_xid));
+    return (s->box->reading.out
+            && (xid == s->reading_xid || xid == s->punt_read_xid));
 }
 
 bool
@@ -311,8 +259,8 @@ sender_meter_error(struct sender *s, const struct of_message *msg)
     if (msg->xid == s->punt_meter_xid || msg->xid == s->punt_read_xid) {
         if (!s->punt_meter_refused) {
             s->punt_meter_refused = true;
-            log_warn("%s: the bridge has no meter for all that it "
-                     "hands up: %s", s->name, msg->error.text);
+            log_warn("router %s: the bridge has no meter for all that it "
+                     "hands up: %s", s->box->name, msg->error.text);
         }
         return true;
     }
@@ -320,27 +268,13 @@ sender_meter_error(struct sender *s, const struct of_message *msg)
         s->config_refused = true;
         return true;
     }
-    if (s->reading.out && msg->xid == s->reading.xid) {
-        if (!s->unreadable) {
-            s->unreadable = true;
-            log_warn("%s: the bridge does not tell what its meters "
-                     "drop: %s", s->name, msg->error.text);
+    if (s->box->reading.out && msg->xid == s->reading_xid) {
+        if (!s->box->unreadable) {
+            s->box->unreadable = true;
+            log_warn("router %s: the bridge does not tell what its meters "
+                     "drop: %s", s->box->name, msg->error.text);
         }
         return true;
-    }
-    return false;
-}
-
-bool
-sender_echo_reply(struct sender *s, uint32_t xid, int64_t *took_us)
-{
-    *took_us = clock_mono_us() - s->fence.sent_us;
-    if (fence_returns(&s->fence, xid)) {
-        send_fence(s);
-        return true;
-    }
-    if (fence_returns(&s->reading, xid)) {
-        send_reading(s);
     }
     return false;
 }
@@ -348,51 +282,29 @@ sender_echo_reply(struct sender *s, uint32_t xid, int64_t *took_us)
 void
 sender_forget(struct sender *s)
 {
-    fence_forget(&s->fence);
-    fence_forget(&s->reading);
-    s->n_meters = 0;
-    s->punt_meter_refused = s->unreadable = false;
+    outbox_clear(s->box);
+    s->punt_meter_refused = s->config_refused = false;
     s->punt_meter_xid = s->punt_read_xid = s->config_xid = 0;
-    s->config_refused = false;
 }
 
-/* With the next flush. */
+/* All that is queued. */
 
 void
-sender_arp(struct sender *s, enum arpq_class class, uint32_t port,
-           struct eth_addr dst, const struct fh_vlan *vlan,
-           const struct arp *arp)
-{
-    arpq_put(s->arpq, class, port, dst, vlan, arp);
-}
-
-void
-sender_many(struct sender *s)
-{
-    if (bridge_n_queued(s->bridge) < s->chunk) {
-        return;
-    }
-    bridge_commit(s->bridge);
-    s->chunk = s->chunk * 4 < CHUNK_MOST ? s->chunk * 4 : CHUNK_MOST;
-}
-
-size_t
 sender_flush(struct sender *s)
 {
     struct ofconn *conn = bridge_conn(s->bridge);
-    size_t n;
+    struct outbox *box = s->box;
 
-    s->chunk = CHUNK_FIRST;
-    if (s->bridge) {
-        bridge_commit(s->bridge);
-    }
+    sender_send_orders(s);
+    send_changes(s);
+    box->urgent = false;
     if (!conn) {
-        arpq_clear(s->arpq);
-        return 0;
+        arpq_clear(box->arpq);
+        return;
     }
-    n = arpq_flush(s->arpq, ofconn_tx(conn), ofconn_version(conn),
-                   ofconn_xid_for, conn);
-    send_fence(s);
-    send_reading(s);
-    return n;
+    box->n_arp_messages += arpq_flush(box->arpq, ofconn_tx(conn),
+                                      ofconn_version(conn), ofconn_xid_for,
+                                      conn);
+    send_fence(s, conn);
+    send_reading(s, conn);
 }

@@ -11,13 +11,12 @@
 #include "controller/base/log.h"
 #include "controller/base/tls.h"
 #include "controller/bridge/bridge.h"
-#include "controller/bridge/wire.h"
 #include "controller/daemon/cluster.h"
 #include "controller/daemon/errand.h"
 #include "controller/daemon/keeper.h"
 #include "controller/daemon/learnt.h"
+#include "controller/daemon/lines.h"
 #include "controller/daemon/listen.h"
-#include "controller/engine/router_send.h"
 #include "controller/store/dbstore.h"
 #include "controller/store/versions.h"
 #include "controller/upstream/upstream_arp.h"
@@ -44,7 +43,9 @@ struct firsthop {
     struct event *tick;
     int64_t tick_due_ms;                /* When the tick was asked for. */
     struct bridges *bridges;
+    struct lines *lines;                /* Between those and the engine. */
     struct engine *engine;
+    bool acting;                        /* What it wants done is being done. */
     struct keeper *keeper;
     struct worker *parser;
     struct versions *versions;          /* Of the configuration. */
@@ -75,27 +76,138 @@ wake(void *fh_)
     }
 }
 
-/* The tick: timers, then all that was queued goes out. */
+/* What the engine wants done. */
+
+static void do_acts(struct firsthop *);
 
 static void
-flush_routers(struct engine *engine, bool only_silenced)
+step(struct firsthop *fh, const struct engine_event *event)
 {
-    for (size_t i = 0; i < engine_n_routers(engine); i++) {
-        struct router *router = engine_router(engine, i);
+    engine_step(fh->engine, event);
+    do_acts(fh);
+}
 
-        if (!only_silenced || router->silences) {
-            router_flush(router);
-        }
+static void
+told(struct firsthop *fh, struct fh_addr addr, uint32_t segment_id,
+     uint32_t decision)
+{
+    step(fh, &(struct engine_event) {
+        .type = ENGINE_TOLD, .u.client = { addr, segment_id, decision },
+    });
+}
+
+/* A driver that is done at once answers in the same turn. */
+static void
+announce(struct firsthop *fh, enum config_upstream which,
+         const struct fh_route *route, enum fh_route_how how)
+{
+    struct upstream *u = fh->upstreams[which];
+
+    if (u->ops->announce(u, route, how) && how == UPSTREAM_MOVED) {
+        told(fh, route->client, route->segment, route->decision);
     }
 }
 
 static void
-flush(struct firsthop *fh)
+withdraw(struct firsthop *fh, enum config_upstream which,
+         const struct fh_route *route)
 {
-    flush_routers(fh->engine, true);
-    flush_routers(fh->engine, false);
-    upstream_core_flush(fh->upstreams[UPSTREAM_CORE]);
+    struct upstream *u = fh->upstreams[which];
+
+    u->ops->withdraw(u, route);
 }
+
+static struct listen
+listeners(const struct firsthop *fh)
+{
+    return (struct listen) { bridges_server(fh->bridges), fh->engine,
+                             fh->options.listens, fh->options.n_listens };
+}
+
+static void
+undial(struct firsthop *fh, char *target)
+{
+    const struct listen l = listeners(fh);
+
+    listen_undial(&l, engine_config(fh->engine), target);
+    free(target);
+}
+
+static void
+destroy_config(void *config)
+{
+    config_destroy(config);
+}
+
+static void configured(struct firsthop *, const struct config *);
+
+static void
+do_act(struct firsthop *fh, const struct engine_act *act)
+{
+    switch (act->type) {
+    case ENGINE_OPEN:
+        lines_open(fh->lines, act->u.box);
+        break;
+    case ENGINE_RENEW:
+        lines_renew(act->u.box);
+        break;
+    case ENGINE_READ:
+        lines_read(act->u.box);
+        break;
+    case ENGINE_READ_AGAIN:
+        lines_read_again(act->u.box);
+        break;
+    case ENGINE_DROP:
+        lines_drop(act->u.drop.box, act->u.drop.reason);
+        break;
+    case ENGINE_CLOSE:
+        lines_close(fh->lines, act->u.box);
+        break;
+    case ENGINE_OFFER:
+        bridges_offer(fh->bridges);
+        break;
+    case ENGINE_UNDIAL:
+        undial(fh, act->u.target);
+        break;
+    case ENGINE_LOOK:
+        lines_flush(fh->lines);
+        bridges_tick(fh->bridges, engine_now_ms(fh->engine));
+        break;
+    case ENGINE_ANNOUNCE:
+        announce(fh, act->u.core.upstream, &act->u.core.route,
+                 act->u.core.how);
+        break;
+    case ENGINE_WITHDRAW:
+        withdraw(fh, act->u.core.upstream, &act->u.core.route);
+        break;
+    case ENGINE_CONFIGURED:
+        configured(fh, act->u.configured);
+        break;
+    case ENGINE_RETIRE:
+        /* To free the JSON of 100,000 clients takes longer than an answer
+         * may. */
+        worker_run(fh->parser, destroy_config, NULL, act->u.retired);
+        break;
+    }
+}
+
+/* One after the other: what follows from one waits behind the others. */
+static void
+do_acts(struct firsthop *fh)
+{
+    struct engine_act act;
+
+    if (fh->acting) {
+        return;
+    }
+    fh->acting = true;
+    while (engine_take_act(fh->engine, &act)) {
+        do_act(fh, &act);
+    }
+    fh->acting = false;
+}
+
+/* The tick: timers, then all that was queued goes out. */
 
 static void
 arm_tick(struct firsthop *fh)
@@ -125,8 +237,10 @@ end_turn(void *fh_)
         return;                         /* Still starting. */
     }
     wake(fh);
-    engine_advance(fh->engine);
-    flush(fh);
+    do_acts(fh);                        /* Of orders. */
+    step(fh, &(struct engine_event) { ENGINE_DUE });
+    lines_flush(fh->lines);
+    upstream_core_flush(fh->upstreams[UPSTREAM_CORE]);
     arm_tick(fh);
 }
 
@@ -139,7 +253,9 @@ tick(evutil_socket_t fd, short what, void *fh_)
     wake(fh);
     now_ms = engine_now_ms(fh->engine);
     if (due_ms && due_ms != INT64_MAX && due_ms <= now_ms) {
-        engine_note_lag(fh->engine, now_ms - due_ms);
+        step(fh, &(struct engine_event) {
+            ENGINE_LAG, .u.lag_ms = now_ms - due_ms,
+        });
     }
     end_turn(fh);
 }
@@ -153,7 +269,7 @@ on_told(struct fh_addr addr, uint32_t segment_id, uint32_t decision, bool ok,
     struct firsthop *fh = fh_;
 
     wake(fh);
-    engine_told(fh->engine, addr, segment_id, decision);
+    told(fh, addr, segment_id, decision);
 }
 
 static void
@@ -175,32 +291,11 @@ queue_arp(void *fh_, uint64_t dpid, uint32_t port, struct eth_addr dst,
 {
     struct firsthop *fh = fh_;
 
-    for (size_t i = 0; i < engine_n_routers(fh->engine); i++) {
-        struct router *router = engine_router(fh->engine, i);
+    struct outbox *box = lines_find(fh->lines, dpid);
 
-        if (router->config->dpid == dpid) {
-            router_queue_core_arp(router, port, dst, vlan, arp);
-        }
+    if (box) {
+        outbox_put_arp(box, ARPQ_CORE, port, dst, vlan, arp);
     }
-}
-
-static bool
-announce(void *fh_, enum config_upstream which, const struct fh_route *route,
-         enum fh_route_how how)
-{
-    struct firsthop *fh = fh_;
-    struct upstream *u = fh->upstreams[which];
-
-    return u->ops->announce(u, route, how);
-}
-
-static void
-withdraw(void *fh_, enum config_upstream which, const struct fh_route *route)
-{
-    struct firsthop *fh = fh_;
-    struct upstream *u = fh->upstreams[which];
-
-    u->ops->withdraw(u, route);
 }
 
 static void
@@ -314,7 +409,6 @@ configure(struct firsthop *fh, const struct config *config)
 {
     uint32_t ms = fh->follows ? FOLLOW_SETTLE_MS : settle_ms(config);
 
-    reread_certificates(fh, config);
     if (fh->unled) {
         return;
     }
@@ -354,27 +448,10 @@ stored_config(struct firsthop *fh)
 
 /* 'config' is in force from now on. */
 static void
-configured(void *fh_, const struct config *config)
+configured(struct firsthop *fh, const struct config *config)
 {
-    struct firsthop *fh = fh_;
-
     versions_add(fh->versions, config->json, clock_unix_us() / 1000);
     configure(fh, config);
-}
-
-static void
-destroy_config(void *config)
-{
-    config_destroy(config);
-}
-
-/* To free the JSON of 100,000 clients takes longer than an answer may. */
-static void
-retire(void *fh_, struct config *config)
-{
-    struct firsthop *fh = fh_;
-
-    worker_run(fh->parser, destroy_config, NULL, config);
 }
 
 static const struct store_state *
@@ -410,15 +487,6 @@ keep(void *fh_, const struct store_change *change)
     return keeper_keep(fh->keeper, &shared);
 }
 
-static struct bridge *
-create_bridge(void *fh_, const struct bridge_options *options,
-              const struct bridge_ops *ops, void *owner)
-{
-    struct firsthop *fh = fh_;
-
-    return bridge_create(fh->bridges, options, ops, owner);
-}
-
 /* One that has never been here may just be late, for a while. */
 static bool
 has_bridge(void *fh_, uint64_t dpid)
@@ -432,45 +500,14 @@ has_bridge(void *fh_, uint64_t dpid)
                            CLUSTER_ALIVE_MS);
 }
 
-static void
-offer(void *fh_)
-{
-    struct firsthop *fh = fh_;
-
-    bridges_offer(fh->bridges);
-}
-
-static void
-tick_bridges(void *fh_, int64_t now_ms)
-{
-    struct firsthop *fh = fh_;
-
-    bridges_tick(fh->bridges, now_ms);
-}
-
-static struct listen
-listeners(const struct firsthop *fh)
-{
-    return (struct listen) { bridges_server(fh->bridges), fh->engine,
-                             fh->options.listens, fh->options.n_listens };
-}
-
 static char *
 follow(void *fh_, const struct config *now, const struct config *old)
 {
-    const struct firsthop *fh = fh_;
+    struct firsthop *fh = fh_;
     const struct listen l = listeners(fh);
 
+    reread_certificates(fh, now);       /* Whoever listens needs them. */
     return listen_follow(&l, now, old);
-}
-
-static void
-undial(void *fh_, const char *target)
-{
-    const struct firsthop *fh = fh_;
-    const struct listen l = listeners(fh);
-
-    listen_undial(&l, engine_config(fh->engine), target);
 }
 
 /* Several controllers. */
@@ -521,11 +558,19 @@ share_config(struct firsthop *fh)
 }
 
 static void
+begin_anew(struct firsthop *fh, bool quiet)
+{
+    do_acts(fh);
+    engine_restart(fh->engine, cluster_config(fh), quiet);
+    do_acts(fh);
+}
+
+static void
 rebuild(struct firsthop *fh)
 {
     wake(fh);
     fh->rebuilt_ms = clock_mono_ms();
-    engine_restart(fh->engine, cluster_config(fh), true);
+    begin_anew(fh, true);
     learnt_recall(fh->learnt);
     bridges_offer(fh->bridges);
 }
@@ -572,7 +617,7 @@ on_lead(void *fh_, uint64_t epoch, int64_t after_ms)
     wake(fh);
     renew_upstreams(fh);
     engine_set_decisions_after(fh->engine, after_ms);
-    engine_restart(fh->engine, cluster_config(fh), false);
+    begin_anew(fh, false);
     learnt_recall(fh->learnt);
     share_config(fh);
     bridges_lead(fh->bridges, epoch);
@@ -586,7 +631,7 @@ on_follow(void *fh_)
 
     fh->follows = fh->unled = true;
     wake(fh);
-    engine_restart(fh->engine, cluster_config(fh), true);
+    begin_anew(fh, true);
     renew_upstreams(fh);
     bridges_follow(fh->bridges);
     end_turn(fh);
@@ -679,13 +724,9 @@ static struct engine *
 create_engine(struct firsthop *fh, struct config *config, char **errp)
 {
     struct engine_host host = {
-        .configured = configured, .retire = retire, .aux = fh,
-        .announce = announce, .withdraw = withdraw,
-        .kept = kept, .keep = keep,
-        .wire = &bridge_wire, .create_bridge = create_bridge,
-        .offer = offer, .tick = tick_bridges,
+        .kept = kept, .keep = keep, .aux = fh,
         .has_bridge = config->cluster.name ? has_bridge : NULL,
-        .listen = follow, .undial = undial,
+        .listen = follow,
     };
 
     for (size_t i = 0; i < CONFIG_N_UPSTREAMS; i++) {
@@ -699,6 +740,12 @@ create_engine(struct firsthop *fh, struct config *config, char **errp)
     }
     return engine_create(config, &host, clock_mono_us(), clock_unix_us(),
                          errp);
+}
+
+static void
+on_event(void *fh, const struct engine_event *event)
+{
+    step(fh, event);
 }
 
 static void
@@ -717,6 +764,7 @@ create_bridges(struct firsthop *fh, const struct config *config)
     };
 
     fh->bridges = bridges_create(fh->base, &server, wake, end_turn, fh);
+    fh->lines = lines_create(fh->bridges, on_event, fh);
 }
 
 struct firsthop *
@@ -747,6 +795,9 @@ firsthop_create(struct event_base *base, struct config *config,
     create_bridges(fh, config);
     create_upstreams(fh);
     fh->engine = create_engine(fh, config, errp);
+    if (fh->engine) {
+        do_acts(fh);
+    }
     if (!fh->engine
         || (config->cluster.name && !join_cluster(fh, errp))) {
         firsthop_destroy(fh);
@@ -776,8 +827,10 @@ firsthop_destroy(struct firsthop *fh)
     json_decref(fh->shared_config);
     if (fh->engine) {
         engine_stop(fh->engine);
+        do_acts(fh);
     }
     destroy_upstreams(fh);
+    lines_destroy(fh->lines);
     bridges_destroy(fh->bridges);
     if (fh->engine) {
         engine_destroy(fh->engine);

@@ -1,11 +1,11 @@
 /* A router's bridge comes, speaks, and goes.
  *
- * The owner of its struct bridge (controller/bridge/bridge.h): passes on to
- * the files that know what follows. */
+ * Passes events on to the files that know what follows. */
 #include <config.h>
 
 #include "controller/engine/bridge.h"
 
+#include "controller/engine/act.h"
 #include "controller/engine/adopt.h"
 #include "controller/engine/counts.h"
 #include "controller/engine/input.h"
@@ -25,55 +25,23 @@
 #define REREAD_MS 5000
 
 static void
-find_ports(struct router *router)
+up(struct engine *en, struct router *router, const struct engine_event *event)
 {
-    size_t n;
-    const struct of_port *ports
-        = router->wire->bridge_ports(router->bridge, &n);
-
-    router_find_ports(router, ports, n);
-}
-
-static void
-up(void *router_)
-{
-    struct router *router = router_;
-    struct engine *en = router->owner;
-
     sweep_finish(en, router);   /* What it was gone for comes first. */
-    router->openflow = router->wire->bridge_version_name(router->bridge);
+    router->openflow = event->u.ports.openflow;
     router->ready = false;
     router->reading = true;
-    find_ports(router);
+    router_set_ports(router, event->u.ports.all, event->u.ports.n);
     adopt_begin(en, router);
 }
 
 static void
-counted(void *router_, const struct fh_flow *flow)
+read_done(struct engine *en, struct router *router, bool first)
 {
-    struct router *router = router_;
-
-    counts_flow(router->owner, router, flow);
-}
-
-static struct flow_set *
-desired(void *router_, const struct flow_set *found, bool first)
-{
-    struct router *router = router_;
-    struct engine *en = router->owner;
-
-    return adopt_desired(en, router, found, first);
-}
-
-static void
-read_done(void *router_, bool first)
-{
-    struct router *router = router_;
-
     if (first) {
         router->reading = false;
-        adopt_done(router->owner, router);
-        settle_marked(router->owner);
+        adopt_done(en, router);
+        settle_marked(en);
     }
 }
 
@@ -98,10 +66,8 @@ wait_no_more(struct engine *en, struct router *router)
 }
 
 static void
-down(void *router_, const char *reason)
+down(struct engine *en, struct router *router, const char *reason)
 {
-    struct router *router = router_;
-    struct engine *en = router->owner;
     struct incident e = incident_init(INCIDENT_ROUTER_DISCONNECTED);
     bool was_there = router->greeted || router->reading;
 
@@ -133,15 +99,13 @@ down(void *router_, const char *reason)
 }
 
 static void
-confirmed(void *router_, uint64_t token, bool ok)
+confirmed(struct engine *en, struct router *router, uint64_t token, bool ok,
+          bool serves)
 {
-    struct router *router = router_;
-    struct engine *en = router->owner;
     struct client *c = clients_confirm(en->clients, token);
 
     /* What was under way fails before its going is told. */
-    router->ready = (router->ready
-                     && router->wire->bridge_serves(router->bridge));
+    router->ready = router->ready && serves;
     if (c) {
         move_installed(en, c, router, ok);
     }
@@ -161,10 +125,8 @@ report_repaired(struct router *router, size_t n, const char *what)
 
 /* Meters first: flows that name one would be refused, and go with it. */
 static void
-repaired(void *router_, size_t n)
+repaired(struct router *router, size_t n)
 {
-    struct router *router = router_;
-
     router->n_repaired = n;
     if (n) {
         router_put_meters(router);
@@ -175,9 +137,10 @@ repaired(void *router_, size_t n)
 /* What the meters are set to: once more, soon, where somebody else had been at
  * them; and not as often if that did not help. */
 static void
-look_at_meters(struct router *router, const struct of_message *msg)
+look_at_meters(struct router *router, const struct fh_meter *found,
+               size_t n_found)
 {
-    size_t n = router_count_wrong_meters(router, msg);
+    size_t n = router_count_wrong_meters(router, found, n_found);
     bool again = router->n_meters_repaired > 0;
 
     if (!router->meters_asked) {
@@ -187,34 +150,18 @@ look_at_meters(struct router *router, const struct of_message *msg)
     if (n) {
         router_put_meters(router);
         router->meters_at_ms = again ? router->meters_at_ms : 0;
-        router->commits.flows_repaired += n;
+        router->box->counters.flows_repaired += n;
         report_repaired(router, n, "meter");
     }
 }
 
-static bool
-message(void *router_, const struct of_message *msg)
+static void
+removed(struct engine *en, struct router *router, const struct fh_flow *flow)
 {
-    struct router *router = router_;
-    struct engine *en = router->owner;
-
-    if (msg->type == OF_PACKET_IN) {
-        input_frame(en, router, &msg->packet_in);
-    } else if (msg->type == OF_FLOW_REMOVED) {
-        counts_flow_removed(en, router, &msg->flow_removed.flow);
-        stale_flow_removed(en, router, &msg->flow_removed.flow);
-        taglimit_flow_removed(en, router, &msg->flow_removed.flow);
-    } else if (msg->type == OF_ECHO_REPLY) {
-        router_echo_reply(router, msg->xid);
-    } else if (msg->type == OF_METER_STATS_REPLY) {
-        router_drops_reply(router, msg, en->now_us);
-    } else if (msg->type == OF_METER_CONFIG_REPLY) {
-        look_at_meters(router, msg);
-    } else if (msg->type == OF_ERROR) {
-        return router_meter_error(router, msg);
-    }
+    counts_flow_removed(en, router, flow);
+    stale_flow_removed(en, router, flow);
+    taglimit_flow_removed(en, router, flow);
     settle_marked(en);
-    return true;
 }
 
 static bool
@@ -234,10 +181,11 @@ is_ours(const struct router *router, const char *name)
 }
 
 static void
-port_changed(void *router_, const struct of_port *port, bool deleted)
+port_changed(struct engine *en, struct router *router,
+             const struct engine_event *event)
 {
-    struct router *router = router_;
-    struct engine *en = router->owner;
+    const struct of_port *port = event->u.ports.changed;
+    bool deleted = event->u.ports.deleted;
     struct router_port *access;
     bool was_up;
 
@@ -251,7 +199,7 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
                  port->name);
         sweep_start(en, router, probe_port_down, port->number);
     }
-    find_ports(router);
+    router_set_ports(router, event->u.ports.all, event->u.ports.n);
     if (router->ready) {
         router_put_meters(router);
         router_update_base(router);
@@ -264,77 +212,96 @@ port_changed(void *router_, const struct of_port *port, bool deleted)
     settle_marked(en);
 }
 
-static const struct bridge_ops router_ops = {
-    .up = up,
-    .down = down,
-    .counted = counted,
-    .desired = desired,
-    .read = read_done,
-    .repaired = repaired,
-    .message = message,
-    .port = port_changed,
-    .confirmed = confirmed,
-};
-
-static struct bridge_options
-options_for(struct router *router)
+void
+bridge_event(struct engine *en, struct router *router,
+             const struct engine_event *event)
 {
-    return (struct bridge_options) {
-        .dpid = router->config->dpid,
-        .kind = "router", .name = router->config->name,
-        .common_name = router->config->common_name,
-        .reread_ms = REREAD_MS,
-        .counters = &router->commits,
-    };
+    switch (event->type) {
+    case ENGINE_BRIDGE_UP:
+        up(en, router, event);
+        break;
+    case ENGINE_BRIDGE_DOWN:
+        down(en, router, event->u.reason);
+        break;
+    case ENGINE_BRIDGE_FLOWS:
+        *event->u.flows.desired = adopt_desired(en, router,
+                                                event->u.flows.found,
+                                                event->u.flows.first);
+        break;
+    case ENGINE_BRIDGE_READ:
+        read_done(en, router, event->u.first);
+        break;
+    case ENGINE_BRIDGE_COUNTED:
+        counts_flow(en, router, event->u.flow);
+        break;
+    case ENGINE_BRIDGE_REPAIRED:
+        repaired(router, event->u.n);
+        break;
+    case ENGINE_BRIDGE_CONFIRMED:
+        confirmed(en, router, event->u.confirmed.token,
+                  event->u.confirmed.ok, event->u.confirmed.serves);
+        break;
+    case ENGINE_BRIDGE_PORTS:
+        port_changed(en, router, event);
+        break;
+    case ENGINE_BRIDGE_FRAME:
+        input_frame(en, router, event->u.frame);
+        settle_marked(en);
+        break;
+    case ENGINE_BRIDGE_REMOVED:
+        removed(en, router, event->u.flow);
+        break;
+    case ENGINE_BRIDGE_FENCE:
+        router_fence_returned(router, event->u.took_us);
+        break;
+    case ENGINE_BRIDGE_DROPS:
+        router_note_drops(router, event->u.drops.meters, event->u.drops.n,
+                          en->now_us);
+        break;
+    case ENGINE_BRIDGE_METERS:
+        look_at_meters(router, event->u.meters.meters, event->u.meters.n);
+        break;
+    case ENGINE_TOLD: case ENGINE_LAG: case ENGINE_DUE:
+        break;                          /* Of no bridge. */
+    }
+}
+
+/* Which bridge it is, as its configuration says. */
+static void
+set_bridge(struct router *router)
+{
+    outbox_set_bridge(router->box, router->config->dpid, router->config->name,
+                      router->config->common_name, REREAD_MS);
 }
 
 void
 bridge_give(struct engine *en, struct router *router)
 {
-    struct bridge_options options = options_for(router);
-
-    if (!router->bridge) {
-        struct bridge *bridge = en->host.create_bridge(en->host.aux, &options,
-                                                       &router_ops, router);
-
-        router_set_bridge(router, bridge);
+    if (!router->open) {
+        set_bridge(router);
+        router->open = true;
+        act_put_box(en, ENGINE_OPEN, router->box);
     }
 }
 
 void
-bridge_renew(struct router *router)
+bridge_renew(struct engine *en, struct router *router)
 {
-    struct bridge_options options = options_for(router);
-
-    router->wire->bridge_set_owner(router->bridge, &options, &router_ops,
-                                   router);
+    set_bridge(router);
+    act_put_box(en, ENGINE_RENEW, router->box);
     if (router->openflow) {
-        find_ports(router);
+        router_find_ports(router);
     }
 }
 
 void
-bridge_offer(struct engine *en)
+bridge_hand_over(struct engine *en, struct router *router,
+                 struct router *from)
 {
-    en->host.offer(en->host.aux);
-}
-
-void
-bridge_hand_over(struct router *router, struct router *from)
-{
-    struct bridge_options options = options_for(router);
-
-    router_take_bridge(router, from);
-    router->commits = from->commits;
-    router->wire->bridge_set_owner(router->bridge, &options, &router_ops,
-                                   router);
-    router->wire->bridge_read(router->bridge);
-}
-
-void
-bridge_close(struct router *router, const char *reason)
-{
-    router->wire->bridge_drop(router->bridge, reason);
+    router_take_box(router, from);
+    set_bridge(router);
+    act_put_box(en, ENGINE_RENEW, router->box);
+    act_put_box(en, ENGINE_READ, router->box);
 }
 
 /* Does it take all probes? */
@@ -359,5 +326,5 @@ bridge_tick(struct engine *en, int64_t now_ms)
     for (size_t i = 0; i < en->n_routers; i++) {
         watch_probes(en->routers[i]);
     }
-    en->host.tick(en->host.aux, now_ms);
+    act_put(en, &(struct engine_act) { ENGINE_LOOK });
 }

@@ -4,17 +4,17 @@
 
 #include "controller/engine/engine_private.h"
 
+/* Something of a bridge's happens to the router that it is. */
+void bridge_event(struct engine *, struct router *,
+                  const struct engine_event *);
 /* Waits for the router's bridge, unless it has one. */
 void bridge_give(struct engine *, struct router *);
 /* The router's configuration is another: its name, its ports. */
-void bridge_renew(struct router *);
-/* Connections that nobody has go to the routers and cores that want them. */
-void bridge_offer(struct engine *);
-/* Gives the bridge of 'from' to 'router', and reads it (if it is not set up
+void bridge_renew(struct engine *, struct router *);
+/* Gives the bridge of 'from' to 'router', and has it read (if it is not set up
  * yet, that happens when it is). */
-void bridge_hand_over(struct router *router, struct router *from);
-/* Closes the connection of a router that has one. */
-void bridge_close(struct router *, const char *reason);
+void bridge_hand_over(struct engine *, struct router *router,
+                      struct router *from);
 /* Every UPLINK_TICK_MS: do they keep up? */
 void bridge_tick(struct engine *, int64_t now_ms);
 

@@ -9,6 +9,7 @@
 #include <firsthop/buf.h>
 
 #include "controller/decide/relay.h"
+#include "controller/engine/act.h"
 #include "controller/engine/audit.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/defend.h"
@@ -49,7 +50,10 @@ judge(struct engine *en, struct router *router)
            "router %s: %s, was %s", router->config->name, pulse_text(pulse),
            pulse_text(was));
     if (pulse == PULSE_DEAD && router->openflow) {
-        bridge_close(router, "neither it nor its ports answer");
+        act_put(en, &(struct engine_act) {
+            .type = ENGINE_DROP,
+            .u.drop = { router->box, "neither it nor its ports answer" },
+        });
     } else if (pulse == PULSE_DEAD) {
         sweep_start(en, router, mark_election, 0);
     }
@@ -93,8 +97,8 @@ pulse_timer(struct wheel_timer *timer, int64_t now_ms, void *en_)
 
 /* The loop. */
 
-void
-engine_advance(struct engine *en)
+static void
+do_what_is_due(struct engine *en)
 {
     if (en->quiet) {
         return;
@@ -113,16 +117,16 @@ engine_next_ms(const struct engine *en)
             : engine_now_ms(en));
 }
 
-void
-engine_note_lag(struct engine *en, int64_t ms)
+static void
+note_lag(struct engine *en, int64_t ms)
 {
     histogram_add(&en->stats.loop_lag, ms);
     stall_note(&en->stall, ms, engine_now_ms(en));
 }
 
-void
-engine_told(struct engine *en, struct fh_addr addr, uint32_t segment_id,
-            uint32_t decision)
+static void
+told(struct engine *en, struct fh_addr addr, uint32_t segment_id,
+     uint32_t decision)
 {
     struct client *c = clients_find(en->clients, addr, segment_id);
 
@@ -130,6 +134,36 @@ engine_told(struct engine *en, struct fh_addr addr, uint32_t segment_id,
         move_told(en, c);
     }
     settle_marked(en);
+}
+
+static void
+of_a_bridge(struct engine *en, const struct engine_event *event)
+{
+    struct router *router = event->box->owner;
+
+    if (router && !(en->departures && leave_event(en, router, event))) {
+        bridge_event(en, router, event);
+    }
+}
+
+void
+engine_step(struct engine *en, const struct engine_event *event)
+{
+    switch (event->type) {
+    case ENGINE_TOLD:
+        told(en, event->u.client.address, event->u.client.segment,
+             event->u.client.decision);
+        break;
+    case ENGINE_LAG:
+        note_lag(en, event->u.lag_ms);
+        break;
+    case ENGINE_DUE:
+        do_what_is_due(en);
+        break;
+    default:
+        of_a_bridge(en, event);
+        break;
+    }
 }
 
 /* Timers of the whole. */
@@ -267,6 +301,19 @@ start_timers(struct engine *en)
     wheel_arm(en->wheel, &en->pulse_timer, engine_now_ms(en));
 }
 
+/* Nobody is there to do them. */
+static void
+drop_acts(struct engine *en)
+{
+    struct engine_act act;
+
+    while (engine_take_act(en, &act)) {
+        if (act.type == ENGINE_CLOSE) {
+            outbox_destroy(act.u.box);
+        }
+    }
+}
+
 struct engine *
 engine_create(struct config *config, const struct engine_host *host,
               int64_t mono_us, int64_t unix_us, char **errp)
@@ -286,13 +333,15 @@ engine_create(struct config *config, const struct engine_host *host,
     en->leave_timer.fire = leave_timer_fired;
     lease_init(en);
     search_init(en);
-    host->configured(host->aux, config);
+    act_put(en, &(struct engine_act) { ENGINE_CONFIGURED,
+                                       .u.configured = config });
     build(en);
     error = host->listen(host->aux, config, NULL);
     if (error) {
         *errp = fh_xasprintf("listening for bridges on %s", error);
         free(error);
         engine_stop(en);
+        drop_acts(en);
         engine_destroy(en);
         return NULL;
     }
@@ -357,6 +406,7 @@ engine_destroy(struct engine *en)
     tear_down(en);
     journal_destroy(en->journal);
     config_destroy(en->config);
+    free(en->acts.items);
     free(en);
 }
 
@@ -390,13 +440,15 @@ engine_restart(struct engine *en, struct config *config, bool quiet)
     en->trials_ms = en->hops_judged_ms = 0;
     en->n_trials = 0;
     if (old) {
-        en->host.configured(en->host.aux, en->config);
+        act_put(en, &(struct engine_act) { ENGINE_CONFIGURED,
+                                           .u.configured = en->config });
         error = en->host.listen(en->host.aux, en->config, old);
         if (error) {
             log_err("listening for bridges on %s", error);
             free(error);
         }
-        en->host.retire(en->host.aux, old);
+        act_put(en, &(struct engine_act) { ENGINE_RETIRE,
+                                           .u.retired = old });
     }
     build(en);
     start_timers(en);

@@ -1,7 +1,10 @@
 /* The engine: what there is, and what is decided about it.
  *
  * Owns routers, segments, clients and the journal; the daemon owns the loop
- * and the sockets, wakes the engine and executes what it has queued.
+ * and the sockets.  Events go in by one door, engine_step(); what is to be done
+ * comes out as plain memory, which the daemon executes: a list of acts, and an
+ * out-box (base/outbox.h) for each bridge.  Of its daemon the engine asks only
+ * what cannot wait for an answer (struct engine_host).
  *
  * Everything here runs in the event loop's one thread.  What the readers hand
  * out is borrowed and valid until the loop turns. */
@@ -12,6 +15,7 @@
 #include <firsthop/store.h>
 
 #include "controller/base/journal.h"
+#include "controller/base/outbox.h"
 #include "controller/net/router.h"
 #include "controller/config/config.h"
 #include "controller/engine/stats.h"
@@ -32,23 +36,14 @@ struct engine_driver {
                                  * previous router. */
 };
 
-/* What the engine needs of its daemon.  All are called with 'aux'. */
+/* What the engine asks of its daemon, which answers at once.  All are called
+ * with 'aux'. */
 struct engine_host {
-    /* The core is told by that driver.  Returns false if engine_told() will
-     * say when that is done. */
-    bool (*announce)(void *aux, enum config_upstream, const struct fh_route *,
-                     enum fh_route_how);
-    void (*withdraw)(void *aux, enum config_upstream,
-                     const struct fh_route *);
     /* What is kept over a restart, NULL: nothing is. */
     const struct store_state *(*kept)(void *aux);
     /* Keeps that too.  Returns 0 or a positive errno; EINPROGRESS: it is on
      * its way, ask again. */
     int (*keep)(void *aux, const struct store_change *);
-    /* The core is told as 'config' says from now on. */
-    void (*configured)(void *aux, const struct config *config);
-    /* Frees 'config', which another has replaced.  It may be large. */
-    void (*retire)(void *aux, struct config *config);
     /* Is the bridge there, even if it has not been read yet, or may it be yet?
      * It need not be waited for if not.  NULL: that is not known. */
     bool (*has_bridge)(void *aux, uint64_t dpid);
@@ -56,17 +51,115 @@ struct engine_host {
      * 'old' (may be NULL) did.  Returns NULL, or what failed, new. */
     char *(*listen)(void *aux, const struct config *now,
                     const struct config *old);
-    /* Dials 'target' (may be NULL) no more, unless somebody needs it. */
-    void (*undial)(void *aux, const char *target);
     void *aux;
-    const struct wire_ops *wire;        /* How bridges are spoken to. */
-    struct bridge *(*create_bridge)(void *aux, const struct bridge_options *,
-                                    const struct bridge_ops *, void *owner);
-    /* Connections that nobody has go to the bridges that want them. */
-    void (*offer)(void *aux);
-    /* Every UPLINK_TICK_MS: do the bridges keep up? */
-    void (*tick)(void *aux, int64_t now_ms);
     struct engine_driver drivers[CONFIG_N_UPSTREAMS];
+};
+
+/* What happens.  Of a bridge, which its out-box stands for: */
+enum engine_event_type {
+    ENGINE_BRIDGE_UP,           /* 'ports', 'openflow'; it is read next. */
+    ENGINE_BRIDGE_DOWN,         /* 'reason' */
+    ENGINE_BRIDGE_FLOWS,        /* 'flows' */
+    ENGINE_BRIDGE_READ,         /* 'first': what was wrong with them is on its
+                                 * way to be changed. */
+    ENGINE_BRIDGE_COUNTED,      /* 'flow', which says what it has counted. */
+    ENGINE_BRIDGE_REPAIRED,     /* 'n' flows, which others had changed. */
+    ENGINE_BRIDGE_CONFIRMED,    /* 'confirmed' */
+    ENGINE_BRIDGE_PORTS,        /* 'ports' */
+    ENGINE_BRIDGE_FRAME,        /* 'frame' comes in. */
+    ENGINE_BRIDGE_REMOVED,      /* 'flow', by itself. */
+    ENGINE_BRIDGE_FENCE,        /* Has come back, after 'took_us'. */
+    ENGINE_BRIDGE_DROPS,        /* 'drops' of its meters. */
+    ENGINE_BRIDGE_METERS,       /* 'meters' are set so. */
+    /* Of all: */
+    ENGINE_TOLD,                /* The core has been told of 'client', or is
+                                 * not there to be told. */
+    ENGINE_LAG,                 /* The loop woke up 'lag_ms' late. */
+    ENGINE_DUE,                 /* Time has passed: what is due is done. */
+};
+
+/* All pointers are borrowed for the step. */
+struct engine_event {
+    enum engine_event_type type;
+    struct outbox *box;         /* Of the bridge. */
+    union {
+        struct {
+            const struct of_port *all;
+            size_t n;
+            const struct of_port *changed;      /* NULL when it comes. */
+            bool deleted;
+            const char *openflow;       /* "1.4" */
+        } ports;
+        const char *reason;
+        struct {
+            const struct flow_set *found;       /* All that are ours. */
+            bool first;                 /* It has not served yet. */
+            struct flow_set **desired;  /* Filled in: those that it should have
+                                         * instead, new. */
+        } flows;
+        bool first;
+        const struct fh_flow *flow;
+        size_t n;
+        struct {
+            uint64_t token;
+            bool ok, serves;            /* It still does. */
+        } confirmed;
+        const struct of_packet_in *frame;
+        int64_t took_us;
+        struct {
+            const struct of_meter_drops *meters;
+            size_t n;
+        } drops;
+        struct {
+            const struct fh_meter *meters;
+            size_t n;
+        } meters;
+        struct {
+            struct fh_addr address;
+            uint32_t segment, decision;
+        } client;
+        int64_t lag_ms;
+    } u;
+};
+
+/* What is to be done, besides what is in the out-boxes. */
+enum engine_act_type {
+    ENGINE_OPEN,                /* Waits for the bridge of 'box', */
+    ENGINE_RENEW,               /* which has another name now; */
+    ENGINE_READ,                /* reads it, as when it came; */
+    ENGINE_READ_AGAIN,          /* the same while it serves; */
+    ENGINE_DROP,                /* closes its connection, for 'reason'; */
+    ENGINE_CLOSE,               /* lets go of it, and destroys 'box'. */
+    ENGINE_OFFER,               /* Connections that nobody has go to the
+                                 * bridges that want them. */
+    ENGINE_UNDIAL,              /* Dials 'target' (owned, may be NULL) no more,
+                                 * unless somebody needs it. */
+    ENGINE_LOOK,                /* Do the bridges keep up? */
+    ENGINE_ANNOUNCE,            /* The core is told 'route'; ENGINE_TOLD says
+                                 * that it has been. */
+    ENGINE_WITHDRAW,            /* Likewise, but for that. */
+    ENGINE_CONFIGURED,          /* 'config' is in force (borrowed). */
+    ENGINE_RETIRE,              /* Frees 'config', which may be large. */
+};
+
+struct engine_act {
+    enum engine_act_type type;
+    union {
+        struct outbox *box;
+        struct {
+            struct outbox *box;
+            const char *reason;
+        } drop;
+        char *target;
+        struct {
+            struct fh_route route;      /* Its names are valid until it is
+                                         * done. */
+            enum config_upstream upstream;
+            enum fh_route_how how;
+        } core;
+        const struct config *configured;
+        struct config *retired;
+    } u;
 };
 
 /* Starts at that time, see engine_set_time(), with 'config' (taken, even if it
@@ -89,7 +182,8 @@ bool engine_is_quiet(const struct engine *);
 void engine_set_decisions_after(struct engine *, int64_t unix_ms);
 /* Asks to keep what would be kept in a while. */
 void engine_keep_now(struct engine *);
-/* Lets go of the bridges, whose flows it leaves alone. */
+/* Lets go of the bridges, whose flows it leaves alone: take what is to be done
+ * then. */
 void engine_stop(struct engine *);
 /* After engine_stop(). */
 void engine_destroy(struct engine *);
@@ -97,16 +191,14 @@ void engine_destroy(struct engine *);
 /* What comes next happens then, in us of the monotonic clock and of Unix time.
  * The engine reads no clock: whoever wakes it says so, once a wake-up. */
 void engine_set_time(struct engine *, int64_t mono_us, int64_t unix_us);
-/* Does what is due by now. */
-void engine_advance(struct engine *);
-/* When something will be due. */
+/* That has happened.  An event of a bridge whose out-box is nobody's any more
+ * is ignored. */
+void engine_step(struct engine *, const struct engine_event *);
+/* When ENGINE_DUE will have something to do. */
 int64_t engine_next_ms(const struct engine *);
-/* The loop woke up so late. */
-void engine_note_lag(struct engine *, int64_t ms);
-
-/* The core has been told of the client, or is not there to be told. */
-void engine_told(struct engine *, struct fh_addr, uint32_t segment_id,
-                 uint32_t decision);
+/* Takes what is to be done next, in order, after each event or order; returns
+ * false once there is nothing.  Out-boxes are emptied when the loop turns. */
+bool engine_take_act(struct engine *, struct engine_act *);
 /* Fills in the time, and puts it in the journal and the log. */
 void engine_report(struct engine *, struct incident *);
 

@@ -2,6 +2,7 @@
  * What the files ask of each other is in a header of each, and points one way:
  *
  *   engine_state     clock, journal, who is who
+ *   act              what the daemon is to do
  *   lease_ack, route, serving, stale, learned, sweep, search
  *   path             which router hears which
  *   probe, nexthop   who reaches whom
@@ -26,8 +27,16 @@
 #include "controller/base/wheel.h"
 #include "flows/icmp.h"
 
+/* What the daemon has not done yet. */
+struct acts {
+    struct engine_act *items;           /* Owned. */
+    size_t n, cap;
+    size_t taken;                       /* The first so many. */
+};
+
 struct engine {
     struct engine_host host;
+    struct acts acts;
     struct config *config;              /* Owned. */
     struct wheel *wheel;
     struct clients *clients;

@@ -7,10 +7,15 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/act.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/removed.h"
 #include "controller/engine/router_send.h"
 #include "controller/engine/sweep.h"
+
+/* What is awaited behind the last change to a bridge that is left alone then;
+ * no client's, see client_await(). */
+#define CLEARED UINT64_MAX
 
 /* Departures. */
 
@@ -25,7 +30,7 @@ leave_depart(struct engine *en, const struct config_router *config)
     d->config.connect = config->connect ? fh_xstrdup(config->connect) : NULL;
     d->config.common_name = (config->common_name
                              ? fh_xstrdup(config->common_name) : NULL);
-    d->router = router_open(en, &d->config);
+    d->router = router_create(&d->config, en);
     d->next = en->departures;
     en->departures = d;
     removed_check(en);
@@ -74,9 +79,9 @@ leave_return(struct engine *en)
             p = &d->next;
             continue;
         }
-        if (d->router->bridge) {
+        if (d->router->open) {
             router->expected = true;    /* Its clients wait for it. */
-            bridge_hand_over(router, d->router);
+            bridge_hand_over(en, router, d->router);
         }
         *p = d->next;
         departure_free(d);
@@ -104,9 +109,8 @@ put_flow(const struct fh_flow *flow, void *set)
 
 /* Nothing of ours, once its last client has gone. */
 static struct flow_set *
-desired(void *d_, const struct flow_set *found, bool first)
+desired(const struct departure *d, const struct flow_set *found)
 {
-    const struct departure *d = d_;
     struct flow_set *set = flow_set_create();
 
     if (!d->cleared) {
@@ -116,58 +120,57 @@ desired(void *d_, const struct flow_set *found, bool first)
 }
 
 static void
-read_done(void *d_, bool first)
+down(struct departure *d)
 {
-    const struct departure *d = d_;
-    const struct wire_ops *wire = d->router->wire;
-
-    wire->bridge_await(d->router->bridge, 0);
-    wire->bridge_commit(d->router->bridge);
-}
-
-static void
-confirmed(void *d_, uint64_t token, bool ok)
-{
-    const struct departure *d = d_;
-
-    removed_check(d->en);
-}
-
-static void
-up(void *d)
-{
-}
-
-static void
-down(void *d_, const char *reason)
-{
-    struct departure *d = d_;
-
     d->router->openflow = NULL;
     removed_router_gone(d->en, d->router);
 }
 
-static const struct bridge_ops departure_ops = {
-    .up = up,
-    .down = down,
-    .desired = desired,
-    .read = read_done,
-    .confirmed = confirmed,
-};
+static struct departure *
+departure_of(const struct engine *en, const struct router *router)
+{
+    for (struct departure *d = en->departures; d; d = d->next) {
+        if (d->router == router) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+bool
+leave_event(struct engine *en, struct router *router,
+            const struct engine_event *event)
+{
+    struct departure *d = departure_of(en, router);
+
+    if (!d) {
+        return false;
+    }
+    if (event->type == ENGINE_BRIDGE_FLOWS) {
+        *event->u.flows.desired = desired(d, event->u.flows.found);
+    } else if (event->type == ENGINE_BRIDGE_READ) {
+        d->clearing = d->cleared;
+        outbox_await(router->box, CLEARED);
+    } else if (event->type == ENGINE_BRIDGE_CONFIRMED) {
+        d->gone = d->gone || (d->clearing
+                              && event->u.confirmed.token == CLEARED);
+        removed_check(en);
+    } else if (event->type == ENGINE_BRIDGE_DOWN) {
+        down(d);
+    }
+    return true;
+}
 
 void
 leave_take_bridge(struct engine *en, struct router *from)
 {
     struct departure *d = find_departure(en, from->config->dpid);
-    struct bridge_options options = {
-        .dpid = d->config.dpid, .kind = "router", .name = d->config.name,
-        .common_name = d->config.common_name,
-    };
 
-    router_take_bridge(d->router, from);
     d->router->openflow = from->openflow;
-    from->wire->bridge_set_owner(d->router->bridge, &options, &departure_ops,
-                                 d);
+    router_take_box(d->router, from);
+    outbox_set_bridge(d->router->box, d->config.dpid, d->config.name,
+                      d->config.common_name, 0);
+    act_put_box(en, ENGINE_RENEW, d->router->box);
 }
 
 static void
@@ -178,9 +181,9 @@ let_go(struct engine *en, struct departure *d)
     d->config.connect = NULL;
     sweep_finish(en, d->router);
     departure_free(d);
-    bridge_offer(en);                   /* A core's, from now on? */
-    en->host.undial(en->host.aux, connect);
-    free(connect);
+    act_put(en, &(struct engine_act) { ENGINE_OFFER }); /* A core's, from now
+                                                         * on? */
+    act_put(en, &(struct engine_act) { ENGINE_UNDIAL, .u.target = connect });
 }
 
 static void
@@ -190,16 +193,15 @@ check_departures(struct engine *en)
 
     while (*p) {
         struct departure *d = *p;
-        const struct wire_ops *wire = d->router->wire;
         bool there = d->router->openflow;
 
         if (d->router->n_remaining) {
             p = &d->next;
         } else if (there && !d->cleared) {
             d->cleared = true;
-            wire->bridge_read_again(d->router->bridge);
+            act_put_box(en, ENGINE_READ_AGAIN, d->router->box);
             p = &d->next;
-        } else if (there && wire->bridge_is_busy(d->router->bridge)) {
+        } else if (there && !d->gone) {
             p = &d->next;
         } else {
             *p = d->next;
@@ -216,7 +218,7 @@ check_routers(struct engine *en)
 
         if (router->keeps_flows && !router->n_remaining && router->ready) {
             router->keeps_flows = false;
-            router->wire->bridge_read_again(router->bridge);
+            act_put_box(en, ENGINE_READ_AGAIN, router->box);
         }
     }
 }

@@ -11,6 +11,10 @@
 struct router *leave_depart(struct engine *, const struct config_router *);
 /* Gives the bridge of 'from' to the one that departs in its place. */
 void leave_take_bridge(struct engine *, struct router *from);
+/* Something of a bridge's happens.  Returns false for a router that is none of
+ * those. */
+bool leave_event(struct engine *, struct router *,
+                 const struct engine_event *);
 /* The one of those with that datapath id, or NULL. */
 struct router *leave_find(const struct engine *, uint64_t dpid);
 /* Those that the configuration knows again go back to it. */

@@ -7,6 +7,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/act.h"
 #include "controller/engine/bridge.h"
 #include "controller/engine/leave.h"
 #include "controller/engine/mark.h"
@@ -92,7 +93,7 @@ take_over_router(struct engine *en, struct router *was)
         router->expected = was->expected || was->ready || was->reading;
         inherit_uplinks(router, was);
         inherit_drops(router, was);
-        bridge_hand_over(router, was);
+        bridge_hand_over(en, router, was);
     } else if (was->openflow) {
         leave_take_bridge(en, was);
     }
@@ -127,7 +128,7 @@ take_router(struct engine *en, struct old *old,
         old->routers[i] = NULL;
         return router;
     }
-    return router_open(en, config);
+    return router_create(config, en);
 }
 
 static bool
@@ -272,7 +273,7 @@ bind(struct engine *en, struct old *old)
         routers[i] = router;
         k->uplinks = router->uplinks;
         k->n_uplinks = router->n_uplinks;
-        if (router->bridge) {
+        if (router->open) {
             k->router = router;
             k->n_meters = router_build_meters(router, &k->meters);
         }
@@ -325,7 +326,8 @@ destroy_old(struct engine *en, struct old *old)
     }
     free(old->routers);
     free(old->segments);
-    en->host.retire(en->host.aux, old->config);
+    act_put(en, &(struct engine_act) { ENGINE_RETIRE,
+                                       .u.retired = old->config });
 }
 
 char *
@@ -343,7 +345,8 @@ reload(struct engine *en, struct config *config)
     sweep_finish(en, NULL);
     settle_all(en);
     en->config = config;
-    en->host.configured(en->host.aux, config);
+    act_put(en, &(struct engine_act) { ENGINE_CONFIGURED,
+                                       .u.configured = config });
     kept = bind(en, &old);
     other_segments = old.n_segments != en->n_segments;
     for (size_t i = 0; i < old.n_segments; i++) {
@@ -355,7 +358,7 @@ reload(struct engine *en, struct config *config)
         keep_uplinks(en->routers[i], kept[i].uplinks, kept[i].n_uplinks);
         router_index_stacks(en->routers[i]);
         if (kept[i].router) {
-            bridge_renew(en->routers[i]);
+            bridge_renew(en, en->routers[i]);
         }
     }
     path_build(en);
@@ -379,7 +382,7 @@ reload(struct engine *en, struct config *config)
     free(kept);
     error = en->host.listen(en->host.aux, config, old.config);
     destroy_old(en, &old);
-    bridge_offer(en);
+    act_put(en, &(struct engine_act) { ENGINE_OFFER });
     settle_marked(en);
     return error;
 }

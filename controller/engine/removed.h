@@ -19,7 +19,10 @@ struct departure {
     struct engine *en;
     struct config_router config;        /* Name, datapath id, connect. */
     struct router *router;              /* Owned. */
-    bool cleared;                       /* Its flows are being removed. */
+    bool cleared;                       /* Its flows are to be removed: it is
+                                         * read once more, */
+    bool clearing;                      /* has been, */
+    bool gone;                          /* and they are. */
 };
 
 /* 'router' forwards for the client, of whose segment it is no member. */

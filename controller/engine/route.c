@@ -5,6 +5,8 @@
 
 #include "controller/engine/route.h"
 
+#include "controller/engine/act.h"
+
 /* Where no driver says how long the core takes. */
 #define SETTLE_MS 100
 
@@ -52,8 +54,11 @@ route_announce(struct engine *en, struct client *c, enum fh_route_how how)
     if (!driver->acknowledges && how != UPSTREAM_RESTORED) {
         takeover_core_acked(&c->takeover, c->active);
     }
-    return en->host.announce(en->host.aux, c->segment->config->upstream,
-                             &route, how);
+    act_put(en, &(struct engine_act) {
+        .type = ENGINE_ANNOUNCE,
+        .u.core = { route, c->segment->config->upstream, how },
+    });
+    return false;
 }
 
 void
@@ -62,7 +67,10 @@ route_withdraw(struct engine *en, struct client *c)
     struct fh_route route = make_route(c);
 
     if (c->announced && driver_of(en, c->segment)->is_there) {
-        en->host.withdraw(en->host.aux, c->segment->config->upstream, &route);
+        act_put(en, &(struct engine_act) {
+            .type = ENGINE_WITHDRAW,
+            .u.core = { route, c->segment->config->upstream, UPSTREAM_MOVED },
+        });
         c->announced = false;
     }
 }

@@ -8,8 +8,8 @@
 
 /* Is the core told of this segment's clients at all? */
 bool route_is_told(const struct engine *, const struct segment *);
-/* Tells that the client is behind its active router.  Returns false if
- * engine_told() will say when that is done. */
+/* Has it told that the client is behind its active router.  Returns false if
+ * ENGINE_TOLD will say when that is done. */
 bool route_announce(struct engine *, struct client *, enum fh_route_how);
 /* Nobody is active for the client any more; does nothing where the core was
  * not told of it. */

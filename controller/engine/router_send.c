@@ -7,6 +7,7 @@
 
 #include <firsthop/buf.h>
 
+#include "controller/engine/act.h"
 #include "controller/engine/router_desired.h"
 #include "flows/flow_answer.h"
 #include "flows/flow_base.h"
@@ -19,64 +20,41 @@
 
 /* Life. */
 
-struct router *
-router_open(struct engine *en, const struct config_router *config)
-{
-    struct router *router = router_create(config, en);
-    char *label = fh_xasprintf("router %s", config->name);
-
-    router->wire = en->host.wire;
-    router->sender = router->wire->sender_create(label);
-    free(label);
-    return router;
-}
-
 void
 router_close(struct router *router)
 {
-    router->wire->sender_set_bridge(router->sender, NULL);
-    router->wire->bridge_destroy(router->bridge);
-    router->wire->sender_destroy(router->sender);
+    if (router->open) {
+        router->box->owner = NULL;
+        act_put_box(router->owner, ENGINE_CLOSE, router->box);
+    }
     router_destroy(router);
 }
 
 void
-router_set_bridge(struct router *router, struct bridge *bridge)
+router_take_box(struct router *router, struct router *from)
 {
-    router->bridge = bridge;
-    router->wire->sender_set_bridge(router->sender, bridge);
-}
-
-void
-router_take_bridge(struct router *router, struct router *from)
-{
-    struct bridge *bridge = from->bridge;
-
-    router_flush(from);
-    router_set_bridge(from, NULL);
-    router_set_bridge(router, bridge);
+    outbox_destroy(router->box);
+    router->box = from->box;
+    router->box->owner = router;
+    router->open = true;
+    from->box = outbox_create(from);
+    from->open = false;
 }
 
 /* Flows. */
-
-static struct fh_changes *
-queued(struct router *router)
-{
-    return router->wire->bridge_changes(router->bridge);
-}
 
 void
 router_queue_change(struct router *router, enum fh_change_op op,
                     const struct fh_flow *flow)
 {
-    fh_changes_add(queued(router), op, flow);
+    fh_changes_add(&router->box->changes, op, flow);
 }
 
 void
 router_put_change(struct router *router, enum fh_change_op op,
                   const struct fh_flow *flow)
 {
-    router->wire->sender_put_change(router->sender, op, flow);
+    outbox_put_change(router->box, op, flow);
 }
 
 static void
@@ -124,8 +102,7 @@ router_queue_install(struct router *router, struct client *c, size_t member,
         *h = (struct holding) { view.port, view.uplink->port, view.decision,
                                 view.mac, silent };
     }
-    router->wire->bridge_await(router->bridge, client_await(c));
-    router->wire->sender_many(router->sender);
+    outbox_await(router->box, client_await(c));
 }
 
 /* The one of the flows that says more of the client than where it is. */
@@ -158,8 +135,7 @@ void
 router_queue_confirm(struct router *router, struct client *c, size_t member)
 {
     router_queue_voice(router, c, member);
-    router->wire->bridge_await(router->bridge, client_await(c));
-    router->wire->sender_many(router->sender);
+    outbox_await(router->box, client_await(c));
 }
 
 void
@@ -172,7 +148,7 @@ void
 router_queue_silence(struct router *router, struct client *c, size_t member)
 {
     c->holdings[member].silent = true;
-    router->silences = true;
+    router->box->urgent = true;
     queue_held_route(router, c, member);
 }
 
@@ -182,7 +158,7 @@ router_say_awake(struct router *router)
     struct fh_flow flow;
 
     flow_answer_awake(&flow);
-    router->wire->sender_put_renewal(router->sender, &flow);
+    outbox_put_renewal(router->box, &flow);
 }
 
 void
@@ -191,7 +167,7 @@ router_say_away(struct router *router)
     struct fh_flow flow;
 
     flow_answer_awake(&flow);
-    router->wire->sender_put_change(router->sender, FH_CHANGE_DELETE, &flow);
+    outbox_put_change(router->box, FH_CHANGE_DELETE, &flow);
 }
 
 void
@@ -233,7 +209,7 @@ router_update_next_hop(struct router *router, const struct uplink *uplink)
     }
     was = flow_set_find(router->base, &flow);
     if (!was || !fh_flow_same(was, &flow)) {
-        fh_changes_add(queued(router), FH_CHANGE_ADD, &flow);
+        fh_changes_add(&router->box->changes, FH_CHANGE_ADD, &flow);
         flow_set_put(router->base, &flow);
     }
 }
@@ -244,7 +220,7 @@ void
 router_send(struct router *router, uint32_t port, const uint8_t *frame,
             size_t len)
 {
-    router->wire->sender_put_frame(router->sender, port, frame, len);
+    outbox_put_frame(router->box, port, frame, len);
 }
 
 void
@@ -260,16 +236,7 @@ void
 router_queue_arp(struct router *router, uint32_t port, struct eth_addr dst,
                  const struct fh_vlan *vlan, const struct arp *arp)
 {
-    router->wire->sender_arp(router->sender, ARPQ_CLIENT, port, dst, vlan,
-                             arp);
-}
-
-void
-router_queue_core_arp(struct router *router, uint32_t port,
-                      struct eth_addr dst, const struct fh_vlan *vlan,
-                      const struct arp *arp)
-{
-    router->wire->sender_arp(router->sender, ARPQ_CORE, port, dst, vlan, arp);
+    outbox_put_arp(router->box, ARPQ_CLIENT, port, dst, vlan, arp);
 }
 
 /* Clients. */
@@ -277,13 +244,13 @@ router_queue_core_arp(struct router *router, uint32_t port,
 uint32_t
 router_cover(struct router *router)
 {
-    return router->wire->sender_cover(router->sender);
+    return outbox_cover(router->box);
 }
 
 bool
 router_has_probe_budget(const struct router *router)
 {
-    return router->wire->sender_has_probe_budget(router->sender);
+    return outbox_has_probe_budget(router->box);
 }
 
 void
@@ -333,7 +300,7 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
             }
         }
     }
-    reach_probe_sent(r, router->wire->sender_probe(router->sender), now_us);
+    reach_probe_sent(r, outbox_cover_probe(router->box), now_us);
     router->counters.probes++;
 }
 
@@ -363,15 +330,14 @@ router_queue_notice(struct router *router, const struct client *c,
 uint32_t
 router_read_drops(struct router *router, uint32_t port)
 {
-    const struct wire_ops *wire = router->wire;
     uint32_t its_port, meter;
 
     for (size_t i = 0; router_drops(router, i, &its_port, &meter); i++) {
         if (its_port && (!port || its_port == port)) {
-            wire->sender_read_meter(router->sender, meter);
+            outbox_read_meter(router->box, meter);
         }
     }
-    return wire->sender_read_punts(router->sender);
+    return outbox_read_punts(router->box);
 }
 
 void
@@ -380,8 +346,7 @@ router_put_meters(struct router *router)
     free(router->meters);
     router->n_meters = router_build_meters(router, &router->meters);
     router->metered_pps = router_replies_pps(router);
-    router->wire->sender_put_meters(router->sender, router->meters,
-                                    router->n_meters);
+    outbox_put_meters(router->box, router->meters, router->n_meters);
     router->meters_asked = false;           /* An answer may be older. */
     router_read_drops(router, 0);           /* They begin to count anew. */
 }
@@ -402,12 +367,12 @@ is_meddled_with(const struct router *router, const struct fh_meter *found)
 
 size_t
 router_count_wrong_meters(const struct router *router,
-                          const struct of_message *msg)
+                          const struct fh_meter *found, size_t n_found)
 {
     size_t n = 0;
 
-    for (size_t i = 0; router->meters_asked && i < msg->meter_config.n; i++) {
-        n += is_meddled_with(router, &msg->meter_config.meters[i]);
+    for (size_t i = 0; router->meters_asked && i < n_found; i++) {
+        n += is_meddled_with(router, &found[i]);
     }
     return n;
 }
@@ -418,7 +383,7 @@ router_meters_tick(struct router *router, int64_t now_ms)
     if (now_ms >= router->meters_at_ms) {
         router->meters_at_ms = now_ms + METERS_ASK_MS;
         router->meters_asked = true;
-        router->wire->sender_ask_meters(router->sender);
+        outbox_ask_meters(router->box);
     }
 }
 
@@ -435,17 +400,14 @@ router_drops_tick(struct router *router, int64_t now_ms)
 }
 
 void
-router_drops_reply(struct router *router, const struct of_message *msg,
-                   int64_t now_us)
+router_note_drops(struct router *router, const struct of_meter_drops *meters,
+                  size_t n, int64_t now_us)
 {
     struct drops *drops;
     uint32_t port, id;
 
-    if (!router->wire->sender_is_reading(router->sender, msg->xid)) {
-        return;
-    }
-    for (size_t i = 0; i < msg->meter_stats.n; i++) {
-        const struct of_meter_drops *meter = &msg->meter_stats.meters[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct of_meter_drops *meter = &meters[i];
 
         if (meter->id == FH_METER_CONTROLLER) {
             drops_read(&router->punt_drops, meter->packets, now_us);
@@ -471,8 +433,8 @@ struct reach_bridge
 router_evidence(const struct router *router, uint32_t port)
 {
     struct reach_bridge bridge = {
-        .fence_done = router->wire->sender_fence_done(router->sender),
-        .reading_done = router->wire->sender_reading_done(router->sender),
+        .fence_done = router->box->fence.done,
+        .reading_done = router->box->reading.done,
         .dropped_us = router->punt_drops.grown_us,
     };
 
@@ -500,12 +462,9 @@ router_tell_drops(struct router *router, struct uplink *uplink)
 /* The bridge. */
 
 void
-router_echo_reply(struct router *router, uint32_t xid)
+router_fence_returned(struct router *router, int64_t took_us)
 {
-    int64_t took_us;
-
-    if (router->wire->sender_echo_reply(router->sender, xid, &took_us)
-        && took_us >= 0 && took_us < INT32_MAX) {
+    if (took_us >= 0 && took_us < INT32_MAX) {
         rtt_sample(&router->fence_rtt, took_us);
         if (took_us / 1000 > router->fence_took_ms) {
             router->fence_took_ms = took_us / 1000;
@@ -516,13 +475,9 @@ router_echo_reply(struct router *router, uint32_t xid)
 int64_t
 router_asked_us(const struct router *router)
 {
-    return router->wire->sender_fence_sent_us(router->sender);
-}
+    const struct outbox_fence *fence = &router->box->fence;
 
-bool
-router_meter_error(struct router *router, const struct of_message *msg)
-{
-    return router->wire->sender_meter_error(router->sender, msg);
+    return fence->out ? fence->sent_us : 0;
 }
 
 void
@@ -531,18 +486,10 @@ router_forget_questions(struct router *router)
     struct drops *drops;
     uint32_t port, meter;
 
-    router->wire->sender_forget(router->sender);
+    outbox_clear(router->box);
     drops_forget(&router->punt_drops);
     for (size_t i = 0; (drops = router_drops(router, i, &port, &meter)); i++) {
         drops_forget(drops);
     }
     router->read_at_ms = 0;
-}
-
-void
-router_flush(struct router *router)
-{
-    router->silences = false;
-    router->counters.probe_packets
-        += router->wire->sender_flush(router->sender);
 }

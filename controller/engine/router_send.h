@@ -1,7 +1,5 @@
 /* What is sent to a router's bridge, in terms of routers and clients: put
- * together from what is known of them, and handed to its sender.
- *
- * Many probes go in one packet-out, many changes in one bundle.  Decides
+ * together from what is known of them, and put in its out-box.  Decides
  * nothing. */
 #ifndef ROUTER_SEND_H
 #define ROUTER_SEND_H 1
@@ -11,15 +9,12 @@
 #include "flows/arp.h"
 #include "flows/ofcodec.h"
 
-/* A router that can be sent to, once it has a bridge; which is destroyed with
- * it. */
-struct router *router_open(struct engine *, const struct config_router *);
+/* Destroys it, and lets go of its bridge. */
 void router_close(struct router *);
-void router_set_bridge(struct router *, struct bridge *);
-/* Sends what is queued for 'from', and takes its bridge. */
-void router_take_bridge(struct router *, struct router *from);
+/* Its out-box, and so its bridge, is that of 'from' from now on. */
+void router_take_box(struct router *, struct router *from);
 
-/* Queue changes; router_flush() sends them.  What becomes of an 'install' is
+/* Queue changes.  What becomes of an 'install' is
  * told to the bridge's owner with the client's token, which is void once the
  * install is cancelled.  'silent': the flows forward only, until
  * router_queue_voice(). */
@@ -60,10 +55,6 @@ void router_queue_notice(struct router *, const struct client *,
 /* Queues an ARP packet from the router's MAC. */
 void router_queue_arp(struct router *, uint32_t port, struct eth_addr dst,
                       const struct fh_vlan *, const struct arp *);
-/* The same for the core, which is told before clients are. */
-void router_queue_core_arp(struct router *, uint32_t port,
-                           struct eth_addr dst, const struct fh_vlan *,
-                           const struct arp *);
 
 /* Sends what has changed in the base flows since the last time. */
 void router_update_base(struct router *);
@@ -76,10 +67,7 @@ void router_meters_tick(struct router *, int64_t now_ms);
 /* How many meters of ours are not set as they were, by what the bridge says?
  * (Who deletes one deletes the flows that name it: see bridge.c.) */
 size_t router_count_wrong_meters(const struct router *,
-                                 const struct of_message *);
-
-/* Sends all that is queued. */
-void router_flush(struct router *);
+                                 const struct fh_meter *found, size_t n);
 
 /* What the meters drop.  Have that of the replies from 'port' (0: of all
  * ports, uplinks too) read, and that of all punts; returns the number of the
@@ -88,11 +76,11 @@ uint32_t router_read_drops(struct router *, uint32_t port);
 /* Once a second: reads them all, for what is read later to be compared with,
  * and widens those that the clients have outgrown. */
 void router_drops_tick(struct router *, int64_t now_ms);
-void router_drops_reply(struct router *, const struct of_message *,
-                        int64_t now_us);
-/* An error: is it about the meters?  Then it is dealt with. */
-bool router_meter_error(struct router *, const struct of_message *);
-void router_echo_reply(struct router *, uint32_t xid);
+/* They have dropped so much so far. */
+void router_note_drops(struct router *, const struct of_meter_drops *,
+                       size_t n, int64_t now_us);
+/* Its bridge has come to what it was asked, in that time. */
+void router_fence_returned(struct router *, int64_t took_us);
 /* Since when its bridge has not come to what it was asked, monotonic; 0: it
  * has. */
 int64_t router_asked_us(const struct router *);

@@ -70,7 +70,7 @@ build_routers(struct engine *en)
     en->n_routers = en->config->n_routers;
     en->routers = fh_xcalloc(en->n_routers + 1, sizeof *en->routers);
     for (size_t i = 0; i < en->n_routers; i++) {
-        en->routers[i] = router_open(en, &en->config->routers[i]);
+        en->routers[i] = router_create(&en->config->routers[i], en);
         runtime_bind_router(en, en->routers[i]);
     }
 }

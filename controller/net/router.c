@@ -17,6 +17,7 @@ router_create(const struct config_router *config, void *owner)
 
     router->config = config;
     router->owner = owner;
+    router->box = outbox_create(router);
     router->base = flow_set_create();
     router->ports = fh_xcalloc(config->n_access_ports, sizeof *router->ports);
     for (size_t i = 0; i < config->n_access_ports; i++) {
@@ -31,7 +32,11 @@ router_destroy(struct router *router)
     if (!router) {
         return;
     }
+    if (!router->open) {
+        outbox_destroy(router->box);
+    }
     flow_set_destroy(router->base);
+    free(router->bridge_ports);
     free(router->meters);
     free(router->uplinks);
     free(router->ports);
@@ -58,9 +63,23 @@ find_port(const struct of_port *ports, size_t n, const char *name,
 }
 
 void
-router_find_ports(struct router *router, const struct of_port *ports,
-                  size_t n)
+router_set_ports(struct router *router, const struct of_port *ports, size_t n)
 {
+    free(router->bridge_ports);
+    router->bridge_ports = fh_xcalloc(n + 1, sizeof *ports);
+    if (n) {
+        memcpy(router->bridge_ports, ports, n * sizeof *ports);
+    }
+    router->n_bridge_ports = n;
+    router_find_ports(router);
+}
+
+void
+router_find_ports(struct router *router)
+{
+    const struct of_port *ports = router->bridge_ports;
+    size_t n = router->n_bridge_ports;
+
     for (size_t i = 0; i < router->config->n_access_ports; i++) {
         find_port(ports, n, router->config->access_ports[i],
                   &router->ports[i].number, &router->ports[i].up);

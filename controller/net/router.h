@@ -7,7 +7,7 @@
 
 #include <firsthop/snapshot.h>
 
-#include "controller/base/wire.h"
+#include "controller/base/outbox.h"
 #include "controller/config/config.h"
 #include "controller/decide/drops.h"
 #include "controller/decide/uplink.h"
@@ -42,21 +42,22 @@ struct router_stack {
 
 struct router_counters {
     uint64_t punts, probes, probes_missed, probes_postponed,
-             probes_inconclusive, probe_packets, flow_adds, flow_deletes,
+             probes_inconclusive, flow_adds, flow_deletes,
              beacons, beacons_missed, muted;
     struct usage_count clients[USAGE_N_DIRECTIONS];     /* Of its clients. */
 };
 
-struct bridge;
 struct flow_set;
-struct sender;
 
 struct router {
     const struct config_router *config; /* Borrowed; see firsthop. */
     void *owner;                        /* Of its callbacks. */
-    const struct wire_ops *wire;        /* What those two are spoken to by. */
-    struct bridge *bridge;              /* Owned by the engine, */
-    struct sender *sender;              /* like this. */
+    struct outbox *box;                 /* What its bridge is sent; owned
+                                         * until that is open. */
+    bool open;                          /* It has, or waits for, its bridge. */
+    struct of_port *bridge_ports;       /* Owned; all that it has, while it is
+                                         * there. */
+    size_t n_bridge_ports;
     const char *openflow;               /* "1.4"; NULL: not connected. */
     bool ready;                         /* Its flows are read and right. */
     int64_t ready_ms;                   /* Since when; monotonic. */
@@ -75,9 +76,6 @@ struct router {
     uint32_t n_remaining;               /* Clients of segments that it was
                                          * removed from: see removed.h. */
     bool keeps_flows;                   /* For them. */
-    bool silences;                      /* What is queued takes its voice from
-                                         * it, for some client: goes out before
-                                         * others are given theirs. */
     int64_t check_at_ms;                /* Of that: asks again. */
     int64_t awake_at_ms;                /* Its bridge is told that we are here,
                                          * once more. */
@@ -108,15 +106,16 @@ struct router {
     size_t n_meters_repaired;           /* As n_repaired. */
     uint64_t told_postponed;            /* So many were warned about. */
     struct router_counters counters;
-    struct fh_bridge_counters commits;
 };
 
 /* Without a bridge. */
 struct router *router_create(const struct config_router *, void *owner);
 void router_destroy(struct router *);
 
-/* Looks up the ports by name among those of its bridge (none: it is gone). */
-void router_find_ports(struct router *, const struct of_port *, size_t n);
+/* What ports its bridge has (copied; none: it is gone); and looks up its own
+ * by name among them. */
+void router_set_ports(struct router *, const struct of_port *, size_t n);
+void router_find_ports(struct router *);
 struct router_port *router_access_port(const struct router *, uint32_t port);
 struct uplink *router_uplink_by_port(const struct router *, uint32_t port,
                                      const struct fh_vlan *);

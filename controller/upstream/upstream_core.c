@@ -506,7 +506,7 @@ name_core(struct core *core, const struct upstream_core_bridge *cc)
     core->name = fh_xstrdup(cc->name);
     core->dpid = cc->dpid;
     if (core->bridge) {
-        bridge_set_owner(core->bridge, &options, &bridge_ops, core);
+        bridge_set_options(core->bridge, &options);
     } else {
         core->bridge = bridge_create(core->owner->options.bridges, &options,
                                      &bridge_ops, core);

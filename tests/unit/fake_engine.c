@@ -31,6 +31,7 @@ create_router(const struct config_router *config)
     struct router *router = fh_xcalloc(1, sizeof *router);
 
     router->config = config;
+    router->box = outbox_create(router);
     router->ports = fh_xcalloc(config->n_access_ports,
                                sizeof *router->ports);
     for (size_t i = 0; i < config->n_access_ports; i++) {
@@ -111,6 +112,7 @@ void
 fake_destroy(struct engine *en)
 {
     for (size_t i = 0; i < en->config->n_routers; i++) {
+        outbox_destroy(en->routers[i]->box);
         free(en->routers[i]->ports);
         free(en->routers[i]->uplinks);
         free(en->routers[i]);

@@ -12,7 +12,6 @@
 #include <firsthop/buf.h>
 
 #include "controller/base/log.h"
-#include "controller/engine/router_send.h"
 #include "flows/flow_base.h"
 #include "flows/flow_client.h"
 
@@ -22,23 +21,17 @@
 #define START_MS 1000000
 #define UNIX_OFF_US INT64_C(1795406400000000)
 
-/* Two bridges, known to the engine by what wire.h says. */
+/* Two bridges, known to the engine by their out-boxes. */
 struct bridge {
     struct rig *rig;
     char name[2];
     uint64_t dpid;
-    const struct bridge_ops *ops;
-    void *owner;
+    struct outbox *box;         /* NULL: nobody wants it. */
     bool connected, serves, held, core_silent, dead, meddled;
     struct of_port ports[3];
     struct flow_set *flows;
-    struct fh_changes changes;
-    uint64_t *tokens;
+    uint64_t *tokens;           /* To be confirmed. */
     size_t n_tokens, cap_tokens;
-};
-
-struct sender {
-    struct bridge *bridge;
 };
 
 struct host {
@@ -166,35 +159,10 @@ find_bridge(struct rig *rig, const char *name)
     return b;
 }
 
-/* What the engine does to a bridge. */
+/* What is in the out-box of a bridge. */
 
 static void
-bridge_set_owner(struct bridge *b, const struct bridge_options *options,
-                 const struct bridge_ops *ops, void *owner)
-{
-    b->ops = ops;
-    b->owner = owner;
-}
-
-static void
-bridge_destroy(struct bridge *b)
-{
-    if (b) {
-        b->owner = NULL;
-        b->serves = false;
-        b->n_tokens = 0;
-        fh_changes_clear(&b->changes);
-    }
-}
-
-static struct fh_changes *
-bridge_changes(struct bridge *b)
-{
-    return &b->changes;
-}
-
-static void
-bridge_await(struct bridge *b, uint64_t token)
+await(struct bridge *b, uint64_t token)
 {
     if (b->n_tokens == b->cap_tokens) {
         b->cap_tokens = b->cap_tokens * 2 + 16;
@@ -241,98 +209,6 @@ apply(struct bridge *b, const struct fh_change *change)
     } else {
         flow_set_put(b->flows, &change->flow);
     }
-}
-
-static void
-bridge_commit(struct bridge *b)
-{
-    for (size_t i = 0; i < b->changes.n; i++) {
-        apply(b, &b->changes.items[i]);
-    }
-    fh_changes_clear(&b->changes);
-}
-
-/* Its owner is told what it holds, and has it changed. */
-static void
-read_flows(struct bridge *b, bool first)
-{
-    struct flow_set *desired = b->ops->desired(b->owner, b->flows, first);
-
-    flow_diff(desired, b->flows, &b->changes);
-    flow_set_destroy(desired);
-    bridge_commit(b);
-    b->serves = true;
-    if (b->ops->read) {
-        b->ops->read(b->owner, first);
-    }
-}
-
-static void
-bridge_read(struct bridge *b)
-{
-    if (b->connected) {
-        read_flows(b, true);
-    }
-}
-
-static void
-bridge_read_again(struct bridge *b)
-{
-    if (b->serves) {
-        read_flows(b, false);
-    }
-}
-
-static void
-bridge_drop(struct bridge *b, const char *reason)
-{
-    b->connected = b->serves = false;
-    b->ops->down(b->owner, reason);
-}
-
-static bool
-bridge_is_busy(const struct bridge *b)
-{
-    return b->n_tokens > 0;
-}
-
-static bool
-bridge_serves(const struct bridge *b)
-{
-    return b->serves;
-}
-
-static const char *
-bridge_version_name(const struct bridge *b)
-{
-    return "1.4";
-}
-
-static const struct of_port *
-bridge_ports(const struct bridge *b, size_t *n)
-{
-    *n = b->connected ? 3 : 0;
-    return b->ports;
-}
-
-/* What it has sent by one. */
-
-static struct sender *
-sender_create(const char *name)
-{
-    return fh_xcalloc(1, sizeof(struct sender));
-}
-
-static void
-sender_destroy(struct sender *s)
-{
-    free(s);
-}
-
-static void
-sender_set_bridge(struct sender *s, struct bridge *b)
-{
-    s->bridge = b;
 }
 
 static void
@@ -419,204 +295,164 @@ say_arp(struct bridge *b, uint32_t port, struct eth_addr dst,
 }
 
 static void
-sender_put_frame(struct sender *s, uint32_t port, const uint8_t *data,
-                 size_t len)
+put_frame(struct bridge *b, uint32_t port, const uint8_t *data, size_t len)
 {
     struct frame frame;
     struct arp arp;
 
     assert_int_equal(frame_parse(data, len, &frame), FRAME_OK);
     if (frame.eth_type == ETHERTYPE_ARP && !arp_parse(&frame, &arp)) {
-        say_arp(s->bridge, port, frame.dst, &arp);
-        let_answer(s->bridge, port, &frame.vlan, &arp);
+        say_arp(b, port, frame.dst, &arp);
+        let_answer(b, port, &frame.vlan, &arp);
     } else {
-        say(s->bridge->rig, "%s sends a packet by port %u", s->bridge->name,
-            port);
+        say(b->rig, "%s sends a packet by port %u", b->name, port);
     }
 }
 
 static void
-sender_arp(struct sender *s, enum arpq_class class, uint32_t port,
-           struct eth_addr dst, const struct fh_vlan *vlan,
-           const struct arp *arp)
+put_arp(struct bridge *bridge, const struct arpq_item *item)
 {
     const struct eth_addr a = { .ea = { 2, 0, 0, 0, 0, 0xa } };
     const struct eth_addr b = { .ea = { 2, 0, 0, 0, 0, 0xb } };
+    const struct arp *arp = &item->arp;
 
     if (fh_mac_equal(arp->sha, fh_mac_of_beacons(a))
         || fh_mac_equal(arp->sha, fh_mac_of_beacons(b))) {
-        if (!s->bridge->dead) {
-            let_bridge_answer(s->bridge, port, dst, vlan, arp);
+        if (!bridge->dead) {
+            let_bridge_answer(bridge, item->port, item->dst, &item->vlan,
+                              arp);
         }
         return;
     }
-    say_arp(s->bridge, port, dst, arp);
+    say_arp(bridge, item->port, item->dst, arp);
     if (arp->op == ARP_OP_REQUEST) {
-        let_answer(s->bridge, port, vlan, arp);
+        let_answer(bridge, item->port, &item->vlan, arp);
     }
 }
 
 static void
-sender_put_change(struct sender *s, enum fh_change_op op,
-                  const struct fh_flow *flow)
+step(struct bridge *b, struct engine_event event)
 {
-    const struct fh_change change = { .op = op, .flow = *flow };
-
-    apply(s->bridge, &change);
+    event.box = b->box;
+    engine_step(b->rig->engine, &event);
 }
 
 static void
-sender_put_renewal(struct sender *s, const struct fh_flow *flow)
+tell_meters(struct bridge *b)
 {
-}
-
-static void
-sender_put_meters(struct sender *s, const struct fh_meter *meters, size_t n)
-{
-}
-
-static void
-sender_many(struct sender *s)
-{
-}
-
-static void
-sender_ask_meters(struct sender *s)
-{
-    struct bridge *b = s->bridge;
     struct fh_meter meter = { FLOW_METER_REPLIES(RIG_ACCESS), 1, 1 };
-    const struct of_message msg = {
-        .type = OF_METER_CONFIG_REPLY,
-        .meter_config = { .meters = &meter, .n = 1 },
-    };
 
     if (b->meddled) {
-        b->ops->message(b->owner, &msg);
+        step(b, (struct engine_event) {
+            ENGINE_BRIDGE_METERS, .u.meters = { &meter, 1 },
+        });
     }
-}
-
-static size_t
-sender_flush(struct sender *s)
-{
-    if (s->bridge) {
-        bridge_commit(s->bridge);
-    }
-    return 0;
-}
-
-static uint32_t
-sender_number(struct sender *s)
-{
-    return 1;
-}
-
-static bool
-sender_has_probe_budget(const struct sender *s)
-{
-    return true;
-}
-
-static uint32_t
-sender_done(const struct sender *s)
-{
-    return 1;
-}
-
-static int64_t
-sender_fence_sent_us(const struct sender *s)
-{
-    return 0;
-}
-
-static bool
-sender_echo_reply(struct sender *s, uint32_t xid, int64_t *took_us)
-{
-    return false;
-}
-
-static uint32_t
-sender_read_meter(struct sender *s, uint32_t meter)
-{
-    return 1;
-}
-
-static bool
-sender_is_reading(const struct sender *s, uint32_t xid)
-{
-    return false;
-}
-
-static bool
-sender_meter_error(struct sender *s, const struct of_message *msg)
-{
-    return false;
 }
 
 static void
-sender_forget(struct sender *s)
+do_order(struct bridge *b, const struct outbox_order *order,
+         const uint8_t *bytes)
 {
+    struct fh_change change;
+
+    switch (order->type) {
+    case OUTBOX_FRAME:
+        put_frame(b, order->port, bytes, order->len);
+        break;
+    case OUTBOX_CHANGE:
+        memcpy(&change, bytes, sizeof change);
+        apply(b, &change);
+        break;
+    case OUTBOX_ASK_METERS:
+        tell_meters(b);
+        break;
+    case OUTBOX_RENEWAL: case OUTBOX_METERS:
+        break;
+    }
 }
 
-static const struct wire_ops wire = {
-    .bridge_set_owner = bridge_set_owner,
-    .bridge_destroy = bridge_destroy,
-    .bridge_changes = bridge_changes,
-    .bridge_await = bridge_await,
-    .bridge_commit = bridge_commit,
-    .bridge_read = bridge_read,
-    .bridge_read_again = bridge_read_again,
-    .bridge_drop = bridge_drop,
-    .bridge_is_busy = bridge_is_busy,
-    .bridge_serves = bridge_serves,
-    .bridge_version_name = bridge_version_name,
-    .bridge_ports = bridge_ports,
-    .sender_create = sender_create,
-    .sender_destroy = sender_destroy,
-    .sender_set_bridge = sender_set_bridge,
-    .sender_put_frame = sender_put_frame,
-    .sender_put_change = sender_put_change,
-    .sender_put_renewal = sender_put_renewal,
-    .sender_put_meters = sender_put_meters,
-    .sender_ask_meters = sender_ask_meters,
-    .sender_arp = sender_arp,
-    .sender_many = sender_many,
-    .sender_flush = sender_flush,
-    .sender_cover = sender_number,
-    .sender_probe = sender_number,
-    .sender_has_probe_budget = sender_has_probe_budget,
-    .sender_fence_done = sender_done,
-    .sender_fence_sent_us = sender_fence_sent_us,
-    .sender_echo_reply = sender_echo_reply,
-    .sender_read_meter = sender_read_meter,
-    .sender_read_punts = sender_number,
-    .sender_reading_done = sender_done,
-    .sender_is_reading = sender_is_reading,
-    .sender_meter_error = sender_meter_error,
-    .sender_forget = sender_forget,
-};
+/* Whatever is asked of it, it has come to. */
+static void
+pass(struct outbox_fence *fence)
+{
+    if (outbox_fence_is_due(fence)) {
+        outbox_fence_sent(fence, 0);
+        outbox_fence_returned(fence);
+    }
+}
+
+/* Does what is in the out-box.  What it says of it meanwhile may fill that
+ * anew. */
+static void
+empty(struct bridge *b)
+{
+    struct outbox *box = b->box;
+
+    for (size_t i = 0; i < box->n_orders; i++) {
+        const struct outbox_order order = box->orders[i];
+        uint8_t *bytes = fh_xmemdup(box->data.data + order.at, order.len + 1);
+
+        do_order(b, &order, bytes);
+        free(bytes);
+    }
+    for (size_t i = 0; i < box->changes.n; i++) {
+        apply(b, &box->changes.items[i]);
+    }
+    for (size_t i = 0; i < box->n_tokens; i++) {
+        await(b, box->tokens[i].token);
+    }
+    for (size_t i = 0; i < arpq_count(box->arpq); i++) {
+        put_arp(b, arpq_get(box->arpq, i));
+    }
+    pass(&box->fence);
+    pass(&box->reading);
+    box->n_unfenced = box->n_orders = box->n_tokens = box->n_meters = 0;
+    box->urgent = false;
+    fh_buf_clear(&box->data);
+    fh_changes_clear(&box->changes);
+    arpq_clear(box->arpq);
+}
+
+/* The engine is told what it holds, and has it changed. */
+static void
+read_flows(struct bridge *b, bool first)
+{
+    struct fh_changes changes = { .n = 0 };
+    struct flow_set *desired = NULL;
+
+    empty(b);
+    step(b, (struct engine_event) {
+        ENGINE_BRIDGE_FLOWS, .u.flows = { b->flows, first, &desired },
+    });
+    flow_diff(desired, b->flows, &changes);
+    flow_set_destroy(desired);
+    for (size_t i = 0; i < changes.n; i++) {
+        apply(b, &changes.items[i]);
+    }
+    fh_changes_destroy(&changes);
+    b->serves = true;
+    step(b, (struct engine_event) { ENGINE_BRIDGE_READ, .u.first = first });
+}
+
+static void
+tell_ports(struct bridge *b, enum engine_event_type type,
+           const struct of_port *changed)
+{
+    step(b, (struct engine_event) {
+        type, .u.ports = { b->ports, 3, changed, false, "1.4" },
+    });
+}
+
+static void
+go_down(struct bridge *b, const char *reason)
+{
+    b->connected = b->serves = false;
+    b->n_tokens = 0;
+    outbox_clear(b->box);
+    step(b, (struct engine_event) { ENGINE_BRIDGE_DOWN, .u.reason = reason });
+}
 
 /* What it asks of its host. */
-
-static bool
-announce(void *rig_, enum config_upstream upstream,
-         const struct fh_route *route, enum fh_route_how how)
-{
-    struct rig *rig = rig_;
-    char text[FH_ADDR_STRLEN];
-
-    say(rig, "route %s by %c", fh_addr_format(route->client, text),
-        (char) ('A' + route->dpid - 10));
-    return !rig->core_waits;
-}
-
-static void
-withdraw(void *rig, enum config_upstream upstream,
-         const struct fh_route *route)
-{
-    char text[FH_ADDR_STRLEN];
-
-    say(rig, "no route %s", fh_addr_format(route->client, text));
-}
 
 static const struct store_state *
 kept(void *rig_)
@@ -645,48 +481,108 @@ keep(void *rig_, const struct store_change *change)
     return 0;
 }
 
-static void
-configured(void *rig, const struct config *config)
-{
-}
-
-static void
-retire(void *rig, struct config *config)
-{
-    config_destroy(config);
-}
-
 static char *
 follow(void *rig, const struct config *now, const struct config *old)
 {
     return NULL;
 }
 
+/* What it wants done. */
+
 static void
-undial(void *rig, const char *target)
+told(struct rig *rig, struct fh_addr address, uint32_t decision)
 {
+    engine_step(rig->engine, &(struct engine_event) {
+        ENGINE_TOLD, .u.client = { address,
+                                   engine_segment(rig->engine, 0)->id,
+                                   decision },
+    });
+}
+
+static void
+announce(struct rig *rig, const struct fh_route *route, enum fh_route_how how)
+{
+    char text[FH_ADDR_STRLEN];
+
+    say(rig, "route %s by %c", fh_addr_format(route->client, text),
+        (char) ('A' + route->dpid - 10));
+    if (!rig->core_waits && how == UPSTREAM_MOVED) {
+        told(rig, route->client, route->decision);
+    }
+}
+
+static void
+withdraw(struct rig *rig, const struct fh_route *route)
+{
+    char text[FH_ADDR_STRLEN];
+
+    say(rig, "no route %s", fh_addr_format(route->client, text));
 }
 
 static struct bridge *
-create_bridge(void *rig_, const struct bridge_options *options,
-              const struct bridge_ops *ops, void *owner)
+bridge_of(struct rig *rig, const struct outbox *box)
 {
-    struct rig *rig = rig_;
-    struct bridge *b = &rig->bridges[options->dpid - 10];
-
-    b->ops = ops;
-    b->owner = owner;
-    return b;
+    return &rig->bridges[box->dpid - 10];
 }
 
 static void
-offer(void *rig)
+close_bridge(struct bridge *b, struct outbox *box)
 {
+    outbox_destroy(box);
+    b->box = NULL;
+    b->serves = false;
+    b->n_tokens = 0;
 }
 
 static void
-tick(void *rig, int64_t now_ms)
+do_act(struct rig *rig, const struct engine_act *act)
 {
+    switch (act->type) {
+    case ENGINE_OPEN: case ENGINE_RENEW:
+        bridge_of(rig, act->u.box)->box = act->u.box;
+        break;
+    case ENGINE_READ:
+        if (bridge_of(rig, act->u.box)->connected) {
+            tell_ports(bridge_of(rig, act->u.box), ENGINE_BRIDGE_UP, NULL);
+            read_flows(bridge_of(rig, act->u.box), true);
+        }
+        break;
+    case ENGINE_READ_AGAIN:
+        if (bridge_of(rig, act->u.box)->serves) {
+            read_flows(bridge_of(rig, act->u.box), false);
+        }
+        break;
+    case ENGINE_DROP:
+        go_down(bridge_of(rig, act->u.drop.box), act->u.drop.reason);
+        break;
+    case ENGINE_CLOSE:
+        close_bridge(bridge_of(rig, act->u.box), act->u.box);
+        break;
+    case ENGINE_UNDIAL:
+        free(act->u.target);
+        break;
+    case ENGINE_ANNOUNCE:
+        announce(rig, &act->u.core.route, act->u.core.how);
+        break;
+    case ENGINE_WITHDRAW:
+        withdraw(rig, &act->u.core.route);
+        break;
+    case ENGINE_RETIRE:
+        config_destroy(act->u.retired);
+        break;
+    case ENGINE_OFFER: case ENGINE_LOOK: case ENGINE_CONFIGURED:
+        break;
+    }
+}
+
+static void
+do_acts(struct rig *rig)
+{
+    struct engine_act act;
+
+    while (engine_take_act(rig->engine, &act)) {
+        do_act(rig, &act);
+    }
 }
 
 static void
@@ -726,7 +622,10 @@ confirm(struct bridge *b)
     b->tokens = NULL;
     b->n_tokens = b->cap_tokens = 0;
     for (size_t i = 0; i < n; i++) {
-        b->ops->confirmed(b->owner, tokens[i], true);
+        step(b, (struct engine_event) {
+            ENGINE_BRIDGE_CONFIRMED,
+            .u.confirmed = { tokens[i], true, b->serves },
+        });
     }
     free(tokens);
     return true;
@@ -739,9 +638,13 @@ end_turn(struct rig *rig)
     bool again;
 
     do {
-        engine_advance(en);
-        for (size_t i = 0; i < engine_n_routers(en); i++) {
-            router_flush(engine_router(en, i));
+        do_acts(rig);
+        engine_step(en, &(struct engine_event) { ENGINE_DUE });
+        do_acts(rig);
+        for (size_t i = 0; i < N_BRIDGES; i++) {
+            if (rig->bridges[i].box) {
+                empty(&rig->bridges[i]);
+            }
         }
         again = false;
         for (size_t i = 0; i < N_BRIDGES; i++) {
@@ -784,10 +687,7 @@ static void
 start(struct rig *rig, const char *segment)
 {
     const struct engine_host host = {
-        .announce = announce, .withdraw = withdraw, .kept = kept,
-        .keep = keep, .configured = configured, .retire = retire,
-        .listen = follow, .undial = undial, .aux = rig, .wire = &wire,
-        .create_bridge = create_bridge, .offer = offer, .tick = tick,
+        .kept = kept, .keep = keep, .listen = follow, .aux = rig,
         .drivers[UPSTREAM_ARP] = { .is_there = true },
     };
     char *error = NULL;
@@ -832,6 +732,7 @@ static void
 stop(struct rig *rig)
 {
     engine_stop(rig->engine);
+    do_acts(rig);
     engine_destroy(rig->engine);
     rig->n_arrivals = 0;
 }
@@ -842,7 +743,6 @@ rig_destroy(struct rig *rig)
     stop(rig);
     for (size_t i = 0; i < N_BRIDGES; i++) {
         flow_set_destroy(rig->bridges[i].flows);
-        fh_changes_destroy(&rig->bridges[i].changes);
         free(rig->bridges[i].tokens);
         free(rig->holders[i]);
     }
@@ -871,8 +771,7 @@ rig_hold_core(struct rig *rig)
 void
 rig_tell_core(struct rig *rig, const char *address, uint32_t decision)
 {
-    engine_told(rig->engine, to_addr(address),
-                engine_segment(rig->engine, 0)->id, decision);
+    told(rig, to_addr(address), decision);
     end_turn(rig);
 }
 
@@ -903,7 +802,7 @@ rig_connect(struct rig *rig, const char *name)
     struct bridge *b = find_bridge(rig, name);
 
     b->connected = true;
-    b->ops->up(b->owner);
+    tell_ports(b, ENGINE_BRIDGE_UP, NULL);
     read_flows(b, true);
     end_turn(rig);
 }
@@ -911,11 +810,7 @@ rig_connect(struct rig *rig, const char *name)
 void
 rig_disconnect(struct rig *rig, const char *name)
 {
-    struct bridge *b = find_bridge(rig, name);
-
-    b->connected = b->serves = false;
-    b->n_tokens = 0;
-    b->ops->down(b->owner, "test");
+    go_down(find_bridge(rig, name), "test");
     end_turn(rig);
 }
 
@@ -927,7 +822,7 @@ rig_set_port_up(struct rig *rig, const char *name, uint32_t port, bool up)
     for (size_t i = 0; i < 3; i++) {
         if (b->ports[i].number == port) {
             b->ports[i].up = up;
-            b->ops->port(b->owner, &b->ports[i], false);
+            tell_ports(b, ENGINE_BRIDGE_PORTS, &b->ports[i]);
         }
     }
     end_turn(rig);
@@ -1023,14 +918,11 @@ rig_frame(struct rig *rig, const char *router, uint32_t port,
           uint64_t metadata, const uint8_t *frame, size_t len)
 {
     struct bridge *b = find_bridge(rig, router);
-    const struct of_message msg = {
-        .type = OF_PACKET_IN,
-        .packet_in = { .frame = frame, .len = len, .metadata = metadata,
-                       .in_port = port },
-    };
+    const struct of_packet_in in = { .frame = frame, .len = len,
+                                     .metadata = metadata, .in_port = port };
 
     if (b->serves) {
-        b->ops->message(b->owner, &msg);
+        step(b, (struct engine_event) { ENGINE_BRIDGE_FRAME, .u.frame = &in });
     }
     end_turn(rig);
 }
@@ -1040,12 +932,12 @@ rig_removed(struct rig *rig, const char *router, const struct fh_flow *flow,
             uint64_t n_packets)
 {
     struct bridge *b = find_bridge(rig, router);
-    struct of_message msg = { .type = OF_FLOW_REMOVED,
-                              .flow_removed.flow = *flow };
+    struct fh_flow counted = *flow;
 
-    msg.flow_removed.flow.n_packets = n_packets;
-    msg.flow_removed.flow.n_bytes = 100 * n_packets;
-    b->ops->message(b->owner, &msg);
+    counted.n_packets = n_packets;
+    counted.n_bytes = 100 * n_packets;
+    step(b, (struct engine_event) { ENGINE_BRIDGE_REMOVED,
+                                    .u.flow = &counted });
     end_turn(rig);
 }
 

@@ -1,4 +1,4 @@
-/* controller/bridge/arpq.h: many ARP packets, few messages. */
+/* controller/base/arpq.h: many ARP packets, few messages. */
 #include <config.h>
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <arpa/inet.h>
 
-#include "controller/bridge/arpq.h"
+#include "controller/base/arpq.h"
 #include "tests/bench/pktout.h"
 
 #define MAX_FRAMES 400

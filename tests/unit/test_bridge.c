@@ -526,7 +526,7 @@ a_datapath_id_may_need_a_certificate(void **state)
         .counters = &f->counters,
     };
 
-    bridge_set_owner(f->bridge, &options, &ops, f);
+    bridge_set_options(f->bridge, &options);
     fake_identify(&f->conn);            /* Has none. */
     assert_true(f->conn.closed && !f->conn.taken);
     f->other.peer_name = "br-b";
@@ -543,24 +543,19 @@ a_datapath_id_may_need_a_certificate(void **state)
 }
 
 static void
-another_owner_is_not_told_of_what_the_previous_awaited(void **state)
+what_is_disowned_is_not_told(void **state)
 {
     struct fixture *f = *state;
-    struct bridge_options options = {
-        .dpid = 0xa, .kind = "router", .name = "A2",
-        .counters = &f->counters,
-    };
-    struct fixture heir = { .wanted = 0 };
     struct ofxact *x = connect_bridge(f, &f->conn);
 
-    f->log[0] = '\0';
     commit_one(f, 2, 7);
-    bridge_set_owner(f->bridge, &options, &ops, &heir);
-    fake_confirm(x);
-    bridge_read_again(f->bridge);
+    f->log[0] = '\0';
+    bridge_disown(f->bridge);
     fake_confirm(x);
     assert_log(f, "");
-    assert_log(&heir, "again:1 read ");
+    commit_one(f, 3, 8);
+    fake_confirm(x);
+    assert_log(f, "8:ok ");
 }
 
 static void
@@ -755,7 +750,7 @@ main(void)
         TEST(what_is_under_way_fails_before_the_going_is_told),
         TEST(the_newer_connection_wins),
         TEST(a_datapath_id_may_need_a_certificate),
-        TEST(another_owner_is_not_told_of_what_the_previous_awaited),
+        TEST(what_is_disowned_is_not_told),
         TEST(one_that_confirms_nothing_is_closed),
         TEST(who_follows_hears_of_no_bridge_until_it_leads),
         TEST(flows_that_cannot_be_read_end_the_connection),

@@ -11,12 +11,9 @@
 
 #include <cmocka.h>
 
-#include "controller/bridge/sender.h"
-#include "controller/bridge/wire.h"
 #include "controller/engine/router_desired.h"
 #include "controller/engine/router_send.h"
 #include "flows/flow_base.h"
-#include "tests/unit/fake_bridge.h"
 
 static void
 a_stack_of_tags_names_its_segments(void **state)
@@ -53,27 +50,6 @@ struct one_segment {
     struct segment segment, *segments[1];
     struct router_port ports[2];
     struct router router;
-    struct bridges *bridges;
-};
-
-static void
-no_up(void *owner)
-{
-}
-
-static void
-no_down(void *owner, const char *reason)
-{
-}
-
-static struct flow_set *
-no_flows(void *owner, const struct flow_set *found, bool first)
-{
-    return flow_set_create();
-}
-
-static const struct bridge_ops no_ops = {
-    .up = no_up, .down = no_down, .desired = no_flows,
 };
 
 static void
@@ -162,93 +138,43 @@ ports_are_found_by_name(void **state)
 
     one_segment_init(&s);
     s.router_config.access_ports = names;
-    router_find_ports(&s.router, ports, 2);
+    router_set_ports(&s.router, ports, 2);
     assert_true(s.ports[0].number == 8 && !s.ports[0].up);
     assert_true(s.ports[1].number == 7 && s.ports[1].up);
-    router_find_ports(&s.router, ports, 1);
+    router_set_ports(&s.router, ports, 1);
     assert_true(!s.ports[0].number && !s.ports[0].up);
+    free(s.router.bridge_ports);
 }
 
 /* What meters drop. */
 
 static void
-say_drops(struct router *router, uint32_t xid, uint32_t meter,
-          uint64_t packets, int64_t now_us)
+say_drops(struct router *router, uint32_t meter, uint64_t packets,
+          int64_t now_us)
 {
     struct of_meter_drops drops = { meter, packets };
-    struct of_message msg = {
-        .type = OF_METER_STATS_REPLY, .xid = xid,
-        .meter_stats = { .meters = &drops, .n = 1 },
-    };
 
-    router_drops_reply(router, &msg, now_us);
-}
-
-/* A router whose bridge is asked what its meters drop, by the xid that is
- * returned. */
-static uint32_t
-start_reading(struct one_segment *s, struct ofconn *conn)
-{
-    struct bridge_options options = { .kind = "router", .name = "A" };
-
-    s->bridges = bridges_create(NULL, NULL, NULL, NULL, NULL);
-    s->router.wire = &bridge_wire;
-    s->router.bridge = bridge_create(s->bridges, &options, &no_ops, NULL);
-    s->router.sender = sender_create("router A");
-    sender_set_bridge(s->router.sender, s->router.bridge);
-    fake_identify(conn);
-    fake_ready(conn);
-    fake_confirm(fake_last_xact);
-    router_read_drops(&s->router, 0);
-    router_flush(&s->router);
-    return conn->last_xid;
-}
-
-static void
-stop_reading(struct one_segment *s, struct ofconn *conn)
-{
-    bridge_destroy(s->router.bridge);
-    sender_destroy(s->router.sender);
-    bridges_destroy(s->bridges);
-    fh_buf_destroy(&conn->tx);
+    router_note_drops(router, &drops, 1, now_us);
 }
 
 static void
 drops_on_a_port_are_no_evidence_on_another(void **state)
 {
-    struct ofconn conn = { .dpid = 0 };
     struct one_segment s;
-    uint32_t xid;
 
     one_segment_init(&s);
-    xid = start_reading(&s, &conn);
-    say_drops(&s.router, xid, FLOW_METER_REPLIES(2), 10, 1000);
-    say_drops(&s.router, xid, FLOW_METER_REPLIES(2), 11, 2000);
+    s.router.box = outbox_create(&s.router);
+    say_drops(&s.router, FLOW_METER_REPLIES(2), 10, 1000);
+    say_drops(&s.router, FLOW_METER_REPLIES(2), 11, 2000);
     assert_int_equal(router_evidence(&s.router, 1).dropped_us, 0);
     assert_int_equal(router_evidence(&s.router, 2).dropped_us, 2000);
     assert_int_equal(router_evidence(&s.router, 0).dropped_us, 2000);
-    say_drops(&s.router, xid, FH_METER_CONTROLLER, 0, 3000);
-    say_drops(&s.router, xid, FH_METER_CONTROLLER, 1, 4000);
+    say_drops(&s.router, FH_METER_CONTROLLER, 0, 3000);
+    say_drops(&s.router, FH_METER_CONTROLLER, 1, 4000);
     assert_int_equal(router_evidence(&s.router, 1).dropped_us, 4000);
-    stop_reading(&s, &conn);
-}
-
-static void
-what_nobody_asked_of_meters_is_not_believed(void **state)
-{
-    struct ofconn conn = { .dpid = 0 };
-    struct one_segment s;
-    int64_t took_us;
-    uint32_t xid;
-
-    one_segment_init(&s);
-    xid = start_reading(&s, &conn);
-    say_drops(&s.router, xid + 1, FLOW_METER_REPLIES(1), 2, 2000);
-    say_drops(&s.router, xid, FLOW_METER_REPLIES(3), 3, 3000);
-    sender_echo_reply(s.router.sender, xid, &took_us);
-    say_drops(&s.router, xid, FLOW_METER_REPLIES(1), 1, 1000);
-    assert_false(s.ports[0].drops.known || s.ports[1].drops.known);
-    stop_reading(&s, &conn);
+    say_drops(&s.router, FLOW_METER_REPLIES(3), 3, 5000);   /* No port's. */
+    assert_false(s.ports[0].drops.known);
+    outbox_destroy(s.router.box);
 }
 
 /* By somebody else; one that he has made is not ours. */
@@ -256,20 +182,16 @@ static void
 meters_that_are_set_otherwise_are_counted(void **state)
 {
     struct fh_meter found[] = { { 19, 10, 10 }, { 20, 30, 20 }, { 99, 1, 1 } };
-    struct of_message msg = {
-        .type = OF_METER_CONFIG_REPLY,
-        .meter_config = { .meters = found, .n = 3 },
-    };
     struct fh_meter sent[] = { { 19, 10, 10 }, { 20, 20, 20 } };
     struct router router = { .meters = sent, .n_meters = 2 };
 
-    assert_int_equal(router_count_wrong_meters(&router, &msg), 0);
+    assert_int_equal(router_count_wrong_meters(&router, found, 3), 0);
     router.meters_asked = true;         /* Since they were sent. */
-    assert_int_equal(router_count_wrong_meters(&router, &msg), 1);
+    assert_int_equal(router_count_wrong_meters(&router, found, 3), 1);
     found[1].rate_pps = 20;
-    assert_int_equal(router_count_wrong_meters(&router, &msg), 0);
+    assert_int_equal(router_count_wrong_meters(&router, found, 3), 0);
     found[0].burst = 11;
-    assert_int_equal(router_count_wrong_meters(&router, &msg), 1);
+    assert_int_equal(router_count_wrong_meters(&router, found, 3), 1);
 }
 
 /* What a bridge holds is taken off it as it was sent, wherever the client and
@@ -335,7 +257,6 @@ main(void)
             meters_are_outgrown_by_clients_beyond_their_headroom),
         cmocka_unit_test(ports_are_found_by_name),
         cmocka_unit_test(drops_on_a_port_are_no_evidence_on_another),
-        cmocka_unit_test(what_nobody_asked_of_meters_is_not_believed),
         cmocka_unit_test(meters_that_are_set_otherwise_are_counted),
         cmocka_unit_test(a_holding_outlives_what_it_was_made_from),
     };

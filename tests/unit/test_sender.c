@@ -17,8 +17,10 @@
 struct fixture {
     struct bridges *bridges;
     struct bridge *bridge;
+    struct outbox *box;
     struct sender *sender;
     struct ofconn conn;
+    uint64_t failed;            /* The last token that was told so. */
 };
 
 static void
@@ -42,8 +44,17 @@ end_turn(void *aux)
 {
 }
 
+static void
+on_confirmed(void *f_, uint64_t token, bool ok)
+{
+    struct fixture *f = f_;
+
+    f->failed = ok ? f->failed : token;
+}
+
 static const struct bridge_ops ops = {
     .up = on_up, .down = on_down, .desired = on_desired,
+    .confirmed = on_confirmed,
 };
 
 static int
@@ -55,8 +66,8 @@ setup(void **state)
     log_set_level(LOG_LVL_ERR);
     f->bridges = bridges_create(NULL, NULL, NULL, end_turn, NULL);
     f->bridge = bridge_create(f->bridges, &options, &ops, f);
-    f->sender = sender_create("router A");
-    sender_set_bridge(f->sender, f->bridge);
+    f->box = outbox_create(f);
+    f->sender = sender_create(f->box, f->bridge);
     fake_identify(&f->conn);
     fake_ready(&f->conn);
     fake_confirm(fake_last_xact);
@@ -72,6 +83,7 @@ teardown(void **state)
 
     bridge_destroy(f->bridge);
     sender_destroy(f->sender);
+    outbox_destroy(f->box);
     bridges_destroy(f->bridges);
     fh_buf_destroy(&f->conn.tx);
     free(f);
@@ -106,10 +118,10 @@ probes_need_no_budget_while_no_fence_is_out(void **state)
 {
     struct fixture *f = *state;
 
-    for (int i = 0; i <= SENDER_PROBE_BUDGET; i++) {
-        assert_int_equal(sender_probe(f->sender), 1);
+    for (int i = 0; i <= OUTBOX_PROBE_BUDGET; i++) {
+        assert_int_equal(outbox_cover_probe(f->box), 1);
     }
-    assert_true(sender_has_probe_budget(f->sender));
+    assert_true(outbox_has_probe_budget(f->box));
 }
 
 static void
@@ -119,24 +131,24 @@ a_bridge_behind_its_fence_gets_no_more_than_the_budget(void **state)
     int64_t took_us;
     uint32_t xid;
 
-    sender_probe(f->sender);
+    outbox_cover_probe(f->box);
     sender_flush(f->sender);
     xid = f->conn.last_xid;
     assert_int_equal(sent(f, OFPT_ECHO_REQUEST), 1);
-    for (int i = 0; i < SENDER_PROBE_BUDGET; i++) {
-        assert_true(sender_has_probe_budget(f->sender));
-        assert_int_equal(sender_probe(f->sender), 2);
+    for (int i = 0; i < OUTBOX_PROBE_BUDGET; i++) {
+        assert_true(outbox_has_probe_budget(f->box));
+        assert_int_equal(outbox_cover_probe(f->box), 2);
     }
-    assert_false(sender_has_probe_budget(f->sender));
+    assert_false(outbox_has_probe_budget(f->box));
     sender_flush(f->sender);            /* One fence at a time. */
     assert_int_equal(sent(f, OFPT_ECHO_REQUEST), 0);
-    assert_int_equal(sender_fence_done(f->sender), 0);
-    assert_true(sender_fence_sent_us(f->sender) > 0);
+    assert_int_equal(f->box->fence.done, 0);
+    assert_true(f->box->fence.out && f->box->fence.sent_us > 0);
     assert_true(sender_echo_reply(f->sender, xid, &took_us));
     assert_true(took_us >= 0);
-    assert_int_equal(sender_fence_done(f->sender), 1);
+    assert_int_equal(f->box->fence.done, 1);
     assert_int_equal(sent(f, OFPT_ECHO_REQUEST), 1);
-    assert_true(sender_has_probe_budget(f->sender));
+    assert_true(outbox_has_probe_budget(f->box));
 }
 
 static void
@@ -146,18 +158,18 @@ a_look_is_covered_by_the_next_reading(void **state)
     int64_t took_us;
     uint32_t xid;
 
-    assert_int_equal(sender_read_meter(f->sender, 40), 1);
-    assert_int_equal(sender_read_meter(f->sender, 41), 1);
-    assert_int_equal(sender_read_meter(f->sender, 40), 1);
+    assert_int_equal(outbox_read_meter(f->box, 40), 1);
+    assert_int_equal(outbox_read_meter(f->box, 41), 1);
+    assert_int_equal(outbox_read_meter(f->box, 40), 1);
     sender_flush(f->sender);
     xid = f->conn.last_xid;
     assert_int_equal(sent(f, OFPT_MULTIPART_REQUEST), 3);
     assert_true(sender_is_reading(f->sender, xid));
-    assert_int_equal(sender_read_meter(f->sender, 42), 2);
+    assert_int_equal(outbox_read_meter(f->box, 42), 2);
     sender_flush(f->sender);
     assert_int_equal(sent(f, OFPT_MULTIPART_REQUEST), 0);
     assert_false(sender_echo_reply(f->sender, xid, &took_us));
-    assert_int_equal(sender_reading_done(f->sender), 1);
+    assert_int_equal(f->box->reading.done, 1);
     assert_int_equal(sent(f, OFPT_MULTIPART_REQUEST), 2);
     assert_false(sender_is_reading(f->sender, xid));
 }
@@ -169,14 +181,14 @@ a_bridge_that_tells_no_drops_is_not_asked(void **state)
     struct of_message stray = error(12345), msg;
 
     assert_false(sender_meter_error(f->sender, &stray));
-    sender_read_meter(f->sender, 40);
+    outbox_read_meter(f->box, 40);
     sender_flush(f->sender);
     msg = error(f->conn.last_xid);
     assert_true(sender_meter_error(f->sender, &msg));
-    assert_int_equal(sender_read_meter(f->sender, 40), 0);
+    assert_int_equal(outbox_read_meter(f->box, 40), 0);
     sender_forget(f->sender);           /* Another may. */
-    assert_int_equal(sender_reading_done(f->sender), 1);
-    assert_int_equal(sender_read_meter(f->sender, 40), 2);
+    assert_int_equal(f->box->reading.done, 1);
+    assert_int_equal(outbox_read_meter(f->box, 40), 2);
 }
 
 static void
@@ -186,12 +198,13 @@ a_bridge_without_a_meter_of_all_punts_is_as_good(void **state)
     struct fixture *f = *state;
     struct of_message msg;
 
-    sender_put_meters(f->sender, &meter, 1);
+    outbox_put_meters(f->box, &meter, 1);
+    sender_flush(f->sender);
     msg = error(f->conn.last_xid);
     assert_true(sender_meter_error(f->sender, &msg));
     assert_true(sender_meter_error(f->sender, &msg));
     fh_buf_clear(&f->conn.tx);
-    sender_read_meter(f->sender, 40);
+    outbox_read_meter(f->box, 40);
     sender_flush(f->sender);
     assert_int_equal(sent(f, OFPT_MULTIPART_REQUEST), 1);
 }
@@ -203,14 +216,14 @@ nothing_is_sent_to_a_bridge_that_is_away(void **state)
     uint8_t frame[60] = { 0 };
 
     fake_close(&f->conn);
-    sender_put_frame(f->sender, 1, frame, sizeof frame);
-    sender_probe(f->sender);
-    sender_read_punts(f->sender);
-    assert_int_equal(sender_flush(f->sender), 0);
-    sender_set_bridge(f->sender, NULL);
-    sender_put_frame(f->sender, 1, frame, sizeof frame);
-    assert_int_equal(sender_flush(f->sender), 0);
+    outbox_put_frame(f->box, 1, frame, sizeof frame);
+    outbox_cover_probe(f->box);
+    outbox_read_punts(f->box);
+    outbox_await(f->box, 7);
+    sender_flush(f->sender);
     assert_int_equal(f->conn.tx.len, 0);
+    assert_int_equal(f->failed, 7);
+    assert_true(!f->box->n_orders && !f->box->n_tokens && !f->box->n_arp_messages);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)

@@ -6,9 +6,28 @@
 #ifndef ARPQ_H
 #define ARPQ_H 1
 
-#include "controller/base/wire.h"
+#include <firsthop/buf.h>
+
+#include "flows/arp.h"
+#include "flows/ofcodec.h"
+
+/* What goes first. */
+enum arpq_class {
+    ARPQ_CORE,                  /* Announcements: the core is told first. */
+    ARPQ_CLIENT,                /* Notices and probes; requests of them before
+                                 * replies. */
+};
 
 struct arpq;
+
+struct arpq_item {
+    struct arp arp;
+    struct fh_vlan vlan;
+    struct eth_addr dst;
+    uint32_t port;
+    uint32_t seq;               /* In the order in which they were put. */
+    uint8_t class;
+};
 
 struct arpq *arpq_create(void);
 void arpq_destroy(struct arpq *);
@@ -18,6 +37,8 @@ void arpq_put(struct arpq *, enum arpq_class, uint32_t port,
               struct eth_addr dst, const struct fh_vlan *vlan,
               const struct arp *arp);
 size_t arpq_count(const struct arpq *);
+/* The 'i'-th, in the order in which they were put. */
+const struct arpq_item *arpq_get(const struct arpq *, size_t i);
 void arpq_clear(struct arpq *);
 
 /* Appends all that is queued to 'tx' and empties the queue.  Packets of one
@@ -26,4 +47,4 @@ void arpq_clear(struct arpq *);
 size_t arpq_flush(struct arpq *, struct fh_buf *tx, int version,
                   uint32_t (*next_xid)(void *aux), void *aux);
 
-#endif /* controller/bridge/arpq.h */
+#endif /* controller/base/arpq.h */

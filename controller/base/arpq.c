@@ -1,7 +1,7 @@
 /* ARP packets that wait to be sent together.  See arpq.h. */
 #include <config.h>
 
-#include "controller/bridge/arpq.h"
+#include "controller/base/arpq.h"
 
 #include <stdlib.h>
 
@@ -9,17 +9,8 @@
 #define PACKETS_PER_MESSAGE 64
 #define ACTIONS_PER_PACKET  5       /* Four fields, and the output. */
 
-struct item {
-    struct arp arp;
-    struct fh_vlan vlan;
-    struct eth_addr dst;
-    uint32_t port;
-    uint32_t seq;
-    uint8_t class;
-};
-
 struct arpq {
-    struct item *items;
+    struct arpq_item *items;
     size_t n, cap;
     bool out_of_order;          /* They are to be sorted. */
 };
@@ -41,7 +32,7 @@ arpq_destroy(struct arpq *q)
 
 /* What packets of one message have in common: the order of messages. */
 static int
-compare_groups(const struct item *a, const struct item *b)
+compare_groups(const struct arpq_item *a, const struct arpq_item *b)
 {
     if (a->class != b->class) {
         return a->class < b->class ? -1 : 1;
@@ -72,7 +63,7 @@ arpq_put(struct arpq *q, enum arpq_class class, uint32_t port,
         q->cap = q->cap ? q->cap * 2 : 64;
         q->items = fh_xrealloc(q->items, q->cap * sizeof *q->items);
     }
-    q->items[q->n] = (struct item) {
+    q->items[q->n] = (struct arpq_item) {
         *arp, *vlan, dst, port, q->n, class
     };
     if (q->n && compare_groups(&q->items[q->n - 1], &q->items[q->n]) > 0) {
@@ -87,6 +78,12 @@ arpq_count(const struct arpq *q)
     return q->n;
 }
 
+const struct arpq_item *
+arpq_get(const struct arpq *q, size_t i)
+{
+    return &q->items[i];
+}
+
 void
 arpq_clear(struct arpq *q)
 {
@@ -97,7 +94,7 @@ arpq_clear(struct arpq *q)
 static int
 compare_items(const void *a_, const void *b_)
 {
-    const struct item *a = a_, *b = b_;
+    const struct arpq_item *a = a_, *b = b_;
     int order = compare_groups(a, b);
 
     return order ? order : a->seq < b->seq ? -1 : 1;
@@ -116,7 +113,7 @@ add(struct fh_action *actions, size_t *n, enum fh_action_type type)
 /* The actions that turn the packet of 'from' into that of 'to', and send it.
  * Returns how many. */
 static size_t
-turn_into(const struct item *from, const struct item *to,
+turn_into(const struct arpq_item *from, const struct arpq_item *to,
           struct fh_action *actions)
 {
     size_t n = 0;
@@ -138,7 +135,7 @@ turn_into(const struct item *from, const struct item *to,
 }
 
 static void
-put_message(const struct item *items, size_t n_items, struct fh_buf *tx,
+put_message(const struct arpq_item *items, size_t n_items, struct fh_buf *tx,
             int version, uint32_t xid)
 {
     struct fh_action actions[PACKETS_PER_MESSAGE * ACTIONS_PER_PACKET];
