@@ -1,6 +1,6 @@
 /* Fuzzes the API from the socket: requests as bytes, in pieces of a size that
- * the first byte says, to the real server and handlers over an engine that
- * only remembers. */
+ * the first byte says, to the real server and handlers over the real engine,
+ * which has no bridges. */
 #include <config.h>
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "controller/base/log.h"
 #include "controller/base/turn.h"
 #include "tests/fuzz/bytes.h"
-#include "tests/unit/fake_engine.h"
+#include "tests/unit/api_engine.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -144,7 +144,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t piece = size && data[0] ? data[0] : size;
     size_t n_heard = 0;
-    struct engine *en;
+    struct api_engine *engine;
     struct api *api;
     char *error = NULL;
     int fd;
@@ -152,10 +152,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!base) {
         set_up();
     }
-    en = fake_create(config_text, 20);
-    fake_add_client(en, "10.0.0.10", "metro");
-    fake_add_event(en, INCIDENT_CLIENT_MOVED);
-    api = api_create(base, en, &host, path, &error);
+    engine = api_engine_create(config_text);
+    api_engine_add(engine, "10.0.0.10", "metro");
+    api_engine_add_event(engine, INCIDENT_CLIENT_MOVED);
+    api = api_create(base, api_engine_get(engine), &host, path, &error);
     require(api != NULL);
     fd = connect_api();
     for (size_t at = 1; at < size; at += piece) {
@@ -172,6 +172,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(fd);
     event_base_loop(base, EVLOOP_NONBLOCK);
     api_destroy(api);
-    fake_destroy(en);
+    api_engine_destroy(engine);
     return 0;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/fake_engine.h"
+#include "tests/unit/api_engine.h"
 
 const char config_text[] =
     "{\"routers\": {"
@@ -25,29 +25,30 @@ const char config_text[] =
     "\"segments\": {"
     "\"campus\": {\"gateway\": \"10.0.0.1\", \"prefixes\": [\"10.0.0.0/24\"],"
     " \"vlan\": [100], \"routers\": {\"A\": {\"address\": \"10.0.0.2\"}}},"
-    "\"metro\": {\"gateway\": \"10.0.0.1\", \"prefixes\": [\"10.0.0.0/24\"],"
+    "\"metro\": {\"gateway\": \"10.0.0.1\","
+    " \"prefixes\": [\"10.0.0.0/24\", \"10.1.0.0/18\"],"
     " \"routers\": {\"A\": {\"priority\": 200, \"address\": \"10.0.0.2\"},"
     " \"B\": {\"address\": \"10.0.0.3\"}}}}}";
 
 /* Three clients: 10.0.0.10 on metro, known in full; 10.0.0.11 on both
  * segments, hardly known. */
 static void
-add_clients(struct engine *en)
+add_clients(struct api_engine *engine)
 {
-    struct client *c = fake_add_client(en, "10.0.0.10", "metro");
+    struct client *c = api_engine_add(engine, "10.0.0.10", "metro");
 
     c->mac = (struct eth_addr) { .ea = { 2, 0, 0, 0, 1, 0x0a } };
     c->state = CLIENT_ACTIVE;
     c->active = 0;
-    c->since_ms = FAKE_UNIX_MS;
+    c->since_ms = API_UNIX_MS;
     c->reaches[0] = (struct reach) {
         .state = REACH_SUSPECT, .port = 1, .rtt.srtt_us = 310, .misses = 1,
-        .last_reply_ms = FAKE_NOW_MS - 212, .up_since_ms = FAKE_NOW_MS - 9,
+        .last_reply_ms = API_NOW_MS - 212, .up_since_ms = API_NOW_MS - 9,
     };
     c->reaches[1].state = REACH_DOWN;
     c->reaches[1].index = 1;
-    fake_add_client(en, "10.0.0.11", "metro");
-    fake_add_client(en, "10.0.0.11", "campus");
+    api_engine_add(engine, "10.0.0.11", "metro");
+    api_engine_add(engine, "10.0.0.11", "campus");
 }
 
 static void
@@ -108,7 +109,7 @@ get_n_versions(void *aux)
 static struct fh_config_version
 get_version(void *aux, size_t i)
 {
-    return (struct fh_config_version) { 7 + i, FAKE_UNIX_MS + i };
+    return (struct fh_config_version) { 7 + i, API_UNIX_MS + i };
 }
 
 /* The seventh is none any more that would do. */
@@ -153,9 +154,10 @@ set_up(void **state)
     w->path = fh_xasprintf("%s/control.sock", w->dir);
     turns_init(&w->turns);
     w->base = event_base_new();
-    w->en = fake_create(config_text, N_EVENTS);
-    add_clients(w->en);
-    fake_set_connected(w->en, "A", true);
+    w->engine = api_engine_create(config_text);
+    w->en = api_engine_get(w->engine);
+    add_clients(w->engine);
+    api_engine_set_connected(w->engine, "A", true);
     w->api = api_create(w->base, w->en, &host, w->path, &error);
     assert_null(error);
     *state = w;
@@ -169,7 +171,7 @@ tear_down(void **state)
 
     api_destroy(w->api);
     assert_int_not_equal(access(w->path, F_OK), 0);
-    fake_destroy(w->en);
+    api_engine_destroy(w->engine);
     event_base_free(w->base);
     assert_int_equal(rmdir(w->dir), 0);
     free(w->path);

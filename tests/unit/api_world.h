@@ -10,15 +10,17 @@
 #include <cmocka.h>
 
 #include "controller/api/api_internal.h"
+#include "tests/unit/api_engine.h"
 #include "tests/unit/http_peer.h"
 
-#define N_EVENTS 1000           /* Kept. */
+#define N_EVENTS 10000          /* Kept. */
 
 extern const char config_text[];
 
 struct world {
     struct event_base *base;
-    struct engine *en;
+    struct api_engine *engine;
+    struct engine *en;          /* Of that. */
     struct api *api;
     char *dir, *path;
     struct turns turns;
@@ -61,13 +63,13 @@ void assert_json(json_t *json, const char *expected);
     "{\"gateway\": \"10.1.0.1\", \"prefixes\": [\"10.1.0.0/24\"]," \
     " \"vlan\": [101], \"routers\": {\"A\": {\"address\":" \
     " \"10.1.0.2\"}}}"
-#define ROUTER(C) \
+#define ROUTER(C, LAST) \
     "{\"datapath_id\": \"000000000000000" C "\"," \
     " \"mac\": \"02:00:00:00:00:0" C "\", \"access_ports\": [\"acc\"]," \
-    " \"uplink\": {\"port\": \"up\", \"address\": \"192.0.2.9/24\"," \
+    " \"uplink\": {\"port\": \"up\", \"address\": \"192.0.2." LAST "/24\"," \
     " \"next_hop\": \"192.0.2.1\"}}"
-#define ROUTER_C ROUTER("c")
-#define ROUTER_D ROUTER("d")
+#define ROUTER_C ROUTER("c", "9")
+#define ROUTER_D ROUTER("d", "8")
 
 bool has_no_connection(void *api_);
 

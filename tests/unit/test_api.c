@@ -16,7 +16,7 @@
 
 #include "controller/api/api_internal.h"
 #include "tests/unit/api_world.h"
-#include "tests/unit/fake_engine.h"
+#include "tests/unit/api_engine.h"
 #include "tests/unit/http_peer.h"
 
 static void
@@ -114,8 +114,9 @@ what_is_not_known_of_a_client_is_null(void **state)
     assert_json(ask(*state, "GET", "/v1/clients/10.0.0.11?segment=campus",
                     NULL, 200),
         "{\"address\": \"10.0.0.11\", \"segment\": \"campus\","
-        " \"origin\": \"learned\", \"mac\": null, \"vlan\": [],"
-        " \"state\": \"pending\", \"active\": null, \"since\": null,"
+        " \"origin\": \"learned\", \"mac\": null, \"vlan\": [100],"
+        " \"state\": \"pending\", \"active\": null,"
+        " \"since\": \"2026-11-23T04:00:00.123Z\","
         " \"moves\": 0, \"reach\": {\"A\": {\"state\": \"unknown\","
         " \"port\": null, \"rtt_us\": null, \"last_reply_ms\": null,"
         " \"misses\": 0}}}");
@@ -174,14 +175,16 @@ draining_router_names_who_stays_behind(void **state)
     json_t *router = ask(w, "PATCH", "/v1/routers/A",
                          "{\"admin\": \"drain\"}", 200);
 
-    assert_string_equal(fake_last(w->en), "drain A");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_DRAIN);
+    assert_true(engine_find_router(w->en, "A")->draining);
     assert_json(json_incref(json_object_get(router, "admin")), "\"drain\"");
     assert_json(json_incref(json_object_get(router, "left_behind")),
                 "[{\"address\": \"10.0.0.10\", \"segment\": \"metro\","
                 " \"reason\": \"no other router reaches it\"}]");
     json_decref(router);
     ask_only(w, "PATCH", "/v1/routers/A", "{\"admin\": \"up\"}", 200);
-    assert_string_equal(fake_last(w->en), "up A");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_UNDRAIN);
+    assert_false(engine_find_router(w->en, "A")->draining);
 }
 
 static void
@@ -191,11 +194,11 @@ uplink_is_said_to_be_down_and_up(void **state)
     json_t *router = ask(w, "PATCH", "/v1/routers/A",
                          "{\"uplink\": \"down\"}", 200);
 
-    assert_string_equal(fake_last(w->en), "uplink A down");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_UPLINK_DOWN);
     assert_json(json_incref(json_object_get(router, "uplink")), "\"down\"");
     json_decref(router);
     ask_only(w, "PATCH", "/v1/routers/A", "{\"uplink\": \"up\"}", 200);
-    assert_string_equal(fake_last(w->en), "uplink A up");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_UPLINK_UP);
 }
 
 static void
@@ -252,7 +255,7 @@ explain_tells_the_last_move(void **state)
 {
     struct world *w = *state;
     struct client *c = clients_at(engine_clients(w->en), 0);
-    struct incident e = { .time_ms = FAKE_UNIX_MS, .cause = CAUSE_FIRST };
+    struct incident e = { .time_ms = API_UNIX_MS, .cause = CAUSE_FIRST };
 
     assert_last_move(w, "null");
     client_note_move(c, &e);
@@ -270,9 +273,14 @@ move_tells_whether_there_was_anything_to_do(void **state)
 {
     static const char *const bodies[] = { "{\"router\": \"A\"}",
                                           "{\"router\": \"B\"}" };
+    struct world *w = *state;
+    struct client *c = clients_at(engine_clients(w->en), 0);
 
+    api_engine_set_connected(w->engine, "B", true);
+    c->reaches[1].state = REACH_UP;
+    c->reaches[1].port = 1;
     for (size_t i = 0; i < 2; i++) {
-        json_t *client = ask(*state, "POST", "/v1/clients/10.0.0.10/move",
+        json_t *client = ask(w, "POST", "/v1/clients/10.0.0.10/move",
                              bodies[i], 200);
 
         assert_json(json_incref(json_object_get(client, "moved")),
@@ -284,14 +292,14 @@ move_tells_whether_there_was_anything_to_do(void **state)
 /* Paging. */
 
 static void
-add_many(struct engine *en, int n)
+add_many(struct world *w, int n)
 {
     for (int i = 0; i < n; i++) {
         char address[24];
 
         snprintf(address, sizeof address, "10.0.0.%d", 20 + i);
-        fake_add_client(en, address, "metro");
-        fake_add_client(en, address, "campus");
+        api_engine_add(w->engine, address, "metro");
+        api_engine_add(w->engine, address, "campus");
     }
 }
 
@@ -339,7 +347,7 @@ pages_hold_each_client_once(void **state)
 {
     struct world *w = *state;
 
-    add_many(w->en, 60);
+    add_many(w, 60);
     for (int limit = 1; limit < 9; limit++) {
         assert_int_equal(read_pages(w, "", limit), 123);
         assert_int_equal(read_pages(w, "&segment=metro", limit), 62);
@@ -356,7 +364,7 @@ page_has_100_by_default_and_1000_at_most(void **state)
     struct world *w = *state;
     json_t *page;
 
-    add_many(w->en, 60);
+    add_many(w, 60);
     page = ask(w, "GET", "/v1/clients", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(page, "clients")), 100);
     json_decref(page);
@@ -391,7 +399,7 @@ segments_count_their_clients(void **state)
         " \"clients_active\": 0, \"clients_reachable\": 0}],"
         " \"sweep\": null},"
         " {\"name\": \"metro\", \"gateway\": \"10.0.0.1\","
-        " \"prefixes\": [\"10.0.0.0/24\"], \"vlan\": [],"
+        " \"prefixes\": [\"10.0.0.0/24\", \"10.1.0.0/18\"], \"vlan\": [],"
         " \"clients_pending\": 1, \"clients_active\": 1,"
         " \"clients_lost\": 0, \"routers\": [{\"router\": \"A\","
         " \"address\": \"10.0.0.2\", \"priority\": 200,"
@@ -438,7 +446,7 @@ usage_tells_what_was_counted(void **state)
                (struct usage_count) { 3, 300 });
     usage_read(c->usage, 10, 7, USAGE_TO_CLIENT,
                (struct usage_count) { 4, INT64_MAX });
-    c->usage->read_ms = FAKE_UNIX_MS;
+    c->usage->read_ms = API_UNIX_MS;
     assert_json(ask(w, "GET", "/v1/clients/10.0.0.10/usage", NULL, 200),
         "{\"address\": \"10.0.0.10\","
         " \"segment\": \"metro\", \"active\": \"A\","
@@ -471,7 +479,7 @@ exposure_tells_who_would_be_cut_off(void **state)
 {
     struct world *w = *state;
 
-    fake_set_connected(w->en, "B", true);
+    api_engine_set_connected(w->engine, "B", true);
     clients_at(engine_clients(w->en), 0)->reaches[1].state = REACH_DOWN;
     make_active(w->en, 3);      /* .10 metro; .11 campus; .11 metro */
     clients_at(engine_clients(w->en), 2)->reaches[1].state = REACH_UP;
@@ -507,13 +515,13 @@ exposure_tells_who_would_be_cut_off(void **state)
 }
 
 static void
-add_crowd(struct engine *en, int n)
+add_crowd(struct world *w, int n)
 {
     for (int i = 0; i < n; i++) {
         char address[24];
 
-        snprintf(address, sizeof address, "10.1.%d.%d", i / 250, i % 250);
-        fake_add_client(en, address, "metro");
+        snprintf(address, sizeof address, "10.1.%d.%d", i / 250, i % 250 + 1);
+        api_engine_add(w->engine, address, "metro");
     }
 }
 
@@ -526,8 +534,8 @@ exposure_looks_at_all_clients_a_few_at_a_time(void **state)
     struct peer peer;
     json_t *json;
 
-    fake_set_connected(w->en, "B", true);
-    add_crowd(w->en, 9997);
+    api_engine_set_connected(w->engine, "B", true);
+    add_crowd(w, 9997);
     make_active(w->en, 10000);
     json = ask(w, "GET", "/v1/exposure?router=A&limit=1000", NULL, 200);
     assert_json(json_incref(json_object_get(json, "clients_active")),
@@ -596,8 +604,8 @@ paths_show_both_sides_of_a_pair(void **state)
     json_t *expected = json_loads(
         "{\"paths\": [{\"segment\": \"metro\", \"routers\": [\"A\", \"B\"],"
         " \"access\": {\"state\": \"up\", \"since\": null, \"rtt_us\": 300,"
-        " \"clients\": 7}, \"core\": {\"state\": \"lost\", \"since\":"
-        " \"2026-11-23T04:00:00.123Z\", \"rtt_us\": null, \"clients\": 7}"
+        " \"clients\": 0}, \"core\": {\"state\": \"lost\", \"since\":"
+        " \"2026-11-23T04:00:00.123Z\", \"rtt_us\": null, \"clients\": 0}"
         "}]}", 0, NULL);
 
     assert_non_null(expected);

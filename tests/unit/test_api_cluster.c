@@ -14,7 +14,7 @@
 
 #include "controller/api/api_internal.h"
 #include "tests/unit/api_world.h"
-#include "tests/unit/fake_engine.h"
+#include "tests/unit/api_engine.h"
 #include "tests/unit/http_peer.h"
 
 static struct fh_cluster_status status;

@@ -13,7 +13,7 @@
 
 #include "controller/api/api_internal.h"
 #include "tests/unit/api_world.h"
-#include "tests/unit/fake_engine.h"
+#include "tests/unit/api_engine.h"
 #include "tests/unit/http_peer.h"
 
 /* Bad bodies change nothing. */
@@ -86,7 +86,7 @@ bad_bodies_are_refused_with_pointers(void **state)
         assert_true(json_is_string(json_object_get(problem, "pointer")));
         json_decref(problem);
     }
-    assert_string_equal(fake_last(w->en), "");
+    assert_int_equal(api_engine_n_kept(w->engine), 0);
 }
 
 static void
@@ -133,12 +133,12 @@ dry_run_changes_nothing(void **state)
 
     assert_applied(ask(w, "PUT", "/v1/config?dry_run=1", config_text, 200),
                    "false");
-    assert_string_equal(fake_last(w->en), "");
+    assert_int_equal(api_engine_n_kept(w->engine), 0);
     ask_only(w, "PUT", "/v1/config?dry_run=maybe", config_text, 422);
     ask_only(w, "PUT", "/v1/config?dryrun=1", config_text, 400);
-    assert_string_equal(fake_last(w->en), "");
+    assert_int_equal(api_engine_n_kept(w->engine), 0);
     assert_applied(ask(w, "PUT", "/v1/config", config_text, 200), "true");
-    assert_string_equal(fake_last(w->en), "apply persist");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_SET_CONFIG);
 }
 
 static void
@@ -192,9 +192,9 @@ only_what_the_asker_has_seen_is_changed(void **state)
     ask_if(w, "PUT", target, "If-None-Match", "*", CAMPUS, 412);
     ask_if(w, "PUT", "/v1/config/segments/new", "If-Match", "*", NEW_SEGMENT,
            412);
-    assert_string_equal(fake_last(w->en), "");
+    assert_int_equal(api_engine_n_kept(w->engine), 0);
     ask_if(w, "PUT", target, "If-Match", list, CAMPUS, 200);
-    assert_string_equal(fake_last(w->en), "apply persist");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_SET_CONFIG);
     ask_if(w, "PUT", target, "If-Match", "*", CAMPUS, 200);
     ask_if(w, "PUT", target, "If-None-Match", "\"x\"", CAMPUS, 200);
     ask_if(w, "PUT", "/v1/config/segments/new", "If-None-Match", "*",
@@ -251,7 +251,7 @@ part_is_checked_with_the_whole(void **state)
     problem = ask(w, "PUT", "/v1/config/segments/a%20b", CAMPUS, 422);
     json_decref(problem);
     ask_only(w, "PUT", "/v1/config/segments/%ff", CAMPUS, 422);
-    assert_string_equal(fake_last(w->en), "");
+    assert_int_equal(api_engine_n_kept(w->engine), 0);
 }
 
 static void
@@ -281,7 +281,7 @@ rollback_is_to_the_one_before(void **state)
     n_versions = 3;
     ask_only(w, "POST", "/v1/config/rollback", NULL, 200);
     n_versions = 2;
-    assert_string_equal(fake_last(w->en), "apply persist");
+    assert_int_equal(api_engine_last_kept(w->engine), STORE_SET_CONFIG);
     assert_json(ask(w, "GET", "/v1/config/versions", NULL, 200),
         "{\"versions\": [{\"version\": 8,"
         " \"since\": \"2026-11-23T04:00:00.124Z\", \"in_force\": true},"
@@ -359,7 +359,7 @@ one_bad_line_of_many_refuses_them_all(void **state)
         free(body);
     }
     assert_int_equal(count_clients(w), 3);
-    assert_string_equal(fake_last(w->en), "");
+    assert_int_equal(api_engine_n_kept(w->engine), 0);
 }
 
 static void

@@ -13,7 +13,7 @@
 
 #include "controller/api/api_internal.h"
 #include "tests/unit/api_world.h"
-#include "tests/unit/fake_engine.h"
+#include "tests/unit/api_engine.h"
 #include "tests/unit/http_peer.h"
 
 static void
@@ -21,7 +21,7 @@ events_are_shown_as_the_contract_says(void **state)
 {
     struct world *w = *state;
 
-    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_MOVED);
     assert_json(ask(w, "GET", "/v1/events?since=0", NULL, 200),
         "{\"events\": [{\"seq\": 1,"
         " \"time\": \"2026-11-23T04:00:00.123Z\","
@@ -38,7 +38,7 @@ list_of_events_goes_from_since_to_limit(void **state)
     json_t *json;
 
     for (int i = 0; i < 700; i++) {
-        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+        api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     }
     json = ask(w, "GET", "/v1/events", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(json, "events")), 700);
@@ -84,12 +84,12 @@ events_are_chosen_by_what_is_asked(void **state)
     struct incident old = incident_init(INCIDENT_ROUTER_CONNECTED);
     struct world *w = *state;
 
-    old.time_ms = FAKE_UNIX_MS - 5000;
+    old.time_ms = API_UNIX_MS - 5000;
     snprintf(old.to, sizeof old.to, "C");
     journal_add(engine_journal(w->en), &old);
-    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
-    fake_add_event(w->en, INCIDENT_CLIENT_MOVED);
-    fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_MOVED);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_MOVED);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (count_events(w, table[i].query) != table[i].n) {
             print_message("%s\n", table[i].query);
@@ -114,7 +114,7 @@ a_clients_changes_outlive_the_ring(void **state)
     struct incident noise = incident_init(INCIDENT_CLIENT_LOST);
     json_t *json;
 
-    e.time_ms = noise.time_ms = FAKE_UNIX_MS;
+    e.time_ms = noise.time_ms = API_UNIX_MS;
     e.client = c->key.address;
     e.cause = CAUSE_FIRST;
     snprintf(e.segment, sizeof e.segment, "metro");
@@ -178,9 +178,9 @@ stream_holds_what_is_asked_for_only(void **state)
 
     open_stream(w, &peer, "/v1/events?type=client.found", "");
     for (int i = 0; i < 3 * N_EVENTS / 4; i++) {
-        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+        api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     }
-    fake_add_event(w->en, INCIDENT_CLIENT_FOUND);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_FOUND);
     peer_wait_text(&peer, "\"client.found\"");
     assert_false(has(&peer, "client.lost"));
     peer_close(&peer);
@@ -192,9 +192,9 @@ stream_begins_with_the_present(void **state)
     struct world *w = *state;
     struct peer peer;
 
-    fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     open_stream(w, &peer, "/v1/events", "");
-    fake_add_event(w->en, INCIDENT_CLIENT_FOUND);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_FOUND);
     peer_wait_text(&peer, "\"client.found\"");
     assert_true(has(&peer, "\nid: 2\ndata: {\"seq\":2,"));
     assert_false(has(&peer, "id: 1\n"));
@@ -208,7 +208,7 @@ stream_resumes_behind_the_last_event_id(void **state)
     struct peer peer;
 
     for (int i = 0; i < 9; i++) {
-        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+        api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     }
     open_stream(w, &peer, "/v1/events?since=2", "Last-Event-ID: 6\r\n");
     peer_wait_text(&peer, "\nid: 9\n");
@@ -230,7 +230,7 @@ last_event_id_of_a_daemon_before_starts_anew(void **state)
     struct peer peer;
     char *reply;
 
-    fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+    api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     open_stream(w, &peer, "/v1/events", "Last-Event-ID: 4711\r\n");
     peer_wait_text(&peer, "id: 1\n");
     peer_close(&peer);
@@ -247,7 +247,7 @@ stream_says_what_is_no_longer_kept(void **state)
     struct peer peer;
 
     for (int i = 0; i < N_EVENTS + 50; i++) {
-        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+        api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
     }
     open_stream(w, &peer, "/v1/events?since=3", "");
     peer_wait_text(&peer, ": events 4 to 50 are no longer kept\n");
@@ -266,8 +266,8 @@ slow_reader_is_dropped_and_can_come_back(void **state)
     char *field;
 
     open_stream(w, &slow, "/v1/events?since=0", "");
-    for (int i = 0; i < 20 * N_EVENTS; i++) {   /* 5 MB, and 1,000 kept. */
-        fake_add_event(w->en, INCIDENT_CLIENT_LOST);
+    for (int i = 0; i < 2 * N_EVENTS; i++) {    /* 5 MB, half of it kept. */
+        api_engine_add_event(w->engine, INCIDENT_CLIENT_LOST);
         if (i % 100 == 0) {
             event_base_loop(w->base, EVLOOP_NONBLOCK);
         }
