@@ -4,26 +4,40 @@
 #include "controller/decide/beacon.h"
 
 static uint32_t
-min_rto_ms(const struct beacon *b, const struct beacon_params *params)
+min_rto_ms(const struct beacon_params *params)
 {
-    uint32_t ms = (b->pressed ? BEACON_PRESSED_RTO_MS
-            : params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
+    return (params->interval_ms > BEACON_MIN_RTO_MS ? BEACON_MIN_RTO_MS
             : params->interval_ms < BEACON_MIN_MS ? BEACON_MIN_MS
             : params->interval_ms);
+}
 
-    return ms > params->stall_ms ? ms : params->stall_ms;
+static uint32_t
+most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* All misses together take as long as one would otherwise: an answer to the
+ * first of them will do until then. */
+static uint32_t
+pressed_rto_ms(uint32_t rto_ms, const struct beacon_params *params)
+{
+    return most((rto_ms + params->misses - 1) / params->misses,
+                BEACON_PRESSED_RTO_MS);
 }
 
 uint32_t
 beacon_rto_ms(const struct beacon *b, const struct beacon_params *params)
 {
-    uint64_t rto_ms = rtt_timeout_ms(&b->rtt);
+    uint64_t rtt_ms = rtt_timeout_ms(&b->rtt);
+    uint32_t rto_ms = rtt_ms < BEACON_IDLE_MS ? rtt_ms : BEACON_IDLE_MS;
 
     if (!b->rtt.srtt_us) {
         return BEACON_FIRST_RTO_MS;
     }
-    return (rto_ms < min_rto_ms(b, params) ? min_rto_ms(b, params)
-            : rto_ms > BEACON_IDLE_MS ? BEACON_IDLE_MS : rto_ms);
+    rto_ms = most(rto_ms, params->stall_ms);
+    return (b->pressed ? pressed_rto_ms(rto_ms, params)
+            : most(rto_ms, min_rto_ms(params)));
 }
 
 /* Who does not answer is asked at twice the interval for each miss. */
@@ -165,11 +179,16 @@ void
 beacon_sent(struct beacon *b, uint64_t number, uint32_t fence,
             int64_t now_us)
 {
+    size_t i;
+
     b->sent++;
     if (!b->outstanding) {
         b->sent_us = now_us;
-        b->number = number;
+        b->n_asked = 0;
     }
+    i = b->n_asked++ % BEACON_KEPT;
+    b->asked[i].number = number;
+    b->asked[i].sent_us = now_us;
     b->fence = fence;
     b->asked_ms = (uint32_t) (now_us / 1000);
     b->outstanding = true;
@@ -182,17 +201,35 @@ beacon_looked(struct beacon *b, uint32_t reading)
     b->reading = reading;
 }
 
+uint64_t
+beacon_number(const struct beacon *b)
+{
+    return b->asked[(b->n_asked - 1) % BEACON_KEPT].number;
+}
+
+int64_t
+beacon_asked_us(const struct beacon *b, uint64_t number)
+{
+    for (size_t i = 0; i < b->n_asked && i < BEACON_KEPT; i++) {
+        if (b->outstanding && b->asked[i].number == number) {
+            return b->asked[i].sent_us;
+        }
+    }
+    return 0;
+}
+
 bool
 beacon_answered(struct beacon *b, const struct beacon_params *params,
                 uint64_t number, uint32_t port, int64_t now_us,
                 enum beacon_event *event, int64_t *next_ms)
 {
-    if (!b->outstanding || number != b->number) {
+    int64_t asked_us = beacon_asked_us(b, number);
+
+    if (!asked_us) {
         return false;
     }
-    /* Of several, from the first one on, as in reach.c. */
-    if (now_us >= b->sent_us && now_us - b->sent_us < INT32_MAX) {
-        rtt_sample(&b->rtt, now_us - b->sent_us);
+    if (now_us >= asked_us && now_us - asked_us < INT32_MAX) {
+        rtt_sample(&b->rtt, now_us - asked_us);
     }
     *event = beacon_is_up(b) ? BEACON_NOTHING : BEACON_FOUND;
     b->outstanding = false;

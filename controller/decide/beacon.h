@@ -25,8 +25,10 @@
  * not while the bridge drops what it should hand up.
  *
  * Each beacon carries a number that nobody can guess, and its answer must
- * carry the same: it is fresh.  That it is the bridge's nothing proves: flows
- * know no keyed function, so who sees a beacon can answer it. */
+ * carry the same: it is fresh, and tells which of several it answers (or lost
+ * answers would count as slow ones: RFC 6298, 3).  That it is the bridge's
+ * nothing proves: flows know no keyed function, so who sees a beacon can answer
+ * it. */
 #ifndef BEACON_H
 #define BEACON_H 1
 
@@ -57,12 +59,19 @@ struct beacon_params {
  * that does not know where it is sends the beacon to every port. */
 #define BEACON_IDLE_MS 1000
 
+/* An answer to one of the last so many that went out counts. */
+#define BEACON_KEPT 8
+
 struct beacon {
     struct wheel_timer timer;   /* The next one, or its lateness. */
     struct rtt rtt;
     int64_t sent_us;            /* Of the oldest that is not answered. */
     int64_t answered_ms;        /* The last; monotonic, 0: never. */
-    uint64_t number;            /* Of those under way. */
+    struct {
+        uint64_t number;
+        int64_t sent_us;
+    } asked[BEACON_KEPT];       /* Since then; 'n_asked' modulo that. */
+    uint32_t n_asked;
     uint32_t phase_ms;          /* Where in the interval. */
     uint32_t fence;             /* Covers the last one. */
     uint32_t reading;           /* Covers the look at the meter. */
@@ -113,17 +122,23 @@ struct beacon_verdict beacon_timer(struct beacon *,
                                    const struct reach_bridge *bridge,
                                    int64_t now_ms);
 
-/* One went to the bridge: number 'number' unless it repeats one that was not
- * answered.  'fence' will cover it. */
+/* Number 'number' went to the bridge.  'fence' will cover it. */
 void beacon_sent(struct beacon *, uint64_t number, uint32_t fence,
                  int64_t now_us);
 
 /* The meter is asked; 'reading' will have the answer, if there is one. */
 void beacon_looked(struct beacon *, uint32_t reading);
 
+/* The number that went out last. */
+uint64_t beacon_number(const struct beacon *);
+
+/* When the one of that number went out, 0: it is not, or no longer, under
+ * way. */
+int64_t beacon_asked_us(const struct beacon *, uint64_t number);
+
 /* Number 'number' was answered through 'port'.  Returns false, and nothing has
- * changed, if that is not the one that is under way.  Otherwise '*next_ms' is
- * when the next is due. */
+ * changed, if it is not under way.  Otherwise '*next_ms' is when the next is
+ * due. */
 bool beacon_answered(struct beacon *, const struct beacon_params *,
                      uint64_t number, uint32_t port, int64_t now_us,
                      enum beacon_event *, int64_t *next_ms);

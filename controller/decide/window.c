@@ -31,9 +31,26 @@ catch_up(struct window *w, int64_t now_ms)
 }
 
 void
+window_close(struct window *w, int64_t until_ms)
+{
+    if (until_ms > w->closed_until_ms) {
+        w->closed_until_ms = until_ms;
+    }
+}
+
+static bool
+is_closed(const struct window *w, int64_t now_ms)
+{
+    return now_ms < w->closed_until_ms;
+}
+
+void
 window_sent(struct window *w, int64_t now_ms)
 {
     catch_up(w, now_ms);
+    if (!is_closed(w, now_ms)) {
+        w->closed_until_ms = 0;
+    }
     w->sent++;
     if (count_under_way(w) == WINDOW_MOST) {
         w->progress_ms = now_ms;
@@ -61,7 +78,10 @@ window_answered(struct window *w, uint32_t sent_ms, int64_t now_ms)
 bool
 window_is_open(const struct window *w, int64_t asked_us, int64_t now_ms)
 {
-    if (window_has_room(w)) {
+    if (is_closed(w, now_ms)) {
+        return false;
+    }
+    if (count_under_way(w) < WINDOW_MOST) {
         return true;
     }
     return (now_ms - w->progress_ms >= WINDOW_SILENT_MS

@@ -12,7 +12,9 @@
  *
  * Takeover notices do not wait, since the clients do; their acknowledgements
  * fill the same queues.  So who was asked, and was not heard, while the window
- * was full is asked again, and nothing is concluded. */
+ * was full is asked again, and nothing is concluded.  Where thousands of
+ * clients keep it full all the time, nothing would ever be: so it is closed
+ * for a while when there is something that has to be known. */
 #ifndef WINDOW_H
 #define WINDOW_H 1
 
@@ -35,6 +37,7 @@ struct window {
     int64_t sent_ms;            /* The last; monotonic. */
     int64_t progress_ms;        /* An answer came, or it became full. */
     int64_t full_ms;            /* An answer came, and it was still full. */
+    int64_t closed_until_ms;    /* 0: it has been opened since. */
     int64_t retry_ms;           /* When the next that waits tries again. */
     uint32_t n_retries;         /* Those that do at that moment. */
     uint32_t before[WINDOW_MEMORY_MS];  /* Of 'sent', by the millisecond. */
@@ -46,11 +49,14 @@ void window_sent(struct window *, int64_t now_ms);
 /* One was answered that was sent at 'sent_ms', modulo 2^32. */
 void window_answered(struct window *, uint32_t sent_ms, int64_t now_ms);
 
+/* No probe leaves before 'until_ms', so that queues run empty. */
+void window_close(struct window *, int64_t until_ms);
+
 /* Is it open, whatever the bridge does? */
 static inline bool
 window_has_room(const struct window *w)
 {
-    return w->sent - w->passed < WINDOW_MOST;
+    return !w->closed_until_ms && w->sent - w->passed < WINDOW_MOST;
 }
 
 /* May another leave?  'asked_us': when the bridge was asked something that it

@@ -24,6 +24,10 @@
 /* A segment whose clients were suspected is not suspected again before. */
 #define SUSPECT_AGAIN_MS 200
 
+/* While it is asked whether a router is dead, and while its clients move: the
+ * longest that a beacon that is pressed is likely to take, twice. */
+#define HUSH_MS 600
+
 /* A bridge that has just got all its flows is busy with them, and what it has
  * answered so far tells little of how quick it will be. */
 #define SETTING_UP_MS 1000
@@ -335,7 +339,7 @@ path_ask(const struct path_end *end, struct arp *arp, struct fh_vlan *vlan)
         .op = ARP_OP_REQUEST,
         .sha = path_mac(end),
         .spa = end_address(end),
-        .tha = number_to_mac(end->beacon.number),
+        .tha = number_to_mac(beacon_number(&end->beacon)),
         .tpa = end_address(path_far_end(end)),
     };
     *vlan = (end->path->core ? end->uplink->view.vlan
@@ -382,8 +386,9 @@ is_answer(const struct path_end *end, const struct router *router,
 static int64_t
 took_ms(const struct engine *en, const struct path_end *end, uint64_t number)
 {
-    return (end->beacon.outstanding && end->beacon.number == number
-            ? (en->now_us - end->beacon.sent_us) / 1000 : 0);
+    int64_t asked_us = beacon_asked_us(&end->beacon, number);
+
+    return asked_us ? (en->now_us - asked_us) / 1000 : 0;
 }
 
 bool
@@ -595,6 +600,33 @@ path_forget(struct engine *en, struct path_end *end)
 
 /* Routers. */
 
+/* No client is asked by the ports by which that beacon goes out, whose answer
+ * could be lost among theirs. */
+static void
+hush_clients(struct engine *en, const struct path_end *end)
+{
+    struct router *router = end->router;
+
+    for (size_t i = 0; i < router->config->n_access_ports; i++) {
+        struct router_port *port = &router->ports[i];
+
+        if (!end->path->core
+            && (!end->beacon.port || end->beacon.port == port->number)) {
+            window_close(&port->window, engine_now_ms(en) + HUSH_MS);
+        }
+    }
+}
+
+static void
+press(struct engine *en, struct path_end *end)
+{
+    beacon_press(&end->beacon);
+    if (end->beacon.pressed) {
+        hush_clients(en, end);
+    }
+    wheel_arm(en->wheel, &end->beacon.timer, engine_now_ms(en));
+}
+
 bool
 path_is_overdue(const struct engine *en, const struct router *router)
 {
@@ -628,8 +660,7 @@ path_judge(struct engine *en, const struct router *router)
         struct path_end *end = &en->paths[i / 2].ends[i % 2];
 
         if (path_far_end(end)->router == router && end->router->ready) {
-            beacon_press(&end->beacon);
-            wheel_arm(en->wheel, &end->beacon.timer, engine_now_ms(en));
+            press(en, end);
         }
     }
     return pulse;

@@ -16,8 +16,9 @@
 #include "flows/flow_client.h"
 
 #define N_BRIDGES 2
-#define MAX_HOSTS 8
+#define MAX_HOSTS 256
 #define MAX_FRAMES 4096
+#define ANSWER_MS 1
 #define START_MS 1000000
 #define UNIX_OFF_US INT64_C(1795406400000000)
 
@@ -46,6 +47,7 @@ struct arrival {
     uint32_t port;
     uint8_t data[ARP_FRAME_MAX];
     size_t len;
+    int64_t at_us;
 };
 
 struct rig {
@@ -56,6 +58,7 @@ struct rig {
     struct bridge bridges[N_BRIDGES];
     struct host hosts[MAX_HOSTS];
     size_t n_hosts;
+    int64_t hosts_take_ms;
     struct arrival *arrivals;
     size_t n_arrivals;
     struct fh_buf said, last;
@@ -212,7 +215,7 @@ apply(struct bridge *b, const struct fh_change *change)
 }
 
 static void
-arrive(struct bridge *b, uint32_t port, struct eth_addr dst,
+arrive(struct bridge *b, uint32_t port, int64_t after_ms, struct eth_addr dst,
        const struct fh_vlan *vlan, const struct arp *arp)
 {
     struct rig *rig = b->rig;
@@ -222,6 +225,7 @@ arrive(struct bridge *b, uint32_t port, struct eth_addr dst,
     a->bridge = b;
     a->port = port;
     a->len = arp_build(a->data, dst, vlan, arp);
+    a->at_us = rig->now_us + 1000 * after_ms;
 }
 
 /* A bridge answers a beacon by itself, whoever controls it. */
@@ -237,7 +241,7 @@ let_bridge_answer(struct bridge *b, uint32_t port, struct eth_addr dst,
                                .tpa = arp->spa };
 
     if (!other->dead && fh_mac_equal(dst, fh_mac_of_beacons(mac))) {
-        arrive(b, port, arp->sha, vlan, &reply);
+        arrive(b, port, ANSWER_MS, arp->sha, vlan, &reply);
     }
 }
 
@@ -254,7 +258,7 @@ let_answer(struct bridge *b, uint32_t port, const struct fh_vlan *vlan,
     if (port == RIG_UPLINK && !b->core_silent
         && fh_addr_equal(arp->tpa, to_addr("192.0.2.1"))) {
         reply.sha = core;
-        arrive(b, port, arp->sha, vlan, &reply);
+        arrive(b, port, ANSWER_MS, arp->sha, vlan, &reply);
     }
     for (size_t i = 0; port == RIG_ACCESS && i < rig->n_hosts; i++) {
         const struct host *h = &rig->hosts[i];
@@ -262,7 +266,7 @@ let_answer(struct bridge *b, uint32_t port, const struct fh_vlan *vlan,
         if (fh_addr_equal(h->addr, arp->tpa) && !b->dead
             && !h->silent[b - rig->bridges]) {
             reply.sha = h->mac;
-            arrive(b, port, arp->sha, vlan, &reply);
+            arrive(b, port, rig->hosts_take_ms, arp->sha, vlan, &reply);
         }
     }
 }
@@ -654,7 +658,7 @@ end_turn(struct rig *rig)
     say_events(rig);
 }
 
-/* What hosts have answered arrives a millisecond later. */
+/* What has been answered arrives, a millisecond or more later. */
 static void
 deliver(struct rig *rig)
 {
@@ -664,8 +668,13 @@ deliver(struct rig *rig)
     rig->arrivals = fh_xcalloc(MAX_FRAMES, sizeof *rig->arrivals);
     rig->n_arrivals = 0;
     for (size_t i = 0; i < n; i++) {
-        rig_frame(rig, arrivals[i].bridge->name, arrivals[i].port, 0,
-                  arrivals[i].data, arrivals[i].len);
+        const struct arrival *a = &arrivals[i];
+
+        if (a->at_us > rig->now_us) {
+            rig->arrivals[rig->n_arrivals++] = *a;
+        } else {
+            rig_frame(rig, a->bridge->name, a->port, 0, a->data, a->len);
+        }
     }
     free(arrivals);
 }
@@ -709,6 +718,7 @@ rig_create(const char *segment)
 
     log_set_level(LOG_LVL_ERR);
     rig->now_us = START_MS * INT64_C(1000);
+    rig->hosts_take_ms = ANSWER_MS;
     rig->arrivals = fh_xcalloc(MAX_FRAMES, sizeof *rig->arrivals);
     for (size_t i = 0; i < N_BRIDGES; i++) {
         struct bridge *b = &rig->bridges[i];
@@ -994,6 +1004,12 @@ rig_add_host(struct rig *rig, const char *address, const char *mac)
     assert_true(rig->n_hosts < MAX_HOSTS);
     rig->hosts[rig->n_hosts++] = (struct host) { to_addr(address),
                                                  to_mac(mac), { false } };
+}
+
+void
+rig_slow_hosts(struct rig *rig, int64_t ms)
+{
+    rig->hosts_take_ms = ms;
 }
 
 void

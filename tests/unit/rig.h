@@ -84,6 +84,8 @@ void rig_expire(struct rig *, const char *router, const char *text,
 /* A host that answers what is sent to it by the access ports of all routers,
  * until it is silent to one (NULL: to all). */
 void rig_add_host(struct rig *, const char *address, const char *mac);
+/* From now on each takes that long. */
+void rig_slow_hosts(struct rig *, int64_t ms);
 void rig_silence_host(struct rig *, const char *address, const char *router);
 
 /* The host asks by A, which serves it soon; what comes out is forgotten. */

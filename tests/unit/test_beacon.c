@@ -44,8 +44,8 @@ answer(struct beacon *b, const struct beacon_params *p, int64_t now_ms,
 {
     enum beacon_event event;
 
-    assert_true(beacon_answered(b, p, b->number, PORT, now_ms * 1000, &event,
-                                next_ms));
+    assert_true(beacon_answered(b, p, beacon_number(b), PORT, now_ms * 1000,
+                                &event, next_ms));
     return event;
 }
 
@@ -198,8 +198,8 @@ a_machine_that_stalled_is_given_time(void **state)
     struct stall stall = { 0, 0 };
 
     assert_int_equal(beacon_rto_ms(&b, &stalled), 80);
-    beacon_press(&b);
-    assert_int_equal(beacon_rto_ms(&b, &stalled), 80);
+    beacon_press(&b);           /* All three together. */
+    assert_int_equal(beacon_rto_ms(&b, &stalled), 27);
 
     stall_note(&stall, 80, 1000);
     stall_note(&stall, 3, 2000);
@@ -355,24 +355,58 @@ an_answer_of_another_number_is_none(void **state)
     int64_t next_ms;
 
     fire(&b, &params, 1050);
-    assert_false(beacon_answered(&b, &params, b.number ^ 1, PORT, 1051000,
+    assert_false(beacon_answered(&b, &params, beacon_number(&b) ^ 1, PORT, 1051000,
                                  &event, &next_ms));
     assert_int_equal(answer(&b, &params, 1052, &next_ms), BEACON_NOTHING);
     /* Nor a second one of the same. */
-    assert_false(beacon_answered(&b, &params, b.number, PORT, 1053000,
+    assert_false(beacon_answered(&b, &params, beacon_number(&b), PORT, 1053000,
                                  &event, &next_ms));
 }
 
+/* One whose answer is lost, and the one after it is answered in 1 ms: that is
+ * how long an answer takes. */
 static void
-a_repetition_keeps_the_number(void **state)
+a_repetition_is_measured_by_itself(void **state)
 {
     struct beacon b = found_at(1000, &params);
-    uint64_t number;
+    int64_t next_ms;
 
     fire(&b, &params, 1050);
-    number = b.number;
     silent_until(&b, &params, 1065, BEACON_WENT_LATE, 5000);
-    assert_int_equal(b.number, number);
+    answer(&b, &params, 1050 + BEACON_MIN_RTO_MS + 1, &next_ms);
+    assert_int_equal(b.rtt.srtt_us, 1000);
+}
+
+static void
+an_answer_to_one_before_counts(void **state)
+{
+    struct beacon b = found_at(1000, &params);
+    enum beacon_event event;
+    uint64_t first;
+    int64_t next_ms;
+
+    fire(&b, &params, 1050);
+    first = beacon_number(&b);
+    silent_until(&b, &params, 1065, BEACON_WENT_LATE, 5000);
+    assert_true(beacon_number(&b) != first);
+    assert_true(beacon_answered(&b, &params, first, PORT, 1090000, &event,
+                                &next_ms));
+    assert_int_equal(b.state, BEACON_UP);
+    assert_in_range(b.rtt.srtt_us, 1001, 40000);
+}
+
+static void
+only_so_many_are_kept(void **state)
+{
+    struct beacon b = found_at(1000, &params);
+
+    for (int i = 1; i <= BEACON_KEPT + 1; i++) {
+        beacon_sent(&b, i, 1, i * 1000);
+    }
+    assert_int_equal(beacon_asked_us(&b, 1), 0);
+    assert_int_equal(beacon_asked_us(&b, 2), 2000);
+    assert_int_equal(beacon_asked_us(&b, BEACON_KEPT + 1),
+                     1000 * (BEACON_KEPT + 1));
 }
 
 /* Pulse. */
@@ -474,7 +508,9 @@ main(void)
         cmocka_unit_test(nothing_is_missed_before_the_meter_is_read),
         cmocka_unit_test(a_meter_that_drops_excuses),
         cmocka_unit_test(an_answer_of_another_number_is_none),
-        cmocka_unit_test(a_repetition_keeps_the_number),
+        cmocka_unit_test(a_repetition_is_measured_by_itself),
+        cmocka_unit_test(an_answer_to_one_before_counts),
+        cmocka_unit_test(only_so_many_are_kept),
         cmocka_unit_test(a_router_that_is_heard_is_well),
         cmocka_unit_test(a_silent_router_is_what_its_peers_say),
         cmocka_unit_test(without_witnesses_it_is_taken_to_live),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,32 @@ a_dead_router_is_left_before_a_probe_is_due(void **state)
 
     rig_kill(rig, "A");
     rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, C), "B");
+    rig_end(rig);
+}
+
+/* So many clients that answers are under way all the time: among them the
+ * other router's could be lost. */
+static void
+a_dead_router_is_found_among_a_crowd(void **state)
+{
+    struct rig *rig = one_client("{\"beacon\": {\"interval_ms\": 50},"
+                                 " \"probe\": {\"interval_ms\": 100}}");
+    char address[24], mac[24];
+
+    rig_slow_hosts(rig, 60);
+    for (int i = 11; i < 250; i++) {
+        snprintf(address, sizeof address, "10.0.0.%d", i);
+        snprintf(mac, sizeof mac, "02:00:00:00:02:%02x", (unsigned int) i);
+        rig_add_host(rig, address, mac);
+        rig_ask(rig, "A", address, mac);
+        rig_run(rig, 1);
+    }
+    rig_run(rig, 5000);
+    assert_string_equal(rig_active(rig, C), "A");
+    rig_disconnect(rig, "A");
+    rig_kill(rig, "A");
+    rig_run(rig, 300);
     assert_string_equal(rig_active(rig, C), "B");
     rig_end(rig);
 }
@@ -129,6 +156,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_router_is_left_before_a_probe_is_due),
+        cmocka_unit_test(a_dead_router_is_found_among_a_crowd),
         cmocka_unit_test(a_router_that_its_peers_see_keeps_its_clients),
         cmocka_unit_test(a_router_that_is_seen_gets_nobody_new),
         cmocka_unit_test(a_headless_router_comes_back_to_what_it_had),

@@ -110,6 +110,22 @@ those_that_wait_try_again_one_after_the_other(void **state)
     assert_int_equal(window_retry_ms(&w, 2000), 2001);
 }
 
+static void
+one_that_is_closed_lets_nobody_pass_for_a_while(void **state)
+{
+    struct window w = { .sent = 0 };
+
+    window_close(&w, 1100);
+    window_close(&w, 1050);
+    assert_false(window_has_room(&w));
+    assert_false(window_is_open(&w, 0, 1099));
+    window_sent(&w, 1099);              /* A notice. */
+    assert_false(window_is_open(&w, 0, 1099));
+    assert_true(window_is_open(&w, 0, 1100));
+    window_sent(&w, 1100);
+    assert_true(window_has_room(&w));
+}
+
 int
 main(void)
 {
@@ -121,6 +137,7 @@ main(void)
         cmocka_unit_test(an_answer_that_is_too_old_tells_nothing),
         cmocka_unit_test(numbers_wrap),
         cmocka_unit_test(those_that_wait_try_again_one_after_the_other),
+        cmocka_unit_test(one_that_is_closed_lets_nobody_pass_for_a_while),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
