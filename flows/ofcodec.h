@@ -220,6 +220,9 @@ void ofcodec_put_packet_out(struct fh_buf *, int version, uint32_t xid,
                             uint32_t in_port,
                             const struct fh_action *actions, size_t n_actions,
                             const uint8_t *frame, size_t len);
+/* Sends 'frame' by 'port', as it is. */
+void ofcodec_put_frame_out(struct fh_buf *, int version, uint32_t xid,
+                           uint32_t port, const uint8_t *frame, size_t len);
 
 /* Has the bridge hold '*flow' for its hard timeout from now on, whether it
  * does already or not.  By a packet-out with Open vSwitch's learn action: the

@@ -338,6 +338,22 @@ ofcodec_put_packet_out(struct fh_buf *buf, int version, uint32_t xid,
     memcpy(p, frame, len);
 }
 
+void
+ofcodec_put_frame_out(struct fh_buf *buf, int version, uint32_t xid,
+                      uint32_t port, const uint8_t *frame, size_t len)
+{
+    size_t head_len = OF_HEADER_LEN + (version >= OF_15 ? 24 : 16);
+    size_t total = head_len + OFWIRE_OUTPUT_LEN + len;
+    uint8_t *p = fh_buf_put(buf, total);
+
+    assert(total <= OF_MAX_MESSAGE);
+    put_header(p, version, TYPE_PACKET_OUT, total, xid);
+    p = put_packet_out_head(p + OF_HEADER_LEN, version, FH_PORT_CONTROLLER,
+                            OFWIRE_OUTPUT_LEN);
+    ofwire_put_output(p, port);
+    memcpy(p + OFWIRE_OUTPUT_LEN, frame, len);
+}
+
 /* Open vSwitch's learn action (ovs-actions(7)): type 16, length 16, vendor 32,
  * subtype 16, idle 16, hard 16, priority 16, cookie 64, flags 16, table 8, pad
  * 8, two more timeouts 32, then here one part: what it loads (16 bits: an

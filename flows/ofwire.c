@@ -463,9 +463,11 @@ ofwire_action_len(const struct fh_action *action)
     return 0;
 }
 
-static void
-put_output(uint8_t *p, uint32_t port)
+void
+ofwire_put_output(uint8_t *p, uint32_t port)
 {
+    memset(p, 0, OFWIRE_OUTPUT_LEN);
+    wire_put_u16(p + 2, OFWIRE_OUTPUT_LEN);
     ofwire_put_u32(p + 4, port);
     wire_put_u16(p + 8, CONTROLLER_WHOLE_FRAME);
 }
@@ -490,10 +492,10 @@ ofwire_put_action(uint8_t *p, const struct fh_action *action)
     wire_put_u16(p + 2, (uint16_t) len);
     switch ((enum fh_action_type) action->type) {
     case FH_ACT_OUTPUT:
-        put_output(p, action->u.port);
+        ofwire_put_output(p, action->u.port);
         break;
     case FH_ACT_CONTROLLER:
-        put_output(p, FH_PORT_CONTROLLER);
+        ofwire_put_output(p, FH_PORT_CONTROLLER);
         break;
     case FH_ACT_SET_ETH_SRC:
         wire_put_u16(p, ACTION_SET_FIELD);

@@ -80,6 +80,9 @@ int ofwire_get_flow_removed(const uint8_t *data, size_t len, int version,
 /* Bytes that 'action' takes on the wire. */
 size_t ofwire_action_len(const struct fh_action *);
 size_t ofwire_put_action(uint8_t *p, const struct fh_action *);
+/* That of an output, OFWIRE_OUTPUT_LEN bytes. */
+#define OFWIRE_OUTPUT_LEN 16
+void ofwire_put_output(uint8_t *p, uint32_t port);
 
 /* A port number that the switch may name: a real one, or a reserved one. */
 bool ofwire_port_is_valid(uint32_t port);

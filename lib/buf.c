@@ -106,7 +106,7 @@ fh_xasprintf(const char *format, ...)
 
 /* Doubles, so that appending costs O(1) on the average. */
 static void
-buf_reserve(struct fh_buf *buf, size_t n)
+buf_grow(struct fh_buf *buf, size_t n)
 {
     size_t cap = buf->cap ? buf->cap : BUF_MIN_CAP;
 
@@ -116,10 +116,8 @@ buf_reserve(struct fh_buf *buf, size_t n)
     while (cap < buf->len + n) {
         cap *= 2;
     }
-    if (cap != buf->cap) {
-        buf->data = fh_xrealloc(buf->data, cap);
-        buf->cap = cap;
-    }
+    buf->data = fh_xrealloc(buf->data, cap);
+    buf->cap = cap;
 }
 
 void *
@@ -127,7 +125,9 @@ fh_buf_put(struct fh_buf *buf, size_t n)
 {
     uint8_t *p;
 
-    buf_reserve(buf, n);
+    if (!buf->data || n > buf->cap - buf->len) {
+        buf_grow(buf, n);
+    }
     p = buf->data + buf->len;
     buf->len += n;
     return p;

@@ -47,9 +47,9 @@ outbox_set_bridge(struct outbox *box, uint64_t dpid, const char *name,
 
 /* Alone. */
 
-static void
-put_order(struct outbox *box, enum outbox_order_type type, uint32_t port,
-          const void *bytes, size_t len)
+static uint8_t *
+new_order(struct outbox *box, enum outbox_order_type type, uint32_t port,
+          size_t len)
 {
     if (box->n_orders == box->cap_orders) {
         box->cap_orders = box->cap_orders ? box->cap_orders * 2 : 16;
@@ -59,7 +59,33 @@ put_order(struct outbox *box, enum outbox_order_type type, uint32_t port,
     box->orders[box->n_orders++] = (struct outbox_order) {
         type, port, box->data.len, len
     };
-    fh_buf_append(&box->data, bytes, len);
+    return fh_buf_put(&box->data, len);
+}
+
+static void
+put_order(struct outbox *box, enum outbox_order_type type, uint32_t port,
+          const void *bytes, size_t len)
+{
+    uint8_t *p = new_order(box, type, port, len);
+
+    if (len) {
+        memcpy(p, bytes, len);
+    }
+}
+
+uint8_t *
+outbox_begin_frame(struct outbox *box, uint32_t port, size_t most)
+{
+    return new_order(box, OUTBOX_FRAME, port, most);
+}
+
+void
+outbox_end_frame(struct outbox *box, size_t len)
+{
+    struct outbox_order *order = &box->orders[box->n_orders - 1];
+
+    box->data.len -= order->len - len;
+    order->len = len;
 }
 
 void

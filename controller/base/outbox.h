@@ -94,6 +94,10 @@ void outbox_set_bridge(struct outbox *, uint64_t dpid, const char *name,
 /* Alone. */
 void outbox_put_frame(struct outbox *, uint32_t port, const uint8_t *frame,
                       size_t len);
+/* The same for one that is built in place: returns room for 'most' bytes,
+ * valid until the next call; outbox_end_frame() says how many it has. */
+uint8_t *outbox_begin_frame(struct outbox *, uint32_t port, size_t most);
+void outbox_end_frame(struct outbox *, size_t len);
 void outbox_put_change(struct outbox *, enum fh_change_op,
                        const struct fh_flow *);
 void outbox_put_renewal(struct outbox *, const struct fh_flow *);

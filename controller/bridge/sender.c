@@ -52,20 +52,6 @@ sender_destroy(struct sender *s)
 /* What goes alone. */
 
 static void
-send_frame(struct ofconn *conn, uint32_t port, const uint8_t *frame,
-           size_t len)
-{
-    struct fh_action output;
-
-    memset(&output, 0, sizeof output);
-    output.type = FH_ACT_OUTPUT;
-    output.u.port = port;
-    ofcodec_put_packet_out(ofconn_tx(conn), ofconn_version(conn),
-                           ofconn_next_xid(conn), FH_PORT_CONTROLLER,
-                           &output, 1, frame, len);
-}
-
-static void
 send_meters(struct sender *s, struct ofconn *conn, const uint8_t *bytes,
             size_t len)
 {
@@ -101,7 +87,9 @@ send_order(struct sender *s, struct ofconn *conn,
 
     switch (order->type) {
     case OUTBOX_FRAME:
-        send_frame(conn, order->port, bytes, order->len);
+        ofcodec_put_frame_out(ofconn_tx(conn), ofconn_version(conn),
+                              ofconn_next_xid(conn), order->port, bytes,
+                              order->len);
         break;
     case OUTBOX_CHANGE:
         memcpy(&change, bytes, sizeof change);

@@ -81,10 +81,13 @@ wake(void *fh_)
 static void do_acts(struct firsthop *);
 
 static void
-step(struct firsthop *fh, const struct engine_event *event)
+step(void *fh_, const struct engine_event *event)
 {
-    engine_step(fh->engine, event);
-    do_acts(fh);
+    struct firsthop *fh = fh_;
+
+    if (engine_step(fh->engine, event)) {
+        do_acts(fh);
+    }
 }
 
 static void
@@ -743,12 +746,6 @@ create_engine(struct firsthop *fh, struct config *config, char **errp)
 }
 
 static void
-on_event(void *fh, const struct engine_event *event)
-{
-    step(fh, event);
-}
-
-static void
 create_bridges(struct firsthop *fh, const struct config *config)
 {
     struct ofserver_config server = {
@@ -764,7 +761,7 @@ create_bridges(struct firsthop *fh, const struct config *config)
     };
 
     fh->bridges = bridges_create(fh->base, &server, wake, end_turn, fh);
-    fh->lines = lines_create(fh->bridges, on_event, fh);
+    fh->lines = lines_create(fh->bridges, step, fh);
 }
 
 struct firsthop *

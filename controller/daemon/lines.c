@@ -28,11 +28,10 @@ struct lines {
 
 /* What bridges say. */
 
-static void
-step(const struct line *line, struct engine_event event)
+static inline void
+step(const struct line *line, const struct engine_event *event)
 {
-    event.box = line->box;
-    line->all->step(line->all->aux, &event);
+    line->all->step(line->all->aux, event);
 }
 
 static void
@@ -42,8 +41,8 @@ tell_ports(struct line *line, enum engine_event_type type,
     size_t n;
     const struct of_port *all = bridge_ports(line->bridge, &n);
 
-    step(line, (struct engine_event) {
-        .type = type,
+    step(line, &(struct engine_event) {
+        .type = type, .box = line->box,
         .u.ports = { all, n, changed, deleted,
                      bridge_version_name(line->bridge) },
     });
@@ -60,8 +59,8 @@ on_confirmed(void *line_, uint64_t token, bool ok)
 {
     struct line *line = line_;
 
-    step(line, (struct engine_event) {
-        .type = ENGINE_BRIDGE_CONFIRMED,
+    step(line, &(struct engine_event) {
+        .type = ENGINE_BRIDGE_CONFIRMED, .box = line->box,
         .u.confirmed = { token, ok, bridge_serves(line->bridge) },
     });
 }
@@ -77,16 +76,18 @@ on_down(void *line_, const char *reason)
         on_confirmed(line, box->tokens[i].token, false);
     }
     sender_forget(line->sender);
-    step(line, (struct engine_event) {
-        .type = ENGINE_BRIDGE_DOWN, .u.reason = reason,
+    step(line, &(struct engine_event) {
+        .type = ENGINE_BRIDGE_DOWN, .box = line->box, .u.reason = reason,
     });
 }
 
 static void
-on_counted(void *line, const struct fh_flow *flow)
+on_counted(void *line_, const struct fh_flow *flow)
 {
-    step(line, (struct engine_event) {
-        .type = ENGINE_BRIDGE_COUNTED, .u.flow = flow,
+    const struct line *line = line_;
+
+    step(line, &(struct engine_event) {
+        .type = ENGINE_BRIDGE_COUNTED, .box = line->box, .u.flow = flow,
     });
 }
 
@@ -96,8 +97,8 @@ on_desired(void *line_, const struct flow_set *found, bool first)
     struct line *line = line_;
     struct flow_set *desired = NULL;
 
-    step(line, (struct engine_event) {
-        .type = ENGINE_BRIDGE_FLOWS,
+    step(line, &(struct engine_event) {
+        .type = ENGINE_BRIDGE_FLOWS, .box = line->box,
         .u.flows = { found, first, &desired },
     });
     return desired ? desired : flow_set_create();
@@ -109,8 +110,8 @@ on_read(void *line_, bool first)
 {
     struct line *line = line_;
 
-    step(line, (struct engine_event) {
-        .type = ENGINE_BRIDGE_READ, .u.first = first,
+    step(line, &(struct engine_event) {
+        .type = ENGINE_BRIDGE_READ, .box = line->box, .u.first = first,
     });
     sender_send_orders(line->sender);
 }
@@ -120,8 +121,8 @@ on_repaired(void *line_, size_t n)
 {
     struct line *line = line_;
 
-    step(line, (struct engine_event) {
-        .type = ENGINE_BRIDGE_REPAIRED, .u.n = n,
+    step(line, &(struct engine_event) {
+        .type = ENGINE_BRIDGE_REPAIRED, .box = line->box, .u.n = n,
     });
     sender_send_orders(line->sender);
 }
@@ -132,8 +133,8 @@ on_echo_reply(struct line *line, uint32_t xid)
     int64_t took_us;
 
     if (sender_echo_reply(line->sender, xid, &took_us)) {
-        step(line, (struct engine_event) {
-            .type = ENGINE_BRIDGE_FENCE, .u.took_us = took_us,
+        step(line, &(struct engine_event) {
+            .type = ENGINE_BRIDGE_FENCE, .box = line->box, .u.took_us = took_us,
         });
     }
 }
@@ -143,8 +144,8 @@ static void
 on_drops(struct line *line, const struct of_message *msg)
 {
     if (sender_is_reading(line->sender, msg->xid)) {
-        step(line, (struct engine_event) {
-            .type = ENGINE_BRIDGE_DROPS,
+        step(line, &(struct engine_event) {
+            .type = ENGINE_BRIDGE_DROPS, .box = line->box,
             .u.drops = { msg->meter_stats.meters, msg->meter_stats.n },
         });
     }
@@ -157,13 +158,13 @@ on_message(void *line_, const struct of_message *msg)
 
     switch (msg->type) {
     case OF_PACKET_IN:
-        step(line, (struct engine_event) {
-            .type = ENGINE_BRIDGE_FRAME, .u.frame = &msg->packet_in,
+        step(line, &(struct engine_event) {
+            .type = ENGINE_BRIDGE_FRAME, .box = line->box, .u.frame = &msg->packet_in,
         });
         return true;
     case OF_FLOW_REMOVED:
-        step(line, (struct engine_event) {
-            .type = ENGINE_BRIDGE_REMOVED, .u.flow = &msg->flow_removed.flow,
+        step(line, &(struct engine_event) {
+            .type = ENGINE_BRIDGE_REMOVED, .box = line->box, .u.flow = &msg->flow_removed.flow,
         });
         return true;
     case OF_ECHO_REPLY:
@@ -173,8 +174,8 @@ on_message(void *line_, const struct of_message *msg)
         on_drops(line, msg);
         return true;
     case OF_METER_CONFIG_REPLY:
-        step(line, (struct engine_event) {
-            .type = ENGINE_BRIDGE_METERS,
+        step(line, &(struct engine_event) {
+            .type = ENGINE_BRIDGE_METERS, .box = line->box,
             .u.meters = { msg->meter_config.meters, msg->meter_config.n },
         });
         return true;

@@ -18,36 +18,32 @@ to_number(struct eth_addr mac, uint16_t vid)
 
 /* It is none of those that are counted. */
 static uint32_t
-note_other(struct talkers *t, uint64_t host)
+note_other(struct talkers *t, uint64_t host, uint32_t weight)
 {
     for (int i = 0; i < TALKERS_MOST; i++) {
         if (!t->n[i]) {
             t->hosts[i] = host;
-            return t->n[i] = 1;
+            return t->n[i] = weight;
         }
     }
     for (int i = 0; i < TALKERS_MOST; i++) {
-        t->n[i]--;
+        t->n[i] -= t->n[i] < weight ? t->n[i] : weight;
     }
     return 0;
 }
 
 uint32_t
 talkers_note(struct talkers *t, struct eth_addr mac, uint16_t vid,
-             int64_t now_ms)
+             uint32_t weight)
 {
     const uint64_t host = to_number(mac, vid);
 
-    if (t->window != now_ms / TALKERS_WINDOW_MS) {
-        memset(t, 0, sizeof *t);
-        t->window = now_ms / TALKERS_WINDOW_MS;
-    }
     for (int i = 0; i < TALKERS_MOST; i++) {
         if (t->hosts[i] == host && t->n[i]) {
-            return ++t->n[i];
+            return t->n[i] += weight;
         }
     }
-    return note_other(t, host);
+    return note_other(t, host, weight);
 }
 
 bool

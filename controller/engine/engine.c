@@ -146,7 +146,7 @@ of_a_bridge(struct engine *en, const struct engine_event *event)
     }
 }
 
-void
+bool
 engine_step(struct engine *en, const struct engine_event *event)
 {
     switch (event->type) {
@@ -164,6 +164,7 @@ engine_step(struct engine *en, const struct engine_event *event)
         of_a_bridge(en, event);
         break;
     }
+    return en->acts.n > 0;
 }
 
 /* Timers of the whole. */

@@ -192,8 +192,8 @@ void engine_destroy(struct engine *);
  * The engine reads no clock: whoever wakes it says so, once a wake-up. */
 void engine_set_time(struct engine *, int64_t mono_us, int64_t unix_us);
 /* That has happened.  An event of a bridge whose out-box is nobody's any more
- * is ignored. */
-void engine_step(struct engine *, const struct engine_event *);
+ * is ignored.  Returns true if there are acts to be taken. */
+bool engine_step(struct engine *, const struct engine_event *);
 /* When ENGINE_DUE will have something to do. */
 int64_t engine_next_ms(const struct engine *);
 /* Takes what is to be done next, in order, after each event or order; returns

@@ -62,7 +62,7 @@ struct engine {
     struct wheel_timer lease_timer;     /* Leases are to be kept. */
     struct wheel_timer leave_timer;
     struct departure *departures;       /* Owned; see leave.c. */
-    int64_t now_us;                     /* Monotonic, as of this wake-up. */
+    int64_t now_us, now_ms;             /* Monotonic, as of this wake-up. */
     int64_t unix_off_ms;                /* Unix time less monotonic. */
     int64_t started_ms;                 /* Unix time. */
     uint32_t next_segment_id;

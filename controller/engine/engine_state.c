@@ -12,6 +12,7 @@ void
 engine_set_time(struct engine *en, int64_t mono_us, int64_t unix_us)
 {
     en->now_us = mono_us;
+    en->now_ms = mono_us / 1000;
     en->unix_off_ms = (unix_us - mono_us) / 1000;
 }
 
@@ -83,7 +84,7 @@ engine_stats(const struct engine *en)
 int64_t
 engine_now_ms(const struct engine *en)
 {
-    return en->now_us / 1000;
+    return en->now_ms;
 }
 
 int64_t
@@ -95,7 +96,7 @@ engine_started_ms(const struct engine *en)
 int64_t
 engine_unix_ms(const struct engine *en)
 {
-    return en->now_us / 1000 + en->unix_off_ms;
+    return en->now_ms + en->unix_off_ms;
 }
 
 size_t

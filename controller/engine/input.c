@@ -22,7 +22,8 @@ enum side {
 
 struct row {
     uint16_t eth_type;
-    uint8_t ip_proto;           /* 0: any. */
+    uint8_t kind;               /* Operation of ARP, protocol of IPv4; 0:
+                                 * any. */
     uint16_t udp_port;          /* It goes to; 0: any. */
     unsigned sides;             /* enum side, as bits. */
     input_handler *handle;
@@ -30,7 +31,7 @@ struct row {
 
 /* The first that fits, and takes it, has it. */
 static const struct row rows[] = {
-    { ETHERTYPE_ARP, 0, 0, SIDE_ACCESS | SIDE_OTHER, input_beacon },
+    { ETHERTYPE_ARP, ARP_OP_REPLY, 0, SIDE_ACCESS | SIDE_OTHER, input_beacon },
     { ETHERTYPE_ARP, 0, 0, SIDE_ACCESS, input_arp },
     { ETHERTYPE_ARP, 0, 0, SIDE_OTHER, input_uplink },
     { ETHERTYPE_IPV4, IPV4_PROTO_UDP, DHCP_SERVER_PORT, SIDE_ROUTED,
@@ -71,7 +72,7 @@ static void
 dispatch(struct engine *en, const struct input *in)
 {
     const bool is_ip = in->frame->eth_type == ETHERTYPE_IPV4;
-    const uint8_t proto = is_ip ? in->ip.proto : 0;
+    const uint8_t kind = is_ip ? in->ip.proto : (uint8_t) in->arp.op;
     const uint16_t port = is_ip ? udp_port_of(&in->ip) : 0;
     const enum side side = side_of(in);
 
@@ -79,7 +80,7 @@ dispatch(struct engine *en, const struct input *in)
         const struct row *row = &rows[i];
 
         if (row->eth_type == in->frame->eth_type && row->sides & side
-            && (!row->ip_proto || row->ip_proto == proto)
+            && (!row->kind || row->kind == kind)
             && (!row->udp_port || row->udp_port == port)
             && row->handle(en, in)) {
             return;

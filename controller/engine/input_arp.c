@@ -164,19 +164,30 @@ address_probe(struct engine *en, const struct input *in)
     }
 }
 
+/* From the client's own MAC. */
+static void
+take_own_word(struct engine *en, struct client *c, size_t member,
+              const struct input *in)
+{
+    if (!c->vlan.tpid || c->state != CLIENT_ACTIVE) {
+        c->vlan.tpid = in->frame->vlan.tpid;
+    }
+    known_request(en, c, member, in);
+}
+
 /* A request; or a reply to everybody, which answers no question and says where
- * its sender is, as an announcement does (RFC 5227, 3). */
+ * its sender is, as an announcement does (RFC 5227, 3).  Not from the MAC that
+ * the client has. */
 static void
 take_word(struct engine *en, const struct location *at,
           const struct input *in)
 {
     struct client *c = at->client;
 
-    if (in->arp.op == ARP_OP_REQUEST
-        && (!c || fh_mac_equal(c->mac, in->arp.sha))) {
-        mute_note_request(en, in);
-    }
     if (!c) {
+        if (in->arp.op == ARP_OP_REQUEST) {
+            mute_note_request(en, in);
+        }
         if (!segment_is_host_address(at->segment, in->arp.spa)) {
             engine_drop(en, DROP_OUTSIDE);
             return;
@@ -196,10 +207,7 @@ take_word(struct engine *en, const struct location *at,
         defend_client(en, c);
         return;
     }
-    if (!c->vlan.tpid || c->state != CLIENT_ACTIVE) {
-        c->vlan.tpid = in->frame->vlan.tpid;
-    }
-    known_request(en, c, at->member, in);
+    take_own_word(en, c, at->member, in);
 }
 
 /* Replies. */
@@ -362,14 +370,34 @@ claims_ours(struct engine *en, struct segment *segment,
                    frame_is_to_all(in->frame));
 }
 
+static inline bool
+is_word(const struct input *in)
+{
+    return in->arp.op == ARP_OP_REQUEST || frame_is_to_all(in->frame);
+}
+
 static void
 take(struct engine *en, const struct location *at, const struct input *in)
 {
-    if (in->arp.op == ARP_OP_REQUEST || frame_is_to_all(in->frame)) {
+    if (is_word(in)) {
         take_word(en, at, in);
     } else {
         take_reply(en, at, in);
     }
+}
+
+/* Most of what comes in. */
+static void
+take_own(struct engine *en, const struct location *at, const struct input *in)
+{
+    if (!is_word(in)) {
+        take_reply(en, at, in);
+        return;
+    }
+    if (in->arp.op == ARP_OP_REQUEST) {
+        mute_note_request(en, in);
+    }
+    take_own_word(en, at->client, at->member, in);
 }
 
 /* From where nobody is served.  It uses up what its port may ask, too. */
@@ -416,7 +444,7 @@ from_host(struct engine *en, const struct input *in)
 
     if (result == LOCATE_OK && at.client
         && fh_mac_equal(at.client->mac, in->arp.sha)) {
-        take(en, &at, in);      /* Most of what comes in. */
+        take_own(en, &at, in);
     } else {
         from_other(en, result, &at, in);
     }
@@ -439,7 +467,5 @@ input_arp(struct engine *en, const struct input *in)
 bool
 input_beacon(struct engine *en, const struct input *in)
 {
-    return in->arp.op == ARP_OP_REPLY
-           && path_heard(en, in->router, in->pin->in_port, in->frame,
-                         &in->arp);
+    return path_heard(en, in->router, in->pin->in_port, in->frame, &in->arp);
 }

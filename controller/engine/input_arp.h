@@ -7,7 +7,7 @@
 
 input_handler input_arp;
 
-/* An answer to a beacon, which may come by any port. */
+/* A reply: that to a beacon, which may come by any port? */
 input_handler input_beacon;
 
 #endif /* controller/engine/input_arp.h */

@@ -52,18 +52,28 @@ mute(struct router *router, const struct router_port *port,
                 FLOW_MUTE_S);
 }
 
-void
-mute_note_request(struct engine *en, const struct input *in)
+static void
+note_times(const struct input *in, uint32_t weight, int64_t now_ms)
 {
-    int64_t now_ms = engine_now_ms(en);
     uint16_t vid = first_vid(in->pin);
     uint32_t n = talkers_note(&in->port->talkers, in->frame->src, vid,
-                              now_ms);
+                              weight);
 
     if (n > TALKERS_LEAST && in->router->ready
         && now_ms >= in->port->muted_until_ms
         && !talkers_may(n, allowed_pps(in->router))) {
         in->port->muted_until_ms = now_ms + PAUSE_MS;
         mute(in->router, in->port, in->frame->src, vid);
+    }
+}
+
+void
+mute_note_request(struct engine *en, const struct input *in)
+{
+    int64_t now_ms = engine_now_ms(en);
+    uint32_t weight = talkers_weight(&in->port->talkers, now_ms);
+
+    if (weight) {
+        note_times(in, weight, now_ms);
     }
 }

@@ -227,9 +227,9 @@ void
 router_send_arp(struct router *router, uint32_t port, struct eth_addr dst,
                 const struct fh_vlan *vlan, const struct arp *arp)
 {
-    uint8_t frame[ARP_FRAME_MAX];
+    uint8_t *frame = outbox_begin_frame(router->box, port, ARP_FRAME_MAX);
 
-    router_send(router, port, frame, arp_build(frame, dst, vlan, arp));
+    outbox_end_frame(router->box, arp_build(frame, dst, vlan, arp));
 }
 
 void

@@ -488,7 +488,7 @@ settle(struct engine *en, struct client *c)
 }
 
 void
-settle_marked(struct engine *en)
+settle_some(struct engine *en)
 {
     if (en->quiet) {
         return;

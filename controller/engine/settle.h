@@ -22,7 +22,14 @@ void settle_snapshot(const struct engine *, const struct client *,
 /* Settles what is marked: to be called where a step ends.  Some thousands at
  * most, so that others are answered in between; the rest is settled as the
  * loop turns. */
-void settle_marked(struct engine *);
+void settle_some(struct engine *);
+static inline void
+settle_marked(struct engine *en)
+{
+    if (!TAILQ_EMPTY(&en->marked)) {
+        settle_some(en);
+    }
+}
 /* Settles the client, if it is marked, because what follows depends on it. */
 void settle_now(struct engine *, struct client *);
 /* All that is marked. */

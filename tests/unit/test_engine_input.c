@@ -162,11 +162,11 @@ who_asks_too_much_is_not_heard_where_he_is(void **state)
     ask_under(rig, 500, &v100, C_MAC, C);
     assert_false(rig_holds(rig, "A", MUTE(C_MAC)));
     /* In a VLAN of his own somebody forges C's MAC. */
-    ask_under(rig, 501, &v200, C_MAC, "10.0.0.66");
+    ask_under(rig, 500 + TALKERS_SAMPLE, &v200, C_MAC, "10.0.0.66");
     assert_true(rig_holds(rig, "A", MUTE(C_MAC)"vlan=200 "));
     assert_false(rig_holds(rig, "A", MUTE(C_MAC)"vlan=100 "));
     rig_run(rig, 1000);
-    ask_under(rig, 501, &v100, C_MAC, C);
+    ask_under(rig, 500 + TALKERS_SAMPLE, &v100, C_MAC, C);
     assert_true(rig_holds(rig, "A", MUTE(C_MAC)"vlan=100 "));
     rig_end(rig);
 }
@@ -182,7 +182,7 @@ whatever_he_asks(void **state)
 
         ask_under(rig, 500, &untagged, D_MAC, senders[i]);
         assert_false(rig_holds(rig, "A", MUTE(D_MAC)));
-        ask_under(rig, 1, &untagged, D_MAC, senders[i]);
+        ask_under(rig, TALKERS_SAMPLE, &untagged, D_MAC, senders[i]);
         assert_true(rig_holds(rig, "A", MUTE(D_MAC)"vlan=none "));
         rig_end(rig);
     }
