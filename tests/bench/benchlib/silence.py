@@ -12,7 +12,7 @@ import time
 from benchlib.drivers import cell, go_home, measure_fault
 from benchlib.figures import Figure
 from benchlib.real import move_on_bridges
-from benchlib.tools import BenchError, daemon_of
+from benchlib.tools import BenchError, daemon_of, former_build
 
 # pylint: disable=wrong-import-order
 from firsthop.lab.faults import FAULTS
@@ -30,11 +30,6 @@ MANY_CLIENTS = {
     "killed": "A killed",
 }
 AWAY_S = 30
-
-
-def former_build():
-    """The build to compare with, or None."""
-    return os.environ.get("FIRSTHOP_FORMER")
 
 
 def _builds(**also):

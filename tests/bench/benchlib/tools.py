@@ -5,6 +5,7 @@ vSwitch instances, firsthopd and its control socket, the UDP meter.
 """
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -45,9 +46,18 @@ def build_path(*parts):
     return os.path.join(os.environ.get("FIRSTHOP_BUILD", "_build"), *parts)
 
 
+# Wherever the daemon of a contestant is from, the bench is of this build.
+OWN_BUILD = os.environ.get("FIRSTHOP_BUILD", "_build")
+
+
 def program(name):
     """The path of a bench program."""
-    return build_path("tests", "bench", name)
+    return os.path.join(OWN_BUILD, "tests", "bench", name)
+
+
+def former_build():
+    """The build to compare with, or None."""
+    return os.environ.get("FIRSTHOP_FORMER")
 
 
 def missing_programs():
@@ -90,6 +100,33 @@ def daemon_of(build):
             del os.environ["FIRSTHOP_BUILD"]
         elif build:
             os.environ["FIRSTHOP_BUILD"] = usual
+
+
+def beside_former(contestants):
+    """The same contestants, each followed by itself with the daemon of the
+    former build, "before" added to its label, if there is one."""
+    if not former_build():
+        return contestants
+
+    def before(function):
+        with daemon_of(former_build()):
+            return function()
+
+    both = {}
+    for label, function in contestants.items():
+        both[label] = function
+        both[f"{label} before"] = functools.partial(before, function)
+    return both
+
+
+def no_worse(label, metric, relation):
+    """Targets of beside_former(): at least 0.95 as good as before."""
+    bound = 0.95 if relation == ">=" else 1 / 0.95
+    return (
+        [(label, metric, relation, bound, f"{label} before")]
+        if former_build()
+        else []
+    )
 
 
 class Scripted:
