@@ -10,6 +10,10 @@
 #include "flows/icmp.h"
 
 /* Priorities of CLASSIFY. */
+/* Above whatever looks at the source: else Open vSwitch keeps a megaflow of its
+ * own for each client that answers, thousands to be revalidated whenever a flow
+ * changes. */
+#define PRIO_REPLY    460
 #define PRIO_BEACON   450
 #define PRIO_OWN_MAC  440
 #define PRIO_MUTE     410
@@ -72,6 +76,7 @@ put_arp_punts(struct flow_set *out, uint32_t port, struct eth_addr router_mac)
     flow_match_eth_type(&request, ETHERTYPE_ARP);
     request.match.fields |= FH_F_ARP_OP;
     reply = request;
+    reply.priority = PRIO_REPLY;
 
     request.match.arp_op = ARP_OP_REQUEST;
     flow_match_reg(&request, FLOW_REG_AWAKE, FLOW_AWAKE);

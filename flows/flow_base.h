@@ -3,6 +3,7 @@
  *
  * CLASSIFY  a beacon of another router -> its answer -> where it came from
  *           the answer to ours -> its meter -> controller
+ *           a reply to our MAC -> its meter -> controller
  *           from our own MAC, or ARP of a port -> its meter -> controller
  *           DHCP that a client broadcasts -> its port's meter -> controller
  *           to one of the segment's router MACs, by tags -> SENDER

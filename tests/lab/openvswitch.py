@@ -199,6 +199,14 @@ class Ovs:
             line.strip() for line in text.splitlines() if "actions=" in line
         )
 
+    def megaflows(self, *words):
+        """What the datapath has cached, as `ovs-appctl` prints it: those
+        lines that have all of 'words' in them."""
+        target = f"--target={self.directory}/ovs-vswitchd.ctl"
+        text = self.appctl(target, "dpctl/dump-flows", "--names")
+        lines = text.splitlines()
+        return [line for line in lines if all(w in line for w in words)]
+
     def _popen(self, program, *args):
         return popen(
             [

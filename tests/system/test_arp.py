@@ -144,6 +144,14 @@ def test_probes_are_unicast_from_each_router_with_its_own_address(lan):
             assert probe.sha == probe.eth_src == router.mac
 
 
+def test_replies_of_all_clients_are_one_megaflow(lan):
+    a, replies = lan.a, ("(a-access)", "op=2", f"dst={lan.a.mac}")
+    for client in (lan.c, lan.d):
+        lan.wait_reach(client, a)
+    lan.wait_for(lambda: a.ovs.megaflows(*replies), what="replies")
+    assert len(a.ovs.megaflows(*replies)) == 1, a.ovs.megaflows()
+
+
 def test_standby_never_speaks_for_the_gateway(lan):
     with lan.d.tap() as tap:
         tap.wait(is_arp_request(sender=lan.b.local))

@@ -157,15 +157,21 @@ arp_of_our_ports_is_punted_by_its_meter(void **state)
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
         "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:26,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:27,controller\n"
-        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=1 "
         "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:26,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_type=0x0806 reg3=0x2 arp_op=1 actions=meter:116,controller\n"
         "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
-        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:117,controller\n"
-        "table=0 priority=400 cookie=0xf1a5010000000000 in_port=10 "
         "eth_dst=ff:ff:ff:ff:ff:ff eth_type=0x0806 arp_op=2 actions=meter:116,controller\n");
+}
+
+static void
+replies_to_us_have_a_meter_of_their_own(void **state)
+{
+    assert_flows(*state, FH_TABLE_CLASSIFY, 460,
+        "table=0 priority=460 cookie=0xf1a5010000000000 in_port=1 "
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:27,controller\n"
+        "table=0 priority=460 cookie=0xf1a5010000000000 in_port=10 "
+        "eth_dst=02:00:00:00:00:0a eth_type=0x0806 arp_op=2 actions=meter:117,controller\n");
 }
 
 /* Whatever it is. */
@@ -845,6 +851,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_beacon_is_answered_to_where_it_came_from),
         TEST(arp_of_our_ports_is_punted_by_its_meter),
+        TEST(replies_to_us_have_a_meter_of_their_own),
         TEST(what_comes_from_our_own_mac_is_punted),
         TEST(ipv4_to_one_of_the_segment_s_routers_goes_on),
         TEST(behind_a_priority_tag_there_is_no_tag),
