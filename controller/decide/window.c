@@ -76,16 +76,18 @@ window_answered(struct window *w, uint32_t sent_ms, int64_t now_ms)
 }
 
 bool
+window_is_full(const struct window *w, int64_t asked_us, int64_t now_ms)
+{
+    return (count_under_way(w) >= WINDOW_MOST
+            && (now_ms - w->progress_ms < WINDOW_SILENT_MS
+                || (asked_us
+                    && now_ms - asked_us / 1000 >= WINDOW_SILENT_MS)));
+}
+
+bool
 window_is_open(const struct window *w, int64_t asked_us, int64_t now_ms)
 {
-    if (is_closed(w, now_ms)) {
-        return false;
-    }
-    if (count_under_way(w) < WINDOW_MOST) {
-        return true;
-    }
-    return (now_ms - w->progress_ms >= WINDOW_SILENT_MS
-            && (!asked_us || now_ms - asked_us / 1000 < WINDOW_SILENT_MS));
+    return !is_closed(w, now_ms) && !window_is_full(w, asked_us, now_ms);
 }
 
 int64_t

@@ -10,8 +10,8 @@
  * whatever was asked before it is not under way any more, answered or not.
  * Where none comes at all, nothing fills any queue, and nobody waits.
  *
- * Takeover notices do not wait, since the clients do; their acknowledgements
- * fill the same queues.  So who was asked, and was not heard, while the window
+ * Takeover notices do not wait, since the clients do, but for their
+ * repetitions; their acknowledgements fill the same queues.  So who was asked, and was not heard, while the window
  * was full is asked again, and nothing is concluded.  Where thousands of
  * clients keep it full all the time, nothing would ever be: so it is closed
  * for a while when there is something that has to be known. */
@@ -58,6 +58,9 @@ window_has_room(const struct window *w)
 {
     return !w->closed_until_ms && w->sent - w->passed < WINDOW_MOST;
 }
+
+/* Are too many under way?  'asked_us' as in window_is_open(). */
+bool window_is_full(const struct window *, int64_t asked_us, int64_t now_ms);
 
 /* May another leave?  'asked_us': when the bridge was asked something that it
  * has not come to, monotonic, 0: it has come to everything. */

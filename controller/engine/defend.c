@@ -58,7 +58,8 @@ remind(struct engine *en, struct client *c, struct fh_addr addr)
 {
     if (takeover_is_idle(&c->takeover) && member_router(c, c->active)->ready) {
         c->reminded_ms = engine_now_ms(en);
-        router_queue_notice(member_router(c, c->active), c, c->active, addr);
+        router_queue_notice(member_router(c, c->active), c, c->active, addr,
+                            true);
     }
 }
 

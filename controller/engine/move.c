@@ -19,6 +19,10 @@
  * than Linux's locktime of 1 s, with the notice that follows it. */
 #define STALE_AFTER_MS 2500
 
+/* More notices than these within so long are many. */
+#define NOTICES_FEW 64
+#define NOTICES_WINDOW_MS 100
+
 static void report(struct engine *, struct client *);
 
 /* A takeover that was cut short longer ago than this, in tenths of a second,
@@ -174,16 +178,32 @@ move_answer_asked(struct engine *en, struct client *c)
     c->asked.ip4 = 0;
 }
 
+/* Do so many move to the router at a time that only those who do not
+ * acknowledge the first form of their notice are to have the second, with its
+ * repetition?  That is half as many frames for its bridge, and the last of them
+ * has moved a quarter sooner. */
+static bool
+are_many(struct router *router, int64_t now_ms)
+{
+    if (now_ms - router->notices_ms > NOTICES_WINDOW_MS) {
+        router->notices_ms = now_ms;
+        router->n_notices = 0;
+    }
+    return ++router->n_notices > NOTICES_FEW;
+}
+
 static void
 send_notices(struct engine *en, struct client *c)
 {
     struct fh_addr gateway = c->segment->config->gateway;
     struct router *router = member_router(c, c->active);
     uint32_t now_s = engine_now_ms(en) / 1000;
+    bool unsolicited = (c->takeover.n_notices > 1
+                        || !are_many(router, engine_now_ms(en)));
 
     lease_ack_send(c);
     move_answer_asked(en, c);
-    router_queue_notice(router, c, c->active, gateway);
+    router_queue_notice(router, c, c->active, gateway, unsolicited);
     router_expect_answer(router, c->reaches[c->active].port,
                          engine_now_ms(en));
     for (size_t i = 0; i < c->n_answered; i++) {
@@ -191,7 +211,8 @@ send_notices(struct engine *en, struct client *c)
 
         if (now_s - a->at_s <= CLIENT_ANSWERED_S
             && !fh_addr_equal(a->address, gateway)) {
-            router_queue_notice(router, c, c->active, a->address);
+            router_queue_notice(router, c, c->active, a->address,
+                                unsolicited);
         }
     }
 }
@@ -328,6 +349,28 @@ move_act(struct engine *en, struct client *c,
     for (size_t i = 0; i < acts->n; i++) {
         act_one(en, c, &acts->items[i]);
     }
+}
+
+bool
+move_waits(struct engine *en, struct client *c)
+{
+    int64_t now_ms = engine_now_ms(en);
+    const struct router *router;
+    struct router_port *port;
+
+    if (!c->takeover_at_ms || c->takeover_at_ms > now_ms
+        || c->active == ELECT_NONE
+        || !takeover_awaits_ack(&c->takeover, c->active)) {
+        return false;
+    }
+    router = member_router(c, c->active);
+    port = router_access_port(router, c->reaches[c->active].port);
+    if (!port || !window_is_full(&port->window, router_asked_us(router),
+                                 now_ms)) {
+        return false;
+    }
+    c->takeover_at_ms = window_retry_ms(&port->window, now_ms);
+    return true;
 }
 
 /* How long the flows on the previous router stay, if it is there. */

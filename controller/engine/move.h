@@ -23,6 +23,10 @@ void move_told(struct engine *, struct client *);
 void move_acked(struct engine *, struct client *, size_t member);
 void move_installed(struct engine *, struct client *, struct router *,
                     bool ok);
+/* Is the takeover's deadline put off, because it would repeat a notice while
+ * too many answers are under way?  Those that were first told in one go would
+ * be told again in one go, and their answers lost once more. */
+bool move_waits(struct engine *, struct client *);
 /* Answers the request that was noted, if the active router heard it. */
 void move_answer_asked(struct engine *, struct client *);
 /* The client answers at another MAC from now on (zero: whoever answers). */

@@ -306,7 +306,7 @@ router_queue_probe(struct router *router, struct client *c, size_t member,
 
 void
 router_queue_notice(struct router *router, const struct client *c,
-                    size_t member, struct fh_addr owned)
+                    size_t member, struct fh_addr owned, bool unsolicited)
 {
     const struct reach *r = &c->reaches[member];
     struct arp arp = {
@@ -320,9 +320,11 @@ router_queue_notice(struct router *router, const struct client *c,
         return;
     }
     router_queue_arp(router, r->port, c->mac, &c->vlan, &arp);
-    arp.op = ARP_OP_REPLY;
-    arp.tha = c->mac;
-    router_queue_arp(router, r->port, c->mac, &c->vlan, &arp);
+    if (unsolicited) {
+        arp.op = ARP_OP_REPLY;
+        arp.tha = c->mac;
+        router_queue_arp(router, r->port, c->mac, &c->vlan, &arp);
+    }
 }
 
 /* Meters, and what they drop. */

@@ -47,10 +47,11 @@ uint32_t router_cover(struct router *);
 bool router_has_probe_budget(const struct router *);
 
 /* Queues a takeover notice for one address that the client uses: an ARP
- * request that makes it send to this router and answer, and an unsolicited
+ * request that makes it send to this router and answer, and ('unsolicited') a
  * reply for those who heed only that.  Requests go out first. */
 void router_queue_notice(struct router *, const struct client *,
-                         size_t member, struct fh_addr owned);
+                         size_t member, struct fh_addr owned,
+                         bool unsolicited);
 
 /* Queues an ARP packet from the router's MAC. */
 void router_queue_arp(struct router *, uint32_t port, struct eth_addr dst,

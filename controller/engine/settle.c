@@ -407,7 +407,7 @@ meet_deadlines(struct engine *en, struct client *c)
     if (is_due(&c->discover_at_ms, now_ms)) {
         discovery_timeout(en, c);
     }
-    if (is_due(&c->takeover_at_ms, now_ms)) {
+    if (!move_waits(en, c) && is_due(&c->takeover_at_ms, now_ms)) {
         takeover_timer(&c->takeover, now_ms, serving_ready(c->segment),
                        &acts);
         move_act(en, c, &acts);

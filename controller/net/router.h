@@ -87,6 +87,8 @@ struct router {
     uint32_t fence_took_ms;             /* and the longest of late. */
     uint32_t n_beacons;                 /* That it sends in the interval. */
     int64_t asked_together_ms;          /* Those to one peer; monotonic. */
+    int64_t notices_ms;                 /* When clients began to move to it; */
+    uint32_t n_notices;                 /* so many since, see move.c. */
     struct uplink *uplinks;             /* Owned, distinct (port, vlan). */
     size_t n_uplinks;
     struct router_port *ports;          /* Owned; as config->access_ports. */

@@ -73,6 +73,78 @@ a_dead_router_is_found_among_a_crowd(void **state)
     rig_end(rig);
 }
 
+static size_t
+count(const char *text, const char *word)
+{
+    size_t n = 0;
+
+    while ((text = strstr(text, word))) {
+        text += strlen(word);
+        n++;
+    }
+    return n;
+}
+
+/* The second form of a notice, an unsolicited reply, is for those who do not
+ * acknowledge the first, where many move. */
+static void
+many_are_told_in_one_form_first(void **state)
+{
+    struct rig *rig = rig_create_connected(NULL);
+    char address[24], mac[24];
+    const char *said;
+
+    for (int i = 11; i < 250; i++) {
+        snprintf(address, sizeof address, "10.0.0.%d", i);
+        snprintf(mac, sizeof mac, "02:00:00:00:02:%02x", (unsigned int) i);
+        rig_add_host(rig, address, mac);
+        rig_ask(rig, "A", address, mac);
+        rig_run(rig, 5);
+    }
+    rig_run(rig, 5000);
+    rig_silence_host(rig, "10.0.0.249", NULL);
+    rig_said(rig);
+    rig_disconnect(rig, "A");
+    rig_run(rig, 50);
+    said = rig_said(rig);
+    assert_int_equal(count(said, " that it has 10.0.0.1 "), 239);
+    assert_in_range(count(said, " for 10.0.0.1 to "), 1, 100);
+    rig_run(rig, 100);
+    said = rig_said(rig);
+    assert_int_equal(count(said, "B answers 10.0.0.249 for 10.0.0.1 to "), 1);
+    rig_end(rig);
+}
+
+/* As if so many answers were under way on B's port for so long. */
+static void
+run_with_full_window(struct rig *rig, int64_t ms)
+{
+    const struct router *b = engine_find_router(rig_engine(rig), "B");
+    struct window *w = &router_access_port(b, RIG_ACCESS)->window;
+
+    while (ms-- > 0) {
+        w->sent = w->passed + 2 * WINDOW_MOST;
+        w->progress_ms = engine_now_ms(rig_engine(rig));
+        rig_run(rig, 1);
+    }
+    w->passed = w->sent;
+}
+
+/* The first notice is sent at once. */
+static void
+a_notice_is_repeated_when_there_is_room_for_the_answer(void **state)
+{
+    struct rig *rig = one_client(NULL);
+
+    rig_silence_host(rig, C, NULL);
+    rig_disconnect(rig, "A");
+    run_with_full_window(rig, 200);
+    assert_int_equal(count(rig_said(rig), "B tells "C" that it has "), 1);
+    rig_run(rig, 10);
+    assert_int_equal(count(rig_said(rig), "B tells "C" that it has "), 1);
+    rig_end(rig);
+}
+
 static void
 a_router_that_its_peers_see_keeps_its_clients(void **state)
 {
@@ -157,6 +229,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_router_is_left_before_a_probe_is_due),
         cmocka_unit_test(a_dead_router_is_found_among_a_crowd),
+        cmocka_unit_test(many_are_told_in_one_form_first),
+        cmocka_unit_test(
+            a_notice_is_repeated_when_there_is_room_for_the_answer),
         cmocka_unit_test(a_router_that_its_peers_see_keeps_its_clients),
         cmocka_unit_test(a_router_that_is_seen_gets_nobody_new),
         cmocka_unit_test(a_headless_router_comes_back_to_what_it_had),

@@ -111,6 +111,19 @@ those_that_wait_try_again_one_after_the_other(void **state)
 }
 
 static void
+one_that_is_closed_need_not_be_full(void **state)
+{
+    struct window w = { .sent = 0 };
+
+    window_close(&w, 2000);
+    send_many(&w, WINDOW_MOST - 1, 1000);
+    assert_false(window_is_full(&w, 0, 1000));
+    window_sent(&w, 1000);
+    assert_true(window_is_full(&w, 0, 1000));
+    assert_false(window_is_full(&w, 0, 1000 + WINDOW_SILENT_MS));
+}
+
+static void
 one_that_is_closed_lets_nobody_pass_for_a_while(void **state)
 {
     struct window w = { .sent = 0 };
@@ -137,6 +150,7 @@ main(void)
         cmocka_unit_test(an_answer_that_is_too_old_tells_nothing),
         cmocka_unit_test(numbers_wrap),
         cmocka_unit_test(those_that_wait_try_again_one_after_the_other),
+        cmocka_unit_test(one_that_is_closed_need_not_be_full),
         cmocka_unit_test(one_that_is_closed_lets_nobody_pass_for_a_while),
     };
 
