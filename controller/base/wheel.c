@@ -12,24 +12,30 @@
 
 #include <firsthop/buf.h>
 
-/* Time is read as a number in base 64.  A timer hangs at the level of the
- * highest digit in which its time differs from the present, in the slot that
- * this digit of its time names.  So
+/* Time is read as a number in base 64, and each level of the wheel is a ring of
+ * 64 slots, as wide as one of its digit.  A timer hangs at the level of the
+ * highest digit of how far away it is, in the slot that this digit of its time
+ * names.  So
  *
- *   - whatever hangs at a level is due before all that hangs at higher ones,
- *     and within a level the slots are in order, without wrapping around;
- *   - when the present reaches the first instant of a slot, what hangs there
- *     agrees with it in one digit more and moves down (at least a level, so
- *     at most N_LEVELS times in its life, and mostly once or never);
+ *   - the timers of a slot at level L are due within 64^L ms of its first
+ *     instant, which is 1 to 64 slots ahead;
+ *   - when the present reaches that instant, they are nearer than 64^L ms and
+ *     move down (at least a level, so at most N_LEVELS times in their life, and
+ *     mostly once or never);
+ *   - however many timers are due every second, no more of them move down at
+ *     once than are due within 64 ms: were a timer's level that of the highest
+ *     digit in which its time differs from the present, all that are due after
+ *     the next multiple of 4096 ms would move then;
  *   - with a bitmap of the slots in use, a jump over hours costs no more than
  *     the timers that it passes.
  *
  * Example, with the present at 2:10:05 (digits from the top), that is 8837:
  *
- *   due      digits    hangs at        moves down at
- *   8838     2:10:06   level 0, 06     -
- *   8900     2:11:04   level 1, 11     2:11:00, to level 0, 04
- *   12300    3:00:12   level 2, 03     3:00:00, to level 0, 12
+ *   due      digits    away    hangs at        moves down at
+ *   8838     2:10:06   1       level 0, 06     -
+ *   8900     2:11:04   63      level 0, 04     -
+ *   8950     2:11:54   113     level 1, 11     2:11:00, to level 0, 54
+ *   12300    3:00:12   3463    level 1, 00     3:00:00, to level 0, 12
  */
 #define SLOT_BITS 6
 #define N_SLOTS   (1 << SLOT_BITS)
@@ -120,10 +126,10 @@ list_move(struct wheel_timer **to, struct wheel_timer **from)
 static void
 place(struct wheel *wheel, struct wheel_timer *timer, uint64_t at)
 {
-    uint64_t differing = at ^ wheel->now;
+    uint64_t away = at - wheel->now;
     unsigned int level, slot;
 
-    level = differing ? (63 - __builtin_clzll(differing)) / SLOT_BITS : 0;
+    level = away ? (63 - __builtin_clzll(away)) / SLOT_BITS : 0;
     slot = (at >> level * SLOT_BITS) & SLOT_MASK;
     list_push(&wheel->slots[level][slot], timer);
     wheel->used[level] |= UINT64_C(1) << slot;
@@ -173,26 +179,40 @@ wheel_arm(struct wheel *wheel, struct wheel_timer *timer, int64_t at_ms)
     }
 }
 
-/* Finds the first slot in use.  Returns its first instant and stores its
- * place, or returns false. */
-static bool
-find_first_slot(const struct wheel *wheel, unsigned int *levelp,
-                unsigned int *slotp, uint64_t *startp)
+/* How many slots ahead the first one in use of that level is: at level 0 the
+ * present's own may be; at others that one has been emptied, and what hangs
+ * there is a whole turn away. */
+static unsigned int
+slots_ahead(uint64_t used, unsigned int level, uint64_t present)
 {
-    for (unsigned int level = 0; level < N_LEVELS; level++) {
-        if (wheel->used[level]) {
-            unsigned int shift = level * SLOT_BITS;
-            uint64_t higher_digits = shift + SLOT_BITS < 64
-                                     ? UINT64_MAX << (shift + SLOT_BITS) : 0;
+    unsigned int from = (present + (level > 0)) & SLOT_MASK;
+    uint64_t turned = used >> from | used << ((N_SLOTS - from) & SLOT_MASK);
 
-            *levelp = level;
-            *slotp = __builtin_ctzll(wheel->used[level]);
-            *startp = (wheel->now & higher_digits)
-                      | (uint64_t) *slotp << shift;
-            return true;
+    return __builtin_ctzll(turned) + (level > 0);
+}
+
+/* Finds the first instant of a slot in use, or returns false. */
+static bool
+find_first_instant(const struct wheel *wheel, uint64_t *startp)
+{
+    bool found = false;
+
+    for (unsigned int level = 0; level < N_LEVELS; level++) {
+        unsigned int shift = level * SLOT_BITS;
+        uint64_t number, start;
+
+        if (!wheel->used[level]) {
+            continue;
+        }
+        number = wheel->now >> shift;
+        number += slots_ahead(wheel->used[level], level, number);
+        start = number << shift;
+        if (!found || start < *startp) {
+            found = true;
+            *startp = start;
         }
     }
-    return false;
+    return found;
 }
 
 /* Fires all of 'wheel->firing'.  Each timer leaves the list before its fire()
@@ -208,26 +228,47 @@ fire_all(struct wheel *wheel)
     }
 }
 
-/* Moves the timers of a slot, whose first instant is the present, down. */
+/* Takes the timers of the present's slot at that level. */
 static void
-cascade(struct wheel *wheel, struct wheel_timer **head)
+take_slot(struct wheel *wheel, unsigned int level, struct wheel_timer **to)
 {
-    struct wheel_timer *timer = *head;
+    unsigned int slot = (wheel->now >> level * SLOT_BITS) & SLOT_MASK;
 
-    *head = NULL;
-    while (timer) {
-        struct wheel_timer *next = timer->next;
+    list_move(to, &wheel->slots[level][slot]);
+    wheel->used[level] &= ~(UINT64_C(1) << slot);
+}
 
-        place(wheel, timer, to_ticks(timer->at_ms));
-        timer = next;
+/* The present is the first instant of a slot at that level and at those below:
+ * moves their timers down, from the top. */
+static void
+cascade(struct wheel *wheel, unsigned int level)
+{
+    for (; level > 0; level--) {
+        struct wheel_timer *timer;
+
+        take_slot(wheel, level, &timer);
+        while (timer) {
+            struct wheel_timer *next = timer->next;
+
+            place(wheel, timer, to_ticks(timer->at_ms));
+            timer = next;
+        }
     }
+}
+
+/* The highest level at which that is the first instant of a slot. */
+static unsigned int
+level_of_instant(uint64_t at)
+{
+    unsigned int level = at ? __builtin_ctzll(at) / SLOT_BITS : N_LEVELS - 1;
+
+    return level < N_LEVELS - 1 ? level : N_LEVELS - 1;
 }
 
 void
 wheel_advance(struct wheel *wheel, int64_t now_ms)
 {
     uint64_t target = to_ticks(now_ms), start;
-    unsigned int level, slot;
 
     assert(!wheel->advancing);
     wheel->advancing = true;
@@ -237,18 +278,11 @@ wheel_advance(struct wheel *wheel, int64_t now_ms)
 
     list_move(&wheel->firing, &wheel->late);
     fire_all(wheel);
-    while (find_first_slot(wheel, &level, &slot, &start)
-           && start <= wheel->horizon) {
-        struct wheel_timer **head = &wheel->slots[level][slot];
-
+    while (find_first_instant(wheel, &start) && start <= wheel->horizon) {
         wheel->now = start;
-        wheel->used[level] &= ~(UINT64_C(1) << slot);
-        if (level) {
-            cascade(wheel, head);
-        } else {
-            list_move(&wheel->firing, head);
-            fire_all(wheel);
-        }
+        cascade(wheel, level_of_instant(start));
+        take_slot(wheel, 0, &wheel->firing);
+        fire_all(wheel);
     }
     wheel->now = wheel->horizon;
     wheel->advancing = false;
@@ -257,12 +291,11 @@ wheel_advance(struct wheel *wheel, int64_t now_ms)
 int64_t
 wheel_next_ms(const struct wheel *wheel)
 {
-    unsigned int level, slot;
     uint64_t start;
 
     if (wheel->late || wheel->firing) {
         return from_ticks(wheel->horizon);
-    } else if (!find_first_slot(wheel, &level, &slot, &start)) {
+    } else if (!find_first_instant(wheel, &start)) {
         return INT64_MAX;
     } else if (start <= wheel->horizon) {
         return from_ticks(wheel->horizon);      /* Asked by a fire(). */
