@@ -31,7 +31,8 @@
 #define CHECK_MOST_FLOWS    10000
 /* What the clients' flows of one with more have counted is listed part by
  * part: so many flows each, so much later, and no more parts than a byte of an
- * address can tell. */
+ * address can tell.  To find them it looks at all that it has, so each kind of
+ * flow is asked for at a time of its own. */
 #define PART_FLOWS          5000
 #define PART_MS             1000
 #define MOST_PARTS          256
@@ -68,13 +69,15 @@ struct bridge {
     bool meddled;               /* Others have changed flows of ours. */
     uint64_t n_commits;
     uint64_t n_commits_read;    /* As many had been sent before it was read. */
-    size_t n_flows;             /* As read the last time. */
+    size_t n_flows;             /* About so many: as read the last time, and
+                                 * what was sent since. */
     int64_t repair_at_ms;       /* Not looked at before. */
     int64_t check_at_ms;        /* Looked at anyway; 0: not yet set. */
     int64_t ticked_ms;
     uint32_t part;              /* Whose counts are listed next, */
+    size_t count_kind;          /* one kind of flow after the other, */
     int64_t count_at_ms;        /* not before then. */
-    unsigned int n_counting;    /* Lists of counts under way. */
+    bool counting;              /* They are being listed. */
     bool refuses;               /* The last change was. */
     bool emptied;               /* When it came back; see judge_flows(). */
     int64_t gone_ms;            /* 0: has not been here before. */
@@ -201,6 +204,19 @@ drop_changes(struct bridge *b)
     commit_free(commit);
 }
 
+/* Who has but few flows when it comes may soon have many. */
+static void
+note_sent(struct bridge *b)
+{
+    for (size_t i = 0; i < b->changes.n; i++) {
+        if (b->changes.items[i].op == FH_CHANGE_ADD) {
+            b->n_flows++;
+        } else if (b->n_flows) {
+            b->n_flows--;
+        }
+    }
+}
+
 void
 bridge_commit(struct bridge *b)
 {
@@ -213,6 +229,7 @@ bridge_commit(struct bridge *b)
     }
     b->counters->commits++;
     b->n_commits++;
+    note_sent(b);
     ofxact_commit(b->xact, &b->changes, commit_done, take_commit(b));
     fh_changes_clear(&b->changes);
 }
@@ -847,7 +864,7 @@ part_counted(int error, void *b_)
 {
     struct bridge *b = b_;
 
-    b->n_counting--;
+    b->counting = false;
 }
 
 static uint32_t
@@ -864,19 +881,20 @@ n_parts(const struct bridge *b)
 static void
 count_when_due(struct bridge *b, int64_t now_ms)
 {
+    struct of_flow_filter filter;
+
     if (!b->serves || !b->ops->counted || b->n_flows <= CHECK_MOST_FLOWS
-        || b->n_counting || now_ms < b->count_at_ms) {
+        || b->counting || now_ms < b->count_at_ms) {
         return;
     }
-    b->count_at_ms = now_ms + PART_MS;
-    b->part = (b->part + 1) % n_parts(b);
-    for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
-        struct of_flow_filter filter;
-
-        flow_client_select(i, b->part, n_parts(b), &filter);
-        b->n_counting++;
-        ofxact_list(b->xact, &filter, count_flow, part_counted, b);
+    b->count_at_ms = now_ms + PART_MS / FLOW_CLIENT_N;
+    b->count_kind = (b->count_kind + 1) % FLOW_CLIENT_N;
+    if (!b->count_kind) {
+        b->part = (b->part + 1) % n_parts(b);
     }
+    flow_client_select(b->count_kind, b->part, n_parts(b), &filter);
+    b->counting = true;
+    ofxact_list(b->xact, &filter, count_flow, part_counted, b);
 }
 
 static void
