@@ -7,6 +7,8 @@
  *                                  more than PER_S new ones a second
  *   arp WINDOW SECONDS [any]       closed loop of requests; "any": every
  *                                  packet-out counts as an answer
+ *   ask PER_S SECONDS              so many requests a second, one host after
+ *                                  the other; none is left out of the latencies
  *   kill BRIDGE [TIMEOUT_MS]       close its connection and forget its flows
  *   portdown BRIDGE PORT [TIMEOUT_MS]
  *   cut BRIDGE N [TIMEOUT_MS]      N hosts on BRIDGE fall silent there
@@ -331,6 +333,44 @@ command_arp(struct loadgen *lg, const struct args *a)
     command_forget_requests(lg);
 }
 
+/* The next host asks, unless it has no gateway yet or waits for its answer. */
+static void
+ask_next(struct loadgen *lg, size_t i)
+{
+    const struct host *h = &lg->hosts.hosts[i % lg->hosts.n];
+
+    if (h->gateway != HOSTS_NO_ROUTER && !h->asked_ns) {
+        net_ask(lg, i % lg->hosts.n, UINT32_C(1) << h->gateway);
+    }
+}
+
+static void
+command_ask(struct loadgen *lg, const struct args *a)
+{
+    uint64_t pause_ns = SEC_NS / (uint64_t) args_number(a, 1, 1000);
+    struct counts before;
+    uint64_t end_ns, next_ns;
+
+    dist_clear(&lg->hosts.latency);
+    command_forget_requests(lg);
+    counts_look(lg, &before);
+    end_ns = lg->now_ns + (uint64_t) (args_number(a, 2, 1) * 1e9);
+    next_ns = lg->now_ns;
+    for (size_t i = 0; lg->now_ns < end_ns; i++) {
+        ask_next(lg, i);
+        next_ns += pause_ns;
+        while (lg->now_ns < next_ns) {
+            loop_step(lg, next_ns);
+        }
+    }
+    loop_run(lg, 100 * MSEC_NS);        /* The last answers. */
+    printf("{\"cmd\":\"ask\",\"ok\":true,");
+    dist_print(stdout, "latency", &lg->hosts.latency);
+    printf(",");
+    counts_print_since(lg, &before);
+    printf("}\n");
+}
+
 static void
 command_run(struct loadgen *lg, const struct args *a)
 {
@@ -460,6 +500,8 @@ command_line(struct loadgen *lg, char *line)
         command_learn(lg, &a);
     } else if (!strcmp(verb, "arp")) {
         command_arp(lg, &a);
+    } else if (!strcmp(verb, "ask")) {
+        command_ask(lg, &a);
     } else if (!strcmp(verb, "kill") || !strcmp(verb, "portdown")
                || !strcmp(verb, "cut")) {
         command_fault(lg, &a);

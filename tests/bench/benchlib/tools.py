@@ -305,6 +305,7 @@ class FirsthopController:
             config["api"] = self._have_page()
         if cluster:
             config["cluster"] = cluster
+        self.config = config
         self.daemon = Firsthopd(self.directory, config)
 
     def _have_page(self):
