@@ -56,6 +56,12 @@ is_followed(const struct elect_candidate *c)
 }
 
 static int64_t
+has_host(const struct elect_candidate *c)
+{
+    return c->has_host;
+}
+
+static int64_t
 priority(const struct elect_candidate *c)
 {
     return c->priority;
@@ -77,11 +83,12 @@ static const struct criterion {
     { has_uplink, ELECT_UPLINK },
     { hears, ELECT_HEARD },
     { is_followed, ELECT_STAYS },
+    { has_host, ELECT_HOST },
     { priority, ELECT_STAYS },  /* But see find_preemptor(). */
     { hash, ELECT_STAYS },
 };
 #define N_CRITERIA (sizeof criteria / sizeof criteria[0])
-#define N_SOUND (N_CRITERIA - 2)        /* Those before the priority. */
+#define N_SOUND (N_CRITERIA - 3)        /* Those before host and priority. */
 
 /* The first criterion by which they differ, N_CRITERIA: none.  '*better' is
  * true where 'a' is the better one by it. */
@@ -98,6 +105,15 @@ compare(const struct elect_candidate *a, const struct elect_candidate *b,
     return i;
 }
 
+/* What it is that sets a candidate before others, in the absence of an active
+ * one. */
+static enum elect_reason
+reason_of(size_t criterion)
+{
+    return (criterion >= N_CRITERIA - 1 ? ELECT_HASH
+            : criterion == N_SOUND ? ELECT_HOST : ELECT_PRIORITY);
+}
+
 /* The best eligible candidate, and what set it before the others. */
 static struct elect_result
 best(const struct elect_input *in)
@@ -106,7 +122,8 @@ best(const struct elect_input *in)
 
     for (size_t i = 0; i < in->n; i++) {
         const struct elect_candidate *c = &in->candidates[i];
-        bool better, even;
+        size_t by;
+        bool better;
 
         if (!elect_is_eligible(c)) {
             continue;
@@ -116,15 +133,12 @@ best(const struct elect_input *in)
             r.reason = ELECT_ONLY;
             continue;
         }
-        even = (compare(c, &in->candidates[r.winner], &better)
-                >= N_CRITERIA - 1);
+        by = compare(c, &in->candidates[r.winner], &better);
         if (better) {
             r.winner = i;
-            r.reason = even ? ELECT_HASH : ELECT_PRIORITY;
-        } else if (even) {
-            r.reason = ELECT_HASH;
-        } else if (r.reason == ELECT_ONLY) {
-            r.reason = ELECT_PRIORITY;
+        }
+        if (better || r.reason == ELECT_ONLY || by >= N_CRITERIA - 1) {
+            r.reason = reason_of(by);
         }
     }
     return r;
@@ -141,7 +155,8 @@ may_preempt(const struct elect_candidate *c, const struct elect_candidate *a)
             return false;
         }
     }
-    return elect_is_eligible(c) && c->priority > a->priority;
+    return (elect_is_eligible(c) && c->priority > a->priority
+            && (!a->has_host || c->fits_host));
 }
 
 /* The best of those whom their priority sets before 'a' and who have been up
@@ -209,10 +224,8 @@ challenge(const struct elect_input *in, const struct elect_result *top)
         r.reason = ELECT_HEADLESS;
         return r;
     }
-    if (top->winner == ELECT_NONE || top->winner == in->active) {
-        return r;
-    }
-    if (is_late(in, top)) {
+    if (top->winner == ELECT_NONE
+        || (top->winner != in->active && is_late(in, top))) {
         return r;
     }
     reason = why_move(&in->candidates[top->winner], a);
@@ -300,6 +313,7 @@ static const struct {
     [ELECT_HEARD] = {
         "heard", "it hears the client, the active router's bridge drops "
         "replies" },
+    [ELECT_HOST] = { "host", "other addresses of the same host are there" },
     [ELECT_HEADLESS] = {
         "headless", "it forwards, as its peers see, though the controller has "
         "lost it" },

@@ -9,6 +9,7 @@
  *      a candidate whose uplink works before one whose uplink does not,
  *      and one that hears the client before one that a flood keeps from it,
  *      and one that the controller hears before one that is headless
+ *      and the one where the client's host is: other addresses of it
  *   4. the highest priority
  *   5. the highest hash of client and router, so that equals share the
  *      clients and every instance agrees
@@ -39,6 +40,9 @@ struct elect_candidate {
     bool headless;              /* The controller does not hear it, but its
                                  * peers do: it forwards. */
     bool heard;                 /* No flood keeps the client's answers. */
+    bool has_host;              /* The client's other addresses are, or are
+                                 * to be, there. */
+    bool fits_host;             /* They could be: it reaches as many. */
     uint8_t reach;              /* enum reach_state */
     uint16_t priority;
     uint32_t hash;              /* elect_hash() */
@@ -63,6 +67,7 @@ enum elect_reason {
     ELECT_PREEMPTS,             /* Higher priority, up long enough. */
     ELECT_UPLINK,               /* Its uplink works, the active one's not. */
     ELECT_HEARD,                /* It hears the client, the active one not. */
+    ELECT_HOST,                 /* The host's other addresses are there. */
     ELECT_HEADLESS,             /* The active one forwards, unheard by the
                                  * controller. */
     ELECT_WAITS,                /* For a router that is on its way back. */

@@ -68,6 +68,18 @@ check_holders(const struct client *c)
     return NULL;
 }
 
+/* Has its host another address that is there for good? */
+static bool
+is_settled_at(const struct client *c, int member)
+{
+    const struct client *o = client_other(c, NULL);
+
+    while (o && (o->active != member || is_moving(o) || o->discovering)) {
+        o = client_other(c, o);
+    }
+    return o != NULL;
+}
+
 /* The election, asked again, must not name another for the reason that the
  * active router is of no use. */
 static const char *
@@ -91,6 +103,10 @@ check_path(const struct engine *en, const struct client *c)
         && (r.reason == ELECT_PRIORITY || r.reason == ELECT_HASH
             || r.reason == ELECT_ONLY)) {
         return "another router reaches it, and it is not moved";
+    }
+    if (r.winner != c->active && r.reason == ELECT_HOST
+        && is_settled_at(c, r.winner)) {
+        return "it is apart from its host's other addresses";
     }
     return NULL;
 }

@@ -71,10 +71,31 @@ why_not(const struct client *c, size_t member)
     return NULL;
 }
 
+/* The host's other addresses go with it: can they? */
+static char *
+why_not_others(const struct client *c, size_t member)
+{
+    const struct client *o = (client_has_others(c) ? client_other(c, NULL)
+                              : NULL);
+    char text[FH_ADDR_STRLEN];
+
+    while (o && (o->active == ELECT_NONE || reach_is_up(&o->reaches[member]))) {
+        o = client_other(c, o);
+    }
+    return (o ? fh_xasprintf("router %s does not reach %s, another address of "
+                             "the same host", c->segment->members[member]
+                             .router->config->name,
+                             fh_addr_format(o->key.address, text)) : NULL);
+}
+
 char *
 engine_move(struct engine *en, struct client *c, size_t member)
 {
     char *reason = c->active == (int) member ? NULL : why_not(c, member);
+
+    if (!reason && c->active != (int) member) {
+        reason = why_not_others(c, member);
+    }
 
     if (reason || c->active == (int) member) {
         return reason;

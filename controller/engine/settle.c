@@ -166,6 +166,63 @@ is_headless(const struct client *c, size_t member)
                  && takeover_is_untold(&c->takeover)));
 }
 
+/* The router of a host that has several addresses.  It has one entry for its
+ * gateway, so that all of them are to be where most are reached; of equals,
+ * where the one is that was decided about last, by whatever. */
+
+static bool
+reaches(const struct client *c, size_t member)
+{
+    return (c->reaches[member].state == REACH_UP
+            || c->reaches[member].state == REACH_SUSPECT);
+}
+
+static bool
+is_later(const struct client *c, const struct client *latest)
+{
+    int32_t by = latest ? (int32_t) (c->decision - latest->decision) : 1;
+
+    return (c->active != ELECT_NONE
+            && (by > 0 || (!by && fh_addr_compare(c->key.address,
+                                                  latest->key.address) < 0)));
+}
+
+/* Notes in the candidates which of them it is. */
+static void
+find_host(const struct client *c, struct elect_candidate *candidates)
+{
+    unsigned int n_reached[CONFIG_MAX_MEMBERS] = { 0 };
+    const struct client *latest = NULL, *o = c;
+    int best = ELECT_NONE;
+
+    for (; o; o = client_other(c, o == c ? NULL : o)) {
+        for (size_t i = 0; i < c->n_reaches; i++) {
+            n_reached[i] += (candidates[i].connected && !candidates[i].draining
+                             && (reaches(o, i)
+                                 || (o->active == (int) i
+                                     && o->reaches[i].state == REACH_UNKNOWN)));
+        }
+        latest = is_later(o, latest) ? o : latest;
+    }
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (n_reached[i]
+            && (best == ELECT_NONE || n_reached[i] > n_reached[best]
+                || (n_reached[i] == n_reached[best] && latest
+                    && latest->active == (int) i))) {
+            best = i;
+        }
+    }
+    if (best == ELECT_NONE || !latest
+        || (latest->active != best
+            && n_reached[best] == n_reached[latest->active])) {
+        return;
+    }
+    candidates[best].has_host = true;
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        candidates[i].fits_host = n_reached[i] == n_reached[best];
+    }
+}
+
 void
 settle_snapshot(const struct engine *en, const struct client *c,
                 struct elect_candidate *candidates, struct elect_input *in)
@@ -189,6 +246,9 @@ settle_snapshot(const struct engine *en, const struct client *c,
             .hash = elect_hash(c->key.address, m->router->config->dpid),
             .up_since_ms = c->reaches[i].up_since_ms,
         };
+    }
+    if (client_has_others(c)) {
+        find_host(c, candidates);
     }
     *in = (struct elect_input) {
         .candidates = candidates,
@@ -245,6 +305,23 @@ set_found(struct engine *en, struct client *c)
     c->lost_untold = false;
 }
 
+/* It follows its host's other addresses, from a router that serves it: because
+ * of what the last of them was moved for, if that was somebody's wish. */
+static enum incident_cause
+cause_of_host(const struct client *c)
+{
+    const struct client *latest = NULL;
+
+    for (const struct client *o = client_other(c, NULL); o;
+         o = client_other(c, o)) {
+        latest = is_later(o, latest) ? o : latest;
+    }
+    return (latest && (latest->cause == CAUSE_MANUAL
+                       || latest->cause == CAUSE_DRAIN
+                       || latest->cause == CAUSE_CONFIG)
+            ? latest->cause : CAUSE_PREEMPT);
+}
+
 static enum incident_cause
 find_cause(const struct client *c, const struct elect_candidate *candidates,
            enum elect_reason reason, enum incident_cause hint)
@@ -259,6 +336,7 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
     }
     a = &candidates[c->active];
     return (reason == ELECT_PREEMPTS ? CAUSE_PREEMPT
+            : reason == ELECT_HOST ? cause_of_host(c)
             : reason == ELECT_UPLINK
               && !c->segment->members[c->active].uplink->port_up
             ? CAUSE_PORT_DOWN
@@ -268,6 +346,19 @@ find_cause(const struct client *c, const struct elect_candidate *candidates,
             : !a->connected ? CAUSE_ROUTER_LOST
             : hint == CAUSE_PORT_DOWN ? CAUSE_PORT_DOWN
             : CAUSE_UNREACHABLE);
+}
+
+/* Is another address of its host elsewhere? */
+static bool
+is_apart(const struct client *c)
+{
+    const struct client *o = c->active != ELECT_NONE ? client_other(c, NULL)
+                                                     : NULL;
+
+    while (o && (o->active == ELECT_NONE || o->active == c->active)) {
+        o = client_other(c, o);
+    }
+    return o != NULL;
 }
 
 /* Its removed router forwards for it until the others have been asked: is that
@@ -290,6 +381,10 @@ asks_for_another(struct engine *en, struct client *c)
 #define TRIAL_ANSWERS 10
 #define TRIALS_MOST 8
 #define TRIALS_WINDOW_MS 100
+
+/* How often addresses of one host that are apart are looked at: whether a
+ * router that was late, or came back, can take both now. */
+#define APART_MS 1000
 
 static bool
 are_many(const struct engine *en)
@@ -373,7 +468,34 @@ elect(struct engine *en, struct client *c, enum incident_cause hint)
             move_answer_asked(en, c);      /* Else with the notice. */
         }
     }
+    if (!c->elect_at_ms && client_has_others(c) && is_apart(c)) {
+        c->elect_at_ms = engine_now_ms(en) + APART_MS;
+    }
     serving_arm(en, c);
+}
+
+/* Where it is, and who reaches it, matters to its host's other addresses. */
+static void
+tell_host(struct engine *en, struct client *c)
+{
+    uint32_t reached = 0;
+
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        reached |= (uint32_t) reaches(c, i) << i;
+    }
+    if (c->active == c->host_active && reached == c->host_reached) {
+        return;
+    }
+    c->host_active = c->active;
+    c->host_reached = reached;
+    if (!client_has_others(c)) {
+        return;
+    }
+    for (struct client *o = client_other(c, NULL); o; o = client_other(c, o)) {
+        if (o->active != ELECT_NONE) {
+            mark_client(en, o, CLIENT_WANTS_ELECTION, CAUSE_NONE);
+        }
+    }
 }
 
 void
@@ -383,6 +505,7 @@ settle_move(struct engine *en, struct client *c, int member,
     end_discovery(en, c);
     move_begin(en, c, member, cause);
     serving_arm(en, c);
+    tell_host(en, c);
 }
 
 /* Deadlines. */
@@ -485,6 +608,7 @@ settle(struct engine *en, struct client *c)
         move_resume_if_due(en, c);
     }
     judge(en, c, silent_members);
+    tell_host(en, c);
 }
 
 void

@@ -29,6 +29,9 @@ struct clients {
     uint32_t *free_slots;       /* Those below n_slots. */
     uint32_t n_slots, n_free, cap_slots;
     uint32_t n_awaited;         /* So far: makes tokens differ. */
+    struct client **by_mac;     /* Chains, by hash of the MAC. */
+    size_t n_by_mac;            /* A power of 2, or 0. */
+    size_t n_with_mac;
 };
 
 struct clients *
@@ -59,6 +62,111 @@ client_take_lease(struct client *c, struct client *from)
     }
 }
 
+/* Hosts: who has the same MAC. */
+
+static size_t
+hash_mac(struct eth_addr mac)
+{
+    uint64_t x = 0;
+
+    memcpy(&x, &mac, sizeof mac);
+    return (x * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+}
+
+static void
+chain(struct clients *cs, struct client *c)
+{
+    struct client **head = &cs->by_mac[hash_mac(c->mac) & (cs->n_by_mac - 1)];
+
+    c->host_next = *head;
+    c->host_pprev = head;
+    if (*head) {
+        (*head)->host_pprev = &c->host_next;
+    }
+    *head = c;
+}
+
+static void
+unchain(struct client *c)
+{
+    if (c->host_pprev) {
+        *c->host_pprev = c->host_next;
+        if (c->host_next) {
+            c->host_next->host_pprev = c->host_pprev;
+        }
+        c->host_next = NULL;
+        c->host_pprev = NULL;
+        c->table->n_with_mac--;
+    }
+}
+
+/* Twice as many chains, of those who are in one. */
+static void
+grow_chains(struct clients *cs)
+{
+    free(cs->by_mac);
+    cs->n_by_mac = cs->n_by_mac ? cs->n_by_mac * 2 : 64;
+    cs->by_mac = fh_xcalloc(cs->n_by_mac, sizeof *cs->by_mac);
+    for (size_t i = 0; i < cs->n; i++) {
+        if (cs->order[i]->host_pprev) {
+            chain(cs, cs->order[i]);
+        }
+    }
+}
+
+void
+client_set_mac(struct client *c, struct eth_addr mac)
+{
+    struct clients *cs = c->table;
+
+    unchain(c);
+    c->mac = mac;
+    if (fh_mac_is_zero(mac)) {
+        return;
+    }
+    if (cs->n_with_mac == 2 * cs->n_by_mac) {
+        grow_chains(cs);
+    }
+    chain(cs, c);
+    cs->n_with_mac++;
+}
+
+static bool
+is_same_host(const struct client *a, const struct client *b)
+{
+    return (a->segment == b->segment && fh_mac_equal(a->mac, b->mac)
+            && fh_vlan_equal(&a->vlan, &b->vlan));
+}
+
+struct client *
+client_other(const struct client *c, const struct client *former)
+{
+    const struct clients *cs = c->table;
+    struct client *other;
+
+    if (!c->host_pprev) {
+        return NULL;
+    }
+    other = (former ? former->host_next
+             : cs->by_mac[hash_mac(c->mac) & (cs->n_by_mac - 1)]);
+    while (other && (other == c || !is_same_host(c, other))) {
+        other = other->host_next;
+    }
+    return other;
+}
+
+bool
+client_has_others(const struct client *c)
+{
+    size_t n = 0;
+
+    for (const struct client *o = client_other(c, NULL);
+         o && n <= CLIENT_HOST_MOST; o = client_other(c, o)) {
+        n++;
+    }
+    return n && n < CLIENT_HOST_MOST;
+}
+
 static void
 client_free(struct client *c)
 {
@@ -87,6 +195,7 @@ clients_destroy(struct clients *cs)
     free(cs->order);
     free(cs->slots);
     free(cs->free_slots);
+    free(cs->by_mac);
     free(cs);
 }
 
@@ -189,7 +298,7 @@ clients_add(struct clients *cs, struct segment *segment,
     c->n_reaches = n;
     c->holdings = (void *) &c->reaches[n];
     c->active = c->moved_from = c->stale_member = ELECT_NONE;
-    c->trial_member = ELECT_NONE;
+    c->trial_member = c->host_active = ELECT_NONE;
     c->learned_member = ELECT_NONE;
     c->table = cs;
     c->slot = take_slot(cs, c);
@@ -209,6 +318,7 @@ clients_remove(struct clients *cs, struct client *c)
     size_t at = clients_lower_bound(cs, c->key);
 
     assert(cs->order[at] == c);
+    unchain(c);
     memmove(&cs->order[at], &cs->order[at + 1],
             (cs->n - at - 1) * sizeof *cs->order);
     cs->n--;

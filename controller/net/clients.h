@@ -89,6 +89,9 @@ enum client_want {
 struct client {
     UT_hash_handle hh;
     struct client_key key;
+    struct client *host_next, **host_pprev;     /* Others whose MAC has the
+                                                 * same hash; pprev is NULL
+                                                 * while it is not known. */
     struct segment *segment;    /* Borrowed. */
     struct wheel_timer timer;   /* The earliest deadline below. */
     TAILQ_ENTRY(client) segment_node, port_node;    /* If unverified. */
@@ -130,6 +133,8 @@ struct client {
     uint32_t silent_members;    /* Which fell silent: bits, as above. */
     uint8_t wants;              /* enum client_want, as bits. */
     uint8_t wants_cause;        /* enum incident_cause */
+    int8_t host_active;         /* What its host's other addresses were told */
+    uint32_t host_reached;      /* last: its 'active', and who reaches it. */
     struct fh_addr asked;       /* First request, answered once elected. */
     uint32_t asked_members;     /* Bit i: member i heard it. */
     uint16_t learned_port;      /* Whose count of learnt clients it is in: an
@@ -179,11 +184,15 @@ struct client {
 
 /* The one writer of client.mac.  Flows that name the one before are the caller's
  * matter: see move_follow(). */
-static inline void
-client_set_mac(struct client *c, struct eth_addr mac)
-{
-    c->mac = mac;
-}
+void client_set_mac(struct client *, struct eth_addr mac);
+
+/* Other addresses of the same host: of the same segment and MAC, under the same
+ * tags.  The next after 'former' (NULL: the first), in any order, or NULL. */
+struct client *client_other(const struct client *, const struct client *former);
+/* No host, but a router or something like it, has more. */
+#define CLIENT_HOST_MOST 32
+/* Is it one of a host of several? */
+bool client_has_others(const struct client *);
 
 static inline void
 client_forget_holding(struct client *c, size_t member)

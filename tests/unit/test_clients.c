@@ -166,6 +166,68 @@ destroying_no_table_is_fine(void **state)
     clients_destroy(NULL);
 }
 
+/* Hosts. */
+
+static struct eth_addr
+mac(uint8_t number)
+{
+    return (struct eth_addr) { { { 2, 0, 0, 0, 0, number } } };
+}
+
+static size_t
+count_others(const struct client *c)
+{
+    size_t n = 0;
+
+    for (const struct client *o = client_other(c, NULL); o;
+         o = client_other(c, o)) {
+        n++;
+    }
+    return n;
+}
+
+static void
+addresses_of_one_host_find_each_other(void **state)
+{
+    const struct fh_vlan tagged = { .n = 1, .vids = { 7 } };
+    struct client *c[200];
+
+    for (uint8_t i = 0; i < 200; i++) {
+        c[i] = clients_add(*state, NULL, key(i + 1, 1), 1);
+        assert_null(client_other(c[i], NULL));  /* No MAC, no host. */
+        client_set_mac(c[i], mac(i / 2));
+    }
+    for (size_t i = 0; i < 200; i++) {
+        assert_ptr_equal(client_other(c[i], NULL), c[i ^ 1]);
+        assert_int_equal(count_others(c[i]), 1);
+        assert_true(client_has_others(c[i]));
+    }
+    client_set_mac(c[0], mac(1));
+    assert_int_equal(count_others(c[0]), 2);
+    assert_false(client_has_others(c[1]));
+    c[0]->vlan = tagged;                        /* Others' business. */
+    assert_int_equal(count_others(c[0]), 0);
+    clients_remove(*state, c[2]);
+    assert_int_equal(count_others(c[3]), 0);
+    client_set_mac(c[5], mac(0));
+    client_set_mac(c[5], (struct eth_addr) { .ea = { 0 } });
+    assert_int_equal(count_others(c[1]), 0);
+}
+
+static void
+who_has_very_many_addresses_is_no_host(void **state)
+{
+    struct client *first = clients_add(*state, NULL, key(1, 1), 1);
+
+    client_set_mac(first, mac(1));
+    for (uint32_t i = 1; i < CLIENT_HOST_MOST; i++) {
+        client_set_mac(clients_add(*state, NULL, key(1 + i, 1), 1), mac(1));
+        assert_true(client_has_others(first));
+    }
+    client_set_mac(clients_add(*state, NULL, key(1000, 1), 1), mac(1));
+    assert_false(client_has_others(first));
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -181,6 +243,8 @@ main(void)
         TEST(an_address_answered_again_is_noted_once),
         TEST(the_oldest_gives_way_when_all_are_taken),
         TEST(states_and_origins_have_the_contract_s_names),
+        TEST(addresses_of_one_host_find_each_other),
+        TEST(who_has_very_many_addresses_is_no_host),
         cmocka_unit_test(destroying_no_table_is_fine),
     };
 

@@ -17,7 +17,7 @@
 struct given {
     uint16_t priority;
     enum { REACHES, SUSPECTS, NO_VERDICT, UNREACHED } reach;
-    bool gone, draining, no_uplink, unheard, expected;
+    bool gone, draining, no_uplink, unheard, expected, host, fits;
     uint32_t hash;
     int64_t up_since_ms;
 };
@@ -36,7 +36,8 @@ candidate(const struct given *g)
     return (struct elect_candidate) {
         .connected = !g->gone, .draining = g->draining,
         .uplink_ok = !g->no_uplink, .heard = !g->unheard,
-        .expected = g->expected,
+        .expected = g->expected, .has_host = g->host,
+        .fits_host = g->fits,
         .reach = states[g->reach], .priority = g->priority,
         .hash = g->hash, .up_since_ms = g->up_since_ms,
     };
@@ -191,6 +192,31 @@ to_hear_the_client_comes_after_the_uplink_and_before_priority(void **state)
     };
 
     ASSERT_RESULT(run(c, 3, ELECT_NONE), 1, ELECT_PRIORITY);
+}
+
+/* Other addresses of the client's host. */
+static void
+where_its_host_is_comes_after_soundness_and_before_priority(void **state)
+{
+    const struct given c[] = {
+        UP(300), UP(1, .host = true, .fits = true),
+        UP(200, .fits = true),
+    };
+    const struct given no_uplink[] = {
+        UP(1), UP(1, .host = true, .no_uplink = true),
+    };
+    const struct given late[] = {
+        UP(1), UP(1, .host = true, .reach = SUSPECTS),
+    };
+
+    ASSERT_RESULT(run(c, 3, ELECT_NONE), 1, ELECT_HOST);
+    ASSERT_RESULT(run(c, 3, 0), 1, ELECT_HOST);
+    ASSERT_RESULT(run(c, 3, 1), 1, ELECT_STAYS);
+    ASSERT_RESULT(run(no_uplink, 2, ELECT_NONE), 0, ELECT_PRIORITY);
+    ASSERT_RESULT(run(no_uplink, 2, 0), 0, ELECT_STAYS);
+    ASSERT_RESULT(run(late, 2, 0), 0, ELECT_STAYS);
+    /* One address may preempt, and the others follow, where all can. */
+    ASSERT_RESULT(run_preempt(c, 3, 1), 2, ELECT_PREEMPTS);
 }
 
 static void
@@ -644,6 +670,8 @@ main(void)
         cmocka_unit_test(equals_below_the_winner_do_not_make_it_a_tie),
         cmocka_unit_test(a_tie_counts_wherever_the_equal_stands),
         cmocka_unit_test(a_working_uplink_comes_before_priority),
+        cmocka_unit_test(
+            where_its_host_is_comes_after_soundness_and_before_priority),
         cmocka_unit_test(without_any_uplink_the_client_is_served_all_the_same),
         cmocka_unit_test(one_that_held_clients_before_the_start_is_waited_for),
         cmocka_unit_test(one_that_is_back_is_not_waited_for),
