@@ -147,3 +147,41 @@ def test_limit_of_learned_clients(lab):
             lambda: farm.answers.get((list(farm.hosts)[0], "10.0.0.77"))
         )
         assert len(lab.daemon.clients()) == 4
+
+
+def test_addresses_of_one_host_are_served_by_one_router(lab):
+    """Its kernel has one entry for the gateway.  Equal routers would share the
+    addresses by their hashes."""
+    build_equals(lab)
+    lab.start_daemon()
+    addresses = [lab.c.address] + [f"10.0.0.{i}" for i in range(101, 108)]
+    for address in addresses[1:]:
+        lab.c.netns.ip(f"addr add {address}/24 dev eth0")
+
+    def all_get_out():
+        return all(
+            lab.c.ping(harness.NEXT_HOP, source=address, timeout=1)
+            for address in addresses
+        )
+
+    def all_on(name):
+        return all(lab.daemon.active(address) == name for address in addresses)
+
+    lab.wait_for(all_get_out, 20, "each address to reach the next hop")
+    home = lab.daemon.active(addresses[0])
+    lab.wait_for(lambda: all_on(home), what=f"all addresses to be on {home}")
+    other = "B" if home == "A" else "A"
+    for address in addresses:
+        lab.wait_for(
+            lambda address=address: lab.daemon.client(address)["reach"][other][
+                "state"
+            ]
+            == "up",
+            what=f"{address} to be reached by {other}",
+        )
+    lab.daemon.move(addresses[3], other)
+    lab.wait_for(lambda: all_on(other), what=f"all to follow to {other}")
+    lab.wait_for(all_get_out, 20, f"each address to get out by {other}")
+    lab.routers[other].kill()
+    lab.wait_for(lambda: all_on(home), what=f"all to be on {home} again")
+    lab.wait_for(all_get_out, 20, f"each address to get out by {home}")
