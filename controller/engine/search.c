@@ -29,6 +29,7 @@
 struct search {
     struct search *next;
     uint32_t segment_id;
+    char segment[INCIDENT_NAME_LEN];    /* Its name, which may be gone. */
     struct walk walk;
     struct sweep_status status;
     size_t member;              /* Who asks. */
@@ -62,12 +63,11 @@ find(const struct engine *en, const struct segment *segment)
 }
 
 static void
-report(struct engine *en, const struct segment *segment,
-       const struct search *s, const char *what)
+report(struct engine *en, const struct search *s, const char *what)
 {
     struct incident e = incident_init(INCIDENT_SEGMENT_SWEEP);
 
-    snprintf(e.segment, sizeof e.segment, "%s", segment->config->name);
+    snprintf(e.segment, sizeof e.segment, "%s", s->segment);
     snprintf(e.detail, sizeof e.detail, "%s: %u of %u addresses asked, %u "
              "hosts found", what, s->status.n_asked, s->status.n_addresses,
              s->status.n_found);
@@ -162,7 +162,7 @@ end_pass(struct engine *en, struct segment *segment, struct search *s)
     s->ends = false;
     s->n_recent = 0;
     if (s->passes == SEARCH_PASSES || !choose_member(segment, s)) {
-        report(en, segment, s, "done");
+        report(en, s, "done");
         destroy(en, s);
     }
 }
@@ -270,6 +270,7 @@ search_begin(struct engine *en, struct segment *segment,
     }
     s = fh_xcalloc(1, sizeof *s);
     s->segment_id = segment->id;
+    snprintf(s->segment, sizeof s->segment, "%s", segment->config->name);
     walk_init(&s->walk, prefixes, n_prefixes);
     s->status = (struct sweep_status) { .n_addresses = n, .waits = true };
     if (!choose_member(segment, s)) {
@@ -282,7 +283,7 @@ search_begin(struct engine *en, struct segment *segment,
         last = &(*last)->next;
     }
     *last = s;
-    report(en, segment, s, "begun");
+    report(en, s, "begun");
     if (!wheel_is_armed(&en->search_timer)) {
         wheel_arm(en->wheel, &en->search_timer, engine_now_ms(en));
     }
@@ -345,6 +346,7 @@ search_follow(struct engine *en)
 
         next = s->next;
         if (!segment || s->member >= segment->n_members) {
+            report(en, s, "stopped by a reload");
             destroy(en, s);
         }
     }
