@@ -18,10 +18,12 @@ most(uint32_t a, uint32_t b)
 }
 
 /* All misses together take as long as one would otherwise: an answer to the
- * first of them will do until then. */
+ * first of them will do until then.  What was measured while answers waited
+ * behind those of clients tells nothing of a port where no client is asked. */
 static uint32_t
 pressed_rto_ms(uint32_t rto_ms, const struct beacon_params *params)
 {
+    rto_ms = rto_ms < STALL_MOST_MS ? rto_ms : STALL_MOST_MS;
     return most((rto_ms + params->misses - 1) / params->misses,
                 BEACON_PRESSED_RTO_MS);
 }

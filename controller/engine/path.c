@@ -26,7 +26,7 @@
 
 /* While it is asked whether a router is dead, and while its clients move: the
  * longest that a beacon that is pressed is likely to take, twice. */
-#define HUSH_MS 600
+#define HUSH_MS 1000
 
 /* A bridge that has just got all its flows is busy with them, and what it has
  * answered so far tells little of how quick it will be. */

@@ -227,6 +227,16 @@ one_that_is_pressed_is_lost_sooner(void **state)
 }
 
 static void
+one_that_is_pressed_waits_no_longer_than_for_a_stall(void **state)
+{
+    struct beacon b = { .rtt = { 400000, 100000 }, .state = BEACON_UP };
+
+    assert_int_equal(beacon_rto_ms(&b, &params), 800);
+    beacon_press(&b);
+    assert_int_equal(beacon_rto_ms(&b, &params), STALL_MOST_MS / 3);
+}
+
+static void
 an_answer_takes_the_pressure_off(void **state)
 {
     struct beacon b = found_at(1000, &params);
@@ -499,6 +509,8 @@ main(void)
         cmocka_unit_test(a_short_interval_has_short_timeouts),
         cmocka_unit_test(a_machine_that_stalled_is_given_time),
         cmocka_unit_test(one_that_is_pressed_is_lost_sooner),
+        cmocka_unit_test(
+            one_that_is_pressed_waits_no_longer_than_for_a_stall),
         cmocka_unit_test(an_answer_takes_the_pressure_off),
         cmocka_unit_test(the_timeout_follows_the_round_trip),
         cmocka_unit_test(who_is_lost_is_asked_seldom_and_can_be_found),
