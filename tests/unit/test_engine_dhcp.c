@@ -416,6 +416,172 @@ nor_does_one_that_is_entered_otherwise(void **state)
     rig_end(rig);
 }
 
+/* A takeover in the middle of each exchange: a client that repeats what it said
+ * (RFC 2131, 4.1) is answered by way of the other router. */
+
+#define REPEAT_MS 4000          /* So much later, RFC 2131, 4.1. */
+
+/* What the server says to B. */
+static struct message
+by_b(const struct message *m)
+{
+    struct message copy = *m;
+
+    copy.dst = copy.giaddr = "192.0.2.3";
+    return copy;
+}
+
+static bool
+sends(struct rig *rig, const char *what)
+{
+    return strstr(rig_said(rig), what) != NULL;
+}
+
+static void
+a_router_may_die_before_the_offer(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    const struct message late = by_b(&ack);
+
+    from_client(rig, "A", &discover);
+    from_client(rig, "B", &discover);
+    rig_disconnect(rig, "A");
+    rig_run(rig, REPEAT_MS);
+    rig_said(rig);
+    from_client(rig, "B", &discover);
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    from_client(rig, "B", &request);
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    from_server(rig, "B", &late);
+    assert_true(sends(rig, "B sends a packet by port 1\n"));
+    assert_string_equal(rig_active(rig, LEASED), "B");
+    rig_end(rig);
+}
+
+static void
+a_router_may_die_between_request_and_acknowledgement(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    const struct message late = by_b(&ack);
+
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    rig_disconnect(rig, "A");
+    from_server(rig, "A", &ack);                /* Nobody takes it. */
+    assert_null(rig_client(rig, LEASED));
+    rig_run(rig, REPEAT_MS);
+    rig_said(rig);
+    from_client(rig, "B", &request);
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    from_server(rig, "B", &late);
+    assert_true(sends(rig, "B sends a packet by port 1\n"));
+    assert_string_equal(rig_active(rig, LEASED), "B");
+    assert_int_equal(rig_held(rig, "A", LEASED), 0);
+    rig_end(rig);
+}
+
+/* It has had its lease for half of its time when its router dies. */
+static struct rig *
+half_time(void)
+{
+    struct rig *rig = two_routers(
+        "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]},"
+        " \"learn\": \"dhcp\"}");
+
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 30000);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    rig_disconnect(rig, "A");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, LEASED), "B");
+    rig_said(rig);
+    return rig;
+}
+
+static void
+a_router_may_die_during_a_renewal(void **state)
+{
+    struct message renewed = ack;
+    struct rig *rig = half_time();
+
+    renewed.giaddr = NULL;
+    renewed.dst = LEASED;
+    from_server(rig, "B", &renewed);
+    assert_true(sends(rig, "B sends a packet by port 1\n"));
+    rig_run(rig, 50000);
+    assert_string_equal(rig_active(rig, LEASED), "B");
+    rig_run(rig, 11000);
+    assert_null(rig_client(rig, LEASED));
+    rig_end(rig);
+}
+
+static void
+a_client_rebinds_by_the_other_router(void **state)
+{
+    const struct message rebind = {
+        .type = DHCP_REQUEST, .src = LEASED, .dst = "255.255.255.255",
+        .ciaddr = LEASED,
+    };
+    const struct message late = by_b(&ack);
+    struct rig *rig = half_time();
+
+    from_client(rig, "B", &rebind);
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    from_server(rig, "B", &late);
+    assert_true(sends(rig, "B sends a packet by port 1\n"));
+    rig_run(rig, 50000);
+    assert_string_equal(rig_active(rig, LEASED), "B");
+    rig_end(rig);
+}
+
+static void
+a_refusal_comes_by_the_other_router(void **state)
+{
+    const struct message nak = {
+        .type = DHCP_NAK, .src = "198.51.100.67", .dst = "192.0.2.3",
+        .giaddr = "192.0.2.3",
+    };
+    struct rig *rig = two_routers(relayed);
+
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    rig_disconnect(rig, "A");
+    rig_run(rig, REPEAT_MS);
+    from_client(rig, "B", &request);
+    rig_said(rig);
+    from_server(rig, "B", &nak);
+    assert_true(sends(rig, "B sends a packet by port 1\n"));
+    assert_null(rig_client(rig, LEASED));
+    rig_end(rig);
+}
+
+/* It has an address already: the answer gives none (RFC 2131, 3.4). */
+static void
+who_only_asks_for_parameters_gets_no_lease(void **state)
+{
+    const struct message inform = {
+        .type = DHCP_INFORM, .src = "10.0.0.20", .dst = "255.255.255.255",
+        .ciaddr = "10.0.0.20",
+    };
+    struct message answer = by_b(&ack);
+    struct rig *rig = two_routers(relayed);
+
+    answer.yiaddr = NULL;
+    answer.lease_s = 0;
+    from_client(rig, "A", &inform);
+    from_client(rig, "B", &inform);
+    rig_disconnect(rig, "A");
+    rig_run(rig, REPEAT_MS);
+    rig_said(rig);
+    from_client(rig, "B", &inform);
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    from_server(rig, "B", &answer);
+    assert_true(sends(rig, "B sends a packet by port 1\n"));
+    assert_null(rig_client(rig, LEASED));
+    rig_end(rig);
+}
+
 int
 main(void)
 {
@@ -433,6 +599,12 @@ main(void)
             a_router_may_be_removed_while_an_acknowledgement_waits),
         cmocka_unit_test(a_new_tenant_does_not_pay_for_the_former_one),
         cmocka_unit_test(nor_does_one_that_is_entered_otherwise),
+        cmocka_unit_test(a_router_may_die_before_the_offer),
+        cmocka_unit_test(a_router_may_die_between_request_and_acknowledgement),
+        cmocka_unit_test(a_router_may_die_during_a_renewal),
+        cmocka_unit_test(a_client_rebinds_by_the_other_router),
+        cmocka_unit_test(a_refusal_comes_by_the_other_router),
+        cmocka_unit_test(who_only_asks_for_parameters_gets_no_lease),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
