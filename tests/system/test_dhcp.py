@@ -462,3 +462,43 @@ def test_takeover_between_offer_and_request(served):
     client.wait_bound(timeout=30)
     assert served.c.ping(harness.SERVER, timeout=2)
     client.stop()
+
+
+# No acknowledgement leaves: its type is the first option that dnsmasq sends,
+# 248 bytes into UDP (in bits).
+HOLD_BACK = """
+table inet held {
+    chain out {
+        type filter hook output priority 0;
+        udp sport 67 @th,1984,24 0x350105 drop
+    }
+}
+"""
+
+
+def is_relayed_request(frame):
+    return is_relayed(frame) and message_type(frame) == 3
+
+
+def test_takeover_between_request_and_acknowledgement(lab):
+    """The acknowledgement is held back until the router that relayed the
+    request is dead; the client repeats itself, and has its address by the
+    other one."""
+    build(lab)
+    lab.dhcp = dhcplab.Server(lab, "dnsmasq").start()
+    lab.start_daemon(dhcplab.dhcp_config(lab))
+    wait_uplinks(lab)
+    lab.server.netns.run("nft", "-f", "-", stdin=HOLD_BACK)
+    client = dhcplab.DhcpClient(lab, lab.c)
+    with lab.server.tap() as tap:
+        client.start()
+        tap.wait(is_relayed_request, timeout=10)
+        lab.a.kill()
+    assert not client.address()
+    lab.server.netns.run("nft", "delete", "table", "inet", "held")
+    address = client.wait_bound(timeout=30)
+    lab.wait_active(lab.c, lab.b)
+    assert lab.daemon.client(address)["origin"] == "leased"
+    assert lab.c.ping(harness.SERVER, timeout=2)
+    client.stop()
+    lab.dhcp.stop()
