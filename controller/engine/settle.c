@@ -196,6 +196,9 @@ find_host(const struct client *c, struct elect_candidate *candidates)
     int best = ELECT_NONE;
 
     for (; o; o = client_other(c, o == c ? NULL : o)) {
+        if (o != c && o->active == ELECT_NONE) {
+            continue;           /* Who reaches it is being found out. */
+        }
         for (size_t i = 0; i < c->n_reaches; i++) {
             n_reached[i] += (candidates[i].connected && !candidates[i].draining
                              && (reaches(o, i)
