@@ -29,8 +29,8 @@ struct clients {
     uint32_t *free_slots;       /* Those below n_slots. */
     uint32_t n_slots, n_free, cap_slots;
     uint32_t n_awaited;         /* So far: makes tokens differ. */
-    struct client **by_mac;     /* Chains, by hash of the MAC. */
-    size_t n_by_mac;            /* A power of 2, or 0. */
+    struct client **by_mac;     /* Chains, by hash of the MAC: as many as */
+    unsigned int mac_bits;      /* so many bits can tell, 0: none yet. */
     size_t n_with_mac;
 };
 
@@ -65,18 +65,27 @@ client_take_lease(struct client *c, struct client *from)
 /* Hosts: who has the same MAC. */
 
 static size_t
-hash_mac(struct eth_addr mac)
+n_chains(const struct clients *cs)
+{
+    return cs->mac_bits ? (size_t) 1 << cs->mac_bits : 0;
+}
+
+/* The highest bits of the product: the last byte of the MAC, in which those of
+ * one maker's hosts differ, counts in no lower ones. */
+static struct client **
+chain_of(const struct clients *cs, struct eth_addr mac)
 {
     uint64_t x = 0;
 
     memcpy(&x, &mac, sizeof mac);
-    return (x * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    return &cs->by_mac[(x * UINT64_C(0x9e3779b97f4a7c15))
+                       >> (64 - cs->mac_bits)];
 }
 
 static void
 chain(struct clients *cs, struct client *c)
 {
-    struct client **head = &cs->by_mac[hash_mac(c->mac) & (cs->n_by_mac - 1)];
+    struct client **head = chain_of(cs, c->mac);
 
     c->host_next = *head;
     c->host_pprev = head;
@@ -105,8 +114,8 @@ static void
 grow_chains(struct clients *cs)
 {
     free(cs->by_mac);
-    cs->n_by_mac = cs->n_by_mac ? cs->n_by_mac * 2 : 64;
-    cs->by_mac = fh_xcalloc(cs->n_by_mac, sizeof *cs->by_mac);
+    cs->mac_bits = cs->mac_bits ? cs->mac_bits + 1 : 6;
+    cs->by_mac = fh_xcalloc(n_chains(cs), sizeof *cs->by_mac);
     for (size_t i = 0; i < cs->n; i++) {
         if (cs->order[i]->host_pprev) {
             chain(cs, cs->order[i]);
@@ -124,7 +133,7 @@ client_set_mac(struct client *c, struct eth_addr mac)
     if (fh_mac_is_zero(mac)) {
         return;
     }
-    if (cs->n_with_mac == 2 * cs->n_by_mac) {
+    if (cs->n_with_mac == 2 * n_chains(cs)) {
         grow_chains(cs);
     }
     chain(cs, c);
@@ -147,8 +156,7 @@ client_other(const struct client *c, const struct client *former)
     if (!c->host_pprev) {
         return NULL;
     }
-    other = (former ? former->host_next
-             : cs->by_mac[hash_mac(c->mac) & (cs->n_by_mac - 1)]);
+    other = former ? former->host_next : *chain_of(cs, c->mac);
     while (other && (other == c || !is_same_host(c, other))) {
         other = other->host_next;
     }
