@@ -33,6 +33,8 @@ enum {
     MSG_YIADDR = 16,
     MSG_GIADDR = 24,
     MSG_CHADDR = 28,
+    MSG_SNAME = 44,
+    MSG_FILE = 108,
     MSG_COOKIE = 236,
     MSG_OPTIONS = 240
 };
@@ -49,10 +51,16 @@ enum {
 #define OPTION_PAD          0
 #define OPTION_REQUESTED    50
 #define OPTION_LEASE        51
+#define OPTION_OVERLOAD     52
 #define OPTION_TYPE         53
 #define OPTION_SERVER       54
+#define OPTION_RAPID_COMMIT 80
 #define OPTION_RELAY_INFO   82
 #define OPTION_END          255
+
+/* RFC 2132, 9.3. */
+#define OVERLOAD_FILE   1
+#define OVERLOAD_SNAME  2
 
 #define SUBOPTION_CIRCUIT   1
 #define SUBOPTION_LINK      5
@@ -135,6 +143,12 @@ note_option(struct dhcp *out, uint8_t code, const uint8_t *data, size_t len)
         *(code == OPTION_SERVER ? &out->server : &out->requested)
             = wire_get_addr(data);
         return 0;
+    case OPTION_RAPID_COMMIT:
+        if (len) {
+            return EPROTO;
+        }
+        out->rapid_commit = true;
+        return 0;
     case OPTION_RELAY_INFO:
         out->has_relay_info = true;
         return 0;
@@ -171,26 +185,63 @@ next_option(const uint8_t *message, size_t len, size_t *posp,
     return message[pos];
 }
 
-/* RFC 2132's "overload" (52) may put options into sname and file.  Nothing
- * that a relay agent reads has ever been seen there, so it does not look. */
+/* Notes the options from '*posp' on, within 'len' bytes of the message, and
+ * moves it to the end option.  Returns 0, or EPROTO. */
+static int
+parse_field(struct dhcp *out, size_t *posp, size_t len, uint8_t *overloadp)
+{
+    for (;;) {
+        const uint8_t *data;
+        size_t data_len;
+        int code = next_option(out->message, len, posp, &data, &data_len);
+
+        if (code == OPTION_END) {
+            return 0;
+        }
+        if (code < 0 || note_option(out, (uint8_t) code, data, data_len)) {
+            return EPROTO;
+        }
+        if (code == OPTION_OVERLOAD) {
+            if (data_len != 1) {
+                return EPROTO;
+            }
+            *overloadp = data[0];
+        }
+    }
+}
+
+/* What is in file or sname stays there, so no relay information may be among
+ * it (RFC 3046, 2.0). */
+static int
+parse_overloaded(struct dhcp *out, size_t start, size_t end)
+{
+    bool relay_info = out->has_relay_info;
+    uint8_t ignored;
+
+    out->has_relay_info = false;
+    if (parse_field(out, &start, end, &ignored) || out->has_relay_info) {
+        return EPROTO;
+    }
+    out->has_relay_info = relay_info;
+    return 0;
+}
+
+/* The options field, then file and sname if it says so (RFC 2131, 4.1). */
 static int
 parse_options(struct dhcp *out)
 {
-    size_t pos = MSG_OPTIONS;
+    uint8_t overload = 0;
+    size_t end = MSG_OPTIONS;
 
-    for (;;) {
-        const uint8_t *data;
-        size_t len;
-        int code = next_option(out->message, out->len, &pos, &data, &len);
-
-        if (code == OPTION_END) {
-            out->len = pos;
-            return out->type ? 0 : EPROTO;
-        }
-        if (code < 0 || note_option(out, (uint8_t) code, data, len)) {
-            return EPROTO;
-        }
+    if (parse_field(out, &end, out->len, &overload)
+        || (overload & OVERLOAD_FILE
+            && parse_overloaded(out, MSG_FILE, MSG_COOKIE))
+        || (overload & OVERLOAD_SNAME
+            && parse_overloaded(out, MSG_SNAME, MSG_FILE))) {
+        return EPROTO;
     }
+    out->len = end;
+    return out->type ? 0 : EPROTO;
 }
 
 static bool

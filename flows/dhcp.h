@@ -29,6 +29,7 @@ struct dhcp {
     bool from_server;           /* BOOTREPLY. */
     bool broadcast;             /* The client wants its reply broadcast. */
     bool has_relay_info;        /* Option 82. */
+    bool rapid_commit;          /* Option 80, RFC 4039. */
     uint8_t hops;
     uint16_t src_port, dst_port;
     uint32_t xid;

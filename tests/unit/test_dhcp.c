@@ -417,6 +417,49 @@ who_has_no_address_yet_is_reached_by_broadcast(void **state)
     }
 }
 
+/* A message that says 'overload', with 'type' in one of the two fields and
+ * 'more' behind it.  Returns what dhcp_parse() does. */
+static int
+parse_overloaded(uint8_t overload, size_t field, enum dhcp_type type,
+                 uint8_t more)
+{
+    struct sample overloaded = discover;
+    uint8_t packet[PACKET_MAX];
+    struct dhcp dhcp;
+    size_t len;
+    int error;
+
+    memcpy(overloaded.options, (uint8_t[]) { 52, 1, overload, 255 }, 4);
+    overloaded.n = 4;
+    len = make_packet(&overloaded, packet);
+    memcpy(packet + 28 + field,
+           (uint8_t[]) { 53, 1, (uint8_t) type, more, 1, 0, 255 }, 7);
+    error = parse(packet, len, &dhcp);
+    assert_true(error || dhcp.type == type);
+    return error;
+}
+
+/* RFC 2132, 9.3. */
+static void
+options_in_the_file_and_sname_fields_are_read(void **state)
+{
+    (void) state;
+    assert_int_equal(parse_overloaded(1, 108, DHCP_DISCOVER, 12), 0);
+    assert_int_equal(parse_overloaded(2, 44, DHCP_REQUEST, 12), 0);
+    assert_int_equal(parse_overloaded(1, 44, DHCP_REQUEST, 12), EPROTO);
+    assert_int_equal(parse_overloaded(2, 108, DHCP_REQUEST, 12), EPROTO);
+    /* Nothing there ends file and sname, both. */
+    assert_int_equal(parse_overloaded(3, 44, DHCP_REQUEST, 12), EPROTO);
+}
+
+static void
+relay_information_is_not_looked_for_there(void **state)
+{
+    (void) state;
+    assert_int_equal(parse_overloaded(1, 108, DHCP_DISCOVER, 82), EPROTO);
+    assert_int_equal(parse_overloaded(2, 44, DHCP_DISCOVER, 82), EPROTO);
+}
+
 int
 main(void)
 {
@@ -430,6 +473,8 @@ main(void)
         cmocka_unit_test(a_message_that_goes_in_circles_is_not_relayed),
         cmocka_unit_test(a_reply_loses_its_relay_information),
         cmocka_unit_test(who_has_no_address_yet_is_reached_by_broadcast),
+        cmocka_unit_test(options_in_the_file_and_sname_fields_are_read),
+        cmocka_unit_test(relay_information_is_not_looked_for_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
