@@ -11,8 +11,6 @@
 
 #include <firsthop/buf.h>
 
-#define N_TYPES 9               /* 1...8, RFC 2132 9.6. */
-
 TAILQ_HEAD(exchanges, exchange);
 
 /* The access port that was the first to bring an exchange. */
@@ -26,17 +24,17 @@ struct origin {
 struct exchange {
     UT_hash_handle hh;
     struct relay_key key;
-    TAILQ_ENTRY(exchange) age_node, origin_node;
+    TAILQ_ENTRY(exchange) end_node, origin_node;
     struct origin *origin;
     struct relay_exchange known;
-    int64_t heard_ms;           /* First. */
+    int64_t end_ms;             /* It is forgotten then. */
     int last;                   /* Member that passed it on last, -1: none. */
 };
 
 struct relays {
     struct exchange *by_key;    /* uthash */
     struct origin *origins;     /* uthash */
-    struct exchanges by_age;    /* Oldest first. */
+    struct exchanges open, done;    /* First to be forgotten first. */
 };
 
 struct relays *
@@ -44,8 +42,15 @@ relays_create(void)
 {
     struct relays *relays = fh_xcalloc(1, sizeof *relays);
 
-    TAILQ_INIT(&relays->by_age);
+    TAILQ_INIT(&relays->open);
+    TAILQ_INIT(&relays->done);
     return relays;
+}
+
+static struct exchanges *
+list_of(struct relays *relays, const struct exchange *e)
+{
+    return e->known.done ? &relays->done : &relays->open;
 }
 
 static void
@@ -54,7 +59,7 @@ forget(struct relays *relays, struct exchange *e)
     struct origin *origin = e->origin;
 
     HASH_DELETE(hh, relays->by_key, e);
-    TAILQ_REMOVE(&relays->by_age, e, age_node);
+    TAILQ_REMOVE(list_of(relays, e), e, end_node);
     TAILQ_REMOVE(&origin->exchanges, e, origin_node);
     if (!--origin->n) {
         HASH_DELETE(hh, relays->origins, origin);
@@ -63,26 +68,46 @@ forget(struct relays *relays, struct exchange *e)
     free(e);
 }
 
-void
-relays_destroy(struct relays *relays)
+static void
+expire_list(struct relays *relays, struct exchanges *list, int64_t now_ms)
 {
-    if (relays) {
-        while (!TAILQ_EMPTY(&relays->by_age)) {
-            forget(relays, TAILQ_FIRST(&relays->by_age));
-        }
-        free(relays);
+    struct exchange *e;
+
+    while ((e = TAILQ_FIRST(list)) != NULL && e->end_ms <= now_ms) {
+        forget(relays, e);
     }
 }
 
 static void
 expire(struct relays *relays, int64_t now_ms)
 {
-    struct exchange *e;
+    expire_list(relays, &relays->open, now_ms);
+    expire_list(relays, &relays->done, now_ms);
+}
 
-    while ((e = TAILQ_FIRST(&relays->by_age)) != NULL
-           && now_ms - e->heard_ms >= RELAY_AGE_MS) {
-        forget(relays, e);
+void
+relays_destroy(struct relays *relays)
+{
+    if (relays) {
+        expire(relays, INT64_MAX);
+        free(relays);
     }
+}
+
+static void
+list_until(struct relays *relays, struct exchange *e, int64_t end_ms)
+{
+    e->end_ms = end_ms;
+    TAILQ_INSERT_TAIL(list_of(relays, e), e, end_node);
+}
+
+static void
+keep_until(struct relays *relays, struct exchange *e, bool done,
+           int64_t end_ms)
+{
+    TAILQ_REMOVE(list_of(relays, e), e, end_node);
+    e->known.done = done;
+    list_until(relays, e, end_ms);
 }
 
 static struct exchange *
@@ -95,21 +120,47 @@ find(const struct relays *relays, const struct relay_key *key)
 }
 
 static struct origin *
-origin_at(struct relays *relays, uint32_t segment,
-          const struct relay_heard *heard)
+find_origin(const struct relays *relays, uint32_t segment,
+            const struct relay_heard *heard)
 {
-    struct origin *origin, wanted = {
+    const struct origin wanted = {
         .key = { segment, (uint32_t) heard->member, heard->port },
     };
+    struct origin *origin;
 
     HASH_FIND(hh, relays->origins, &wanted.key, sizeof wanted.key, origin);
-    if (!origin) {
-        origin = fh_xcalloc(1, sizeof *origin);
-        origin->key = wanted.key;
-        TAILQ_INIT(&origin->exchanges);
-        HASH_ADD(hh, relays->origins, key, sizeof origin->key, origin);
-    }
     return origin;
+}
+
+static struct origin *
+add_origin(struct relays *relays, uint32_t segment,
+           const struct relay_heard *heard)
+{
+    struct origin *origin = fh_xcalloc(1, sizeof *origin);
+
+    origin->key.segment = segment;
+    origin->key.member = (uint32_t) heard->member;
+    origin->key.port = heard->port;
+    TAILQ_INIT(&origin->exchanges);
+    HASH_ADD(hh, relays->origins, key, sizeof origin->key, origin);
+    return origin;
+}
+
+/* The table is full, and 'next', which may be NULL, brings one more.  Who has
+ * more than a fair share pays for itself, or else who has most. */
+static void
+make_room(struct relays *relays, struct origin *next)
+{
+    struct origin *most = next ? next : relays->origins;
+
+    if (!next || next->n <= RELAY_MAX / HASH_COUNT(relays->origins)) {
+        for (struct origin *o = relays->origins; o; o = o->hh.next) {
+            if (o->n > most->n) {
+                most = o;
+            }
+        }
+    }
+    forget(relays, TAILQ_FIRST(&most->exchanges));
 }
 
 static struct exchange *
@@ -118,18 +169,20 @@ add(struct relays *relays, const struct relay_key *key,
 {
     struct exchange *e = fh_xcalloc(1, sizeof *e);
 
+    if (HASH_COUNT(relays->by_key) >= RELAY_MAX) {
+        make_room(relays, find_origin(relays, key->segment, heard));
+    }
     e->key = *key;
-    e->heard_ms = now_ms;
     e->last = -1;
     e->known.vlan = heard->vlan;
-    e->origin = origin_at(relays, key->segment, heard);
+    e->origin = find_origin(relays, key->segment, heard);
+    if (!e->origin) {
+        e->origin = add_origin(relays, key->segment, heard);
+    }
     e->origin->n++;
     TAILQ_INSERT_TAIL(&e->origin->exchanges, e, origin_node);
-    TAILQ_INSERT_TAIL(&relays->by_age, e, age_node);
+    list_until(relays, e, now_ms + RELAY_AGE_MS);
     HASH_ADD(hh, relays->by_key, key, sizeof e->key, e);
-    if (e->origin->n > RELAY_PER_PORT) {
-        forget(relays, TAILQ_FIRST(&e->origin->exchanges));
-    }
     return e;
 }
 
@@ -183,7 +236,7 @@ relays_heard(struct relays *relays, const struct relay_key *key,
     struct exchange *e;
 
     assert(heard->member >= 0 && heard->member < RELAY_MAX_MEMBERS);
-    assert(key->type > 0 && key->type < N_TYPES && !key->zero);
+    assert(key->type > 0 && !key->zero);
     expire(relays, now_ms);
     e = find(relays, key);
     if (!e) {
@@ -194,7 +247,9 @@ relays_heard(struct relays *relays, const struct relay_key *key,
         note_copy(e, heard);
         return RELAY_COPY;
     }
+    keep_until(relays, e, false, now_ms + RELAY_AGE_MS);
     e->known.wanted = heard->wanted;
+    e->known.rapid = heard->rapid;
     e->known.ports[heard->member] = heard->port;
     e->last = choose(e, usable, active, heard->member);
     e->known.passed_ms = now_ms;
@@ -202,20 +257,22 @@ relays_heard(struct relays *relays, const struct relay_key *key,
 }
 
 const struct relay_exchange *
-relays_find(const struct relays *relays, uint32_t segment,
-            struct eth_addr mac, uint32_t xid)
+relays_find(const struct relays *relays, const struct relay_key *key)
 {
-    const struct exchange *best = NULL;
+    const struct exchange *e = find(relays, key);
 
-    for (uint8_t type = 1; type < N_TYPES; type++) {
-        const struct relay_key key = { segment, xid, mac, type, 0 };
-        const struct exchange *e = find(relays, &key);
+    return e ? &e->known : NULL;
+}
 
-        if (e && (!best || e->known.passed_ms >= best->known.passed_ms)) {
-            best = e;
-        }
+void
+relays_done(struct relays *relays, const struct relay_key *key,
+            int64_t now_ms)
+{
+    struct exchange *e = find(relays, key);
+
+    if (e && !e->known.done) {
+        keep_until(relays, e, true, now_ms + RELAY_COPY_MS);
     }
-    return best ? &best->known : NULL;
 }
 
 size_t

@@ -17,16 +17,21 @@
  * That is a fail-over for the way to the server: the client repeats itself,
  * and each time another router asks.
  *
- * The table is bounded, and each access port has a share of its own: a host
- * that invents clients pushes out its own exchanges only. */
+ * An exchange that is done, because it was answered for good or has been
+ * followed by another, is kept only for as long as copies of it may come.
+ *
+ * The table is bounded: when it is full, the access port that has most of it
+ * loses its oldest.  A host that invents clients pushes out its own exchanges
+ * only. */
 #ifndef RELAY_H
 #define RELAY_H 1
 
 #include <firsthop/types.h>
 
 #define RELAY_COPY_MS   500     /* iPXE repeats after 1 s, others later. */
-#define RELAY_AGE_MS    30000   /* After that an exchange is forgotten. */
-#define RELAY_PER_PORT  1024    /* Exchanges that one port may have. */
+#define RELAY_AGE_MS    30000   /* So long after it was passed on last, an
+                                 * exchange is forgotten. */
+#define RELAY_MAX       16384   /* Exchanges, of all ports together. */
 #define RELAY_MAX_MEMBERS 32    /* Of a segment. */
 
 struct relays;
@@ -45,6 +50,7 @@ struct relay_heard {
     uint32_t port;
     struct fh_vlan vlan;        /* The client's tags. */
     struct fh_addr wanted;      /* The address that it asks for, or zero. */
+    bool rapid;                 /* It takes an acknowledgement at once. */
 };
 
 /* What is known of an exchange. */
@@ -52,6 +58,8 @@ struct relay_exchange {
     struct fh_vlan vlan;
     struct fh_addr wanted;      /* By the message passed on last. */
     int64_t passed_ms;          /* Last. */
+    bool rapid;                 /* Likewise. */
+    bool done;
     uint32_t heard_by;          /* Bit i: member i. */
     uint32_t ports[RELAY_MAX_MEMBERS];  /* 0: that one has not heard it. */
 };
@@ -69,11 +77,13 @@ int relays_heard(struct relays *, const struct relay_key *,
                  const struct relay_heard *, uint32_t usable, int active,
                  int64_t now_ms);
 
-/* The last exchange of that client in that transaction, whatever its type, or
- * NULL.  Valid until the next call of relays_heard(). */
+/* That exchange, or NULL.  Valid until the next call of relays_heard(). */
 const struct relay_exchange *relays_find(const struct relays *,
-                                         uint32_t segment,
-                                         struct eth_addr mac, uint32_t xid);
+                                         const struct relay_key *);
+
+/* Nothing more is expected of that exchange, if there is one.  It is 'done'
+ * until the client repeats the message after all. */
+void relays_done(struct relays *, const struct relay_key *, int64_t now_ms);
 
 size_t relays_count(const struct relays *);
 

@@ -170,6 +170,20 @@ is_clients_own(const struct dhcp *dhcp, const struct frame *frame)
            && fh_mac_equal(dhcp->mac, frame->src);
 }
 
+/* A request ends the search for a server; who declines gets no answer. */
+static void
+note_passed(struct engine *en, const struct relay_key *key)
+{
+    struct relay_key done = *key;
+
+    if (key->type == DHCP_REQUEST) {
+        done.type = DHCP_DISCOVER;
+    }
+    if (key->type == DHCP_REQUEST || key->type == DHCP_DECLINE) {
+        relays_done(en->relays, &done, engine_now_ms(en));
+    }
+}
+
 static void
 take_broadcast(struct engine *en, const struct input *in)
 {
@@ -189,6 +203,7 @@ take_broadcast(struct engine *en, const struct input *in)
         return;
     }
     heard.wanted = wanted_address(&dhcp);
+    heard.rapid = dhcp.rapid_commit;
     key.segment = segment->id;
     key.xid = dhcp.xid;
     key.mac = dhcp.mac;
@@ -204,6 +219,7 @@ take_broadcast(struct engine *en, const struct input *in)
         return;
     }
     send_to_servers(en, segment, by, &frame->vlan, &dhcp);
+    note_passed(en, &key);
     if (c && dhcp.type == DHCP_DECLINE) {
         lease_ended(en, c, "it found its address in use");
     }
@@ -238,6 +254,52 @@ choose_way(const struct segment *segment, const struct relay_exchange *e,
     return -1;
 }
 
+/* May a server say that now, in answer to what was passed on?  A client is
+ * told once that it has its lease, or has what it wants to know, until it asks
+ * again; and at once only if it said that it would take that (RFC 4039). */
+static bool
+is_answer(const struct relay_exchange *e, enum dhcp_type asked,
+          const struct dhcp *reply)
+{
+    switch (asked) {
+    case DHCP_DISCOVER:
+        return (reply->type == DHCP_OFFER
+                || (reply->type == DHCP_ACK && !e->done && e->rapid
+                    && reply->rapid_commit));
+    case DHCP_REQUEST:
+        return (reply->type == DHCP_NAK
+                || (reply->type == DHCP_ACK && !e->done));
+    case DHCP_INFORM:
+        return reply->type == DHCP_ACK && !e->done;
+    default:
+        return false;
+    }
+}
+
+/* The exchange that '*reply' is the answer to, or NULL.  Stores its key. */
+static const struct relay_exchange *
+find_asked(const struct engine *en, const struct segment *segment,
+           const struct dhcp *reply, struct relay_key *key)
+{
+    static const enum dhcp_type asked[] = {
+        DHCP_REQUEST, DHCP_DISCOVER, DHCP_INFORM,
+    };
+
+    *key = (struct relay_key) {
+        .segment = segment->id, .xid = reply->xid, .mac = reply->mac,
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        const struct relay_exchange *e;
+
+        key->type = (uint8_t) asked[i];
+        e = relays_find(en->relays, key);
+        if (e && is_answer(e, asked[i], reply)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
 /* One that goes on answering keeps its address until its lease ends, or the
  * server gives it to another: what was refused may have been asked in its
  * name. */
@@ -252,9 +314,35 @@ refused(struct engine *en, const struct segment *segment,
     }
 }
 
+/* Does it make a client? */
+static bool
+is_grant(const struct segment *segment, const struct relay_key *asked,
+         const struct dhcp *reply)
+{
+    return (reply->type == DHCP_ACK && asked->type != DHCP_INFORM
+            && segment->config->dhcp.lease_clients
+            && segment->config->learn != LEARN_LISTED
+            && !fh_addr_is_zero(reply->yiaddr) && reply->lease_s);
+}
+
+/* Makes the client, which tells it.  Returns whether that is possible. */
+static bool
+grant(struct engine *en, struct segment *segment,
+      const struct relay_exchange *e, const struct dhcp *reply,
+      const struct lease_ack *ack)
+{
+    const struct lease_grant granted = {
+        reply->yiaddr, reply->mac, e->vlan, reply->lease_s, e->heard_by,
+        e->ports,
+    };
+
+    return lease_granted(en, segment, &granted, ack);
+}
+
 static void
 pass_back(struct engine *en, struct segment *segment, int member,
-          const struct relay_exchange *e, const struct dhcp *reply)
+          const struct relay_exchange *e, const struct relay_key *asked,
+          const struct dhcp *reply)
 {
     int by = choose_way(segment, e, member);
     struct router *router = by < 0 ? NULL : segment->members[by].router;
@@ -272,24 +360,19 @@ pass_back(struct engine *en, struct segment *segment, int member,
                                reply);
     ack.frame = buf;
     ack.port = e->ports[by];
-    if (reply->type == DHCP_ACK && segment->config->dhcp.lease_clients
-        && segment->config->learn != LEARN_LISTED
-        && !fh_addr_is_zero(reply->yiaddr) && reply->lease_s) {
-        const struct lease_grant grant = {
-            reply->yiaddr, reply->mac, e->vlan, reply->lease_s, e->heard_by,
-            e->ports,
-        };
-
-        if (!lease_granted(en, segment, &grant, &ack)) {
-            engine_drop(en, DROP_DHCP);
-        }
+    if (!ack.len || (is_grant(segment, asked, reply)
+                     && !grant(en, segment, e, reply, &ack))) {
+        engine_drop(en, DROP_DHCP);
         return;
     }
     if (reply->type == DHCP_NAK) {
         refused(en, segment, e, reply);
     }
-    if (ack.len) {
+    if (!is_grant(segment, asked, reply)) {
         router_send(router, ack.port, buf, ack.len);
+    }
+    if (reply->type == DHCP_ACK) {
+        relays_done(en->relays, asked, engine_now_ms(en));
     }
 }
 
@@ -302,14 +385,15 @@ relayed_reply(struct engine *en, struct router *router,
         struct segment *segment = router->segments[i];
         size_t member = router->member_index[i];
         const struct relay_exchange *e;
+        struct relay_key key;
 
         if (segment->members[member].uplink != uplink
             || !is_server(segment, reply->src)) {
             continue;
         }
-        e = relays_find(en->relays, segment->id, reply->mac, reply->xid);
+        e = find_asked(en, segment, reply, &key);
         if (e) {
-            pass_back(en, segment, (int) member, e, reply);
+            pass_back(en, segment, (int) member, e, &key, reply);
             return;
         }
     }

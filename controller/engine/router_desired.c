@@ -20,6 +20,9 @@ sum_capped(uint32_t a, uint64_t b)
     return a + b > 1000000 ? 1000000 : a + b;
 }
 
+/* A client that wants an address says two things, one of them again. */
+#define DHCP_PER_CLIENT 3
+
 /* What one access port may punt.  Replies: twice what the probes of as many
  * clients as may be there can bring, retries and bursts included. */
 static void
@@ -29,7 +32,7 @@ port_limits(const struct router *router, uint32_t port,
     limits->port = port;
     limits->requests_pps = 1;           /* No meter may have a rate of 0. */
     limits->replies_pps = 1000;
-    limits->dhcp_pps = 2;               /* A client says two things. */
+    limits->dhcp_pps = DHCP_PER_CLIENT;
     for (size_t i = 0; i < router->n_segments; i++) {
         const struct segment *segment = router->segments[i];
         const struct config_segment *config = segment->config;
@@ -41,7 +44,7 @@ port_limits(const struct router *router, uint32_t port,
         limits->requests_pps = sum_capped(limits->requests_pps,
                                           config->limits.requests_per_s);
         limits->dhcp_pps = sum_capped(limits->dhcp_pps,
-                                      2 * (uint64_t)
+                                      DHCP_PER_CLIENT * (uint64_t)
                                       config->limits.requests_per_s);
         limits->replies_pps = sum_capped(limits->replies_pps,
                                          clients * 2000

@@ -38,11 +38,19 @@ esac
 
 class Server:
     """dnsmasq or Kea in the namespace of 'host' (None: the server's), with
-    leases of 'lease_s'.  Kea's 'pool' is of 'prefix'."""
+    leases of 'lease_s'.  Kea's 'pool' is of 'prefix'.  'options' are further
+    arguments."""
 
     def __init__(
-        self, lab, kind, lease_s=3600, host=None, prefix=PREFIX, pool=None
-    ):
+        self,
+        lab,
+        kind,
+        lease_s=3600,
+        host=None,
+        prefix=PREFIX,
+        pool=None,
+        options=(),
+    ):  # pylint: disable=too-many-arguments
         self.host = host or lab.server
         self.prefix = prefix
         self.pool = pool or f"{POOL[0]} - {POOL[1]}"
@@ -53,7 +61,7 @@ class Server:
         self.log_path = os.path.join(self.directory, "log")
         self.lease_s = lease_s
         self.process = None
-        self._args = getattr(self, f"_{kind}")()
+        self._args = [*getattr(self, f"_{kind}")(), *options]
 
     def start(self):
         env = dict(
@@ -194,8 +202,8 @@ class DhcpClient:
         """In directories of its own: it remembers its lease."""
         command = "mount -t tmpfs none /var/lib/dhcpcd && mkdir -p /run/dhcpcd"
         command += " && mount -t tmpfs none /run/dhcpcd && exec dhcpcd -4 -B"
-        command += f" -f /dev/null -c {self.script} eth0"
-        return ["unshare", "-m", "sh", "-c", command]
+        command += f' -f /dev/null -c {self.script} "$@" eth0'
+        return ["unshare", "-m", "sh", "-c", command, "dhcpcd"]
 
     def _networkd(self):
         """As it runs in a container: no bus, and no udev to wait for, which

@@ -82,6 +82,23 @@ def test_client_that_checks_its_address_is_not_lost(lab, program):
         server.stop()
 
 
+def test_client_that_takes_a_rapid_commit(lab):
+    """The server acknowledges its DISCOVER (RFC 4039)."""
+    build(lab)
+    server = dhcplab.Server(lab, "dnsmasq", options=["--dhcp-rapid-commit"])
+    server.start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    wait_uplinks(lab)
+    client = dhcplab.DhcpClient(lab, lab.c, "dhcpcd")
+    client.start("-o", "rapid_commit", "--noarp")
+    address = client.wait_bound(timeout=30)
+    assert "DHCPREQUEST" not in server.log()
+    assert lab.daemon.client(address)["origin"] == "leased"
+    lab.wait_for(lambda: lab.c.ping(harness.SERVER, timeout=1))
+    client.stop()
+    server.stop()
+
+
 def test_server_hears_each_message_once(served):
     """Both routers hear the broadcasts of D; one passes each on."""
     client = dhcplab.DhcpClient(served, served.d).start()

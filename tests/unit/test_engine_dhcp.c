@@ -26,6 +26,7 @@ struct message {
     enum dhcp_type type;
     const char *src, *dst, *yiaddr, *giaddr, *ciaddr;
     uint8_t lease_s;
+    bool rapid;                         /* Option 80. */
 };
 
 static void
@@ -72,8 +73,16 @@ build(uint8_t buf[512], const struct message *m)
     wire_put_mac(msg + 28, mac);
     memcpy(msg + 236, "\x63\x82\x53\x63", 4);
     memcpy(o, (uint8_t[]) { 53, 1, (uint8_t) m->type }, 3);
-    memcpy(o + 3, (uint8_t[]) { 51, 4, 0, 0, 0, m->lease_s }, 6);
-    o[m->lease_s ? 9 : 3] = 255;
+    o += 3;
+    if (m->lease_s) {
+        memcpy(o, (uint8_t[]) { 51, 4, 0, 0, 0, m->lease_s }, 6);
+        o += 6;
+    }
+    if (m->rapid) {
+        memcpy(o, (uint8_t[]) { 80, 0 }, 2);
+        o += 2;
+    }
+    *o = 255;
     return len;
 }
 
@@ -582,6 +591,74 @@ who_only_asks_for_parameters_gets_no_lease(void **state)
     rig_end(rig);
 }
 
+/* RFC 2131, 3.1. */
+static void
+an_acknowledgement_without_a_request_is_no_lease(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    struct message rapid_ack = ack;
+
+    (void) state;
+    rapid_ack.rapid = true;
+    from_client(rig, "A", &discover);
+    from_server(rig, "A", &ack);
+    from_server(rig, "A", &rapid_ack);
+    assert_null(rig_client(rig, LEASED));
+    rig_end(rig);
+}
+
+/* RFC 4039. */
+static void
+but_for_who_takes_a_rapid_commit(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    struct message rapid_discover = discover, rapid_ack = ack;
+
+    (void) state;
+    rapid_discover.rapid = rapid_ack.rapid = true;
+    from_client(rig, "A", &rapid_discover);
+    from_server(rig, "A", &ack);
+    assert_null(rig_client(rig, LEASED));
+    from_server(rig, "A", &rapid_ack);
+    assert_non_null(rig_client(rig, LEASED));
+    rig_end(rig);
+}
+
+/* Somebody holds back the server's word, and says it again and again. */
+static void
+a_repeated_acknowledgement_does_not_extend_a_lease(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    int64_t end_ms;
+
+    (void) state;
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    end_ms = rig_client(rig, LEASED)->lease->end_ms;
+    rig_run(rig, 100);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 5000);
+    from_server(rig, "A", &ack);
+    assert_true(end_ms == rig_client(rig, LEASED)->lease->end_ms);
+    rig_end(rig);
+}
+
+static void
+a_request_that_is_repeated_is_acknowledged_again(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+
+    (void) state;
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 4000);                 /* It did not reach the client. */
+    rig_said(rig);
+    from_client(rig, "A", &request);
+    from_server(rig, "A", &ack);
+    assert_non_null(strstr(rig_said(rig), "A sends a packet by port 1\n"));
+    rig_end(rig);
+}
+
 int
 main(void)
 {
@@ -599,6 +676,10 @@ main(void)
             a_router_may_be_removed_while_an_acknowledgement_waits),
         cmocka_unit_test(a_new_tenant_does_not_pay_for_the_former_one),
         cmocka_unit_test(nor_does_one_that_is_entered_otherwise),
+        cmocka_unit_test(an_acknowledgement_without_a_request_is_no_lease),
+        cmocka_unit_test(but_for_who_takes_a_rapid_commit),
+        cmocka_unit_test(a_repeated_acknowledgement_does_not_extend_a_lease),
+        cmocka_unit_test(a_request_that_is_repeated_is_acknowledged_again),
         cmocka_unit_test(a_router_may_die_before_the_offer),
         cmocka_unit_test(a_router_may_die_between_request_and_acknowledgement),
         cmocka_unit_test(a_router_may_die_during_a_renewal),
