@@ -156,8 +156,11 @@ enum oxm_field {
     OXM_ETH_SRC = 4,
     OXM_ETH_TYPE = 5,
     OXM_VLAN_VID = 6,
+    OXM_IP_PROTO = 10,
     OXM_IPV4_SRC = 11,
     OXM_IPV4_DST = 12,
+    OXM_UDP_SRC = 15,
+    OXM_UDP_DST = 16,
     OXM_ARP_OP = 21,
     OXM_ARP_SPA = 22,
     OXM_ARP_TPA = 23,
@@ -211,6 +214,23 @@ wire_is_arp(const uint8_t *p, size_t len)
     static const uint8_t head[] = { 0x08, 0x06, 0, 1, 0x08, 0, 6, 4 };
 
     return len >= ARP_LEN && !memcmp(p + 12, head, sizeof head);
+}
+
+/* An untagged UDP packet over IPv4 without options: offsets into its frame.
+ * RFC 791, RFC 768. */
+#define IP_OFF_PROTO 23
+#define IP_OFF_SRC 26
+#define IP_OFF_DST 30
+#define UDP_OFF_SRC 34
+#define UDP_OFF_DST 36
+#define UDP_OFF_DATA 42
+#define IP_PROTO_UDP 17
+
+static inline bool
+wire_is_udp(const uint8_t *p, size_t len)
+{
+    return len >= UDP_OFF_DATA && wire_get16(p + 12) == 0x0800
+           && p[14] == 0x45 && p[IP_OFF_PROTO] == IP_PROTO_UDP;
 }
 
 #endif /* tests/bench/benchwire.h */

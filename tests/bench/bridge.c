@@ -363,26 +363,28 @@ handle_packet_out(struct bridge *b, uint8_t *msg, size_t len)
 }
 
 /* What the tables say of 'frame', which depends on these three alone for the
- * flows that a controller of ARP installs. */
+ * flows that a controller of ARP and DHCP installs. */
 static const struct flowtab_punt *
-find_punt(struct bridge *b, uint32_t port, const uint8_t *frame)
+find_punt(struct bridge *b, uint32_t port, const uint8_t *frame, size_t len)
 {
-    uint32_t tpa = wire_get32(frame + ARP_OFF_TPA);
-    uint16_t op = wire_get16(frame + ARP_OFF_OP);
-    struct punt_entry *e = &b->punts[(tpa ^ port ^ op * 32) % PUNT_CACHE];
+    bool udp = wire_is_udp(frame, len);
+    uint32_t dst = wire_get32(frame + (udp ? IP_OFF_DST : ARP_OFF_TPA));
+    uint16_t op = wire_get16(frame + (udp ? UDP_OFF_DST : ARP_OFF_OP));
+    struct punt_entry *e = &b->punts[(dst ^ port ^ op * 32) % PUNT_CACHE];
     uint64_t generation = flowtab_generation(b->ft) + 1;
 
-    if (e->generation != generation || e->port != port || e->tpa != tpa
+    if (e->generation != generation || e->port != port || e->dst != dst
         || e->op != op) {
         *e = (struct punt_entry) { .generation = generation, .port = port,
-                                   .tpa = tpa, .op = op };
-        flowtab_run_arp(b->ft, port, frame, &e->punt);
+                                   .dst = dst, .op = op };
+        flowtab_run(b->ft, port, frame, &e->punt);
     }
     return &e->punt;
 }
 
 void
-bridge_packet_in(struct bridge *b, uint32_t port, const uint8_t *frame)
+bridge_packet_in(struct bridge *b, uint32_t port, const uint8_t *frame,
+                 size_t len)
 {
     static const struct flowtab_punt always = { .punted = true };
     const struct flowtab_punt *punt;
@@ -390,7 +392,7 @@ bridge_packet_in(struct bridge *b, uint32_t port, const uint8_t *frame)
     if (!b->features_sent) {
         return;
     }
-    punt = b->lg->opt.punt_all ? &always : find_punt(b, port, frame);
+    punt = b->lg->opt.punt_all ? &always : find_punt(b, port, frame, len);
     if (!punt->punted) {
         b->counters.not_punted++;
         return;
@@ -399,9 +401,9 @@ bridge_packet_in(struct bridge *b, uint32_t port, const uint8_t *frame)
 
     size_t match_len = 4 + 8 + (punt->metadata ? 12 : 0);
     size_t frame_ofs = 24 + wire_pad8(match_len) + 2;
-    uint8_t *p = put(b, OFPT_PACKET_IN, frame_ofs + ARP_LEN, 0);
+    uint8_t *p = put(b, OFPT_PACKET_IN, frame_ofs + len, 0);
     wire_put32(p + 8, OFP_NO_BUFFER);
-    wire_put16(p + 12, ARP_LEN);
+    wire_put16(p + 12, (uint16_t) len);
     p[14] = !punt->miss;                    /* OFPR_NO_MATCH or ACTION. */
     p[15] = punt->table;
     wire_put64(p + 16, punt->cookie);
@@ -416,7 +418,7 @@ bridge_packet_in(struct bridge *b, uint32_t port, const uint8_t *frame)
         wire_put32(p + 36, 0);
     }
     wire_put16(p + frame_ofs - 2, 0);
-    memcpy(p + frame_ofs, frame, ARP_LEN);
+    memcpy(p + frame_ofs, frame, len);
 }
 
 bool
@@ -434,7 +436,7 @@ bridge_is_ready(struct bridge *b)
     }
     wire_put_arp(frame, mac, ARP_REQUEST, mac, b->lg->opt.first_ip, mac,
                  b->lg->opt.gateway_ip);
-    flowtab_run_arp(b->ft, 1, frame, &punt);
+    flowtab_run(b->ft, 1, frame, &punt);
     return punt.punted;
 }
 

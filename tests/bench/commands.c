@@ -5,6 +5,9 @@
  *                                  hosts 0...N-1 and the canaries ask for the
  *                                  gateway, WINDOW of them at a time, and no
  *                                  more than PER_S new ones a second
+ *   lease N [PER_S [WINDOW [TIMEOUT_MS [BRIDGE]]]]
+ *                                  hosts 0...N-1 want a lease, as with learn;
+ *                                  BRIDGE is killed when half of them do
  *   arp WINDOW SECONDS [any]       closed loop of requests; "any": every
  *                                  packet-out counts as an answer
  *   ask PER_S SECONDS              so many requests a second, one host after
@@ -21,6 +24,7 @@
 #include <config.h>
 
 #include "tests/bench/commands.h"
+#include "tests/bench/lease.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -241,6 +245,71 @@ command_learn(struct loadgen *lg, const struct args *a)
     printf(",");
     counts_print_since(lg, &before);
     printf("}\n");
+}
+
+/* lease. */
+
+struct lessor {
+    size_t n, next;
+    size_t window;
+    double per_s;               /* 0: as many as the window lets. */
+    uint64_t start_ns, checked_ns;
+    struct bridge *dies;        /* NULL: none, or it is dead. */
+};
+
+static void
+lease_turn(struct loadgen *lg, struct lessor *l)
+{
+    uint64_t bound = lease_counters(lg->leases)->bound;
+
+    while (l->next < l->n && l->next - bound < l->window
+           && (!l->per_s || (double) l->next
+               < (double) (lg->now_ns - l->start_ns) / 1e9 * l->per_s)) {
+        lease_want(lg, l->next++);
+    }
+    if (l->dies && l->next >= l->n / 2) {
+        fault_kill(lg, l->dies);
+        l->dies = NULL;
+    }
+    if (lg->now_ns - l->checked_ns >= LEASE_REPEAT_NS / 10) {
+        l->checked_ns = lg->now_ns;
+        lease_repeat(lg, l->next);
+    }
+}
+
+static void
+command_lease(struct loadgen *lg, const struct args *a)
+{
+    const struct lease_counters *c = lease_counters(lg->leases);
+    struct lessor l = { .n = (size_t) args_number(a, 1, (double) lg->hosts.n),
+                        .per_s = args_number(a, 2, 0),
+                        .window = (size_t) args_number(a, 3, 256),
+                        .dies = args_bridge(lg, a, 5),
+                        .start_ns = lg->now_ns };
+    uint64_t end_ns = lg->now_ns + args_ms(a, 4, 60000);
+    struct counts before;
+
+    if (l.n > lg->hosts.n) {
+        l.n = lg->hosts.n;
+    }
+    lease_begin(lg->leases);
+    counts_look(lg, &before);
+    while (c->bound < l.n && lg->now_ns < end_ns) {
+        lease_turn(lg, &l);
+        loop_step(lg, lg->now_ns + POLL_NS);
+    }
+    printf("{\"cmd\":\"lease\",\"ok\":%s,\"wanted\":%zu,"
+           "\"bound\":%" PRIu64 ",\"per_s\":%.1f,\"repeated\":%" PRIu64
+           ",\"twice\":%" PRIu64 ",\"early\":%" PRIu64
+           ",\"unasked\":%" PRIu64 ",", c->bound == l.n ? "true" : "false",
+           l.n, c->bound, (double) c->bound * 1e9
+           / (double) (lg->now_ns - l.start_ns), c->repeated, c->twice,
+           c->early, c->unasked);
+    dist_print(stdout, "took", lease_times(lg->leases));
+    printf(",");
+    counts_print_since(lg, &before);
+    printf("}\n");
+    command_forget_requests(lg);
 }
 
 /* arp. */
@@ -498,6 +567,8 @@ command_line(struct loadgen *lg, char *line)
         command_connect(lg, &a);
     } else if (!strcmp(verb, "learn")) {
         command_learn(lg, &a);
+    } else if (!strcmp(verb, "lease")) {
+        command_lease(lg, &a);
     } else if (!strcmp(verb, "arp")) {
         command_arp(lg, &a);
     } else if (!strcmp(verb, "ask")) {

@@ -42,6 +42,8 @@ void command_forget_requests(struct loadgen *);
 double to_ms(uint64_t ns);
 
 /* faults.c */
+/* Closes its connection and forgets its flows: a router without power. */
+void fault_kill(struct loadgen *, struct bridge *);
 void command_fault(struct loadgen *, const struct args *);
 void command_repair(struct loadgen *, const struct args *);
 void command_restart(struct loadgen *, const struct args *);

@@ -97,6 +97,14 @@ start_fault(struct loadgen *lg, struct counts *before)
 }
 
 void
+fault_kill(struct loadgen *lg, struct bridge *b)
+{
+    set_unreachable(lg, b, true);
+    loop_want(b, false);
+    forget_flows(lg, b);
+}
+
+void
 command_fault(struct loadgen *lg, const struct args *a)
 {
     struct bridge *b = args_bridge(lg, a, 1);
@@ -109,9 +117,7 @@ command_fault(struct loadgen *lg, const struct args *a)
     }
     start_fault(lg, &before);
     if (!strcmp(a->word[0], "kill")) {
-        set_unreachable(lg, b, true);
-        loop_want(b, false);
-        forget_flows(lg, b);
+        fault_kill(lg, b);
         watch_fault(lg, "kill", b, args_ms(a, 2, 10000), &before);
     } else if (!strcmp(a->word[0], "portdown")) {
         if (number < 1 || number > lg->opt.n_access) {

@@ -501,10 +501,10 @@ run_instructions(const struct flow *f, struct flowtab_punt *punt)
 }
 
 void
-flowtab_run_arp(const struct flowtab *ft, uint32_t in_port,
-                const uint8_t *frame, struct flowtab_punt *punt)
+flowtab_run(const struct flowtab *ft, uint32_t in_port, const uint8_t *frame,
+            struct flowtab_punt *punt)
 {
-    struct oxm_arp_frame arp = { .in_port = in_port, .frame = frame };
+    struct oxm_frame packet = { .in_port = in_port, .frame = frame };
     int table = 0;
 
     memset(punt, 0, sizeof *punt);
@@ -516,7 +516,7 @@ flowtab_run_arp(const struct flowtab *ft, uint32_t in_port,
             const uint8_t *tlvs = match_tlvs(f->data, &n);
 
             if ((!best || f->priority > best->priority)
-                && oxm_matches_arp(tlvs, n, &arp, punt->metadata)) {
+                && oxm_matches(tlvs, n, &packet, punt->metadata)) {
                 best = f;
             }
         }

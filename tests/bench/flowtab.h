@@ -1,7 +1,7 @@
 /* The flow tables of an emulated bridge.
  *
  * Keeps the bytes of every flow so that a flow dump returns what was
- * installed, and runs ARP frames through the flows that do not belong to one
+ * installed, and runs frames through the flows that do not belong to one
  * host, which is enough to punt as a real bridge would. */
 #ifndef FLOWTAB_H
 #define FLOWTAB_H 1
@@ -87,9 +87,9 @@ struct flowtab_punt {
     uint64_t metadata;
 };
 
-/* Runs the untagged ARP 'frame' (ARP_LEN bytes) that came in on 'in_port'
+/* Runs 'frame' (untagged; ARP, or UDP over IPv4) that came in on 'in_port'
  * through the tables and says whether, and by which flow, it is punted. */
-void flowtab_run_arp(const struct flowtab *, uint32_t in_port,
-                     const uint8_t *frame, struct flowtab_punt *);
+void flowtab_run(const struct flowtab *, uint32_t in_port,
+                 const uint8_t *frame, struct flowtab_punt *);
 
 #endif /* tests/bench/flowtab.h */

@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "tests/bench/commands.h"
+#include "tests/bench/lease.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -29,6 +30,7 @@ usage(FILE *out)
           "  --first-ip ADDR     of the first host [10.0.1.0]\n"
           "  --gateway ADDR      [10.0.0.1]\n"
           "  --next-hop ADDR     behind every uplink [192.0.2.1]\n"
+          "  --dhcp-server ADDR  behind that [198.51.100.67]\n"
           "  --delay-us N        from probe to reply [0]\n"
           "  --jitter-us N       and up to so much more [0]\n"
           "  --flow-us N         what a flow change costs a bridge [0]\n"
@@ -78,8 +80,8 @@ parse_version(const char *s)
 
 enum {
     OPT_TARGET = 1, OPT_OF, OPT_BRIDGES, OPT_ACCESS, OPT_HOSTS, OPT_CANARIES,
-    OPT_DPID, OPT_FIRST_IP, OPT_GATEWAY, OPT_NEXT_HOP, OPT_DELAY, OPT_JITTER,
-    OPT_FLOW, OPT_BACKOFF, OPT_PUNT_ALL, OPT_HELP,
+    OPT_DPID, OPT_FIRST_IP, OPT_GATEWAY, OPT_NEXT_HOP, OPT_SERVER, OPT_DELAY,
+    OPT_JITTER, OPT_FLOW, OPT_BACKOFF, OPT_PUNT_ALL, OPT_HELP,
 };
 
 static void
@@ -96,6 +98,7 @@ parse_options(int argc, char **argv, struct loadgen_options *opt)
         { "first-ip", required_argument, NULL, OPT_FIRST_IP },
         { "gateway", required_argument, NULL, OPT_GATEWAY },
         { "next-hop", required_argument, NULL, OPT_NEXT_HOP },
+        { "dhcp-server", required_argument, NULL, OPT_SERVER },
         { "delay-us", required_argument, NULL, OPT_DELAY },
         { "jitter-us", required_argument, NULL, OPT_JITTER },
         { "flow-us", required_argument, NULL, OPT_FLOW },
@@ -124,6 +127,7 @@ parse_options(int argc, char **argv, struct loadgen_options *opt)
         case OPT_FIRST_IP: opt->first_ip = parse_ip(optarg); break;
         case OPT_GATEWAY: opt->gateway_ip = parse_ip(optarg); break;
         case OPT_NEXT_HOP: opt->next_hop_ip = parse_ip(optarg); break;
+        case OPT_SERVER: opt->server_ip = parse_ip(optarg); break;
         case OPT_DELAY:
             opt->delay_ns = parse_number(optarg, 0, 400000) * 1000;
             break;
@@ -186,6 +190,7 @@ main(int argc, char **argv)
             .n_bridges = 2, .n_access = 1, .n_hosts = 1000,
             .first_dpid = 0xa, .first_ip = 0x0a000100,
             .gateway_ip = 0x0a000001, .next_hop_ip = 0xc0000201,
+            .server_ip = 0xc6336443,
             .backoff_ns = 20 * MSEC_NS,
         },
     };
@@ -193,6 +198,7 @@ main(int argc, char **argv)
     parse_options(argc, argv, &lg.opt);
     hosts_init(&lg.hosts, lg.opt.n_hosts, lg.opt.first_ip, lg.opt.gateway_ip);
     lg.hosts.check_flows = true;
+    lg.leases = lease_create(lg.opt.n_hosts);
     for (size_t i = 0; i < lg.opt.n_canaries; i++) {
         lg.hosts.hosts[lg.opt.n_hosts - 1 - i].attached
             = UINT32_C(1) << (lg.opt.n_bridges - 1);
@@ -215,6 +221,7 @@ main(int argc, char **argv)
     }
     free(lg.bridges);
     net_destroy(&lg);
+    lease_destroy(lg.leases);
     hosts_destroy(&lg.hosts);
     close(lg.epoll_fd);
     return 0;

@@ -8,6 +8,7 @@
  *   bundle.c    its bundles
  *   net.c       the ports: hosts and the next hop
  *   hosts.c     what hosts believe
+ *   lease.c     DHCP
  *   flowtab.c   flow tables
  *
  * One thread.  Time is monotonic ns, read once per wake-up and per read. */
@@ -37,11 +38,11 @@ struct bridge_counters {
              meter_reads;
 };
 
-/* What the tables said of one kind of ARP frame, while they stay the same. */
+/* What the tables said of one kind of frame, while they stay the same. */
 struct punt_entry {
     uint64_t generation;        /* flowtab_generation() + 1, 0: empty. */
-    uint32_t port, tpa;
-    uint16_t op;
+    uint32_t port, dst;         /* ARP: what it asks for. */
+    uint16_t op;                /* UDP: the destination's port. */
     struct flowtab_punt punt;
 };
 
@@ -78,6 +79,7 @@ struct loadgen_options {
     unsigned n_canaries;        /* The last hosts, on the last bridge only. */
     uint64_t first_dpid;
     uint32_t first_ip, gateway_ip, next_hop_ip;
+    uint32_t server_ip;         /* DHCP, behind the next hop. */
     uint64_t delay_ns, jitter_ns;   /* From a probe to the reply. */
     uint64_t flow_ns;           /* Cost of a flow mod. */
     uint64_t backoff_ns;        /* Between attempts to connect. */
@@ -99,6 +101,7 @@ struct loadgen {
     uint64_t now_ns;
     struct window window;
     struct net *net;
+    struct leases *leases;
     /* Canary requests during a fault. */
     bool canary_on;
     uint64_t canary_next_ns, canary_lost;
@@ -124,9 +127,10 @@ void bridge_connected(struct bridge *);         /* Sends the hello. */
 void bridge_disconnected(struct bridge *);
 /* Handles the whole messages in b->in. */
 void bridge_receive(struct bridge *);
-/* Punts the ARP frame (ARP_LEN bytes) that came in on 'port', if the flow
+/* Punts the frame, ARP or UDP over IPv4, that came in on 'port', if the flow
  * tables say so. */
-void bridge_packet_in(struct bridge *, uint32_t port, const uint8_t *frame);
+void bridge_packet_in(struct bridge *, uint32_t port, const uint8_t *frame,
+                      size_t len);
 void bridge_set_port(struct bridge *, unsigned port, bool up);
 /* True once an ARP request on access port 1 would be punted. */
 bool bridge_is_ready(struct bridge *);
@@ -148,11 +152,15 @@ void bundle_discard_all(struct bridge *);
 void bundle_destroy_all(struct bridge *);
 
 /* net.c */
+extern const uint8_t net_next_hop_mac[6];
 void net_init(struct loadgen *);
 void net_destroy(struct loadgen *);
 /* 'b' sends 'frame' out of 'port'. */
 void net_output(struct bridge *b, uint32_t port, uint32_t in_port,
                 const uint8_t *frame, size_t len);
+/* Sends 'frame' into 'port' of 'b' after the configured delay. */
+void net_deliver(struct bridge *b, uint32_t port, const uint8_t *frame,
+                 size_t len);
 uint32_t net_port_of(const struct loadgen *, size_t host);
 /* Host 'i' asks for the gateway on every bridge of 'bridges' that it
  * reaches. */

@@ -3,7 +3,7 @@
  * go out; hands frames that come in to bridge_packet_in(). */
 #include <config.h>
 
-#include "tests/bench/loadgen.h"
+#include "tests/bench/lease.h"
 
 #include <stdlib.h>
 
@@ -12,13 +12,13 @@
 #define CANARY_NS (5 * MSEC_NS)
 #define CANARY_LOST_NS SEC_NS
 
-static const uint8_t next_hop_mac[6] = { 0x02, 0xcc, 0, 0, 0, 1 };
+const uint8_t net_next_hop_mac[6] = { 0x02, 0xcc, 0, 0, 0, 1 };
 
-/* A frame on its way into a bridge. */
+/* A frame on its way into a bridge: 'len' bytes follow. */
 struct delayed {
     uint8_t bridge;                 /* Bytes only: it lies in a byte buffer. */
     uint8_t port;
-    uint8_t frame[ARP_LEN];
+    uint8_t len[2];
 };
 
 /* A wheel of slots: slot t % N_SLOTS holds what is due in [t, t + 1) times
@@ -57,9 +57,8 @@ next_random(struct net *net)
     return net->seed;
 }
 
-/* Sends 'frame' into 'port' of 'b' after the configured delay. */
-static void
-deliver(struct bridge *b, uint32_t port, const uint8_t *frame)
+void
+net_deliver(struct bridge *b, uint32_t port, const uint8_t *frame, size_t len)
 {
     struct loadgen *lg = b->lg;
     struct net *net = lg->net;
@@ -69,7 +68,7 @@ deliver(struct bridge *b, uint32_t port, const uint8_t *frame)
         delay_ns += next_random(net) % lg->opt.jitter_ns;
     }
     if (!delay_ns) {
-        bridge_packet_in(b, port, frame);
+        bridge_packet_in(b, port, frame, len);
         return;
     }
 
@@ -79,10 +78,12 @@ deliver(struct bridge *b, uint32_t port, const uint8_t *frame)
     } else if (slot >= net->done_slot + N_SLOTS) {
         slot = net->done_slot + N_SLOTS - 1;
     }
-    struct delayed *d = fh_buf_put(&net->slots[slot % N_SLOTS], sizeof *d);
+    struct delayed *d = fh_buf_put(&net->slots[slot % N_SLOTS],
+                                   sizeof *d + len);
     d->bridge = (uint8_t) b->id;
     d->port = (uint8_t) port;
-    memcpy(d->frame, frame, ARP_LEN);
+    wire_put16(d->len, (uint16_t) len);
+    memcpy(d + 1, frame, len);
     net->n_delayed++;
 }
 
@@ -101,7 +102,8 @@ net_ask(struct loadgen *lg, size_t i, uint32_t bridges)
     for (unsigned b = 0; b < lg->opt.n_bridges; b++) {
         if (bridges >> b & 1
             && host_is_reached(&lg->hosts, &lg->hosts.hosts[i], (int) b)) {
-            bridge_packet_in(&lg->bridges[b], net_port_of(lg, i), frame);
+            bridge_packet_in(&lg->bridges[b], net_port_of(lg, i), frame,
+                             ARP_LEN);
         }
     }
 }
@@ -144,7 +146,7 @@ beacon_output(struct bridge *b, uint32_t port, const uint8_t *frame,
         wire_put_arp(reply, sha, ARP_REPLY, frame,
                      wire_get32(frame + ARP_OFF_TPA), frame + ARP_OFF_THA,
                      wire_get32(frame + ARP_OFF_SPA));
-        deliver(b, port, reply);
+        net_deliver(b, port, reply, ARP_LEN);
     }
     return true;
 }
@@ -170,8 +172,8 @@ uplink_output(struct bridge *b, const uint8_t *frame, size_t len)
         && tpa == lg->opt.next_hop_ip) {
         uint8_t reply[ARP_LEN];
 
-        wire_put_arp(reply, sha, ARP_REPLY, next_hop_mac, tpa, sha, spa);
-        deliver(b, bridge_uplink(b), reply);
+        wire_put_arp(reply, sha, ARP_REPLY, net_next_hop_mac, tpa, sha, spa);
+        net_deliver(b, bridge_uplink(b), reply, ARP_LEN);
     }
 }
 
@@ -196,7 +198,7 @@ window_turn_any(struct bridge *b)
     uint8_t frame[ARP_LEN];
 
     hosts_ask(&lg->hosts, i, 0, frame);
-    bridge_packet_in(b, net_port_of(lg, i), frame);
+    bridge_packet_in(b, net_port_of(lg, i), frame, ARP_LEN);
 }
 
 static void
@@ -211,7 +213,7 @@ access_output(struct bridge *b, uint32_t port, const uint8_t *frame,
                           reply)) {
     case HOSTS_REPLY:
         if (net_port_of(lg, hosts_index(&lg->hosts, h)) == port) {
-            deliver(b, port, reply);
+            net_deliver(b, port, reply, ARP_LEN);
         }
         break;
     case HOSTS_ANSWERED:
@@ -236,7 +238,8 @@ net_output(struct bridge *b, uint32_t port, uint32_t in_port,
     if (port == OFPP_IN_PORT) {
         port = in_port;
     }
-    if (beacon_output(b, port, frame, len)) {
+    if (beacon_output(b, port, frame, len)
+        || lease_output(b, port, frame, len)) {
         return;
     }
     if (port == bridge_uplink(b)) {
@@ -272,14 +275,15 @@ net_run(struct loadgen *lg)
 
     while (net->done_slot < now_slot && net->n_delayed) {
         struct fh_buf *slot = &net->slots[net->done_slot % N_SLOTS];
-        const struct delayed *d = (const struct delayed *) slot->data;
-        size_t n = slot->len / sizeof *d;
 
-        for (size_t i = 0; i < n; i++) {
-            bridge_packet_in(&lg->bridges[d[i].bridge], d[i].port,
-                             d[i].frame);
+        for (size_t pos = 0; pos < slot->len; net->n_delayed--) {
+            const struct delayed *d = (const void *) (slot->data + pos);
+            size_t len = wire_get16(d->len);
+
+            bridge_packet_in(&lg->bridges[d->bridge], d->port,
+                             (const uint8_t *) (d + 1), len);
+            pos += sizeof *d + len;
         }
-        net->n_delayed -= n;
         fh_buf_clear(slot);
         net->done_slot++;
     }

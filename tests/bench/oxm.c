@@ -84,14 +84,24 @@ is_exact(const struct oxm *o)
     return true;
 }
 
+static bool
+is_about_udp(const struct oxm *o)
+{
+    return o->class == OXM_CLASS_BASIC && o->field == OXM_IP_PROTO
+           && o->len == 1 && o->value[0] == IP_PROTO_UDP;
+}
+
 uint32_t
 oxm_ip_host(const uint8_t *tlvs, size_t len)
 {
     const uint8_t *p = tlvs;
-    uint32_t dst = 0;
+    uint32_t src = 0, dst = 0;
     struct oxm o;
 
     while (oxm_next(&p, tlvs + len, &o)) {
+        if (is_about_udp(&o)) {
+            return 0;
+        }
         if (o.len != 4 || !is_exact(&o)) {
             continue;
         }
@@ -103,13 +113,13 @@ oxm_ip_host(const uint8_t *tlvs, size_t len)
             continue;
         }
         if (o.field == OXM_IPV4_SRC) {
-            return wire_get32(o.value);
+            src = wire_get32(o.value);
         }
         if (o.field == OXM_IPV4_DST) {
             dst = wire_get32(o.value);
         }
     }
-    return dst;
+    return src ? src : dst;
 }
 
 /* Compares 'o' with the 'n' bytes of the packet at 'actual'. */
@@ -128,8 +138,34 @@ field_is(const struct oxm *o, const uint8_t *actual, size_t n)
 }
 
 static bool
-field_matches_arp(const struct oxm *o, const struct oxm_arp_frame *f,
-                  uint64_t metadata)
+arp_matches(const struct oxm *o, const uint8_t *frame)
+{
+    switch (o->field) {
+    case OXM_ARP_OP:  return field_is(o, frame + ARP_OFF_OP, 2);
+    case OXM_ARP_SPA: return field_is(o, frame + ARP_OFF_SPA, 4);
+    case OXM_ARP_TPA: return field_is(o, frame + ARP_OFF_TPA, 4);
+    case OXM_ARP_SHA: return field_is(o, frame + ARP_OFF_SHA, 6);
+    case OXM_ARP_THA: return field_is(o, frame + ARP_OFF_THA, 6);
+    default:          return false;
+    }
+}
+
+static bool
+udp_matches(const struct oxm *o, const uint8_t *frame)
+{
+    switch (o->field) {
+    case OXM_IP_PROTO: return field_is(o, frame + IP_OFF_PROTO, 1);
+    case OXM_IPV4_SRC: return field_is(o, frame + IP_OFF_SRC, 4);
+    case OXM_IPV4_DST: return field_is(o, frame + IP_OFF_DST, 4);
+    case OXM_UDP_SRC:  return field_is(o, frame + UDP_OFF_SRC, 2);
+    case OXM_UDP_DST:  return field_is(o, frame + UDP_OFF_DST, 2);
+    default:           return false;
+    }
+}
+
+static bool
+field_matches(const struct oxm *o, const struct oxm_frame *f,
+              uint64_t metadata)
 {
     uint8_t number[8];
 
@@ -153,24 +189,21 @@ field_matches_arp(const struct oxm *o, const struct oxm_arp_frame *f,
     case OXM_VLAN_VID:
         wire_put16(number, 0);          /* OFPVID_NONE */
         return field_is(o, number, 2);
-    case OXM_ARP_OP:   return field_is(o, f->frame + ARP_OFF_OP, 2);
-    case OXM_ARP_SPA:  return field_is(o, f->frame + ARP_OFF_SPA, 4);
-    case OXM_ARP_TPA:  return field_is(o, f->frame + ARP_OFF_TPA, 4);
-    case OXM_ARP_SHA:  return field_is(o, f->frame + ARP_OFF_SHA, 6);
-    case OXM_ARP_THA:  return field_is(o, f->frame + ARP_OFF_THA, 6);
-    default:           return false;
+    default:
+        return (wire_get16(f->frame + 12) == 0x0806
+                ? arp_matches(o, f->frame) : udp_matches(o, f->frame));
     }
 }
 
 bool
-oxm_matches_arp(const uint8_t *tlvs, size_t len,
-                const struct oxm_arp_frame *frame, uint64_t metadata)
+oxm_matches(const uint8_t *tlvs, size_t len, const struct oxm_frame *frame,
+            uint64_t metadata)
 {
     const uint8_t *p = tlvs;
     struct oxm o;
 
     while (oxm_next(&p, tlvs + len, &o)) {
-        if (!field_matches_arp(&o, frame, metadata)) {
+        if (!field_matches(&o, frame, metadata)) {
             return false;
         }
     }

@@ -1,4 +1,4 @@
-/* OXM matches: does one cover another, what does one say of ARP frames. */
+/* OXM matches: does one cover another, what does one say of a frame. */
 #ifndef OXM_H
 #define OXM_H 1
 
@@ -23,19 +23,20 @@ bool oxm_covers(const uint8_t *wide, size_t wide_len,
                 const uint8_t *narrow, size_t narrow_len);
 
 /* The exact IPv4 source (or else destination) that a match names, or the
- * address in a register (flows/flow_base.h), host order; 0 if it names none. */
+ * address in a register (flows/flow_base.h), host order; 0 if it names none,
+ * or is about UDP: those addresses are servers' and routers'. */
 uint32_t oxm_ip_host(const uint8_t *tlvs, size_t len);
 
-/* An ARP frame as the pipeline sees it. */
-struct oxm_arp_frame {
+/* A frame as the pipeline sees it. */
+struct oxm_frame {
     uint32_t in_port;
-    const uint8_t *frame;       /* ARP_LEN bytes, untagged. */
+    const uint8_t *frame;       /* Untagged; ARP, or UDP over IPv4. */
 };
 
 /* True if a match lets '*frame' through with 'metadata', and with registers as
- * they are while the controller is there.  A match on a field that an untagged
- * ARP frame does not have never does. */
-bool oxm_matches_arp(const uint8_t *tlvs, size_t len,
-                     const struct oxm_arp_frame *frame, uint64_t metadata);
+ * they are while the controller is there.  A match on a field that such a
+ * frame does not have never does. */
+bool oxm_matches(const uint8_t *tlvs, size_t len,
+                 const struct oxm_frame *frame, uint64_t metadata);
 
 #endif /* tests/bench/oxm.h */

@@ -314,16 +314,44 @@ arp_is_punted_by_the_flow_that_matches_it(void **state)
     wire_put_arp(frame, mac_a, ARP_REQUEST, mac_b, FIRST_IP, no_mac, GATEWAY);
     flows_init(&flows);
     flow_mod(&flows, OFPFC_ADD, 0, 1, 0, 0x0800, 0);
-    flowtab_run_arp(flows.ft, 1, frame, &punt);
+    flowtab_run(flows.ft, 1, frame, &punt);
     assert_false(punt.punted);
     flow_mod(&flows, OFPFC_ADD, 0, 2, 0, 0x0806, 0);
-    flowtab_run_arp(flows.ft, 1, frame, &punt);
+    flowtab_run(flows.ft, 1, frame, &punt);
     assert_true(punt.punted);
     assert_int_equal(punt.cookie, 2);
     flow_mod(&flows, OFPFC_DELETE, 0, 0, 0, 0x0806, 0);
-    flowtab_run_arp(flows.ft, 1, frame, &punt);
+    flowtab_run(flows.ft, 1, frame, &punt);
     assert_false(punt.punted);
     flowtab_destroy(flows.ft);
+}
+
+/* What is for a DHCP server, from anybody: that is nobody's own flow. */
+static void
+a_match_on_udp_is_told_from_one_on_arp(void **state)
+{
+    uint8_t tlvs[6 + 5 + 8 + 6], udp[UDP_OFF_DATA] = { 0 }, arp[ARP_LEN];
+    const struct oxm_frame is_udp = { .in_port = 1, .frame = udp };
+    const struct oxm_frame is_arp = { .in_port = 1, .frame = arp };
+
+    wire_put32(tlvs, OXM_CLASS_BASIC << 16 | OXM_ETH_TYPE << 9 | 2);
+    wire_put16(tlvs + 4, 0x0800);
+    wire_put32(tlvs + 6, OXM_CLASS_BASIC << 16 | OXM_IP_PROTO << 9 | 1);
+    tlvs[10] = IP_PROTO_UDP;
+    wire_put32(tlvs + 11, OXM_CLASS_BASIC << 16 | OXM_IPV4_DST << 9 | 4);
+    wire_put32(tlvs + 15, FIRST_IP);
+    wire_put32(tlvs + 19, OXM_CLASS_BASIC << 16 | OXM_UDP_DST << 9 | 2);
+    wire_put16(tlvs + 23, 67);
+    wire_put16(udp + 12, 0x0800);
+    udp[IP_OFF_PROTO] = IP_PROTO_UDP;
+    wire_put32(udp + IP_OFF_DST, FIRST_IP);
+    wire_put16(udp + UDP_OFF_DST, 67);
+    wire_put_arp(arp, mac_a, ARP_REQUEST, mac_b, FIRST_IP, no_mac, GATEWAY);
+    assert_true(oxm_matches(tlvs, sizeof tlvs, &is_udp, 0));
+    assert_false(oxm_matches(tlvs, sizeof tlvs, &is_arp, 0));
+    wire_put16(udp + UDP_OFF_DST, 68);
+    assert_false(oxm_matches(tlvs, sizeof tlvs, &is_udp, 0));
+    assert_int_equal(oxm_ip_host(tlvs, sizeof tlvs), 0);
 }
 
 /* Hosts. */
@@ -402,6 +430,7 @@ main(void)
         cmocka_unit_test(loose_delete_takes_what_its_match_covers),
         cmocka_unit_test(dump_returns_what_was_installed),
         cmocka_unit_test(arp_is_punted_by_the_flow_that_matches_it),
+        cmocka_unit_test(a_match_on_udp_is_told_from_one_on_arp),
         cmocka_unit_test(notice_moves_a_host_once_and_is_timed),
         cmocka_unit_test(quantiles_are_samples),
     };
