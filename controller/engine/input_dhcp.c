@@ -314,14 +314,21 @@ refused(struct engine *en, const struct segment *segment,
     }
 }
 
+/* Is who has a lease a client by that? */
+static bool
+makes_leases(const struct segment *segment)
+{
+    return (segment->config->dhcp.lease_clients
+            && segment->config->learn != LEARN_LISTED);
+}
+
 /* Does it make a client? */
 static bool
 is_grant(const struct segment *segment, const struct relay_key *asked,
          const struct dhcp *reply)
 {
     return (reply->type == DHCP_ACK && asked->type != DHCP_INFORM
-            && segment->config->dhcp.lease_clients
-            && segment->config->learn != LEARN_LISTED
+            && makes_leases(segment)
             && !fh_addr_is_zero(reply->yiaddr) && reply->lease_s);
 }
 
@@ -453,13 +460,15 @@ to_client(struct engine *en, struct router *router,
     envelope.eth_dst = c->mac;
     envelope.vlan = c->vlan;
     forward(en, router, c->reaches[c->active].port, &envelope, ip);
-    if (!c->lease || dhcp_parse(ip, &dhcp) || !is_server(c->segment, ip->src)
+    if (dhcp_parse(ip, &dhcp) || !is_server(c->segment, ip->src)
         || !fh_mac_equal(dhcp.mac, c->mac)) {
         return;
     }
-    if (dhcp.type == DHCP_ACK && dhcp.lease_s) {
+    if (dhcp.type == DHCP_ACK && dhcp.lease_s
+        && fh_addr_equal(dhcp.yiaddr, c->key.address)
+        && makes_leases(c->segment)) {
         lease_renewed(en, c, dhcp.lease_s);
-    } else if (dhcp.type == DHCP_NAK) {
+    } else if (dhcp.type == DHCP_NAK && c->lease) {
         lease_ended(en, c, "the server refused it");
     }
 }

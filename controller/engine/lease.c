@@ -191,10 +191,20 @@ claim(struct engine *en, struct segment *segment,
         return NULL;
     }
     client_set_mac(c, grant->mac);
+    return c;
+}
+
+/* It has a lease from now on, if it had none. */
+static void
+have_lease(struct client *c)
+{
+    if (!c->lease) {
+        c->lease = fh_xcalloc(1, sizeof *c->lease);
+    }
+    c->mac_fixed = true;
     if (c->origin == CLIENT_LEARNED) {
         life_set_origin(c, CLIENT_LEASED);
     }
-    return c;
 }
 
 bool
@@ -206,10 +216,7 @@ lease_granted(struct engine *en, struct segment *segment,
     if (!c) {
         return false;
     }
-    if (!c->lease) {
-        c->lease = fh_xcalloc(1, sizeof *c->lease);
-    }
-    c->mac_fixed = true;
+    have_lease(c);
     set_end(en, c, grant->lease_s);
     lease_ack_keep(c, ack);
     c->lease->granted_ms = engine_now_ms(en);
@@ -226,6 +233,7 @@ lease_granted(struct engine *en, struct segment *segment,
 void
 lease_renewed(struct engine *en, struct client *c, uint32_t lease_s)
 {
+    have_lease(c);
     set_end(en, c, lease_s);
 }
 
@@ -258,8 +266,7 @@ restore_one(struct engine *en, const struct store_client *kept)
     }
     c = claim(en, segment, &grant);
     if (c && !c->lease) {
-        c->lease = fh_xcalloc(1, sizeof *c->lease);
-        c->mac_fixed = true;
+        have_lease(c);
         set_end(en, c, kept->end_ms ? (uint32_t) (left_ms / 1000 + 1)
                        : DHCP_LEASE_FOREVER);
         c->lease->restored = true;

@@ -27,7 +27,8 @@ struct lease_grant {
  * else, or is none of the segment's. */
 bool lease_granted(struct engine *, struct segment *,
                    const struct lease_grant *, const struct lease_ack *);
-/* It was renewed, for 'lease_s' from now. */
+/* It was renewed, for 'lease_s' from now.  A client without a lease has one
+ * now: a daemon that was killed may have lost it. */
 void lease_renewed(struct engine *, struct client *, uint32_t lease_s);
 /* Does it answer, where it is served? */
 bool lease_is_in_use(const struct client *);

@@ -469,6 +469,30 @@ def test_lease_survives_a_restart(served):
     client.stop()
 
 
+def test_lease_survives_a_kill(lab):
+    """Before it was written: the bridges hold its client, which goes on and
+    has its lease again from the next renewal on."""
+    build(lab)
+    server = dhcplab.Server(lab, "dnsmasq", lease_s=120).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
+    wait_uplinks(lab)
+    client = dhcplab.DhcpClient(lab, lab.c).start()
+    address = client.wait_bound()
+    lab.daemon.kill()
+    lab.daemon.start()
+    lab.wait_connected()
+    lab.wait_active(lab.c, lab.a)
+    assert lab.c.ping(harness.SERVER, timeout=2)
+    client.signal(signal.SIGUSR1)               # udhcpc: renew now.
+    lab.wait_for(
+        lambda: lab.daemon.client(address)["origin"] == "leased",
+        what="the renewal to be seen",
+    )
+    assert 100 < dhcplab.seconds_until(lab.daemon.client(address)["expires"])
+    client.stop()
+    server.stop()
+
+
 def test_takeover_between_offer_and_request(served):
     """The router that relayed the DISCOVER dies; the exchange goes on."""
     client = dhcplab.DhcpClient(served, served.c)

@@ -643,6 +643,30 @@ a_repeated_acknowledgement_does_not_extend_a_lease(void **state)
     rig_end(rig);
 }
 
+/* As after kill -9: the client was found on a bridge, and nothing more is
+ * known of it. */
+static void
+a_lease_that_was_forgotten_is_known_when_it_is_renewed(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    struct message renewed = ack;
+
+    (void) state;
+    rig_ask(rig, "A", LEASED, C_MAC);
+    rig_run(rig, 1000);
+    assert_null(rig_client(rig, LEASED)->lease);
+    renewed.giaddr = NULL;
+    renewed.dst = LEASED;
+    renewed.yiaddr = "10.0.0.78";               /* Not its own. */
+    from_server(rig, rig_active(rig, LEASED), &renewed);
+    assert_null(rig_client(rig, LEASED)->lease);
+    renewed.yiaddr = LEASED;
+    from_server(rig, rig_active(rig, LEASED), &renewed);
+    assert_non_null(rig_client(rig, LEASED)->lease);
+    assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_LEASED);
+    rig_end(rig);
+}
+
 static void
 a_request_that_is_repeated_is_acknowledged_again(void **state)
 {
@@ -680,6 +704,8 @@ main(void)
         cmocka_unit_test(but_for_who_takes_a_rapid_commit),
         cmocka_unit_test(a_repeated_acknowledgement_does_not_extend_a_lease),
         cmocka_unit_test(a_request_that_is_repeated_is_acknowledged_again),
+        cmocka_unit_test(
+            a_lease_that_was_forgotten_is_known_when_it_is_renewed),
         cmocka_unit_test(a_router_may_die_before_the_offer),
         cmocka_unit_test(a_router_may_die_between_request_and_acknowledgement),
         cmocka_unit_test(a_router_may_die_during_a_renewal),
