@@ -143,8 +143,8 @@ reach_timer(struct reach *r, const struct reach_params *params,
     }
     if (bridge->full_ms && r->state != REACH_DOWN
         && (int32_t) ((uint32_t) bridge->full_ms - r->probed_ms) >= 0) {
-        v.probe = true;         /* Its answer may have been lost in a queue. */
-        v.next_ms = after_probe_ms(r, params, now_ms);
+        r->ambiguous = true;    /* Its answer may have been lost in a queue. */
+        v.repeat = true;
         return v;
     }
     if (bridge->dropped_us >= r->sent_us && r->state != REACH_DOWN) {
@@ -261,6 +261,7 @@ reach_probe_sent(struct reach *r, uint32_t fence, int64_t now_us)
     r->owed += r->owed < REACH_OWED_MOST;
     if (!r->outstanding) {
         r->sent_us = now_us;
+        r->ambiguous = false;
     }
     r->fence = fence;
     r->probed_ms = (uint32_t) (now_us / 1000);
@@ -309,8 +310,9 @@ reach_reply(struct reach *r, const struct reach_params *params,
      * the first one on is the longest that it can have taken, and on a busy
      * machine the timeout must learn that.  So where it comes after all of
      * them have been given up; not so where the client was gone in
-     * between. */
-    if (r->outstanding == (r->state != REACH_DOWN) && now_us >= r->sent_us
+     * between, or the first was repeated for the sake of full queues. */
+    if (r->outstanding == (r->state != REACH_DOWN) && !r->ambiguous
+        && now_us >= r->sent_us
         && now_us - r->sent_us < INT32_MAX) {
         rtt_sample(&r->rtt, now_us - r->sent_us);
     }

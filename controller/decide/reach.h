@@ -84,6 +84,8 @@ struct reach {
     bool silent;                /* DOWN, of which its silence is the only
                                  * evidence. */
     bool looked;                /* The meter is being, or was, read. */
+    bool ambiguous;             /* An answer tells nothing of the time it
+                                 * took: one may have been lost on the way. */
     bool anonymous;             /* The last one's sender was 0.0.0.0. */
     bool surprise;              /* The next one's is, come what may. */
     uint8_t owed;               /* Replies that may still come. */
@@ -115,6 +117,8 @@ struct reach_bridge {
 struct reach_verdict {
     enum reach_event event;
     bool probe;                 /* Send one now, then reach_probe_sent(). */
+    bool repeat;                /* The same as soon as the window has room;
+                                 * until then call again. */
     bool look;                  /* Read the meter, then reach_look_sent(). */
     bool inconclusive;              /* Silence that was no evidence. */
     int64_t next_ms;            /* Arm the timer for this. */

@@ -258,6 +258,20 @@ note_inconclusive(struct engine *en, struct client *c, const struct reach *r)
     }
 }
 
+/* What was asked while the window was full is asked again once it is not:
+ * answers that nobody waits for would fill it for good. */
+static void
+repeat_probe(struct engine *en, struct client *c, struct reach *r)
+{
+    int64_t wait_ms = wait_until_ms(en, c, r->index);
+
+    if (wait_ms) {
+        wheel_arm(en->wheel, &r->timer, wait_ms);
+    } else {
+        probe_now(en, c, r->index);
+    }
+}
+
 void
 probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
 {
@@ -285,6 +299,10 @@ probe_timer_fired(struct wheel_timer *timer, int64_t now_ms, void *en_)
     router->counters.probes_missed += r->missed - n_missed;
     if (v.look) {
         reach_look_sent(r, router_read_drops(router, r->port));
+    }
+    if (v.repeat) {
+        repeat_probe(en, c, r);
+        return;
     }
     wheel_arm(en->wheel, &r->timer, v.next_ms);
     if (v.probe) {

@@ -124,7 +124,7 @@ run_with_full_window(struct rig *rig, int64_t ms)
 
     while (ms-- > 0) {
         w->sent = w->passed + 2 * WINDOW_MOST;
-        w->progress_ms = engine_now_ms(rig_engine(rig));
+        w->progress_ms = w->full_ms = engine_now_ms(rig_engine(rig));
         rig_run(rig, 1);
     }
     w->passed = w->sent;
@@ -223,11 +223,34 @@ a_router_that_is_configured_again_serves_again(void **state)
     rig_end(rig);
 }
 
+/* What was asked while the window was full may have been lost; but who would
+ * ask again at once, with thousands of others, would keep it full for good. */
+static void
+nobody_is_asked_again_while_the_window_is_full(void **state)
+{
+    struct rig *rig = one_client(NULL);
+    struct reach *r = &rig_client(rig, C)->reaches[1];
+    uint32_t sent;
+
+    rig_silence_host(rig, C, "B");
+    while (!r->outstanding) {
+        rig_run(rig, 1);
+    }
+    sent = r->sent;
+    run_with_full_window(rig, 500);
+    assert_int_equal(r->sent, sent);
+    assert_true(reach_is_up(r));
+    rig_run(rig, 1000);
+    assert_false(reach_is_up(r));
+    rig_end(rig);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_router_is_left_before_a_probe_is_due),
+        cmocka_unit_test(nobody_is_asked_again_while_the_window_is_full),
         cmocka_unit_test(a_dead_router_is_found_among_a_crowd),
         cmocka_unit_test(many_are_told_in_one_form_first),
         cmocka_unit_test(

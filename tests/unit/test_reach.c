@@ -452,14 +452,38 @@ silence_while_the_window_was_full_is_no_miss(void **state)
     reach_look_sent(&r, 1);
     r.looked = true;
     bridge.full_ms = 2000;
-    v = reach_timer(&r, &params, &bridge, 2020);
-    assert_true(v.probe);
-    assert_int_equal(v.event, REACH_NOTHING);
-    assert_int_equal(r.misses, 0);
-    send_probe(&r, 3, 2020);
+    for (int64_t now_ms = 2020; now_ms < 2100; now_ms++) {
+        v = reach_timer(&r, &params, &bridge, now_ms);
+        assert_true(v.repeat);          /* When there is room. */
+        assert_false(v.probe);
+        assert_int_equal(v.event, REACH_NOTHING);
+        assert_int_equal(r.misses, 0);
+    }
+    send_probe(&r, 3, 2100);
     r.looked = true;
-    assert_int_equal(reach_timer(&r, &params, &bridge, 2040).event,
+    assert_int_equal(reach_timer(&r, &params, &bridge, 2120).event,
                      REACH_LATE);
+}
+
+/* Which of the two it answers, and how long the other took, nobody knows. */
+static void
+nor_does_the_timeout_grow_by_it(void **state)
+{
+    struct reach_bridge bridge = { .fence_done = 9, .reading_done = 9,
+                                   .full_ms = 2000 };
+    struct reach r = up_since(1000);
+    uint32_t srtt_us = r.rtt.srtt_us;
+    int64_t next_ms;
+
+    send_probe(&r, 2, 2000);
+    r.looked = true;
+    assert_true(reach_timer(&r, &params, &bridge, 2020).repeat);
+    send_probe(&r, 3, 2900);
+    reach_reply(&r, &params, 1, 2901000, &next_ms);
+    assert_int_equal(r.rtt.srtt_us, srtt_us);
+    send_probe(&r, 4, 3900);            /* This one is clear. */
+    reach_reply(&r, &params, 1, 3950000, &next_ms);
+    assert_true(r.rtt.srtt_us > srtt_us);
 }
 
 /* One probe in its turn whose answer, if there is one, is dropped. */
@@ -740,6 +764,7 @@ main(void)
         cmocka_unit_test(no_verdict_before_the_meter_is_read),
         cmocka_unit_test(silence_while_replies_are_dropped_is_no_miss),
         cmocka_unit_test(silence_while_the_window_was_full_is_no_miss),
+        cmocka_unit_test(nor_does_the_timeout_grow_by_it),
         cmocka_unit_test(
             a_flood_that_goes_on_leaves_a_client_unheard),
         cmocka_unit_test(
