@@ -194,26 +194,39 @@ a_client_goes_with_its_lease(void **state)
     rig_end(rig);
 }
 
+static const struct message release = {
+    .type = DHCP_RELEASE, .src = LEASED, .dst = "198.51.100.67",
+    .ciaddr = LEASED,
+};
+static const struct message decline = {
+    .type = DHCP_DECLINE, .src = "0.0.0.0", .dst = "255.255.255.255",
+    .ciaddr = LEASED,
+};
+
+/* By unicast, through the router. */
+static void
+client_releases(struct rig *rig, const char *name)
+{
+    struct router *router = engine_find_router(rig_engine(rig), name);
+    uint8_t buf[512];
+    size_t len = build(buf, &release);
+
+    rig_frame(rig, name, RIG_ACCESS,
+              flow_meta_domain(&router->uplinks[0].view)
+              | FLOW_META_FROM_ACCESS, buf, len);
+}
+
 static void
 who_releases_its_address_is_forgotten(void **state)
 {
-    const struct message release = {
-        .type = DHCP_RELEASE, .src = LEASED, .dst = "198.51.100.67",
-        .ciaddr = LEASED,
-    };
     struct rig *rig = two_routers(relayed);
-    struct router *router = engine_find_router(rig_engine(rig), "A");
-    uint8_t buf[512];
-    size_t len = build(buf, &release);
 
     from_client(rig, "A", &request);
     from_server(rig, "A", &ack);
     rig_run(rig, 1000);
     assert_non_null(rig_client(rig, LEASED));
     rig_said(rig);
-    rig_frame(rig, "A", RIG_ACCESS,
-              flow_meta_domain(&router->uplinks[0].view)
-              | FLOW_META_FROM_ACCESS, buf, len);
+    client_releases(rig, "A");
     assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
     assert_null(rig_client(rig, LEASED));
     rig_end(rig);
@@ -224,10 +237,6 @@ who_releases_its_address_is_forgotten(void **state)
 static void
 an_address_is_declined_where_it_was_asked_for(void **state)
 {
-    const struct message decline = {
-        .type = DHCP_DECLINE, .src = "0.0.0.0", .dst = "255.255.255.255",
-        .ciaddr = LEASED,
-    };
     struct rig *rig = two_routers(relayed);
     uint8_t buf[512];
     size_t len = build(buf, &decline);
@@ -591,6 +600,124 @@ who_only_asks_for_parameters_gets_no_lease(void **state)
     rig_end(rig);
 }
 
+/* It gives its address back, and is gone. */
+static void
+a_client_releases_by_the_other_router(void **state)
+{
+    struct rig *rig = half_time();
+
+    (void) state;
+    client_releases(rig, "B");
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    assert_null(rig_client(rig, LEASED));
+    rig_silence_host(rig, LEASED, NULL);
+    rig_run(rig, 1000);
+    assert_int_equal(rig_held(rig, "B", LEASED), 0);
+    rig_end(rig);
+}
+
+/* Nobody repeats a release (RFC 2131, 4.4.4): to us, and to the server, it has
+ * its lease until that ends. */
+static void
+a_release_may_be_lost_with_a_router(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+
+    (void) state;
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 30000);
+    rig_kill(rig, "A");
+    rig_silence_host(rig, LEASED, NULL);
+    rig_run(rig, 29000);
+    assert_non_null(rig_client(rig, LEASED));
+    rig_run(rig, 2000);
+    assert_null(rig_client(rig, LEASED));
+    assert_int_equal(rig_held(rig, "B", LEASED), 0);
+    rig_end(rig);
+}
+
+/* The other one does not take over who has nothing any more. */
+static void
+a_router_may_die_after_a_release(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+
+    (void) state;
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 30000);
+    rig_said(rig);
+    client_releases(rig, "A");
+    assert_true(sends(rig, "A sends a packet by port 9\n"));
+    rig_silence_host(rig, LEASED, NULL);
+    rig_disconnect(rig, "A");
+    rig_run(rig, 1000);
+    assert_false(sends(rig, "B adds "LEASED));
+    assert_null(rig_client(rig, LEASED));
+    rig_connect(rig, "A");
+    rig_run(rig, 1000);
+    assert_null(rig_client(rig, LEASED));
+    assert_int_equal(rig_held(rig, "A", LEASED), 0);
+    rig_end(rig);
+}
+
+/* While the client checks the address that A has told it, A dies. */
+static void
+a_client_declines_by_the_other_router(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+
+    (void) state;
+    rig_silence_host(rig, LEASED, NULL);        /* RFC 5227, 2.1. */
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 1000);
+    rig_disconnect(rig, "A");
+    rig_run(rig, 1000);
+    rig_said(rig);
+    from_client(rig, "B", &decline);
+    assert_true(sends(rig, "B sends a packet by port 9\n"));
+    assert_null(rig_client(rig, LEASED));
+    rig_run(rig, 1000);
+    assert_int_equal(rig_held(rig, "B", LEASED), 0);
+    rig_end(rig);
+}
+
+/* Its copy, heard by B, is not passed on as well; and the client asks for
+ * another address by B. */
+static void
+a_router_may_die_after_a_decline(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    struct message other = by_b(&ack);
+
+    (void) state;
+    other.yiaddr = "10.0.0.78";
+    rig_silence_host(rig, LEASED, NULL);
+    from_client(rig, "A", &request);
+    from_client(rig, "B", &request);
+    from_server(rig, "A", &ack);
+    rig_run(rig, 1000);
+    rig_said(rig);
+    from_client(rig, "A", &decline);
+    assert_true(sends(rig, "A sends a packet by port 9\n"));
+    rig_disconnect(rig, "A");
+    from_client(rig, "B", &decline);
+    assert_false(sends(rig, "B sends a packet"));
+    assert_null(rig_client(rig, LEASED));
+    rig_run(rig, 10000);                        /* RFC 2131, 3.1, 5. */
+    from_client(rig, "B", &discover);
+    from_client(rig, "B", &request);
+    from_server(rig, "B", &other);
+    assert_string_equal(rig_active(rig, "10.0.0.78"), "B");
+    assert_null(rig_client(rig, LEASED));
+    rig_end(rig);
+}
+
 /* RFC 2131, 3.1. */
 static void
 an_acknowledgement_without_a_request_is_no_lease(void **state)
@@ -712,6 +839,11 @@ main(void)
         cmocka_unit_test(a_client_rebinds_by_the_other_router),
         cmocka_unit_test(a_refusal_comes_by_the_other_router),
         cmocka_unit_test(who_only_asks_for_parameters_gets_no_lease),
+        cmocka_unit_test(a_client_releases_by_the_other_router),
+        cmocka_unit_test(a_release_may_be_lost_with_a_router),
+        cmocka_unit_test(a_router_may_die_after_a_release),
+        cmocka_unit_test(a_client_declines_by_the_other_router),
+        cmocka_unit_test(a_router_may_die_after_a_decline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
