@@ -11,10 +11,14 @@ import shutil
 import stat
 import time
 
+from .frames import arp
 from .harness import GATEWAY, NEXT_HOP, PREFIX
 from .netns import end
 
 POOL = ("10.0.0.100", "10.0.0.180")
+
+# RFC 2132, 9.6.
+REQUEST, DECLINE, ACK, NAK, RELEASE = 3, 4, 5, 6, 7
 
 # What a DHCP client runs for each event.  udhcpc: $1, dhclient: $reason.
 SCRIPT = """#!/bin/sh
@@ -230,3 +234,61 @@ def seconds_until(text):
     """Of the API's time, from now."""
     parsed = time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")
     return calendar.timegm(parsed) - time.time()
+
+
+def wait_uplinks(lab):
+    """Until all routers can relay."""
+    for name in lab.routers:
+        lab.wait_for(
+            lambda name=name: all(
+                port["next_hop_state"] == "resolved"
+                for port in lab.daemon.router(name)["ports"]
+                if port["role"] == "uplink"
+            ),
+            what=f"{name} to know its next hop",
+        )
+
+
+# Of frames that a Tap sees.
+
+
+def udp_payload(frame):
+    data = bytes(frame.bytes)[14:]
+    return data[(data[0] & 15) * 4 + 8 :] if data[9:10] == b"\x11" else b""
+
+
+def xid(frame):
+    return udp_payload(frame)[4:8]
+
+
+def message_type(frame):
+    options = udp_payload(frame)[240:]
+    while options and options[0] != 53:
+        options = options[2 + options[1] :] if options[0] else options[1:]
+    return options[2]
+
+
+def is_relayed(frame):
+    """A request to a server with a relay's address in it."""
+    payload = udp_payload(frame)
+    return len(payload) > 240 and payload[0] == 1 and any(payload[24:28])
+
+
+def is_relayed_request(frame):
+    return is_relayed(frame) and message_type(frame) == REQUEST
+
+
+def is_reply(frame):
+    return udp_payload(frame)[:1] == b"\x02"
+
+
+def is_reply_of(kind):
+    """Predicate: a server's word of that type."""
+    return lambda frame: is_reply(frame) and message_type(frame) == kind
+
+
+def defend(host, tap):
+    """'host' answers whoever looks whether an address is in use (RFC 5227)."""
+    for frame in tap.take():
+        if frame.op == 1 and frame.spa == "0.0.0.0":
+            tap.send(arp(2, host.mac, frame.tpa, frame.eth_src, frame.spa))

@@ -23,6 +23,7 @@ for module in pkgutil.iter_modules(firsthop.lab.__path__):
         f"firsthop.lab.{module.name}"
     )
 
+import dhcplab  # noqa: E402
 import harness  # noqa: E402
 from netns import sweep  # noqa: E402
 
@@ -68,3 +69,15 @@ def article(lab):
     lab.start_daemon()
     lab.settle(lab.c, lab.d)
     return lab
+
+
+@pytest.fixture(params=["dnsmasq", "kea"])
+def served(lab, request):
+    """The article's topology, with a DHCP server of either kind, lab.dhcp, and
+    DHCP relayed to it."""
+    harness.build_article(lab)
+    lab.dhcp = dhcplab.Server(lab, request.param).start()
+    lab.start_daemon(dhcplab.dhcp_config(lab))
+    dhcplab.wait_uplinks(lab)
+    yield lab
+    lab.dhcp.stop()

@@ -12,36 +12,7 @@ import pytest
 import dhcplab
 import harness
 import vlanlab
-from frames import arp, ip_bytes, mac_bytes, udp
-
-
-def build(lab):
-    """The article's topology, with nobody's address set on C and D."""
-    harness.build_article(lab)
-    return lab
-
-
-@pytest.fixture(params=["dnsmasq", "kea"])
-def served(lab, request):
-    """A lab with a server of either kind and DHCP relayed to it."""
-    build(lab)
-    lab.dhcp = dhcplab.Server(lab, request.param).start()
-    lab.start_daemon(dhcplab.dhcp_config(lab))
-    wait_uplinks(lab)
-    yield lab
-    lab.dhcp.stop()
-
-
-def wait_uplinks(lab):
-    for name in lab.routers:
-        lab.wait_for(
-            lambda name=name: all(
-                port["next_hop_state"] == "resolved"
-                for port in lab.daemon.router(name)["ports"]
-                if port["role"] == "uplink"
-            ),
-            what=f"{name} to know its next hop",
-        )
+from frames import ip_bytes, mac_bytes, udp
 
 
 @pytest.mark.parametrize("program", ["udhcpc", "dhclient"])
@@ -65,10 +36,10 @@ def test_client_gets_an_address_and_is_served_at_once(served, program):
 @pytest.mark.parametrize("program", ["dhcpcd", "networkd"])
 def test_client_that_checks_its_address_is_not_lost(lab, program):
     """For seconds after the acknowledgement it answers nobody (RFC 5227)."""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "kea").start()
     lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c, program).start()
     try:
         address = client.wait_bound(timeout=30)
@@ -84,11 +55,11 @@ def test_client_that_checks_its_address_is_not_lost(lab, program):
 
 def test_client_that_takes_a_rapid_commit(lab):
     """The server acknowledges its DISCOVER (RFC 4039)."""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "dnsmasq", options=["--dhcp-rapid-commit"])
     server.start()
     lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c, "dhcpcd")
     client.start("-o", "rapid_commit", "--noarp")
     address = client.wait_bound(timeout=30)
@@ -104,33 +75,11 @@ def test_server_hears_each_message_once(served):
     client = dhcplab.DhcpClient(served, served.d).start()
     with served.server.tap() as tap:
         client.wait_bound()
-        relayed = [frame for frame in tap.take() if is_relayed(frame)]
+        relayed = tap.matching(dhcplab.is_relayed)
     client.stop()
-    kinds = [message_type(frame) for frame in relayed]
-    assert kinds.count(1) == len({xid(f) for f in relayed})
+    kinds = [dhcplab.message_type(frame) for frame in relayed]
+    assert kinds.count(1) == len({dhcplab.xid(f) for f in relayed})
     assert kinds == sorted(set(kinds)), kinds
-
-
-def udp_payload(frame):
-    data = bytes(frame.bytes)[14:]
-    return data[(data[0] & 15) * 4 + 8 :] if data[9:10] == b"\x11" else b""
-
-
-def is_relayed(frame):
-    """A request to a server with a relay's address in it."""
-    payload = udp_payload(frame)
-    return len(payload) > 240 and payload[0] == 1 and any(payload[24:28])
-
-
-def xid(frame):
-    return udp_payload(frame)[4:8]
-
-
-def message_type(frame):
-    options = udp_payload(frame)[240:]
-    while options and options[0] != 53:
-        options = options[2 + options[1] :] if options[0] else options[1:]
-    return options[2]
 
 
 def test_reply_is_a_unicast_frame(served):
@@ -138,7 +87,7 @@ def test_reply_is_a_unicast_frame(served):
     client = dhcplab.DhcpClient(served, served.c).start()
     with served.d.tap() as tap:
         client.wait_bound()
-        heard = [f for f in tap.take() if udp_payload(f)[:1] == b"\x02"]
+        heard = tap.matching(dhcplab.is_reply)
     client.stop()
     assert not heard
 
@@ -157,15 +106,6 @@ def test_release_ends_the_lease(served):
     assert event["client"] == address
 
 
-def defend(host, tap):
-    """Answers whoever looks whether an address is in use (RFC 5227)."""
-    for frame in tap.take():
-        if frame.op == 1 and frame.spa == "0.0.0.0":
-            tap.send(
-                arp(2, host.mac, frame.tpa, frame.eth_src, frame.spa)
-            )
-
-
 @pytest.mark.parametrize("served", ["kea"], indirect=True)
 def test_client_that_declines_gets_another(served):
     """Somebody has the address that it was given."""
@@ -173,7 +113,7 @@ def test_client_that_declines_gets_another(served):
     with served.d.tap() as tap:
 
         def declined():
-            defend(served.d, tap)
+            dhcplab.defend(served.d, tap)
             return served.daemon.events(0, type="client.forgotten")
 
         event = served.wait_for(declined, 15, "the address to be declined")[0]
@@ -208,7 +148,7 @@ def test_client_from_elsewhere_is_refused_its_old_address(served):
         file.write(OLD_LEASE)
     with served.c.tap() as tap:
         client.start()
-        nak = tap.wait(is_nak, timeout=15)
+        nak = tap.wait(dhcplab.is_reply_of(dhcplab.NAK), timeout=15)
         assert nak.eth_dst == served.c.mac
         served.wait_for(
             lambda: (client.address() or "") >= dhcplab.POOL[0],
@@ -219,13 +159,7 @@ def test_client_from_elsewhere_is_refused_its_old_address(served):
     assert not known(served, "10.9.9.9")
 
 
-def is_nak(frame):
-    payload = udp_payload(frame)
-    return payload[:1] == b"\x02" and message_type(frame) == 6
-
-
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
-RELEASE, DECLINE = 7, 4
 
 
 def dhcp_frame(kind, eth_src, eth_dst, src, dst, **fields):
@@ -245,31 +179,28 @@ def dhcp_frame(kind, eth_src, eth_dst, src, dst, **fields):
 def test_nobody_gives_up_the_address_of_another(lab):
     """By unicast from an address of one's own, or by broadcast in the
     client's name: dropped, counted, and the server never hears of it."""
-    build(lab)
+    harness.build_article(lab)
     lab.dhcp = dhcplab.Server(lab, "dnsmasq").start()
     lab.start_daemon(dhcplab.dhcp_config(lab))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     d = dhcplab.DhcpClient(lab, lab.d).start()
     c = dhcplab.DhcpClient(lab, lab.c).start()
     victim, attacker = d.wait_bound(), c.wait_bound()
     lab.daemon.restart()  # Nobody has just got an address, then.
     lab.wait_connected()
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     lab.wait_for(lambda: lab.daemon.active(attacker) and known(lab, victim))
     gateway = lab.a.mac if lab.daemon.active(attacker) == "A" else lab.b.mac
     named = {"chaddr": lab.d.mac, "ciaddr": victim}
+    to_all = (lab.d.mac, BROADCAST_MAC, "0.0.0.0", "255.255.255.255")
+    by_unicast = (lab.c.mac, gateway, attacker, harness.NEXT_HOP)
+    declined = {
+        "chaddr": lab.d.mac, "ciaddr": "0.0.0.0", "requested": victim
+    }
     frames = [
-        dhcp_frame(
-            RELEASE, lab.c.mac, gateway, attacker, harness.NEXT_HOP, **named
-        ),
-        dhcp_frame(
-            RELEASE, lab.d.mac, BROADCAST_MAC, "0.0.0.0", "255.255.255.255",
-            **named,
-        ),
-        dhcp_frame(
-            DECLINE, lab.d.mac, BROADCAST_MAC, "0.0.0.0", "255.255.255.255",
-            chaddr=lab.d.mac, ciaddr="0.0.0.0", requested=victim,
-        ),
+        dhcp_frame(dhcplab.RELEASE, *by_unicast, **named),
+        dhcp_frame(dhcplab.RELEASE, *to_all, **named),
+        dhcp_frame(dhcplab.DECLINE, *to_all, **declined),
     ]
     with lab.c.tap() as tap:
         for frame in frames:
@@ -291,10 +222,10 @@ def known(lab, address):
 
 def test_renewal_moves_the_end(lab):
     """By unicast, through the router, unchanged; an acknowledgement counts."""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "dnsmasq", lease_s=120).start()
     lab.start_daemon(dhcplab.dhcp_config(lab))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c).start()
     address = client.wait_bound()
     before = lab.daemon.client(address)["expires"]
@@ -330,10 +261,10 @@ def renews(client, patience_s=1):
 def test_renewal_without_the_daemon(lab):
     """The bridge passes it on; and when the daemon is back, after the end
     that it knew, the client is served all the same."""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "kea", lease_s=10).start()
     lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c).start()
     address = client.wait_bound()
     end = lab.daemon.client(address)["expires"]
@@ -365,10 +296,10 @@ def test_lease_that_ends_is_withdrawn(lab, learn):
     """Of a host that still answers: where only leases are served it is not
     served any more; else it is a host like any other.  (dnsmasq grants no less
     than two minutes.)"""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "kea", lease_s=4).start()
     lab.start_daemon(dhcplab.dhcp_config(lab, learn=learn))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c).start()
     address = client.wait_bound()
     record = lab.daemon.client(address)
@@ -393,10 +324,10 @@ def test_lease_that_ends_is_withdrawn(lab, learn):
 def test_only_leases_are_served(lab):
     """ "learn": "dhcp": a host with an address of its own choice gets none of
     the gateway's answers."""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "dnsmasq").start()
     lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     assert not lab.d.ping(harness.GATEWAY, timeout=1)
     assert not known(lab, lab.d.address)
     client = dhcplab.DhcpClient(lab, lab.c).start()
@@ -417,7 +348,7 @@ def test_only_leases_are_served(lab):
 
 
 def test_without_dhcp_it_is_dropped_and_counted(lab):
-    build(lab)
+    harness.build_article(lab)
     lab.start_daemon()
     client = dhcplab.DhcpClient(lab, lab.c).start()
     lab.wait_for(
@@ -472,10 +403,10 @@ def test_lease_survives_a_restart(served):
 def test_lease_survives_a_kill(lab):
     """Before it was written: the bridges hold its client, which goes on and
     has its lease again from the next renewal on."""
-    build(lab)
+    harness.build_article(lab)
     server = dhcplab.Server(lab, "dnsmasq", lease_s=120).start()
     lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
-    wait_uplinks(lab)
+    dhcplab.wait_uplinks(lab)
     client = dhcplab.DhcpClient(lab, lab.c).start()
     address = client.wait_bound()
     lab.daemon.kill()
@@ -491,58 +422,3 @@ def test_lease_survives_a_kill(lab):
     assert 100 < dhcplab.seconds_until(lab.daemon.client(address)["expires"])
     client.stop()
     server.stop()
-
-
-def test_takeover_between_offer_and_request(served):
-    """The router that relayed the DISCOVER dies; the exchange goes on."""
-    client = dhcplab.DhcpClient(served, served.c)
-    with served.server.tap() as tap:
-        client.start()
-        tap.wait(is_relayed, timeout=10)
-        served.a.kill()
-    client.wait_bound(timeout=30)
-    assert served.c.ping(harness.SERVER, timeout=2)
-    client.stop()
-
-
-# No acknowledgement leaves: its type is the first option that dnsmasq and Kea
-# send, 248 bytes into UDP (in bits).
-HOLD_BACK = """
-table inet held {
-    chain out {
-        type filter hook output priority 0;
-        udp sport 67 @th,1984,24 0x350105 counter drop
-    }
-}
-"""
-
-
-def is_relayed_request(frame):
-    return is_relayed(frame) and message_type(frame) == 3
-
-
-@pytest.mark.parametrize(
-    "program", ["udhcpc", "dhclient", "dhcpcd", "networkd"]
-)
-def test_takeover_between_request_and_acknowledgement(served, program):
-    """The acknowledgement is held back until the router that relayed the
-    request is dead; the client repeats itself, and has its address by the
-    other one."""
-    nft = served.server.netns.run
-    nft("nft", "-f", "-", stdin=HOLD_BACK)
-    client = dhcplab.DhcpClient(served, served.c, program)
-    with served.server.tap() as tap:
-        client.start()
-        tap.wait(is_relayed_request, timeout=20)
-        served.a.kill()
-    served.wait_for(
-        lambda: "packets 0" not in nft("nft", "list", "table", "inet", "held"),
-        what="an acknowledgement to be held back",
-    )
-    assert not client.address()
-    nft("nft", "delete", "table", "inet", "held")
-    address = client.wait_bound(timeout=40)
-    served.wait_active(served.c, served.b)
-    assert served.daemon.client(address)["origin"] == "leased"
-    served.wait_for(lambda: served.c.ping(harness.SERVER, timeout=1))
-    client.stop()
