@@ -48,6 +48,7 @@ packages="
     iproute2
     iputils-arping
     iputils-ping
+    ipxe-qemu
     isc-dhcp-client
     kea-dhcp4-server
     keepalived
@@ -57,6 +58,7 @@ packages="
     openvswitch-pki
     openvswitch-switch
     prometheus
+    qemu-system-x86
     systemd
     tcpdump
     traceroute

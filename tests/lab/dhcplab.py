@@ -5,6 +5,7 @@ is a Host of the Lab that gives its address up and asks for one with udhcpc,
 dhclient or whatever else the machine has."""
 
 import calendar
+import contextlib
 import json
 import os
 import shutil
@@ -19,6 +20,17 @@ POOL = ("10.0.0.100", "10.0.0.180")
 
 # RFC 2132, 9.6.
 REQUEST, DECLINE, ACK, NAK, RELEASE = 3, 4, 5, 6, 7
+
+# No acknowledgement leaves: its type is the first option that dnsmasq and Kea
+# send, 248 bytes into UDP (in bits).
+HOLD_BACK = """
+table inet held {
+    chain out {
+        type filter hook output priority 0;
+        udp sport 67 @th,1984,24 0x350105 counter drop
+    }
+}
+"""
 
 # What a DHCP client runs for each event.  udhcpc: $1, dhclient: $reason.
 SCRIPT = """#!/bin/sh
@@ -247,6 +259,20 @@ def wait_uplinks(lab):
             ),
             what=f"{name} to know its next hop",
         )
+
+
+@contextlib.contextmanager
+def acknowledgements_held_back(lab):
+    """Inside the with block the server of 'lab' grants leases, and nobody
+    hears of it.  Its end waits until that has happened."""
+    nft = lab.server.netns.run
+    nft("nft", "-f", "-", stdin=HOLD_BACK)
+    yield
+    lab.wait_for(
+        lambda: "packets 0" not in nft("nft", "list", "table", "inet", "held"),
+        what="an acknowledgement to be held back",
+    )
+    nft("nft", "delete", "table", "inet", "held")
 
 
 # Of frames that a Tap sees.

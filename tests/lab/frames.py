@@ -144,6 +144,9 @@ class Tap:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self._socket.close()
 
     def send(self, frame):

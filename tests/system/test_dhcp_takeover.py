@@ -22,18 +22,6 @@ def test_takeover_between_offer_and_request(served):
     client.stop()
 
 
-# No acknowledgement leaves: its type is the first option that dnsmasq and Kea
-# send, 248 bytes into UDP (in bits).
-HOLD_BACK = """
-table inet held {
-    chain out {
-        type filter hook output priority 0;
-        udp sport 67 @th,1984,24 0x350105 counter drop
-    }
-}
-"""
-
-
 @pytest.mark.parametrize(
     "program", ["udhcpc", "dhclient", "dhcpcd", "networkd"]
 )
@@ -41,19 +29,13 @@ def test_takeover_between_request_and_acknowledgement(served, program):
     """The acknowledgement is held back until the router that relayed the
     request is dead; the client repeats itself, and has its address by the
     other one."""
-    nft = served.server.netns.run
-    nft("nft", "-f", "-", stdin=HOLD_BACK)
     client = dhcplab.DhcpClient(served, served.c, program)
-    with served.server.tap() as tap:
-        client.start()
-        tap.wait(dhcplab.is_relayed_request, timeout=20)
-        served.a.kill()
-    served.wait_for(
-        lambda: "packets 0" not in nft("nft", "list", "table", "inet", "held"),
-        what="an acknowledgement to be held back",
-    )
+    with dhcplab.acknowledgements_held_back(served):
+        with served.server.tap() as tap:
+            client.start()
+            tap.wait(dhcplab.is_relayed_request, timeout=20)
+            served.a.kill()
     assert not client.address()
-    nft("nft", "delete", "table", "inet", "held")
     address = client.wait_bound(timeout=40)
     served.wait_active(served.c, served.b)
     assert served.daemon.client(address)["origin"] == "leased"
