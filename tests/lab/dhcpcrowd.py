@@ -2,14 +2,15 @@
 
 Each has a MAC of its own, asks, takes the first offer, and is done with the
 acknowledgement; what is not answered is repeated after a second, as clients
-do.  None of them answers ARP.
+do.  From then on it answers ARP.
 """
 
 import struct
 import time
 
 from .dhcplab import Server, dhcp_config, udp_payload
-from .frames import BROADCAST, ip_bytes, ip_text, mac_bytes, udp
+from .frames import ARP_REPLY, ARP_REQUEST, BROADCAST
+from .frames import arp, ip_bytes, ip_text, mac_bytes, udp
 
 PREFIX = "10.0.0.0/16"
 DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
@@ -51,6 +52,7 @@ class Crowd:
         self.waiting = {}  # xid: [what it has sent, when, when first, kind]
         self.offers = {}  # (xid, server): addresses
         self.leases = {}  # MAC: address
+        self._macs = {}  # By address.
         self.took_s = []
         self.repeated = 0
         self.seconds = 0.0
@@ -69,9 +71,16 @@ class Crowd:
                 self._n_begun += 1
                 self._say(self._n_begun, DISCOVER, b"", time.monotonic())
             self._repeat()
-            for frame in self._tap.take():
-                self._hear(frame)
+            self.hear()
         self.seconds += time.monotonic() - begun
+
+    def hear(self):
+        """Takes what has arrived.  For when it does not run()."""
+        for frame in self._tap.take():
+            if frame.op == ARP_REQUEST:
+                self._answer(frame)
+            else:
+                self._take(frame)
 
     def double_offers(self):
         """How many a server has made of a second address, in one
@@ -91,7 +100,14 @@ class Crowd:
                 self.repeated += 1
                 self._tap.send(waits[0])
 
-    def _hear(self, frame):
+    def _answer(self, frame):
+        mac = self._macs.get(frame.tpa)
+        if mac:
+            self._tap.send(
+                arp(ARP_REPLY, mac, frame.tpa, frame.sha, frame.spa)
+            )
+
+    def _take(self, frame):
         message = udp_payload(frame)
         if len(message) < 241 or message[0] != 2:
             return
@@ -107,7 +123,8 @@ class Crowd:
             wanted += bytes([54, 4]) + options[54]
             self._say(xid, REQUEST, wanted, waits[2])
         elif waits and (waits[3], kind) == (REQUEST, ACK):
-            self.leases[_mac(xid)] = ip_text(message[16:20])
+            mac, address = _mac(xid), ip_text(message[16:20])
+            self.leases[mac], self._macs[address] = address, mac
             self.took_s.append(time.monotonic() - waits[2])
             del self.waiting[xid]
 

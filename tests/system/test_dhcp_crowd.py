@@ -58,8 +58,10 @@ def test_no_lease_is_lost_over_a_death(kea):
         assert crowd.waiting
         kea.a.kill()
         crowd.run()
+
+        def all_by_b():
+            crowd.hear()
+            return served(kea, "B") == crowd.leases
+
+        kea.wait_for(all_by_b, 20, "all leases to be served by B")
     assert len(set(crowd.leases.values())) == N
-    kea.wait_for(
-        lambda: served(kea, "B") == crowd.leases,
-        what="all leases to be served by B",
-    )
