@@ -184,6 +184,16 @@ note_passed(struct engine *en, const struct relay_key *key)
     }
 }
 
+/* Does a copy bring word of a member that was not among those when the request
+ * was granted?  A server may be quicker than it. */
+static bool
+is_late_copy(const struct engine *en, const struct relay_key *key, int member)
+{
+    const struct relay_exchange *e = relays_find(en->relays, key);
+
+    return e && e->done && !e->ports[member];
+}
+
 static void
 take_broadcast(struct engine *en, const struct input *in)
 {
@@ -195,6 +205,7 @@ take_broadcast(struct engine *en, const struct input *in)
                                            &heard.member);
     struct dhcp dhcp;
     struct client *c;
+    bool late;
     int by;
 
     if (!segment || dhcp_parse(&in->ip, &dhcp)
@@ -213,9 +224,13 @@ take_broadcast(struct engine *en, const struct input *in)
         engine_drop(en, DROP_DHCP);
         return;
     }
+    late = is_late_copy(en, &key, heard.member);
     by = relays_heard(en->relays, &key, &heard, usable_members(segment),
                       c ? c->active : -1, engine_now_ms(en));
     if (by == RELAY_COPY) {
+        if (c && late) {
+            lease_heard(en, c, (size_t) heard.member, heard.port);
+        }
         return;
     }
     send_to_servers(en, segment, by, &frame->vlan, &dhcp);

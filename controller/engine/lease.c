@@ -138,16 +138,13 @@ set_end(struct engine *en, struct client *c, uint32_t lease_s)
 /* Where the client's broadcast was heard, it can be reached, and it cannot be
  * asked yet: it has no address. */
 static void
-note_heard(struct engine *en, struct client *c,
-           const struct lease_grant *grant)
+note_heard(struct engine *en, struct client *c, size_t member, uint32_t port)
 {
-    for (size_t i = 0; i < c->n_reaches; i++) {
-        if (grant->heard_by & UINT32_C(1) << i && serving_can(c, i)
-            && !reach_is_up(&c->reaches[i])
-            && reach_heard(&c->reaches[i], grant->ports[i],
-                           engine_now_ms(en))) {
-            member_router(c, i)->n_reachable++;
-        }
+    struct reach *r = &c->reaches[member];
+
+    if (serving_can(c, member) && !reach_is_up(r)
+        && reach_heard(r, port, engine_now_ms(en))) {
+        member_router(c, member)->n_reachable++;
     }
 }
 
@@ -221,13 +218,24 @@ lease_granted(struct engine *en, struct segment *segment,
     lease_ack_keep(c, ack);
     c->lease->granted_ms = engine_now_ms(en);
     client_checks_address(c, engine_now_ms(en));
-    note_heard(en, c, grant);
+    for (size_t i = 0; i < c->n_reaches; i++) {
+        if (grant->heard_by & UINT32_C(1) << i) {
+            note_heard(en, c, i, grant->ports[i]);
+        }
+    }
     mark_client(en, c, CLIENT_WANTS_ELECTION, CAUSE_NONE);
     settle_now(en, c);
     if (!takeover_is_untold(&c->takeover)) {
         lease_ack_send(c);
     }
     return true;
+}
+
+void
+lease_heard(struct engine *en, struct client *c, size_t member, uint32_t port)
+{
+    note_heard(en, c, member, port);
+    mark_client(en, c, CLIENT_WANTS_CHOICE, CAUSE_NONE);
 }
 
 void

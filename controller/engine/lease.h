@@ -27,6 +27,10 @@ struct lease_grant {
  * else, or is none of the segment's. */
 bool lease_granted(struct engine *, struct segment *,
                    const struct lease_grant *, const struct lease_ack *);
+/* By that member, and that port of it, its request was heard as well, only
+ * after the server had answered. */
+void lease_heard(struct engine *, struct client *, size_t member,
+                 uint32_t port);
 /* It was renewed, for 'lease_s' from now.  A client without a lease has one
  * now: a daemon that was killed may have lost it. */
 void lease_renewed(struct engine *, struct client *, uint32_t lease_s);

@@ -63,5 +63,5 @@ def test_no_lease_is_lost_over_a_death(kea):
             crowd.hear()
             return served(kea, "B") == crowd.leases
 
-        kea.wait_for(all_by_b, 20, "all leases to be served by B")
+        kea.wait_for(all_by_b, 8, "all leases to be served by B")
     assert len(set(crowd.leases.values())) == N

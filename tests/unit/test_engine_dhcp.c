@@ -498,6 +498,26 @@ a_router_may_die_between_request_and_acknowledgement(void **state)
     rig_end(rig);
 }
 
+/* The server is quicker than B's copy of the request. */
+static void
+a_copy_that_comes_after_the_acknowledgement_counts(void **state)
+{
+    struct rig *rig = two_routers(relayed);
+    struct message named = request;
+
+    (void) state;
+    named.ciaddr = LEASED;
+    from_client(rig, "A", &named);
+    from_server(rig, "A", &ack);
+    from_client(rig, "B", &named);
+    rig_run(rig, 100);
+    assert_string_equal(rig_active(rig, LEASED), "A");
+    rig_disconnect(rig, "A");
+    rig_run(rig, 1000);
+    assert_string_equal(rig_active(rig, LEASED), "B");
+    rig_end(rig);
+}
+
 /* It has had its lease for half of its time when its router dies. */
 static struct rig *
 half_time(void)
@@ -835,6 +855,7 @@ main(void)
             a_lease_that_was_forgotten_is_known_when_it_is_renewed),
         cmocka_unit_test(a_router_may_die_before_the_offer),
         cmocka_unit_test(a_router_may_die_between_request_and_acknowledgement),
+        cmocka_unit_test(a_copy_that_comes_after_the_acknowledgement_counts),
         cmocka_unit_test(a_router_may_die_during_a_renewal),
         cmocka_unit_test(a_client_rebinds_by_the_other_router),
         cmocka_unit_test(a_refusal_comes_by_the_other_router),
