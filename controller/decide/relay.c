@@ -95,19 +95,13 @@ relays_destroy(struct relays *relays)
 }
 
 static void
-list_until(struct relays *relays, struct exchange *e, int64_t end_ms)
-{
-    e->end_ms = end_ms;
-    TAILQ_INSERT_TAIL(list_of(relays, e), e, end_node);
-}
-
-static void
 keep_until(struct relays *relays, struct exchange *e, bool done,
            int64_t end_ms)
 {
     TAILQ_REMOVE(list_of(relays, e), e, end_node);
     e->known.done = done;
-    list_until(relays, e, end_ms);
+    e->end_ms = end_ms;
+    TAILQ_INSERT_TAIL(list_of(relays, e), e, end_node);
 }
 
 static struct exchange *
@@ -163,9 +157,10 @@ make_room(struct relays *relays, struct origin *next)
     forget(relays, TAILQ_FIRST(&most->exchanges));
 }
 
+/* Until when it is kept, keep_until() says. */
 static struct exchange *
 add(struct relays *relays, const struct relay_key *key,
-    const struct relay_heard *heard, int64_t now_ms)
+    const struct relay_heard *heard)
 {
     struct exchange *e = fh_xcalloc(1, sizeof *e);
 
@@ -181,7 +176,7 @@ add(struct relays *relays, const struct relay_key *key,
     }
     e->origin->n++;
     TAILQ_INSERT_TAIL(&e->origin->exchanges, e, origin_node);
-    list_until(relays, e, now_ms + RELAY_AGE_MS);
+    TAILQ_INSERT_TAIL(&relays->open, e, end_node);
     HASH_ADD(hh, relays->by_key, key, sizeof e->key, e);
     return e;
 }
@@ -240,7 +235,7 @@ relays_heard(struct relays *relays, const struct relay_key *key,
     expire(relays, now_ms);
     e = find(relays, key);
     if (!e) {
-        e = add(relays, key, heard, now_ms);
+        e = add(relays, key, heard);
     }
     e->known.heard_by |= UINT32_C(1) << heard->member;
     if (e->last >= 0 && now_ms - e->known.passed_ms < RELAY_COPY_MS) {

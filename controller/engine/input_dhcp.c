@@ -224,11 +224,11 @@ take_broadcast(struct engine *en, const struct input *in)
         engine_drop(en, DROP_DHCP);
         return;
     }
-    late = is_late_copy(en, &key, heard.member);
+    late = c && is_late_copy(en, &key, heard.member);
     by = relays_heard(en->relays, &key, &heard, usable_members(segment),
                       c ? c->active : -1, engine_now_ms(en));
     if (by == RELAY_COPY) {
-        if (c && late) {
+        if (late) {
             lease_heard(en, c, (size_t) heard.member, heard.port);
         }
         return;
@@ -368,6 +368,7 @@ pass_back(struct engine *en, struct segment *segment, int member,
 {
     int by = choose_way(segment, e, member);
     struct router *router = by < 0 ? NULL : segment->members[by].router;
+    bool grants = is_grant(segment, asked, reply);
     struct lease_ack ack = { .member = by };
     uint8_t buf[DHCP_FRAME_MAX];
     struct ipv4_envelope envelope = { .eth_dst = reply->mac,
@@ -382,15 +383,14 @@ pass_back(struct engine *en, struct segment *segment, int member,
                                reply);
     ack.frame = buf;
     ack.port = e->ports[by];
-    if (!ack.len || (is_grant(segment, asked, reply)
-                     && !grant(en, segment, e, reply, &ack))) {
+    if (!ack.len || (grants && !grant(en, segment, e, reply, &ack))) {
         engine_drop(en, DROP_DHCP);
         return;
     }
     if (reply->type == DHCP_NAK) {
         refused(en, segment, e, reply);
     }
-    if (!is_grant(segment, asked, reply)) {
+    if (!grants) {
         router_send(router, ack.port, buf, ack.len);
     }
     if (reply->type == DHCP_ACK) {

@@ -131,6 +131,19 @@ two_routers(const char *segment)
     return rig;
 }
 
+enum heard { HEARD_BY_A, HEARD_BY_BOTH };
+
+/* The client has a lease by way of A. */
+static void
+get_lease(struct rig *rig, enum heard heard)
+{
+    from_client(rig, "A", &request);
+    if (heard == HEARD_BY_BOTH) {
+        from_client(rig, "B", &request);
+    }
+    from_server(rig, "A", &ack);
+}
+
 static void
 one_router_relays_a_request(void **state)
 {
@@ -184,8 +197,7 @@ a_client_goes_with_its_lease(void **state)
         "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]},"
         " \"learn\": \"dhcp\"}");
 
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     rig_run(rig, 59000);
     assert_string_equal(rig_active(rig, LEASED), "A");
     rig_run(rig, 2000);
@@ -221,8 +233,7 @@ who_releases_its_address_is_forgotten(void **state)
 {
     struct rig *rig = two_routers(relayed);
 
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     rig_run(rig, 1000);
     assert_non_null(rig_client(rig, LEASED));
     rig_said(rig);
@@ -241,8 +252,7 @@ an_address_is_declined_where_it_was_asked_for(void **state)
     uint8_t buf[512];
     size_t len = build(buf, &decline);
 
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     rig_run(rig, 500);
     rig_said(rig);
     rig_frame(rig, "A", RIG_OTHER_ACCESS, 0, buf, len);
@@ -253,8 +263,7 @@ an_address_is_declined_where_it_was_asked_for(void **state)
     assert_non_null(strstr(rig_said(rig), "A sends a packet by port 9\n"));
     assert_null(rig_client(rig, LEASED));
 
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     rig_run(rig, 10001);
     from_client(rig, "A", &decline);            /* Too late. */
     assert_non_null(rig_client(rig, LEASED));
@@ -270,9 +279,7 @@ forged_requests_do_not_hide_that_a_client_is_silent(void **state)
     uint8_t buf[512];
     size_t len = build(buf, &request);
 
-    from_client(rig, "A", &request);
-    from_client(rig, "B", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_BOTH);
     rig_run(rig, 11000);
     assert_string_equal(rig_active(rig, LEASED), "A");
     rig_silence_host(rig, LEASED, "A");
@@ -350,8 +357,7 @@ a_new_tenant_does_not_pay_for_the_former_one(void **state)
     rig_run(rig, 50);
     assert_string_equal(rig_active(rig, LEASED), "A");
     build_flows(rig, formers);
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     assert_int_equal(rig_client(rig, LEASED)->origin, CLIENT_LEASED);
     build_flows(rig, own);
     for (size_t i = 0; i < FLOW_CLIENT_N; i++) {
@@ -411,8 +417,7 @@ nor_does_one_that_is_entered_otherwise(void **state)
 
     assert_true(fh_addr_parse(LEASED, &tenant.address)
                 && fh_mac_parse("02:00:00:00:01:0b", &tenant.mac));
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     assert_string_equal(rig_active(rig, LEASED), "A");
     build_flows(rig, formers);
     assert_null(engine_provision(rig_engine(rig), &tenant, 1));
@@ -424,8 +429,7 @@ nor_does_one_that_is_entered_otherwise(void **state)
     rig_end(rig);
 
     rig = two_routers(relayed);
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     build_flows(rig, formers);
     rig_reload(rig, configured);
     rig_removed(rig, "A", &formers[1], 1000);
@@ -526,8 +530,7 @@ half_time(void)
         "{\"dhcp\": {\"servers\": [\"198.51.100.67\"]},"
         " \"learn\": \"dhcp\"}");
 
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     rig_run(rig, 30000);
     assert_string_equal(rig_active(rig, LEASED), "A");
     rig_disconnect(rig, "A");
@@ -644,9 +647,7 @@ a_release_may_be_lost_with_a_router(void **state)
     struct rig *rig = two_routers(relayed);
 
     (void) state;
-    from_client(rig, "A", &request);
-    from_client(rig, "B", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_BOTH);
     rig_run(rig, 30000);
     rig_kill(rig, "A");
     rig_silence_host(rig, LEASED, NULL);
@@ -665,9 +666,7 @@ a_router_may_die_after_a_release(void **state)
     struct rig *rig = two_routers(relayed);
 
     (void) state;
-    from_client(rig, "A", &request);
-    from_client(rig, "B", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_BOTH);
     rig_run(rig, 30000);
     rig_said(rig);
     client_releases(rig, "A");
@@ -692,9 +691,7 @@ a_client_declines_by_the_other_router(void **state)
 
     (void) state;
     rig_silence_host(rig, LEASED, NULL);        /* RFC 5227, 2.1. */
-    from_client(rig, "A", &request);
-    from_client(rig, "B", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_BOTH);
     rig_run(rig, 1000);
     rig_disconnect(rig, "A");
     rig_run(rig, 1000);
@@ -718,9 +715,7 @@ a_router_may_die_after_a_decline(void **state)
     (void) state;
     other.yiaddr = "10.0.0.78";
     rig_silence_host(rig, LEASED, NULL);
-    from_client(rig, "A", &request);
-    from_client(rig, "B", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_BOTH);
     rig_run(rig, 1000);
     rig_said(rig);
     from_client(rig, "A", &decline);
@@ -779,8 +774,7 @@ a_repeated_acknowledgement_does_not_extend_a_lease(void **state)
     int64_t end_ms;
 
     (void) state;
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
+    get_lease(rig, HEARD_BY_A);
     end_ms = rig_client(rig, LEASED)->lease->end_ms;
     rig_run(rig, 100);
     from_server(rig, "A", &ack);
@@ -820,13 +814,11 @@ a_request_that_is_repeated_is_acknowledged_again(void **state)
     struct rig *rig = two_routers(relayed);
 
     (void) state;
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
-    rig_run(rig, 4000);                 /* It did not reach the client. */
+    get_lease(rig, HEARD_BY_A);
+    rig_run(rig, REPEAT_MS);            /* It did not reach the client. */
     rig_said(rig);
-    from_client(rig, "A", &request);
-    from_server(rig, "A", &ack);
-    assert_non_null(strstr(rig_said(rig), "A sends a packet by port 1\n"));
+    get_lease(rig, HEARD_BY_A);
+    assert_true(sends(rig, "A sends a packet by port 1\n"));
     rig_end(rig);
 }
 
