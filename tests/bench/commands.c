@@ -171,32 +171,37 @@ learn_host(const struct loadgen *lg, size_t n, size_t k)
     return k < n ? k : lg->hosts.n - lg->opt.n_canaries + (k - n);
 }
 
-struct learner {
-    size_t n, total;            /* Hosts, and with the canaries. */
-    size_t next;                /* The next to ask for the first time. */
-    size_t window;
+/* Who begins, and when. */
+struct pace {
+    size_t next;                /* The next to begin, of 'total'. */
+    size_t total, window;
     double per_s;               /* 0: as many as the window lets. */
     uint64_t start_ns;
-    uint64_t answers_before, retries, checked_ns;
 };
 
-/* Has the time of the next one come? */
+/* May the next one begin?  'done' are through. */
 static bool
-learn_is_due(const struct loadgen *lg, const struct learner *l)
+pace_lets(const struct loadgen *lg, const struct pace *p, uint64_t done)
 {
-    return (!l->per_s
-            || (double) l->next < ((double) (lg->now_ns - l->start_ns) / 1e9
-                                   * l->per_s));
+    return (p->next < p->total && p->next - done < p->window
+            && (!p->per_s
+                || (double) p->next < ((double) (lg->now_ns - p->start_ns)
+                                       / 1e9 * p->per_s)));
 }
+
+struct learner {
+    size_t n;                   /* Hosts without the canaries. */
+    struct pace pace;
+    uint64_t answers_before, retries, checked_ns;
+};
 
 static void
 learn_turn(struct loadgen *lg, struct learner *l)
 {
     uint64_t answered = lg->hosts.counters.answers - l->answers_before;
 
-    while (l->next < l->total && l->next - answered < l->window
-           && learn_is_due(lg, l)) {
-        size_t i = learn_host(lg, l->n, l->next++);
+    while (pace_lets(lg, &l->pace, answered)) {
+        size_t i = learn_host(lg, l->n, l->pace.next++);
 
         net_ask(lg, i, lg->hosts.hosts[i].attached);
     }
@@ -204,7 +209,7 @@ learn_turn(struct loadgen *lg, struct learner *l)
         return;
     }
     l->checked_ns = lg->now_ns;
-    for (size_t k = 0; k < l->next; k++) {
+    for (size_t k = 0; k < l->pace.next; k++) {
         size_t i = learn_host(lg, l->n, k);
         const struct host *h = &lg->hosts.hosts[i];
 
@@ -221,17 +226,19 @@ command_learn(struct loadgen *lg, const struct args *a)
     size_t room = lg->hosts.n - lg->opt.n_canaries;
     double n = args_number(a, 1, (double) room);
     struct learner l = { .n = n < 0 || n > (double) room ? room : (size_t) n,
-                         .window = (size_t) args_number(a, 2, 256),
-                         .per_s = args_number(a, 4, 0),
-                         .start_ns = lg->now_ns,
+                         .pace = {
+                             .window = (size_t) args_number(a, 2, 256),
+                             .per_s = args_number(a, 4, 0),
+                             .start_ns = lg->now_ns,
+                         },
                          .answers_before = lg->hosts.counters.answers };
     uint64_t end_ns = lg->now_ns + args_ms(a, 3, 60000);
     struct counts before;
 
-    l.total = l.n + lg->opt.n_canaries;
+    l.pace.total = l.n + lg->opt.n_canaries;
     counts_look(lg, &before);
     dist_clear(&lg->hosts.latency);
-    while (lg->hosts.counters.answers - l.answers_before < l.total
+    while (lg->hosts.counters.answers - l.answers_before < l.pace.total
            && lg->now_ns < end_ns) {
         learn_turn(lg, &l);
         loop_step(lg, lg->now_ns + POLL_NS);
@@ -239,8 +246,8 @@ command_learn(struct loadgen *lg, const struct args *a)
 
     uint64_t answered = lg->hosts.counters.answers - l.answers_before;
     printf("{\"cmd\":\"learn\",\"ok\":%s,\"hosts\":%zu,\"answered\":%" PRIu64
-           ",\"retries\":%" PRIu64 ",", answered == l.total ? "true" : "false",
-           l.total, answered, l.retries);
+           ",\"retries\":%" PRIu64 ",", answered == l.pace.total ? "true" : "false",
+           l.pace.total, answered, l.retries);
     dist_print(stdout, "latency", &lg->hosts.latency);
     printf(",");
     counts_print_since(lg, &before);
@@ -250,30 +257,24 @@ command_learn(struct loadgen *lg, const struct args *a)
 /* lease. */
 
 struct lessor {
-    size_t n, next;
-    size_t window;
-    double per_s;               /* 0: as many as the window lets. */
-    uint64_t start_ns, checked_ns;
+    struct pace pace;
+    uint64_t checked_ns;
     struct bridge *dies;        /* NULL: none, or it is dead. */
 };
 
 static void
 lease_turn(struct loadgen *lg, struct lessor *l)
 {
-    uint64_t bound = lease_counters(lg->leases)->bound;
-
-    while (l->next < l->n && l->next - bound < l->window
-           && (!l->per_s || (double) l->next
-               < (double) (lg->now_ns - l->start_ns) / 1e9 * l->per_s)) {
-        lease_want(lg, l->next++);
+    while (pace_lets(lg, &l->pace, lease_counters(lg->leases)->bound)) {
+        lease_want(lg, l->pace.next++);
     }
-    if (l->dies && l->next >= l->n / 2) {
+    if (l->dies && l->pace.next >= l->pace.total / 2) {
         fault_kill(lg, l->dies);
         l->dies = NULL;
     }
     if (lg->now_ns - l->checked_ns >= LEASE_REPEAT_NS / 10) {
         l->checked_ns = lg->now_ns;
-        lease_repeat(lg, l->next);
+        lease_repeat(lg, l->pace.next);
     }
 }
 
@@ -281,29 +282,33 @@ static void
 command_lease(struct loadgen *lg, const struct args *a)
 {
     const struct lease_counters *c = lease_counters(lg->leases);
-    struct lessor l = { .n = (size_t) args_number(a, 1, (double) lg->hosts.n),
-                        .per_s = args_number(a, 2, 0),
-                        .window = (size_t) args_number(a, 3, 256),
-                        .dies = args_bridge(lg, a, 5),
-                        .start_ns = lg->now_ns };
+    double wanted = args_number(a, 1, (double) lg->hosts.n);
+    size_t n = (wanted < (double) lg->hosts.n ? (size_t) wanted
+                : lg->hosts.n);
+    struct lessor l = {
+        .pace = {
+            .total = n,
+            .per_s = args_number(a, 2, 0),
+            .window = (size_t) args_number(a, 3, 256),
+            .start_ns = lg->now_ns,
+        },
+        .dies = args_bridge(lg, a, 5),
+    };
     uint64_t end_ns = lg->now_ns + args_ms(a, 4, 60000);
     struct counts before;
 
-    if (l.n > lg->hosts.n) {
-        l.n = lg->hosts.n;
-    }
     lease_begin(lg->leases);
     counts_look(lg, &before);
-    while (c->bound < l.n && lg->now_ns < end_ns) {
+    while (c->bound < n && lg->now_ns < end_ns) {
         lease_turn(lg, &l);
         loop_step(lg, lg->now_ns + POLL_NS);
     }
     printf("{\"cmd\":\"lease\",\"ok\":%s,\"wanted\":%zu,"
            "\"bound\":%" PRIu64 ",\"per_s\":%.1f,\"repeated\":%" PRIu64
            ",\"twice\":%" PRIu64 ",\"early\":%" PRIu64
-           ",\"unasked\":%" PRIu64 ",", c->bound == l.n ? "true" : "false",
-           l.n, c->bound, (double) c->bound * 1e9
-           / (double) (lg->now_ns - l.start_ns), c->repeated, c->twice,
+           ",\"unasked\":%" PRIu64 ",", c->bound == n ? "true" : "false",
+           n, c->bound, (double) c->bound * 1e9
+           / (double) (lg->now_ns - l.pace.start_ns), c->repeated, c->twice,
            c->early, c->unasked);
     dist_print(stdout, "took", lease_times(lg->leases));
     printf(",");

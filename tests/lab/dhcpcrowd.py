@@ -8,12 +8,13 @@ do.  From then on it answers ARP.
 import struct
 import time
 
-from .dhcplab import Server, dhcp_config, udp_payload
+from .dhcplab import ACK, DISCOVER, OFFER, REQUEST
+from .dhcplab import Server, build_message, dhcp_config
+from .dhcplab import options_of, udp_payload
 from .frames import ARP_REPLY, ARP_REQUEST, BROADCAST
-from .frames import arp, ip_bytes, ip_text, mac_bytes, udp
+from .frames import arp, ip_text, udp
 
 PREFIX = "10.0.0.0/16"
-DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 WINDOW = 64
 REPEAT_S = 1.0
 PATIENCE_S = 120
@@ -88,7 +89,7 @@ class Crowd:
         return sum(len(addresses) > 1 for addresses in self.offers.values())
 
     def _say(self, xid, kind, options, first):
-        frame = _message(xid, kind, options)
+        frame = _frame(xid, kind, options)
         self.waiting[xid] = [frame, time.monotonic(), first, kind]
         self._tap.send(frame)
 
@@ -112,7 +113,7 @@ class Crowd:
         if len(message) < 241 or message[0] != 2:
             return
         xid = struct.unpack("!I", message[4:8])[0]
-        options = _options(message)
+        options = options_of(message)
         kind = options.get(53, b"\0")[0]
         waits = self.waiting.get(xid)
         if kind == OFFER:
@@ -133,24 +134,7 @@ def _mac(xid):
     return f"02:00:00:04:{xid >> 8:02x}:{xid & 255:02x}"
 
 
-def _message(xid, kind, options):
+def _frame(xid, kind, options):
     mac = _mac(xid)
-    message = struct.pack(
-        "!BBBBIHH4s4s4s4s16s192sI",
-        *(1, 1, 6, 0, xid, 0, 0),
-        *(ip_bytes("0.0.0.0"),) * 4,
-        *(mac_bytes(mac), b"", 0x63825363),
-    )
-    message += bytes([53, 1, kind]) + options + b"\xff"
+    message = build_message(kind, xid, mac, options)
     return udp(mac, BROADCAST, "0.0.0.0", "255.255.255.255", 68, 67, message)
-
-
-def _options(message):
-    options, rest = {}, message[240:]
-    while rest and rest[0] != 255:
-        if rest[0] == 0:
-            rest = rest[1:]
-            continue
-        options[rest[0]] = rest[2 : 2 + rest[1]]
-        rest = rest[2 + rest[1] :]
-    return options

@@ -10,16 +10,17 @@ import json
 import os
 import shutil
 import stat
+import struct
 import time
 
-from .frames import arp
+from .frames import arp, ip_bytes, mac_bytes
 from .harness import GATEWAY, NEXT_HOP, PREFIX
 from .netns import end
 
 POOL = ("10.0.0.100", "10.0.0.180")
 
 # RFC 2132, 9.6.
-REQUEST, DECLINE, ACK, NAK, RELEASE = 3, 4, 5, 6, 7
+DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = range(1, 8)
 
 # No acknowledgement leaves: its type is the first option that dnsmasq and Kea
 # send, 248 bytes into UDP (in bits).
@@ -189,6 +190,13 @@ class DhcpClient:
         )
         return self.host.address
 
+    def wait_renewed(self):
+        """Until its program has said so, since it was started."""
+        self.lab.wait_for(
+            lambda: any(line.startswith("renew") for line in self.events()),
+            what=f"{self.host.name}'s lease to be renewed",
+        )
+
     def events(self):
         """What the client has told its script, a line each.  (networkd has
         none.)"""
@@ -242,23 +250,18 @@ def dhcp_config(lab, servers=(NEXT_HOP,), **segment):
     return lab.config(dhcp={"servers": list(servers)}, **segment)
 
 
+def serve(lab, kind, lease_s=3600, options=(), **segment):
+    """Starts a Server, lab.dhcp, and the daemon with DHCP relayed to it;
+    until it can be."""
+    lab.dhcp = Server(lab, kind, lease_s, options=options).start()
+    lab.start_daemon(dhcp_config(lab, **segment))
+    lab.wait_uplinks()
+
+
 def seconds_until(text):
     """Of the API's time, from now."""
     parsed = time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")
     return calendar.timegm(parsed) - time.time()
-
-
-def wait_uplinks(lab):
-    """Until all routers can relay."""
-    for name in lab.routers:
-        lab.wait_for(
-            lambda name=name: all(
-                port["next_hop_state"] == "resolved"
-                for port in lab.daemon.router(name)["ports"]
-                if port["role"] == "uplink"
-            ),
-            what=f"{name} to know its next hop",
-        )
 
 
 @contextlib.contextmanager
@@ -275,6 +278,16 @@ def acknowledgements_held_back(lab):
     nft("nft", "delete", "table", "inet", "held")
 
 
+def build_message(kind, number, chaddr, options=b"", ciaddr="0.0.0.0"):
+    """A client's message; 'number' is of the transaction."""
+    message = struct.pack(
+        "!BBBBIHH4s12s16s192sI",
+        *(1, 1, 6, 0, number, 0, 0, ip_bytes(ciaddr), b""),
+        *(mac_bytes(chaddr), b"", 0x63825363),
+    )
+    return message + bytes([53, 1, kind]) + options + b"\xff"
+
+
 # Of frames that a Tap sees.
 
 
@@ -287,11 +300,20 @@ def xid(frame):
     return udp_payload(frame)[4:8]
 
 
+def options_of(message):
+    """{code: data} of a DHCP message."""
+    options, rest = {}, message[240:]
+    while rest and rest[0] != 255:
+        if rest[0] == 0:
+            rest = rest[1:]
+            continue
+        options[rest[0]] = rest[2 : 2 + rest[1]]
+        rest = rest[2 + rest[1] :]
+    return options
+
+
 def message_type(frame):
-    options = udp_payload(frame)[240:]
-    while options and options[0] != 53:
-        options = options[2 + options[1] :] if options[0] else options[1:]
-    return options[2]
+    return options_of(udp_payload(frame))[53][0]
 
 
 def is_relayed(frame):

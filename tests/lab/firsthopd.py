@@ -46,6 +46,14 @@ class Firsthopd(Client):
         os.makedirs(self.state_dir, exist_ok=True)
         self.configure(config)
 
+    def uplinks_are_resolved(self, name):
+        """Does that router know the next hop of each of its uplinks?"""
+        return all(
+            port["next_hop_state"] == "resolved"
+            for port in self.router(name)["ports"]
+            if port["role"] == "uplink"
+        )
+
     # Life.
 
     def configure(self, config):

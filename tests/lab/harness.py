@@ -395,9 +395,13 @@ class Lab:
         for client in clients:
             for router in self.routers.values():
                 self.wait_reach(client, router)
+        self.wait_uplinks()
+
+    def wait_uplinks(self):
+        """Every router can send to the core."""
         for name in self.routers:
             self.wait_for(
-                lambda name=name: self._uplinks_are_resolved(name),
+                lambda name=name: self.daemon.uplinks_are_resolved(name),
                 what=f"router {name} to know its next hop",
             )
 
@@ -475,13 +479,6 @@ class Lab:
             key = f"net.bridge.bridge-nf-call-{family}tables"
             with contextlib.suppress(FileNotFoundError):
                 self.netns.sysctl(key, 0)
-
-    def _uplinks_are_resolved(self, name):
-        return all(
-            port["next_hop_state"] == "resolved"
-            for port in self.daemon.router(name)["ports"]
-            if port["role"] == "uplink"
-        )
 
     def _plug(self, switch, dev):
         self.netns.ip(f"link set {dev} master {switch}")

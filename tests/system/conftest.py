@@ -76,8 +76,6 @@ def served(lab, request):
     """The article's topology, with a DHCP server of either kind, lab.dhcp, and
     DHCP relayed to it."""
     harness.build_article(lab)
-    lab.dhcp = dhcplab.Server(lab, request.param).start()
-    lab.start_daemon(dhcplab.dhcp_config(lab))
-    dhcplab.wait_uplinks(lab)
+    dhcplab.serve(lab, request.param)
     yield lab
     lab.dhcp.stop()

@@ -8,7 +8,6 @@ import harness
 from dhcpcrowd import Crowd, crowd_config, start_kea
 
 N = 1000
-DISCOVER = 1
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def kea(lab):
     harness.build_article(lab)
     server = start_kea(lab, lab.server, "10.0.8.0 - 10.0.39.255")
     lab.start_daemon(crowd_config(lab, [lab.server.address]))
-    dhcplab.wait_uplinks(lab)
+    lab.wait_uplinks()
     yield lab
     server.stop()
 
@@ -32,7 +31,8 @@ def served(lab, *routers):
 
 def is_relayed_discover(frame):
     return (
-        dhcplab.is_relayed(frame) and dhcplab.message_type(frame) == DISCOVER
+        dhcplab.is_relayed(frame)
+        and dhcplab.message_type(frame) == dhcplab.DISCOVER
     )
 
 

@@ -43,6 +43,25 @@ def test_takeover_between_request_and_acknowledgement(served, program):
     client.stop()
 
 
+def taken_over(served):
+    """C, a DhcpClient that has its lease by A, is B's; and its address."""
+    client = dhcplab.DhcpClient(served, served.c).start()
+    address = client.wait_bound()
+    served.wait_reach(served.c, served.b)
+    served.a.kill()
+    served.wait_active(served.c, served.b)
+    assert served.c.ping(harness.SERVER, timeout=2)
+    return client, address
+
+
+def test_lease_survives_a_takeover(served):
+    client, address = taken_over(served)
+    client.signal(signal.SIGUSR1)  # Renews through B.
+    client.wait_renewed()
+    client.stop()
+    assert served.daemon.client(address)["origin"] == "leased"
+
+
 def release(client):
     """udhcpc gives its address up."""
     client.signal(signal.SIGUSR2)
@@ -82,12 +101,7 @@ def test_release_before_a_takeover(served):
 
 def test_release_after_a_takeover(served):
     """By the router that has taken over."""
-    client = dhcplab.DhcpClient(served, served.c).start()
-    address = client.wait_bound()
-    served.wait_reach(served.c, served.b)
-    served.a.kill()
-    served.wait_active(served.c, served.b)
-    assert served.c.ping(harness.SERVER, timeout=2)
+    client, address = taken_over(served)
     release(client)
     wait_released(served, address)
     client.stop()

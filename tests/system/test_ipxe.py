@@ -17,14 +17,13 @@ def booting(lab):
     """lab.machine, to be started, lab.dhcp and lab.next_server."""
     harness.build_article(lab)
     lab.next_server = ipxe.NextServer(lab).start()
-    lab.dhcp = dhcplab.Server(
-        lab, "dnsmasq", options=lab.next_server.dnsmasq_options()
-    ).start()
-    lab.start_daemon(dhcplab.dhcp_config(lab, learn="dhcp"))
-    dhcplab.wait_uplinks(lab)
+    options = lab.next_server.dnsmasq_options()
+    dhcplab.serve(lab, "dnsmasq", options=options, learn="dhcp")
     lab.machine = ipxe.Machine(lab, lab.c)
     yield lab
-    lab.machine.stop(), lab.dhcp.stop(), lab.next_server.stop()
+    lab.machine.stop()
+    lab.dhcp.stop()
+    lab.next_server.stop()
 
 
 def check_served(lab, router):

@@ -10,7 +10,6 @@ from benchlib.figures import Figure
 
 # pylint: disable=wrong-import-order
 from firsthop.lab.dhcpcrowd import WINDOW, Crowd, crowd_config, start_kea
-from firsthop.lab.dhcplab import wait_uplinks
 from firsthop.lab.harness import ArticleLab, NEXT_HOP
 
 POOLS = ("10.0.8.0 - 10.0.39.255", "10.0.48.0 - 10.0.79.255")
@@ -48,7 +47,7 @@ def _run(n, n_servers):
         for host, pool in zip(hosts, POOLS):
             servers.append(start_kea(lab, host, pool))
         lab.start_daemon(crowd_config(lab, [host.address for host in hosts]))
-        wait_uplinks(lab)
+        lab.wait_uplinks()
         with lab.c.tap() as tap:
             crowd = Crowd(tap, n)
             crowd.run()

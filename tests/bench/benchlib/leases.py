@@ -91,10 +91,8 @@ def _run(hosts, per_s, window, delay_us=DELAY_US, dies=False):
 def _wait_next_hops(controller):
     wait_for(
         lambda: all(
-            port["next_hop_state"] == "resolved"
-            for router in controller.daemon.get("/v1/routers")["routers"]
-            for port in router["ports"]
-            if port["role"] == "uplink"
+            controller.daemon.uplinks_are_resolved(name)
+            for name in controller.config["routers"]
         ),
         10,
         "the next hops to be known",
